@@ -1,0 +1,1 @@
+"""The configuration language: lexer, parser, tree. Knows no directive by name."""

@@ -1,0 +1,1 @@
+"""The thin native floor: OpenSSL and Linux system calls."""

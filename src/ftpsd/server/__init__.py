@@ -1,0 +1,1 @@
+"""Supervisor, workers, listeners, signals and the scoreboard."""

@@ -1,0 +1,1 @@
+"""One FTP session: state, loop, gate and handlers."""

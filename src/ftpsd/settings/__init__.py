@@ -1,0 +1,1 @@
+"""Every directive, declared once as a typed, documented field."""

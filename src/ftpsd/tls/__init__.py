@@ -1,0 +1,1 @@
+"""TLS policy, contexts, channels and proofs of session reuse."""
