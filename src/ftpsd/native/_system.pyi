@@ -1,0 +1,103 @@
+"""Linux system calls that Python lacks, with the GIL released. Errors are `OSError` with the call's errno.
+
+What is said of "the thread" means the calling thread alone: the calls are made raw, never through the C
+library, which would change every thread of the process.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+RESOLVE_NO_XDEV: Final[int]
+RESOLVE_NO_MAGICLINKS: Final[int]
+RESOLVE_NO_SYMLINKS: Final[int]
+RESOLVE_BENEATH: Final[int]
+RESOLVE_IN_ROOT: Final[int]
+
+class ThreadCredentials(NamedTuple):
+    ruid: int
+    euid: int
+    suid: int
+    rgid: int
+    egid: int
+    sgid: int
+    groups: tuple[int, ...]
+
+class Listing(NamedTuple):
+    """What a scan gave: `body` of `entries` lines, and with `want_directories` the names of sub-directories."""
+
+    body: bytes
+    entries: int
+    directories: list[bytes]
+
+class CredentialsError(OSError):
+    """A change of credentials did not take, or could be undone. The thread must do nothing more."""
+
+def has_openat2() -> bool: ...
+def openat2(dirfd: int, path: bytes, flags: int, mode: int = 0, *, in_root: bool = True) -> int:
+    """Open below `dirfd`, which is the root for `..`, absolute paths and symbolic links (`in_root`).
+
+    O_CLOEXEC is always added; magic links are never followed. Tries again a bounded number of times when a
+    concurrent rename makes the kernel unsure (then EAGAIN). `mode` is taken as it is, less the process umask.
+    """
+
+def chmod_fd(fd: int, mode: int) -> None:
+    """Set the mode of what a descriptor (O_PATH too) stands for."""
+
+def utime_fd(fd: int, accessed_ns: int | None, modified_ns: int | None) -> None:
+    """Set the times of what a descriptor (O_PATH too) stands for, in nanoseconds; None leaves one as it is."""
+
+def rename_at(olddir: int, old: bytes, newdir: int, new: bytes, *, replace: bool = True) -> None:
+    """renameat2; `replace=False` is RENAME_NOREPLACE (`FileExistsError`)."""
+
+def thread_credentials() -> ThreadCredentials: ...
+def set_thread_credentials(uid: int, gid: int, groups: Sequence[int], *, shield: int | None = None) -> None:
+    """Take on a user for good: groups, real, effective and saved ids, no capabilities; verified, fail closed.
+
+    From a thread whose real or saved uid is 0. With uid 0 (RootLogin) capabilities stay. `shield`: a uid of
+    the server's own that becomes the real and saved uid, so that the user's other processes on this machine
+    may not signal the thread (and with it the worker). `CredentialsError` when anything is not as asked.
+    """
+
+def set_thread_effective(uid: int, gid: int, groups: Sequence[int]) -> None:
+    """Effective ids and groups, for a while; real and saved stay 0. `CredentialsError` when it did not take."""
+
+def restore_thread_root(groups: Sequence[int] | None = None) -> None:
+    """Effective ids 0 again (and `groups`, unless None) after `set_thread_effective`."""
+
+def landlock_abi() -> int:
+    """The kernel's Landlock ABI; 0 where there is none."""
+
+def landlock_restrict(paths: Sequence[tuple[int, bool]]) -> int:
+    """Confine the thread for good to the directories (O_PATH descriptors; writable or read-only).
+
+    Sets no_new_privs for the thread. Returns the ABI used. ABI 1 cannot allow renames between directories.
+    """
+
+def list_directory(
+    dirfd: int,
+    *,
+    form: str = "list",
+    names: Sequence[bytes] | None = None,
+    prefix: bytes = b"",
+    all: bool = False,
+    almost_all: bool = False,
+    classify: bool = False,
+    dereference: bool = False,
+    show_symlinks: bool = True,
+    reverse: bool = False,
+    sort: str = "name",
+    time: str = "modify",
+    gmt: bool = True,
+    now: int = 0,
+    facts: Iterable[str] = (),
+    numeric: bool = False,
+    owner: Callable[[int], str] | None = None,
+    group: Callable[[int], str] | None = None,
+    rootfd: int = -1,
+    path: bytes = b"/",
+    follow: Callable[[bytes], tuple[int, ...] | None] | None = None,
+    want_directories: bool = False,
+    max_entries: int = 1_000_000,
+    max_bytes: int = 268_435_456,
+) -> Listing:
+    """The body of a listing of the directory `dirfd` (read from its start; it stays open), or of `names` in it."""

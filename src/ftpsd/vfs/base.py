@@ -1,0 +1,261 @@
+"""What a session sees as files: the interface between the protocol and a store.
+
+Theory
+------
+A session names files by *virtual* paths: absolute, `/`-separated `str`, UTF-8 with `surrogateescape`.
+`/` is the root that the login was given; no path, whatever `..` and symbolic links it contains, means
+anything outside of it. A store (the local one is `ftpsd.vfs.jail.Jail`; an object store would be
+another) implements `FileSystem` and upholds that.
+
+Errors are `OSError` with a meaningful `errno`; the session turns them into replies (`550 PATH: strerror`).
+Refusals that have no errno of their own are the subclasses below, so that a caller may either tell them
+apart or treat them as what they are: failed system calls.
+
+Every method acts with the rights of the calling thread (`ftpsd.vfs.rights`). A `FileSystem` belongs to
+one session and is used by one thread at a time, except `close()`, which may come from any thread.
+"""
+
+from __future__ import annotations
+
+import abc
+import errno
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Literal, Self
+
+StoreMode = Literal["store", "append", "unique", "resume"]
+Form = Literal["list", "nlst", "mlsd"]
+SortKey = Literal["name", "time", "size", "none"]
+TimeKind = Literal["modify", "access", "change"]
+
+ALL_FACTS = frozenset({
+    "modify", "perm", "size", "type", "unique", "UNIX.group", "UNIX.groupname", "UNIX.mode", "UNIX.owner",
+    "UNIX.ownername",
+})
+
+
+class NotRegularFile(OSError):
+    """The path names a directory, FIFO, socket or device where a regular file is needed."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.EINVAL, "Not a regular file", path)
+
+
+class BadRestart(OSError):
+    """A transfer was to be resumed beyond the end of the file."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.EINVAL, "Restart position beyond end-of-file", path)
+
+
+class ListingTooLarge(OSError):
+    """A listing came to its bound of entries or bytes."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.EFBIG, "Listing too large", path)
+
+
+def decimal_name(identifier: int) -> str:
+    """The owner or group name where nobody knows a better one: the number."""
+    return str(identifier)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingOptions:
+    """How a listing is to look; the letters are LIST's (`LIST -la`), the defaults ListOptions' and the site's.
+
+    `form` chooses the body: `list` is `ls -l`, `nlst` bare names, `mlsd` facts (RFC 3659).
+    `owner` and `group` are asked once per distinct number. `facts` are the chosen MLST facts (RFC 3659 7.8).
+    `max_files`, `max_directories` and `max_depth` are ListOptions' words (0: none); whatever they say, a
+    listing ends at `max_entries` entries or `max_bytes` bytes.
+    """
+
+    form: Form = "list"
+    all: bool = False                  # -a  names with a leading dot, "." and ".."
+    almost_all: bool = False           # -A  names with a leading dot
+    bare: bool = False                 # -1  LIST: names only
+    classify: bool = False             # -F  a mark behind directories, programs, links
+    columns: bool = False              # -C  names in columns
+    dereference: bool = False          # -L  what a symbolic link leads to
+    directory: bool = False            # -d  the directory itself, not what it holds
+    long: bool = False                 # -l  NLST: `ls -l` lines
+    numeric: bool = False              # -n  numbers instead of owner and group names
+    recursive: bool = False            # -R
+    reverse: bool = False              # -r
+    sort: SortKey = "name"             # -t time, -S size, -U none
+    time: TimeKind = "modify"          # -u access, -c change
+    show_symlinks: bool = True         # ShowSymlinks
+    gmt: bool = True                   # TimesGMT
+    hide_dot_files: bool = False       # NLST and MLSD hide them like LIST does
+    max_files: int = 0
+    max_directories: int = 0
+    max_depth: int = 0
+    max_entries: int = 1_000_000
+    max_bytes: int = 256 * 1024 * 1024
+    facts: frozenset[str] = ALL_FACTS
+    owner: Callable[[int], str] = field(default=decimal_name)
+    group: Callable[[int], str] = field(default=decimal_name)
+
+
+class OpenFile:
+    """An open regular file: `fd` (blocking, close-on-exec), `stat` at the time of opening, virtual `path`.
+
+    A context manager; leaving it closes the descriptor and, for a hidden store that was not committed,
+    removes the temporary file.
+    """
+
+    def __init__(self, fd: int, status: os.stat_result, path: str, *, created: bool = False) -> None:
+        self.fd = fd
+        self.stat = status
+        self.path = path
+        self.created = created
+        self.hidden = False
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file when it was opened."""
+        return self.stat.st_size
+
+    def fileno(self) -> int:
+        """The descriptor, for whoever wants a file-like thing."""
+        return self.fd
+
+    def commit(self) -> None:
+        """Close; a hidden file takes its final name, atomically. Raises `OSError` (disk full, name taken …)."""
+        self.close()
+
+    def discard(self) -> None:
+        """Close and remove what the transfer left (the temporary file, or the file that was written).
+
+        A file that somebody has put in its place meanwhile is not touched. Raises `OSError`.
+        """
+        self.close()
+
+    def close(self) -> None:
+        """Close the descriptor; more than once is harmless. Raises `OSError` when the last write failed."""
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class FileSystem(abc.ABC):
+    """A store. Paths are virtual; every method may raise `OSError`."""
+
+    @abc.abstractmethod
+    def open_read(self, path: str) -> OpenFile:
+        """Open a regular file for reading (RETR). `NotRegularFile` for anything else; never blocks on a FIFO."""
+
+    @abc.abstractmethod
+    def open_write(
+        self, path: str, *, mode: StoreMode = "store", offset: int = 0, overwrite: bool = True,
+        umask: int | None = None,
+    ) -> OpenFile:
+        """Open a regular file for writing.
+
+        `store` (STOR) creates or empties it; `append` (APPE) creates or appends; `resume` (REST n, STOR)
+        needs at least `offset` bytes there, cuts nothing off and leaves the position at `offset`
+        (`BadRestart`); `unique` (STOU) takes `path` as the beginning of a name and creates a file that did
+        not exist: `OpenFile.path` is the full name. `overwrite=False` (AllowOverwrite off) makes an existing
+        file `FileExistsError`, without a race. The mode of a new file is 0666 less `umask`.
+        """
+
+    @abc.abstractmethod
+    def open_hidden(
+        self, path: str, *, prefix: str = ".in.", suffix: str = ".", overwrite: bool = True,
+        umask: int | None = None,
+    ) -> OpenFile:
+        """Open a temporary file beside `path` (HiddenStores): prefix + name + suffix, which must not exist.
+
+        `commit()` gives it its final name (replacing an old file only if `overwrite`), `discard()` removes
+        it. The old file is untouched until `commit()`.
+        """
+
+    @abc.abstractmethod
+    def stat(self, path: str, *, follow: bool = True) -> os.stat_result:
+        """Status of what the path names; `follow=False`: of a final symbolic link itself."""
+
+    @abc.abstractmethod
+    def listing(self, path: str, options: ListingOptions) -> bytes:
+        """The whole body of LIST, NLST or MLSD for a directory, a file or a pattern (`*`, `?`, `[…]`).
+
+        Lines end in CRLF. `ListingTooLarge` at the bounds of `options`. A pattern without a match and a missing
+        file are `FileNotFoundError`. For `mlsd` the path must be a directory (`NotADirectoryError`).
+        """
+
+    @abc.abstractmethod
+    def facts(self, path: str, options: ListingOptions) -> str:
+        """MLST: the facts, a blank and the virtual path, of one file or directory (RFC 3659 section 7)."""
+
+    @abc.abstractmethod
+    def names(self, path: str) -> list[str]:
+        """The names in a directory, sorted by byte value, without `.` and `..`."""
+
+    @abc.abstractmethod
+    def mkdir(self, path: str, *, umask: int | None = None) -> None:
+        """Make a directory of mode 0777 less `umask`. `FileExistsError` when the name is taken."""
+
+    @abc.abstractmethod
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory."""
+
+    @abc.abstractmethod
+    def unlink(self, path: str) -> None:
+        """Remove a file or a symbolic link (the link itself). A directory is `IsADirectoryError`."""
+
+    @abc.abstractmethod
+    def rename(self, old: str, new: str, *, overwrite: bool = True) -> None:
+        """Rename atomically; a final symbolic link is moved itself.
+
+        `overwrite=False`: `FileExistsError` when `new` exists, without a race.
+        """
+
+    @abc.abstractmethod
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits (a final symbolic link is followed inside the root)."""
+
+    @abc.abstractmethod
+    def utime(self, path: str, modified: float, *, accessed: float | None = None) -> None:
+        """Set the modification time (seconds since the epoch, UTC) and, where given, the access time."""
+
+    @abc.abstractmethod
+    def readlink(self, path: str) -> str:
+        """Where a symbolic link points, as written."""
+
+    @abc.abstractmethod
+    def check_directory(self, path: str) -> None:
+        """CWD: the path is a directory and the thread may enter it; else `NotADirectoryError`, `PermissionError`."""
+
+    @abc.abstractmethod
+    def canonical(self, path: str) -> str:
+        """The virtual path with symbolic links and `..` resolved; components that do not exist stay as they are."""
+
+    @abc.abstractmethod
+    def real_path(self, path: str) -> str:
+        """Where it lies for the administrator (logs, `<Directory>`): the root's real path plus `canonical()`.
+
+        Nothing may be opened by this name.
+        """
+
+    @abc.abstractmethod
+    def virtual_of(self, real: str) -> str | None:
+        """The virtual path of a real one; None when it lies outside the root. Text only, asks no disk."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Give back what the store holds; more than once is harmless."""
+
+
+def is_regular(status: os.stat_result) -> bool:
+    """Whether a status is that of a regular file."""
+    return stat.S_ISREG(status.st_mode)
