@@ -1,0 +1,347 @@
+"""The scoreboard: who is on, in a file mapped by the supervisor and every worker.
+
+Theory
+------
+A session claims one slot when it is accepted, keeps it up to date and frees it at its end. Nobody may
+hold a lock when he dies, so there is none that outlives its holder:
+
+* *Claim* (accept loops only): under an advisory record lock of the kernel (`fcntl.lockf`), which belongs to
+  the process and vanishes with it. Inside: count the busy slots against the limit, find the first free
+  byte in the state map, write the owner (pid and start time of the process) into the slot, and only then
+  set the byte. A death before that last store leaves the slot free.
+* *Update and free* (the one session thread that owns the slot): no lock. A sequence number, odd while a
+  record is being written, lets readers in other processes notice a torn read and try again.
+* *Reap* (supervisor, after `waitpid`): frees the slots that the dead process owned. It only turns busy
+  bytes of a dead owner into free ones, so it cannot collide with a claim.
+
+Layout (little endian, packed):
+
+====================  ========================================================================
+offset                what
+====================  ========================================================================
+0                     header: magic, slot count, slot size, worker rows, limit, pid, started
+4096                  worker rows: pid, accepting, sessions now, sessions in all
+4096 + rows           state map, one byte per slot: 0 free, 1 busy
+… + slots             the slots: `_SLOT` below
+====================  ========================================================================
+
+The file is sparse and slots are claimed from the front, so memory follows the peak of sessions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import errno
+import fcntl
+import mmap
+import os
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAGIC = b"FTPSDSB1"
+SLOTS = 32_768
+WORKERS = 1_024
+CLAIM_DEADLINE = 0.5
+"""Seconds that a claim waits for another worker's claim (which takes microseconds) before it gives up."""
+
+_HEADER = struct.Struct("<8sIIIIId")
+_LIMIT = struct.Struct("<I")
+_LIMIT_AT = 8 + 3 * 4
+_WORKER = struct.Struct("<IIIIQ8x")
+_WORKERS_AT = 4096
+_MAP_AT = _WORKERS_AT + WORKERS * _WORKER.size
+_SLOTS_AT = _MAP_AT + SLOTS
+_SLOT_SIZE = 512
+_SIZE = _SLOTS_AT + SLOTS * _SLOT_SIZE
+
+# sequence, pid, process start, opened, changed, bytes, phase, ports, addresses, user, command
+_SLOT = struct.Struct("<IIQddQBxHH46s46s64s160s")
+_SEQUENCE = struct.Struct("<I")
+_CHANGED = struct.Struct("<d")
+_BYTES = struct.Struct("<Q")
+_SEQUENCE_AT, _CHANGED_AT, _BYTES_AT, _PHASE_AT = 0, 24, 32, 40
+_USER_AT, _COMMAND_AT = 138, 202
+_USER_SIZE, _COMMAND_SIZE = 64, 160
+_READ_ATTEMPTS = 8
+
+
+class Phase(enum.IntEnum):
+    """What a session is doing."""
+
+    CONNECTED = 1
+    LOGIN = 2
+    IDLE = 3
+    COMMAND = 4
+    TRANSFER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One session as a reader sees it. Times are seconds since the epoch, `bytes` those transferred."""
+
+    pid: int
+    process_start: int
+    opened: float
+    changed: float
+    bytes: int
+    phase: Phase
+    peer: str
+    peer_port: int
+    local: str
+    local_port: int
+    user: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """What a worker shows of itself: `sessions` now and `served` in all."""
+
+    pid: int
+    accepting: bool
+    sessions: int
+    served: int
+
+
+class Slot:
+    """A session's place on the scoreboard. Written by the session's thread alone; safe after `release()`."""
+
+    def __init__(self, board: Scoreboard, index: int) -> None:
+        self._board = board
+        self._index = index
+        self._at = _SLOTS_AT + index * _SLOT_SIZE
+        self._sequence = 0
+        self._held = True
+
+    def update(
+        self, *, user: str | None = None, command: str | None = None, phase: Phase | None = None,
+        bytes: int | None = None,
+    ) -> None:
+        """Show a new user, command line (without secrets), phase or count of bytes; None leaves it."""
+        if not self._held:
+            return
+        memory, at = self._board.memory, self._at
+        with self._writing(memory):
+            if user is not None:
+                memory[at + _USER_AT : at + _USER_AT + _USER_SIZE] = _field(user, _USER_SIZE)
+            if command is not None:
+                memory[at + _COMMAND_AT : at + _COMMAND_AT + _COMMAND_SIZE] = _field(command, _COMMAND_SIZE)
+            if phase is not None:
+                memory[at + _PHASE_AT] = phase
+            if bytes is not None:
+                _BYTES.pack_into(memory, at + _BYTES_AT, bytes)
+            _CHANGED.pack_into(memory, at + _CHANGED_AT, time.time())
+
+    @contextlib.contextmanager
+    def _writing(self, memory: mmap.mmap) -> Iterator[None]:
+        self._sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
+        _SEQUENCE.pack_into(memory, self._at + _SEQUENCE_AT, self._sequence)
+        try:
+            yield
+        finally:
+            self._sequence = (self._sequence + 1) & 0xFFFF_FFFF
+            _SEQUENCE.pack_into(memory, self._at + _SEQUENCE_AT, self._sequence)
+
+    def release(self) -> None:
+        """Free the slot. More calls do nothing."""
+        if self._held:
+            self._held = False
+            self._board.memory[_MAP_AT + self._index] = 0
+
+
+class Scoreboard:
+    """The mapped file. Made by `create()` (supervisor, before it forks) or `open()` (readers)."""
+
+    def __init__(self, fd: int, memory: mmap.mmap, path: str | None) -> None:
+        self._fd = fd
+        self.memory = memory
+        self.path = path
+        self._owner: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def create(cls, path: str | None = None) -> Scoreboard:
+        """A new, empty scoreboard at `path` (None: in anonymous memory). Raises `OSError`.
+
+        An existing file is replaced by a rename, never shortened: another server may have it mapped.
+        """
+        if path is None:
+            fd = os.memfd_create("ftpsd-scoreboard", os.MFD_CLOEXEC)
+            return cls._fill(fd, None)
+        draft = f"{path}.{os.getpid()}"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
+        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            os.fchmod(fd, 0o644)
+            board = cls._fill(fd, path)
+            os.rename(draft, path)
+        except OSError:
+            os.close(fd)
+            os.unlink(draft)
+            raise
+        return board
+
+    @classmethod
+    def _fill(cls, fd: int, path: str | None) -> Scoreboard:
+        os.ftruncate(fd, _SIZE)
+        memory = mmap.mmap(fd, _SIZE)
+        _HEADER.pack_into(memory, 0, MAGIC, SLOTS, _SLOT_SIZE, WORKERS, 0, os.getpid(), time.time())
+        return cls(fd, memory, path)
+
+    @classmethod
+    def open(cls, path: str) -> Scoreboard:
+        """Somebody else's scoreboard, read only. Raises `OSError`, `ValueError` when it is not one."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.fstat(fd).st_size != _SIZE:
+                raise ValueError(f"'{path}' is not a scoreboard of this version of ftpsd")
+            memory = mmap.mmap(fd, _SIZE, prot=mmap.PROT_READ)
+        except BaseException:
+            os.close(fd)
+            raise
+        if memory[: len(MAGIC)] != MAGIC:
+            memory.close()
+            os.close(fd)
+            raise ValueError(f"'{path}' is not a scoreboard of this version of ftpsd")
+        return cls(fd, memory, path)
+
+    @property
+    def limit(self) -> int:
+        """Most sessions at a time (MaxInstances); never more than `SLOTS`."""
+        (limit,) = _LIMIT.unpack_from(self.memory, _LIMIT_AT)
+        return min(int(limit), SLOTS) or SLOTS
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        _LIMIT.pack_into(self.memory, _LIMIT_AT, max(0, min(limit, SLOTS)))
+
+    @property
+    def count(self) -> int:
+        """Sessions now."""
+        return self.memory[_MAP_AT : _MAP_AT + SLOTS].count(1)
+
+    def acquire(self, peer: tuple[str, int] = ("", 0), local: tuple[str, int] = ("", 0)) -> Slot | None:
+        """Claim a slot for a connection from `peer` at `local` (address, port); None when it is full.
+
+        For one thread per process: the accept loop. The slot must be released by `Slot.release()`.
+        """
+        if not self._lock():
+            return None
+        try:
+            index = self.memory.find(b"\0", _MAP_AT, _MAP_AT + SLOTS)
+            if index < 0 or self.count >= self.limit:
+                return None
+            index -= _MAP_AT
+            self._write(index, peer, local)
+            self.memory[_MAP_AT + index] = 1
+        finally:
+            fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, 0)
+        return Slot(self, index)
+
+    def _write(self, index: int, peer: tuple[str, int], local: tuple[str, int]) -> None:
+        now = time.time()
+        pid, start = self._identity()
+        _SLOT.pack_into(
+            self.memory, _SLOTS_AT + index * _SLOT_SIZE,
+            0, pid, start, now, now, 0, Phase.CONNECTED, peer[1], local[1],
+            _field(peer[0], 46), _field(local[0], 46), b"", b"",
+        )
+
+    def _identity(self) -> tuple[int, int]:
+        pid = os.getpid()
+        if self._owner[0] != pid:
+            self._owner = (pid, process_start(pid) or 0)
+        return self._owner
+
+    def _lock(self) -> bool:
+        deadline = time.monotonic() + CLAIM_DEADLINE
+        while True:
+            try:
+                fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
+                return True
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > deadline:
+                    return False
+                time.sleep(0.0002)
+
+    def reap(self, pid: int) -> int:
+        """Free every slot of the dead process `pid`; how many there were."""
+        freed = 0
+        for index in self._busy():
+            (owner,) = _SEQUENCE.unpack_from(self.memory, _SLOTS_AT + index * _SLOT_SIZE + 4)
+            if owner == pid:
+                self.memory[_MAP_AT + index] = 0
+                freed += 1
+        return freed
+
+    def entries(self) -> list[Entry]:
+        """Everybody who is on. An entry that changes while it is read is read again."""
+        return [entry for index in self._busy() if (entry := self._read(index)) is not None]
+
+    def _busy(self) -> list[int]:
+        return [index for index, state in enumerate(self.memory[_MAP_AT : _MAP_AT + SLOTS]) if state]
+
+    def _read(self, index: int) -> Entry | None:
+        at = _SLOTS_AT + index * _SLOT_SIZE
+        for _ in range(_READ_ATTEMPTS):
+            record = bytes(self.memory[at : at + _SLOT.size])
+            (after,) = _SEQUENCE.unpack_from(self.memory, at + _SEQUENCE_AT)
+            fields = _SLOT.unpack(record)
+            if fields[0] == after and not after & 1:
+                break
+            time.sleep(0)
+        if not self.memory[_MAP_AT + index]:
+            return None
+        _, pid, start, opened, changed, count, phase, peer_port, local_port, *texts = fields
+        peer, local, user, command = (_text(raw) for raw in texts)
+        return Entry(
+            pid, start, opened, changed, count, Phase(phase), peer, peer_port, local, local_port, user, command
+        )
+
+    def worker(self, row: int) -> WorkerRow:
+        """What row `row` of the worker table shows."""
+        pid, accepting, sessions, _, served = _WORKER.unpack_from(
+            self.memory, _WORKERS_AT + row * _WORKER.size
+        )
+        return WorkerRow(pid, bool(accepting), sessions, served)
+
+    def set_worker(self, row: int, shown: WorkerRow) -> None:
+        """Fill row `row` (the worker itself; the supervisor clears it after the worker's death)."""
+        _WORKER.pack_into(
+            self.memory, _WORKERS_AT + row * _WORKER.size,
+            shown.pid, shown.accepting, shown.sessions, 0, shown.served,
+        )
+
+    def least_loaded(self, rows: int) -> int | None:
+        """Fewest sessions of any accepting worker among the first `rows` rows; None without one."""
+        shown = (self.worker(row) for row in range(rows))
+        return min((worker.sessions for worker in shown if worker.accepting), default=None)
+
+    def close(self, *, remove: bool = False) -> None:
+        """Unmap it; with `remove` its file is deleted too, if it still is this one."""
+        if remove and self.path is not None:
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.stat(self.path), os.fstat(self._fd)):
+                    os.unlink(self.path)
+        self.memory.close()
+        os.close(self._fd)
+
+
+def process_start(pid: int) -> int | None:
+    """Start time of a process in clock ticks since boot (proc_pid_stat(5), field 22); None: no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _field(text: str, size: int) -> bytes:
+    return text.encode("utf-8", "surrogateescape")[:size].ljust(size, b"\0")
+
+
+def _text(raw: bytes) -> str:
+    return raw.rstrip(b"\0").decode("utf-8", "replace")
