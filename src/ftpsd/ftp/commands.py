@@ -1,0 +1,412 @@
+"""The command table: every FTP command, described once.
+
+Everything that depends on a command asks a property of its `CommandSpec`, never its name: the gate asks `needs_login`,
+the data layer `data`, HELP and FEAT read the texts, `docs/reference/commands.md` is printed from here. A rule that lists
+names has holes as soon as somebody adds a command (EPSV and PORT are the ones that other servers forgot).
+
+A line is parsed in two steps. The verb is what stands before the first blank, in any case. The argument of a path
+command is everything behind exactly one blank, since file names may begin and end with blanks; all others take
+words. How a wrong number of words is answered differs from command to command in ProFTPD, and clients know
+those texts, so `wrong_argument` is part of the table too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Literal
+
+from ftpsd.ftp.replies import Reply
+
+
+class Argument(Enum):
+    """How many arguments a command takes."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class PathArgument(Enum):
+    """Where the path stands in a command's argument."""
+
+    NONE = "none"
+    WHOLE = "whole"
+    AFTER_WORD = "after the first word"
+    AFTER_OPTIONS = "after options such as -la"
+
+
+class FeatNeeds(Enum):
+    """What must be on before a command's FEAT line is shown."""
+
+    NOTHING = "nothing"
+    TLS = "TLSEngine"
+    FACTS = "facts"
+
+
+DataDirection = Literal["send", "receive"]
+
+PARAMETERS = (501, "Invalid number of parameters")
+NOT_UNDERSTOOD = (500, "'{text}' not understood")
+_DIRS = frozenset({"DIRS"})
+_READ = frozenset({"READ"})
+_WRITE = frozenset({"WRITE"})
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """One FTP command.
+
+    syntax            what HELP shows behind the name
+    argument          whether words must, may or must not follow; `most_words` bounds them where a command takes words
+    wrong_argument    (code, text) for a wrong number of words; `{text}` is the whole command, `{name}` its verb
+    path              where a path stands in the argument (then its blanks are kept)
+    verbatim          the argument is taken as it stands although it is no path (PASS)
+    secret            the argument never appears in a log
+    needs_login       530 before login
+    during_transfer   may be answered while a transfer runs
+    data              opens a data connection on which the server sends or receives
+    listing           what travels there is a listing, not a file (SSCN leaves it alone; LIST NLST MLSD)
+    opens_data_address  chooses the address of the next data connection
+    after_epsv_all    still allowed after EPSV ALL (RFC 2428 section 4)
+    tls_exempt        TLSRequired never blocks it
+    authenticates     part of the login: blocked by TLSRequired's auth scope
+    needs_tls         unknown ("not understood") until AUTH or implicit TLS succeeded
+    limit_groups      <Limit> groups that contain it; log_classes: ExtendedLog classes
+    feat              FEAT line (None: not shown), shown under the condition `feat_needs`
+    implemented       False: 502, and a star in HELP
+    """
+
+    name: str
+    handler: str
+    syntax: str
+    rfc: str
+    help: str
+    argument: Argument = Argument.NONE
+    most_words: int | None = None
+    wrong_argument: tuple[int, str] = PARAMETERS
+    path: PathArgument = PathArgument.NONE
+    verbatim: bool = False
+    secret: bool = False
+    needs_login: bool = True
+    during_transfer: bool = False
+    data: DataDirection | None = None
+    listing: bool = False
+    opens_data_address: bool = False
+    after_epsv_all: bool = True
+    tls_exempt: bool = False
+    authenticates: bool = False
+    needs_tls: bool = False
+    limit_groups: frozenset[str] = frozenset()
+    log_classes: frozenset[str] = frozenset()
+    feat: str | None = None
+    feat_needs: FeatNeeds = FeatNeeds.NOTHING
+    implemented: bool = True
+
+    @property
+    def keeps_blanks(self) -> bool:
+        """Whether the argument is everything behind one blank."""
+        return self.verbatim or self.path in (PathArgument.WHOLE, PathArgument.AFTER_OPTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A parsed line: `name` in capitals ("" when the line has no verb), `text` the line as it came."""
+
+    name: str
+    argument: str
+    spec: CommandSpec | None
+    text: str
+
+    @property
+    def words(self) -> list[str]:
+        return self.argument.split()
+
+    @property
+    def loggable(self) -> str:
+        """The line for logs: the argument of a secret command is `(hidden)`."""
+        if self.spec is not None and self.spec.secret:
+            return f"{self.name} (hidden)"
+        return self.text
+
+    @property
+    def word_and_path(self) -> tuple[str, str]:
+        """First word and the path behind exactly one blank (MFMT, SITE CHMOD); the path is "" when absent."""
+        word, _, path = self.argument.partition(" ")
+        return word, path
+
+
+def _classes(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+def _table() -> Iterable[CommandSpec]:
+    """All commands, in the order in which HELP shows them."""
+    yield from _navigation()
+    yield from _addresses()
+    yield from _file_commands()
+    yield from _information()
+    yield from _security()
+    yield from _parameters()
+    yield from _transfers()
+    yield from _login()
+    yield from _listings()
+
+
+def _navigation() -> Iterable[CommandSpec]:
+    for name, rfc in (("CWD", "959 4.1.1"), ("XCWD", "775")):
+        yield CommandSpec(
+            name, "navigate.cwd", "<sp> pathname", rfc, "changes the current directory", Argument.REQUIRED,
+            path=PathArgument.WHOLE, limit_groups=_DIRS, log_classes=_classes("DIRS"))
+    for name, rfc in (("CDUP", "959 4.1.1"), ("XCUP", "775")):
+        yield CommandSpec(
+            name, "navigate.cdup", "(up one directory)", rfc, "changes to the parent directory",
+            limit_groups=_DIRS, log_classes=_classes("DIRS"))
+    yield CommandSpec(
+        "SMNT", "info.not_implemented", "is not implemented", "959 4.1.1", "mounts a file system",
+        Argument.OPTIONAL, log_classes=_classes("MISC"), implemented=False)
+    yield CommandSpec(
+        "QUIT", "login.quit", "(close control connection)", "959 4.1.1", "ends the session", Argument.OPTIONAL,
+        needs_login=False, during_transfer=True, tls_exempt=True, log_classes=_classes("INFO"))
+
+
+def _addresses() -> Iterable[CommandSpec]:
+    yield CommandSpec(
+        "PORT", "transfer.port", "<sp> h1,h2,h3,h4,p1,p2", "959 4.1.2", "names the client's address for data",
+        Argument.REQUIRED, 1, opens_data_address=True, after_epsv_all=False, log_classes=_classes("MISC"))
+    yield CommandSpec(
+        "PASV", "transfer.pasv", "(returns address/port)", "959 4.1.2", "asks the server to listen for data",
+        opens_data_address=True, after_epsv_all=False, log_classes=_classes("MISC"))
+    yield CommandSpec(
+        "EPRT", "transfer.eprt", "<sp> |proto|addr|port|", "2428 2", "names the client's address for data, IPv6 too",
+        Argument.REQUIRED, 1, opens_data_address=True, after_epsv_all=False, feat="EPRT",
+        log_classes=_classes("MISC"))
+    yield CommandSpec(
+        "EPSV", "transfer.epsv", "(returns port |||port|)", "2428 3", "asks the server to listen for data, IPv6 too",
+        Argument.OPTIONAL, opens_data_address=True, feat="EPSV", log_classes=_classes("MISC"))
+    yield CommandSpec(
+        "ALLO", "transfer.allo", "<sp> size", "959 4.1.3", "announces the size of the next upload",
+        Argument.REQUIRED, 3, wrong_argument=(504, "'{text}' not understood"), log_classes=_classes("MISC"))
+
+
+def _file_commands() -> Iterable[CommandSpec]:
+    whole = PathArgument.WHOLE
+    yield CommandSpec(
+        "RNFR", "files.rnfr", "<sp> pathname", "959 4.1.3", "names what is to be renamed", Argument.REQUIRED,
+        path=whole, limit_groups=_DIRS, log_classes=_classes("MISC", "WRITE"))
+    yield CommandSpec(
+        "RNTO", "files.rnto", "<sp> pathname", "959 4.1.3", "gives what RNFR named a new name", Argument.REQUIRED,
+        path=whole, limit_groups=_WRITE, log_classes=_classes("MISC", "WRITE"))
+    yield CommandSpec(
+        "DELE", "files.dele", "<sp> pathname", "959 4.1.3", "deletes a file", Argument.REQUIRED,
+        path=whole, limit_groups=_WRITE, log_classes=_classes("WRITE"))
+    yield CommandSpec(
+        "MDTM", "files.mdtm", "<sp> pathname", "3659 3", "tells when a file was modified (UTC)", Argument.REQUIRED,
+        path=whole, limit_groups=_DIRS, log_classes=_classes("INFO"), feat="MDTM")
+    yield CommandSpec(
+        "MFMT", "files.mfmt", "<sp> YYYYMMDDhhmmss <sp> pathname", "draft-somers-ftp-mfxx", "sets when a file was modified",
+        Argument.REQUIRED, path=PathArgument.AFTER_WORD, limit_groups=_WRITE, log_classes=_classes("WRITE"),
+        feat="MFMT")
+    for name, rfc in (("RMD", "959 4.1.3"), ("XRMD", "775")):
+        yield CommandSpec(
+            name, "files.rmd", "<sp> pathname", rfc, "removes an empty directory", Argument.REQUIRED,
+            path=whole, limit_groups=_WRITE, log_classes=_classes("DIRS", "WRITE"))
+    for name, rfc in (("MKD", "959 4.1.3"), ("XMKD", "775")):
+        yield CommandSpec(
+            name, "files.mkd", "<sp> pathname", rfc, "makes a directory", Argument.REQUIRED,
+            path=whole, limit_groups=_WRITE, log_classes=_classes("DIRS", "WRITE"))
+    for name, rfc in (("PWD", "959 4.1.3"), ("XPWD", "775")):
+        yield CommandSpec(
+            name, "navigate.pwd", "(returns current working directory)", rfc, "tells the current directory",
+            limit_groups=_DIRS, log_classes=_classes("INFO", "DIRS"))
+    yield CommandSpec(
+        "SIZE", "files.size", "<sp> pathname", "3659 4", "tells a file's size in bytes (TYPE I)", Argument.REQUIRED,
+        path=whole, limit_groups=_READ, log_classes=_classes("INFO"), feat="SIZE")
+
+
+def _information() -> Iterable[CommandSpec]:
+    yield CommandSpec(
+        "SYST", "info.syst", "(returns system type)", "959 4.1.3", "tells the server's kind of system",
+        Argument.OPTIONAL, needs_login=False, tls_exempt=True, log_classes=_classes("INFO"))
+    yield CommandSpec(
+        "HELP", "info.help", "[<sp> command]", "959 4.1.3", "lists the commands or explains one",
+        Argument.OPTIONAL, needs_login=False, log_classes=_classes("INFO"))
+    yield CommandSpec(
+        "NOOP", "info.noop", "(no operation)", "959 4.1.3", "does nothing", Argument.OPTIONAL,
+        needs_login=False, during_transfer=True, log_classes=_classes("MISC"))
+    yield CommandSpec(
+        "FEAT", "info.feat", "(returns feature list)", "2389 3", "lists the extensions", Argument.OPTIONAL,
+        needs_login=False, tls_exempt=True, log_classes=_classes("INFO"))
+    yield CommandSpec(
+        "OPTS", "info.opts", "<sp> command [<sp> options]", "2389 4", "sets options (UTF8 ON, MLST facts)",
+        Argument.REQUIRED, needs_login=False, log_classes=_classes("MISC"))
+    yield CommandSpec(
+        "CLNT", "info.clnt", "<sp> client-info", "draft-peterson-streamlined-ftp-command-extensions",
+        "names the client program", Argument.OPTIONAL, needs_login=False, tls_exempt=True, feat="CLNT",
+        log_classes=_classes("INFO"))
+
+
+def _security() -> Iterable[CommandSpec]:
+    sec = _classes("SEC")
+    yield CommandSpec(
+        "AUTH", "security.auth", "<sp> TLS", "4217 4", "starts TLS on the control connection", Argument.REQUIRED,
+        wrong_argument=(504, "AUTH requires at least one argument"), needs_login=False, tls_exempt=True, feat="AUTH TLS",
+        feat_needs=FeatNeeds.TLS, log_classes=sec)
+    yield CommandSpec(
+        "CCC", "security.ccc", "(clears protection level)", "2228 3", "ends TLS on the control connection",
+        Argument.OPTIONAL, needs_tls=True, feat="CCC", feat_needs=FeatNeeds.TLS, log_classes=sec)
+    for name in ("ADAT", "CONF", "ENC", "MIC"):
+        yield CommandSpec(
+            name, f"security.{name.lower()}", "<sp> base64-data", "2228 3",
+            "belongs to security mechanisms other than TLS", Argument.OPTIONAL, needs_login=False, secret=True,
+            log_classes=sec, implemented=False)
+    yield CommandSpec(
+        "PBSZ", "security.pbsz", "<sp> protection buffer size", "4217 8", "sets the protection buffer size (0)",
+        Argument.REQUIRED, 1, needs_login=False, needs_tls=True, feat="PBSZ", feat_needs=FeatNeeds.TLS, log_classes=sec)
+    yield CommandSpec(
+        "PROT", "security.prot", "<sp> protection code", "4217 9", "sets the protection of data connections (C or P)",
+        Argument.REQUIRED, 1, needs_login=False, needs_tls=True, feat="PROT", feat_needs=FeatNeeds.TLS, log_classes=sec)
+
+
+def _parameters() -> Iterable[CommandSpec]:
+    misc = _classes("MISC")
+    not_understood_501 = (501, "'{text}' not understood")
+    yield CommandSpec(
+        "TYPE", "transfer.type", "<sp> type-code (A, I, L 7, L 8)", "959 4.1.2", "sets the representation type",
+        Argument.REQUIRED, 2, NOT_UNDERSTOOD, needs_login=False, log_classes=misc)
+    yield CommandSpec(
+        "STRU", "transfer.stru", "is not implemented (always F)", "959 4.1.2", "sets the file structure",
+        Argument.REQUIRED, 1, not_understood_501, log_classes=misc)
+    yield CommandSpec(
+        "MODE", "transfer.mode", "is not implemented (always S)", "959 4.1.2", "sets the transfer mode",
+        Argument.REQUIRED, 1, not_understood_501, log_classes=misc)
+
+
+def _transfers() -> Iterable[CommandSpec]:
+    whole = PathArgument.WHOLE
+    yield CommandSpec(
+        "RETR", "transfer.retr", "<sp> pathname", "959 4.1.3", "downloads a file", Argument.REQUIRED, None, NOT_UNDERSTOOD,
+        path=whole, data="send", limit_groups=_READ, log_classes=_classes("READ"))
+    yield CommandSpec(
+        "STOR", "transfer.stor", "<sp> pathname", "959 4.1.3", "uploads a file", Argument.REQUIRED, None, NOT_UNDERSTOOD,
+        path=whole, data="receive", limit_groups=_WRITE, log_classes=_classes("WRITE"))
+    yield CommandSpec(
+        "STOU", "transfer.stou", "(store unique filename)", "959 4.1.3", "uploads a file under a new name",
+        Argument.OPTIONAL, path=whole, data="receive", limit_groups=_WRITE, log_classes=_classes("WRITE"))
+    yield CommandSpec(
+        "APPE", "transfer.appe", "<sp> pathname", "959 4.1.3", "uploads to the end of a file", Argument.REQUIRED, None,
+        NOT_UNDERSTOOD, path=whole, data="receive", limit_groups=_WRITE, log_classes=_classes("WRITE"))
+    yield CommandSpec(
+        "REST", "transfer.rest", "<sp> byte-count", "3659 5", "sets where the next transfer begins", Argument.REQUIRED, 1,
+        NOT_UNDERSTOOD, feat="REST STREAM", log_classes=_classes("MISC"))
+    yield CommandSpec(
+        "ABOR", "transfer.abor", "(abort current operation)", "959 4.1.3", "aborts the transfer that runs",
+        Argument.OPTIONAL, during_transfer=True, log_classes=_classes("MISC"))
+
+
+def _login() -> Iterable[CommandSpec]:
+    auth = _classes("AUTH")
+    yield CommandSpec(
+        "USER", "login.user", "<sp> username", "959 4.1.1", "names the user", Argument.REQUIRED, None,
+        (500, "{name}: command requires a parameter"), needs_login=False, authenticates=True,
+        limit_groups=_classes("LOGIN"), log_classes=auth)
+    yield CommandSpec(
+        "PASS", "login.pass_", "<sp> password", "959 4.1.1", "gives the user's password", Argument.OPTIONAL,
+        verbatim=True, secret=True, needs_login=False, authenticates=True, limit_groups=_classes("LOGIN"),
+        log_classes=auth)
+    yield CommandSpec(
+        "ACCT", "info.not_implemented", "is not implemented", "959 4.1.1", "gives accounting information",
+        Argument.OPTIONAL, secret=True, needs_login=False, authenticates=True, log_classes=auth, implemented=False)
+    yield CommandSpec(
+        "REIN", "info.not_implemented", "is not implemented", "959 4.1.1", "starts the session over", Argument.OPTIONAL,
+        needs_login=False, log_classes=auth, implemented=False)
+
+
+def _listings() -> Iterable[CommandSpec]:
+    dirs = _classes("DIRS")
+    options = PathArgument.AFTER_OPTIONS
+    yield CommandSpec(
+        "LIST", "listing.list_", "[<sp> pathname]", "959 4.1.3", "lists a directory as `ls -l` does", Argument.OPTIONAL,
+        path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs)
+    yield CommandSpec(
+        "NLST", "listing.nlst", "[<sp> (pathname)]", "959 4.1.3", "lists names", Argument.OPTIONAL,
+        path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs)
+    yield CommandSpec(
+        "STAT", "listing.stat", "[<sp> pathname]", "959 4.1.3", "tells the session's state or lists a path here",
+        Argument.OPTIONAL, path=options, during_transfer=True, limit_groups=_DIRS, log_classes=_classes("INFO"))
+    yield CommandSpec(
+        "SITE", "site.site", "<sp> string", "959 4.1.3", "runs a SITE command", Argument.REQUIRED, None,
+        (500, "'SITE' requires parameters"), log_classes=_classes("MISC"))
+    yield CommandSpec(
+        "MLSD", "listing.mlsd", "[<sp> pathname]", "3659 7", "lists a directory as facts", Argument.OPTIONAL,
+        path=PathArgument.WHOLE, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs)
+    yield CommandSpec(
+        "MLST", "listing.mlst", "[<sp> pathname]", "3659 7", "tells the facts of one path", Argument.OPTIONAL,
+        path=PathArgument.WHOLE, limit_groups=_DIRS, log_classes=dirs, feat="MLST", feat_needs=FeatNeeds.FACTS)
+
+
+COMMANDS: Mapping[str, CommandSpec] = MappingProxyType({spec.name: spec for spec in _table()})
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSpec:
+    """One SITE command: the same idea, for what stands behind SITE."""
+
+    name: str
+    handler: str
+    syntax: str
+    help: str
+    path: PathArgument = PathArgument.NONE
+    words: int = 0
+    limit_groups: frozenset[str] = frozenset()
+
+
+SITE_COMMANDS: Mapping[str, SiteSpec] = MappingProxyType({
+    spec.name: spec for spec in (
+        SiteSpec("HELP", "site.help", "[<sp> sitecommand]", "lists the SITE commands or explains one"),
+        SiteSpec("CHMOD", "site.chmod", "<sp> mode <sp> pathname", "changes the mode of a path (octal or symbolic)",
+                 path=PathArgument.AFTER_WORD, words=2, limit_groups=_WRITE),
+    )
+})
+
+
+def parse(text: str) -> Command:
+    """The command on one line (without its line end). A line that begins with a blank has no verb."""
+    verb, _, rest = text.partition(" ")
+    if "\t" in verb:
+        verb, _, tail = text.partition("\t")
+        rest = tail
+    name = verb.upper() if verb.isascii() else verb
+    spec = COMMANDS.get(name)
+    argument = rest if spec is not None and spec.keeps_blanks else rest.lstrip(" \t")
+    if not argument.strip() and not (spec is not None and spec.verbatim):
+        argument = ""
+    return Command(name, argument, spec, text)
+
+
+def argument_error(command: Command) -> Reply | None:
+    """The reply to a wrong number of arguments, or None when the number is right."""
+    spec = command.spec
+    if spec is None:
+        return None
+    if spec.argument is Argument.NONE:
+        wrong = bool(command.argument)
+    else:
+        missing = not command.argument and spec.argument is Argument.REQUIRED
+        wrong = missing or (spec.most_words is not None and len(command.words) > spec.most_words)
+    if not wrong and spec.path is PathArgument.AFTER_WORD:
+        wrong = not command.word_and_path[1]
+    if not wrong:
+        return None
+    code, text = spec.wrong_argument
+    shown = command.text.rstrip()
+    return Reply(code, text.format(text=shown, name=spec.name))
+
+
+def parse_site(argument: str) -> tuple[SiteSpec | None, Command]:
+    """The SITE command in SITE's argument; the command's `spec` is None, its `text` the argument."""
+    verb, _, rest = argument.partition(" ")
+    name = verb.upper()
+    return SITE_COMMANDS.get(name), Command(name, rest.lstrip(" "), None, argument)

@@ -1,0 +1,155 @@
+"""Replies: a code of RFC 959 section 4.2 with one or more lines, and the texts that clients and scripts match.
+
+On the wire a reply of several lines opens with `213-`, indents what stands between by a blank (so that no line of
+it can pass for the last) and closes with `213 `. The control connection is a Telnet stream: a byte 0xFF is
+doubled. Text that came from a client or a file name may hold anything; a control character becomes `?`, so
+that nobody can make the server say something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_HARMLESS = {number: "?" for number in (*range(0x20), 0x7F)}
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Reply:
+    """A reply: `code` (100 to 599) and its lines, at least one."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    def __init__(self, code: int, *lines: str) -> None:
+        if not 100 <= code <= 599:
+            raise ValueError(f"{code} is no FTP reply code")
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "lines", lines or ("",))
+
+    @property
+    def text(self) -> str:
+        """The last line: what a log shows."""
+        return self.lines[-1]
+
+    @property
+    def preliminary(self) -> bool:
+        return self.code < 200
+
+    @property
+    def positive(self) -> bool:
+        return self.code < 400
+
+    def encode(self, *, every_line: bool = False) -> bytes:
+        """The bytes to send. `every_line` repeats `code-` on each line (MultilineRFC2228)."""
+        lines = [line.translate(_HARMLESS) for line in self.lines]
+        last = f"{self.code} {lines.pop()}\r\n"
+        if not lines:
+            return _wire(last)
+        inner = f"{self.code}-" if every_line else " "
+        head = [f"{self.code}-{lines[0]}\r\n"]
+        head.extend(f"{inner}{line}\r\n" for line in lines[1:])
+        return _wire("".join(head) + last)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}"
+
+
+def _wire(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape").replace(b"\xff", b"\xff\xff")
+
+
+def harmless(text: str) -> str:
+    """`text` with every control character replaced, as replies show it."""
+    return text.translate(_HARMLESS)
+
+
+def not_understood(name: str) -> Reply:
+    """An unknown command."""
+    return Reply(500, f"{name} not understood")
+
+
+def quoted_not_understood(text: str) -> Reply:
+    """A command whose argument makes no sense, shown as it came."""
+    return Reply(500, f"'{text}' not understood")
+
+
+def not_implemented(name: str) -> Reply:
+    return Reply(502, f"{name} command not implemented")
+
+
+def successful(name: str, code: int = 250) -> Reply:
+    return Reply(code, f"{name} command successful")
+
+
+def path_error(path: str, reason: str, code: int = 550) -> Reply:
+    """`550 PATH: No such file or directory`; `path` as the client wrote it, `reason` from `os.strerror`."""
+    return Reply(code, f"{path}: {reason}")
+
+
+INVALID_COMMAND = Reply(500, "Invalid command: try being more creative")
+LINE_TOO_LONG = Reply(500, "Command line too long")
+WRONG_PARAMETERS = Reply(501, "Invalid number of parameters")
+LOGIN_FIRST = Reply(530, "Please login with USER and PASS")
+USER_FIRST = Reply(503, "Login with USER first")
+ALREADY_LOGGED_IN = Reply(503, "You are already logged in")
+NO_REAUTHENTICATION = Reply(501, "Reauthentication not supported")
+BAD_SEQUENCE = Reply(503, "Bad sequence of commands")
+LOGIN_INCORRECT = Reply(530, "Login incorrect.")
+ANONYMOUS_PASSWORD = Reply(331, "Anonymous login ok, send your complete email address as your password")
+ANONYMOUS_GRANTED = Reply(230, "Anonymous access granted, restrictions apply")
+GOODBYE = Reply(221, "Goodbye.")
+SYSTEM_TYPE = Reply(215, "UNIX Type: L8")
+TRANSFER_COMPLETE = Reply(226, "Transfer complete")
+ABORT_SUCCESSFUL = Reply(226, "Abort successful")
+NO_DATA_CONNECTION = Reply(425, "Unable to build data connection: Operation not permitted")
+RENAME_READY = Reply(350, "File or directory exists, ready for destination name")
+RENAME_SUCCESSFUL = Reply(250, "Rename successful")
+NO_ALLOCATION = Reply(202, "No storage allocation necessary")
+SIZE_IN_ASCII = Reply(550, "SIZE not allowed in ASCII mode")
+REST_IN_ASCII = Reply(501, "REST: Resuming transfers not allowed in ASCII mode")
+REST_NEGATIVE = Reply(501, "REST requires a value greater than or equal to 0")
+LOGIN_TIMEOUT = Reply(421, "Login timeout")
+TLS_FAILED = Reply(421, "TLS handshake failed")
+
+
+def password_required(user: str) -> Reply:
+    return Reply(331, f"Password required for {user}")
+
+
+def logged_in(user: str, code: int = 230) -> Reply:
+    """`code` 232 when the client certificate made the password superfluous."""
+    return Reply(code, f"User {user} logged in")
+
+
+def restarting(offset: int) -> Reply:
+    return Reply(350, f"Restarting at {offset}. Send STORE or RETRIEVE to initiate transfer")
+
+
+def epsv_all_in_effect(name: str) -> Reply:
+    """A data address command after EPSV ALL (RFC 2428 section 4)."""
+    return Reply(500, f"Illegal {name} command, EPSV ALL in effect")
+
+
+def opening(mode: str, what: str, size: int | None = None) -> Reply:
+    """`150 Opening BINARY mode data connection for x (12 bytes)`; `mode` ASCII or BINARY."""
+    tail = "" if size is None else f" ({size} bytes)"
+    return Reply(150, f"Opening {mode} mode data connection for {what}{tail}")
+
+
+def current_directory(quoted: str) -> Reply:
+    """`quoted` comes from `paths.quote`."""
+    return Reply(257, f'"{quoted}" is the current directory')
+
+
+def directory_created(quoted: str) -> Reply:
+    return Reply(257, f'"{quoted}" - Directory successfully created')
+
+
+def idle_timeout(seconds: int) -> Reply:
+    return Reply(421, f"Idle timeout ({seconds} seconds): closing control connection")
+
+
+def listing_in_reply(code: int, what: str, lines: Iterable[str]) -> Reply:
+    """STAT of a path: 212 for a directory, 213 for a file."""
+    return Reply(code, f"Status of {what}:", *lines, "End of status")
