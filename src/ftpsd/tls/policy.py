@@ -1,0 +1,320 @@
+"""What TLSRequired, AUTH, PBSZ, PROT and CCC allow: every decision about TLS, without I/O.
+
+Facts come in as a `TLSState`, decisions go out as a `Refusal` or a `Decision`; the session does what they say.
+TLSRequired is three numbers (settings/tls_parsers.py): 1 required, 0 free, -1 forbidden, for the control connection,
+data connections and authentication. AllowPerUser postpones the decision about the first and the last until the login
+has shown which section of the configuration the user ended up in.
+
+The TLS gate stands before every other check of a command (login, <Limit>, arguments), as in mod_tls: a client
+that may not log in without TLS learns nothing else first. Rules ask for properties of a command, never for its name.
+
+Sources: RFC 2228 sections 3 and 4, RFC 4217 sections 4 to 12; codes and texts are mod_tls's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from ftpsd.errors import Refusal
+from ftpsd.settings.values import TLSRequirement
+
+UNWILLING = "Unwilling to accept security parameters"
+HANDSHAKE_FAILED = "TLS handshake failed"
+"""Text of the 421 that follows a failed handshake, in clear."""
+
+
+class Gated(Protocol):
+    """The properties of a command that the gate asks for; `ftp.commands.CommandSpec` has them."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def tls_exempt(self) -> bool: ...
+    @property
+    def authenticates(self) -> bool: ...
+    @property
+    def data(self) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A command that is in no table: it passes the same gate as the others."""
+
+    name: str
+    tls_exempt: bool = False
+    authenticates: bool = False
+    data: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TLSState:
+    """What of a session matters for TLS decisions.
+
+    `protected`: the control connection runs under TLS now. `mechanism`: an AUTH succeeded, or the connection is implicit
+    (stays true after CCC). `data_private`: data connections are protected (PROT P or its equivalent).
+    `requirement` and `allow_per_user` are those in force; `has_certificates`: the host could shake hands at all.
+    """
+
+    engine: bool = True
+    has_certificates: bool = True
+    requirement: TLSRequirement = TLSRequirement()
+    allow_per_user: bool = False
+    protected: bool = False
+    mechanism: bool = False
+    data_private: bool = False
+    ccc_used: bool = False
+    logged_in: bool = False
+
+
+Action = Literal["none", "start-tls", "clear-tls", "disconnect"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do about a security command.
+
+    In this order: `log` lines to the TLSLog, reply `code` and `text` (0: nothing is sent), `action`, then `state`
+    replaces the old one. When a "start-tls" fails: `failure_log`, 421 `HANDSHAKE_FAILED` in clear, disconnect. A
+    "clear-tls" comes after the reply, which goes out inside TLS. `reason` is the stable reason code.
+    """
+
+    code: int
+    text: str
+    state: TLSState
+    reason: str
+    log: tuple[str, ...] = ()
+    action: Action = "none"
+    failure_log: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        return self.code < 400
+
+
+def gate(
+    spec: Gated, state: TLSState, directory_requirement: TLSRequirement | None = None, directory: str = "/"
+) -> Refusal | None:
+    """The refusal that TLSRequired demands for this command now, or None.
+
+    `directory_requirement` is what TLSRequired says in the *current* directory, `directory` its name for the log
+    (the target of the command does not matter). None: there is none, or the host's own.
+    """
+    if not state.engine or spec.tls_exempt:
+        return None
+    if not state.protected:
+        refusal = _gate_control(spec, state)
+        if refusal is not None:
+            return refusal
+    if spec.data is None or state.data_private:
+        return None
+    return _gate_data(spec, state, directory_requirement, directory)
+
+
+def _gate_control(spec: Gated, state: TLSState) -> Refusal | None:
+    postponed = state.allow_per_user
+    if state.requirement.auth == 1 and spec.authenticates and not postponed:
+        line = f"SSL/TLS required but absent for authentication, denying {spec.name} command"
+    elif state.requirement.ctrl == 1 and (state.logged_in or not postponed):
+        line = f"SSL/TLS required but absent on control channel, denying {spec.name} command"
+    else:
+        return None
+    return Refusal(550, "SSL/TLS required on the control channel", "tls-required-control", log=(line,))
+
+
+def _gate_data(
+    spec: Gated, state: TLSState, directory_requirement: TLSRequirement | None, directory: str
+) -> Refusal | None:
+    if state.requirement.data == 1:
+        line = f"SSL/TLS required but absent on data channel, denying {spec.name} command"
+    elif directory_requirement is not None and directory_requirement.data == 1:
+        line = f"{spec.name} command denied by TLSRequired in directory '{directory}'"
+    else:
+        return None
+    return Refusal(522, "SSL/TLS required on the data channel", "tls-required-data", log=(line,))
+
+
+def auth(state: TLSState, argument: str) -> Decision:
+    """AUTH (RFC 4217 section 4): TLS and TLS-C leave data connections clear, SSL and TLS-P make them private."""
+    mechanism = argument.split()[0].upper() if argument.split() else ""
+    refusal = _auth_refusal(state, mechanism)
+    if refusal is not None:
+        return refusal
+    if mechanism in ("TLS", "TLS-C"):
+        title, private = "TLS/TLS-C", False
+    elif mechanism in ("SSL", "TLS-P"):
+        title, private = "SSL/TLS-P", state.requirement.data != -1
+    else:
+        return Decision(
+            504, f"AUTH {mechanism} unsupported", state, "auth-unknown-mechanism",
+            log=(f"AUTH {mechanism} unsupported, declining",),
+        )
+    return Decision(
+        234, f"AUTH {mechanism} successful",
+        replace(state, protected=True, mechanism=True, data_private=private), "auth-accepted",
+        log=(f"{title} requested, starting TLS handshake",), action="start-tls",
+        failure_log=(f"{title} negotiation failed on control channel",),
+    )
+
+
+def _auth_refusal(state: TLSState, mechanism: str) -> Decision | None:
+    if not state.engine:
+        return not_understood(state, "AUTH")
+    if state.protected:
+        return Decision(
+            503, "Unwilling to accept second AUTH", state, "auth-twice",
+            log=("Unwilling to accept AUTH after AUTH for this session",),
+        )
+    if not mechanism:
+        return Decision(504, "AUTH requires at least one argument", state, "auth-no-mechanism")
+    if state.ccc_used:
+        return Decision(
+            534, UNWILLING, state, "auth-after-ccc",
+            log=("Unwilling to accept AUTH after CCC for this session",),
+        )
+    if not state.has_certificates:
+        return Decision(
+            431, "Necessary security resource unavailable", state, "auth-no-certificate",
+            log=(f"Unable to accept AUTH {mechanism} due to lack of certificates",),
+        )
+    if state.logged_in and not state.allow_per_user:
+        line = (
+            "Unwilling to accept AUTH after USER/PASS authentication for this session unless "
+            "AllowPerUser TLSOption is used"
+        )
+        return Decision(534, UNWILLING, state, "auth-after-login", log=(line,))
+    return None
+
+
+def implicit(state: TLSState) -> Decision:
+    """A connection to a UseImplicitSSL host: handshake before the greeting, data private unless forbidden."""
+    failed = ("implicit SSL/TLS negotiation failed on control channel",)
+    if not state.has_certificates:
+        line = "Unable to start implicit SSL/TLS handshake due to lack of certificates"
+        return Decision(
+            421, HANDSHAKE_FAILED, state, "implicit-no-certificate", log=(line, *failed), action="disconnect"
+        )
+    private = state.requirement.data != -1
+    return Decision(
+        0, "", replace(state, protected=True, mechanism=True, data_private=private), "implicit-tls",
+        log=("TLSOption UseImplicitSSL in effect, starting SSL/TLS handshake",), action="start-tls",
+        failure_log=failed,
+    )
+
+
+def not_understood(state: TLSState, name: str) -> Decision:
+    """What an unknown command is answered, and a security command without the mechanism it belongs to."""
+    return Decision(500, f"{name} not understood", state, "security-not-negotiated")
+
+
+def _has_mechanism(state: TLSState) -> bool:
+    return state.engine and state.mechanism
+
+
+def pbsz(state: TLSState, argument: str) -> Decision:
+    """PBSZ (RFC 4217 section 8): the only size is 0."""
+    if not _has_mechanism(state):
+        return not_understood(state, "PBSZ")
+    words = argument.split()
+    if len(words) != 1:
+        return Decision(501, "Invalid number of parameters", state, "pbsz-syntax")
+    if not state.protected:
+        return Decision(503, "PBSZ not allowed on insecure control connection", state, "pbsz-after-ccc")
+    return Decision(200, "PBSZ 0 successful" if words[0] == "0" else "PBSZ=0 successful", state, "pbsz-accepted")
+
+
+def prot(state: TLSState, argument: str) -> Decision:
+    """PROT (RFC 4217 section 9). Neither a PBSZ before it nor upper case is insisted on; allowed after CCC."""
+    if not _has_mechanism(state):
+        return not_understood(state, "PROT")
+    words = argument.split()
+    if len(words) != 1:
+        return Decision(501, "Invalid number of parameters", state, "prot-syntax")
+    level = words[0].upper()
+    if level == "C":
+        if state.requirement.data == 1:
+            return _prot_refused(state, level)
+        return Decision(200, "Protection set to Clear", replace(state, data_private=False), "prot-clear")
+    if level == "P":
+        if state.requirement.data == -1:
+            return _prot_refused(state, level)
+        return Decision(200, "Protection set to Private", replace(state, data_private=True), "prot-private")
+    if level in ("S", "E"):
+        return Decision(536, f"PROT {level} unsupported", state, "prot-level-unsupported")
+    return Decision(504, f"PROT {words[0]} unsupported", state, "prot-level-unknown")
+
+
+def _prot_refused(state: TLSState, level: str) -> Decision:
+    line = f"PROT: unwilling to accept security parameter ({level}), declining"
+    return Decision(534, UNWILLING, state, "prot-refused", log=(line,))
+
+
+def prot_limited(state: TLSState, argument: str) -> Decision:
+    """PROT that a <Limit> denies."""
+    return _prot_refused(state, argument.strip().upper())
+
+
+def ccc(state: TLSState) -> Decision:
+    """CCC (RFC 4217 section 5): back to a clear control connection, unless TLSRequired's control number is 1."""
+    if not state.logged_in:
+        return Decision(530, "Please login with USER and PASS", state, "login-required")
+    if not _has_mechanism(state):
+        return not_understood(state, "CCC")
+    if not state.protected:
+        return Decision(533, "CCC not allowed on insecure control connection", state, "ccc-insecure")
+    if state.requirement.ctrl == 1:
+        line = (
+            "CCC: unwilling to accept security parameters: TLSRequired setting does not allow for "
+            "unprotected control channel"
+        )
+        return Decision(534, UNWILLING, state, "ccc-refused", log=(line,))
+    return Decision(
+        200, "Clearing control channel protection", replace(state, protected=False, ccc_used=True),
+        "ccc-accepted", log=("received CCC, clearing control channel protection",), action="clear-tls",
+    )
+
+
+def ccc_limited(state: TLSState) -> Decision:
+    """CCC that a <Limit> denies."""
+    return Decision(
+        534, UNWILLING, state, "ccc-refused", log=("CCC: unwilling to accept security parameters",)
+    )
+
+
+def adat(state: TLSState) -> Decision:
+    """ADAT: no mechanism here exchanges data with it, so it is always out of sequence (RFC 2228 section 3)."""
+    return Decision(503, "ADAT not expected: no security data exchange is in progress", state, "adat-unexpected")
+
+
+def protected_command(state: TLSState, name: str) -> Decision:
+    """MIC, CONF and ENC: TLS protects the whole connection, single commands cannot be wrapped (RFC 2228 section 3)."""
+    if not _has_mechanism(state):
+        return Decision(503, f"{name} not allowed before a security data exchange", state, "security-not-negotiated")
+    return Decision(
+        537, f"{name} protection level not supported by security mechanism", state, "protection-unsupported"
+    )
+
+
+def after_login(
+    state: TLSState, requirement: TLSRequirement, *, allow_per_user: bool = False
+) -> Decision:
+    """The login succeeded and ended up under `requirement` (Anonymous block, <IfUser> …).
+
+    With AllowPerUser (the host's, or `allow_per_user` from the login's own configuration) that requirement now
+    takes force, and a client without the TLS it demands is told that its login failed and is cut off.
+    """
+    per_user = state.allow_per_user or allow_per_user
+    logged_in = replace(state, logged_in=True, allow_per_user=per_user)
+    if not state.engine or not per_user:
+        return Decision(0, "", logged_in, "login-accepted")
+    if not state.protected and 1 in (requirement.ctrl, requirement.auth):
+        return Decision(
+            530, "Login incorrect.", state, "tls-required-login", action="disconnect",
+            log=("SSL/TLS required but absent on control channel, disconnecting",),
+        )
+    return Decision(0, "", replace(logged_in, requirement=requirement), "login-accepted")
+
+
+def after_rein(state: TLSState, requirement: TLSRequirement, *, allow_per_user: bool) -> TLSState:
+    """REIN undoes the login: the host's `requirement` and AllowPerUser are in force again, TLS stays as it is."""
+    return replace(state, logged_in=False, requirement=requirement, allow_per_user=allow_per_user)
