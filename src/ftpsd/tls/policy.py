@@ -1,12 +1,13 @@
 """What TLSRequired, AUTH, PBSZ, PROT and CCC allow: every decision about TLS, without I/O.
 
-Facts come in as a `TLSState`, decisions go out as a `Refusal` or a `Decision`; the session does what they say.
-TLSRequired is three numbers (settings/tls_parsers.py): 1 required, 0 free, -1 forbidden, for the control connection,
-data connections and authentication. AllowPerUser postpones the decision about the first and the last until the login
-has shown which section of the configuration the user ended up in.
+Facts come in as a `TLSState`, decisions go out as a `Refusal` or a `Decision`; the session does what they
+say. TLSRequired is three numbers (settings/tls_parsers.py): 1 required, 0 free, -1 forbidden, for the control
+connection, data connections and authentication. AllowPerUser postpones the decision about the first and the
+last until the login has shown which section of the configuration the user ended up in.
 
 The TLS gate stands before every other check of a command (login, <Limit>, arguments), as in mod_tls: a client
-that may not log in without TLS learns nothing else first. Rules ask for properties of a command, never for its name.
+that may not log in without TLS learns nothing else first. Rules ask for properties of a command, never for
+its name.
 
 Sources: RFC 2228 sections 3 and 4, RFC 4217 sections 4 to 12; codes and texts are mod_tls's.
 """
@@ -22,6 +23,9 @@ from ftpsd.settings.values import TLSRequirement
 UNWILLING = "Unwilling to accept security parameters"
 HANDSHAKE_FAILED = "TLS handshake failed"
 """Text of the 421 that follows a failed handshake, in clear."""
+
+
+NOTHING_REQUIRED = TLSRequirement()
 
 
 class Gated(Protocol):
@@ -51,14 +55,14 @@ class Unknown:
 class TLSState:
     """What of a session matters for TLS decisions.
 
-    `protected`: the control connection runs under TLS now. `mechanism`: an AUTH succeeded, or the connection is implicit
-    (stays true after CCC). `data_private`: data connections are protected (PROT P or its equivalent).
-    `requirement` and `allow_per_user` are those in force; `has_certificates`: the host could shake hands at all.
+    `protected`: the control connection runs under TLS now. `mechanism`: an AUTH succeeded, or the connection
+    is implicit (stays true after CCC). `data_private`: data connections are protected (PROT P or the like).
+    `requirement` and `allow_per_user` are those in force; `has_certificates`: the host could shake hands.
     """
 
     engine: bool = True
     has_certificates: bool = True
-    requirement: TLSRequirement = TLSRequirement()
+    requirement: TLSRequirement = NOTHING_REQUIRED
     allow_per_user: bool = False
     protected: bool = False
     mechanism: bool = False
@@ -74,9 +78,10 @@ Action = Literal["none", "start-tls", "clear-tls", "disconnect"]
 class Decision:
     """What to do about a security command.
 
-    In this order: `log` lines to the TLSLog, reply `code` and `text` (0: nothing is sent), `action`, then `state`
-    replaces the old one. When a "start-tls" fails: `failure_log`, 421 `HANDSHAKE_FAILED` in clear, disconnect. A
-    "clear-tls" comes after the reply, which goes out inside TLS. `reason` is the stable reason code.
+    In this order: `log` lines to the TLSLog, reply `code` and `text` (0: nothing is sent), `action`, then
+    `state` replaces the old one. When a "start-tls" fails: `failure_log`, 421 `HANDSHAKE_FAILED` in clear,
+    disconnect. A "clear-tls" comes after the reply, which goes out inside TLS. `reason` is the stable reason
+    code.
     """
 
     code: int
@@ -97,8 +102,8 @@ def gate(
 ) -> Refusal | None:
     """The refusal that TLSRequired demands for this command now, or None.
 
-    `directory_requirement` is what TLSRequired says in the *current* directory, `directory` its name for the log
-    (the target of the command does not matter). None: there is none, or the host's own.
+    `directory_requirement` is what TLSRequired says in the *current* directory, `directory` its name for the
+    log (the target of the command does not matter). None: there is none, or the host's own.
     """
     if not state.engine or spec.tls_exempt:
         return None
@@ -135,7 +140,10 @@ def _gate_data(
 
 
 def auth(state: TLSState, argument: str) -> Decision:
-    """AUTH (RFC 4217 section 4): TLS and TLS-C leave data connections clear, SSL and TLS-P make them private."""
+    """AUTH (RFC 4217 section 4): TLS and TLS-C leave data connections clear, SSL and TLS-P make them private.
+
+    (Not where TLSRequired forbids it: a protection that PROT could not have chosen is not switched on.)
+    """
     mechanism = argument.split()[0].upper() if argument.split() else ""
     refusal = _auth_refusal(state, mechanism)
     if refusal is not None:
@@ -220,11 +228,12 @@ def pbsz(state: TLSState, argument: str) -> Decision:
         return Decision(501, "Invalid number of parameters", state, "pbsz-syntax")
     if not state.protected:
         return Decision(503, "PBSZ not allowed on insecure control connection", state, "pbsz-after-ccc")
-    return Decision(200, "PBSZ 0 successful" if words[0] == "0" else "PBSZ=0 successful", state, "pbsz-accepted")
+    text = "PBSZ 0 successful" if words[0] == "0" else "PBSZ=0 successful"
+    return Decision(200, text, state, "pbsz-accepted")
 
 
 def prot(state: TLSState, argument: str) -> Decision:
-    """PROT (RFC 4217 section 9). Neither a PBSZ before it nor upper case is insisted on; allowed after CCC."""
+    """PROT (RFC 4217 section 9). Neither PBSZ before it nor upper case is insisted on; allowed after CCC."""
     if not _has_mechanism(state):
         return not_understood(state, "PROT")
     words = argument.split()
@@ -255,7 +264,7 @@ def prot_limited(state: TLSState, argument: str) -> Decision:
 
 
 def ccc(state: TLSState) -> Decision:
-    """CCC (RFC 4217 section 5): back to a clear control connection, unless TLSRequired's control number is 1."""
+    """CCC (RFC 4217 section 5): back to clear, unless TLSRequired's number for the control connection is 1."""
     if not state.logged_in:
         return Decision(530, "Please login with USER and PASS", state, "login-required")
     if not _has_mechanism(state):
@@ -282,17 +291,18 @@ def ccc_limited(state: TLSState) -> Decision:
 
 
 def adat(state: TLSState) -> Decision:
-    """ADAT: no mechanism here exchanges data with it, so it is always out of sequence (RFC 2228 section 3)."""
-    return Decision(503, "ADAT not expected: no security data exchange is in progress", state, "adat-unexpected")
+    """ADAT: no mechanism here exchanges data with it, so it is never in sequence (RFC 2228 section 3)."""
+    text = "ADAT not expected: no security data exchange is in progress"
+    return Decision(503, text, state, "adat-unexpected")
 
 
 def protected_command(state: TLSState, name: str) -> Decision:
-    """MIC, CONF and ENC: TLS protects the whole connection, single commands cannot be wrapped (RFC 2228 section 3)."""
+    """MIC, CONF and ENC (RFC 2228 section 3): TLS protects the connection, single commands cannot be wrapped."""
     if not _has_mechanism(state):
-        return Decision(503, f"{name} not allowed before a security data exchange", state, "security-not-negotiated")
-    return Decision(
-        537, f"{name} protection level not supported by security mechanism", state, "protection-unsupported"
-    )
+        text = f"{name} not allowed before a security data exchange"
+        return Decision(503, text, state, "security-not-negotiated")
+    text = f"{name} protection level not supported by security mechanism"
+    return Decision(537, text, state, "protection-unsupported")
 
 
 def after_login(
@@ -300,8 +310,8 @@ def after_login(
 ) -> Decision:
     """The login succeeded and ended up under `requirement` (Anonymous block, <IfUser> …).
 
-    With AllowPerUser (the host's, or `allow_per_user` from the login's own configuration) that requirement now
-    takes force, and a client without the TLS it demands is told that its login failed and is cut off.
+    With AllowPerUser (the host's, or `allow_per_user` from the login's own configuration) that requirement
+    takes force now, and a client without the TLS it demands is told that its login failed and is cut off.
     """
     per_user = state.allow_per_user or allow_per_user
     logged_in = replace(state, logged_in=True, allow_per_user=per_user)
@@ -316,5 +326,5 @@ def after_login(
 
 
 def after_rein(state: TLSState, requirement: TLSRequirement, *, allow_per_user: bool) -> TLSState:
-    """REIN undoes the login: the host's `requirement` and AllowPerUser are in force again, TLS stays as it is."""
+    """REIN undoes the login: the host's `requirement` and AllowPerUser count again, TLS stays as it is."""
     return replace(state, logged_in=False, requirement=requirement, allow_per_user=allow_per_user)
