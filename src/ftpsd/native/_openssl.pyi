@@ -1,0 +1,347 @@
+"""Types of the binding to the system's OpenSSL (3.0 or later) and of the pump.
+
+Blocking calls take `timeout` in seconds (`<= 0`: wait for ever), work on non-blocking descriptors with
+poll() and a monotonic deadline, and run without the GIL. An object is used by one thread at a time;
+`Pump.abort` and the pump's counters are the exception. A `Connection` never owns its descriptor.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from typing_extensions import Buffer
+
+VerifyMode = Literal["none", "request", "require"]
+ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", "renegotiation"]
+Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit"]
+
+IDENTITY_SIZE: int
+TICKET_KEY_SIZE: int
+TICKET_KEYS_MAX: int
+
+class ErrorEntry(NamedTuple):
+    """One line of OpenSSL's error queue, oldest first; `text` is `error:0A0000C1:SSL routines::no shared
+    cipher`.
+    """
+
+    code: int
+    text: str
+    library: str
+    reason: str
+    data: str
+
+class OpenSSLError(Exception):
+    """OpenSSL refused. `queue` is the thread's whole error queue, which is empty afterwards."""
+
+    queue: tuple[ErrorEntry, ...]
+    def __init__(self, message: str, queue: tuple[ErrorEntry, ...] = ()) -> None: ...
+
+class TLSError(OpenSSLError):
+    """A TLS connection failed.
+
+    `kind`: "timeout" the deadline passed · "closed" close_notify came where data or a handshake was due ·
+    "eof" FIN without close_notify · "reset" ECONNRESET or EPIPE · "syscall" another system error (`errno`)
+    · "protocol" OpenSSL's verdict (`queue`) · "renegotiation" the peer renegotiated without leave or
+    flooded us with key updates.
+    """
+
+    kind: ErrorKind
+    errno: int
+    def __init__(
+        self, message: str, queue: tuple[ErrorEntry, ...] = (), *, kind: ErrorKind = ..., errno: int = 0
+    ) -> None: ...
+
+class VerifyFailure(NamedTuple):
+    """One objection of the certificate verification; `subject` and `issuer` as RFC 2253 one-liners."""
+
+    depth: int
+    code: int
+    text: str
+    subject: str
+    issuer: str
+
+class Session:
+    """A TLS session as a client keeps it."""
+
+    @property
+    def id(self) -> bytes: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def has_ticket(self) -> bool: ...
+    @property
+    def ticket(self) -> bytes: ...
+    @property
+    def resumable(self) -> bool: ...
+    @property
+    def lifetime_hint(self) -> int:
+        """Seconds, as the ticket says; 0: not said."""
+    @property
+    def created(self) -> int:
+        """Seconds since the epoch."""
+    @created.setter
+    def created(self, seconds: int) -> None: ...
+    @property
+    def timeout(self) -> int:
+        """Seconds."""
+    @timeout.setter
+    def timeout(self, seconds: int) -> None: ...
+    def to_der(self) -> bytes: ...
+    @staticmethod
+    def from_der(der: bytes) -> Session:
+        """Raises `OpenSSLError`."""
+
+class Context:
+    """Certificates, protocols, verification, sessions and tickets that connections share. Not used while
+    being changed; make a new one to reload.
+    """
+
+    server: bool
+    def __init__(self, *, server: bool = True) -> None: ...
+    def use_certificate(self, pem: bytes) -> None:
+        """The leaf is the first certificate in `pem`; one per key type (RSA, DSA, EC, Ed25519).
+
+        Raises `OpenSSLError`, as every method here does for what OpenSSL refuses."""
+    def use_private_key(self, pem: bytes, password: bytes | None = None) -> None:
+        """Never prompts: an encrypted key without (or with a wrong) password is an `OpenSSLError`."""
+    def check_private_key(self) -> None:
+        """Whether the leaf used last and its key belong together."""
+    def add_chain_certificate(self, pem: bytes) -> None:
+        """Every certificate in `pem` is sent after the leaf that was used last."""
+    def add_trusted(self, pem_many: bytes) -> int:
+        """CA certificates (and CRLs) for verification; how many were new."""
+    def use_default_trust(self) -> None:
+        """The system's CA store."""
+    def check_revocation(self, whole_chain: bool = True) -> None:
+        """Demands a CRL for the leaf (or every certificate) of the chain."""
+    def set_client_ca_names(self, pem_many: bytes) -> int:
+        """Subjects named in CertificateRequest, in order, without repeats; b"" names none."""
+    def client_ca_names(self) -> tuple[str, ...]: ...
+    def set_protocols(self, names: Iterable[str]) -> None:
+        """Any subset of "TLSv1" "TLSv1.1" "TLSv1.2" "TLSv1.3"; `ValueError` when empty or unknown."""
+    def set_ciphers(self, ciphers: str) -> None: ...
+    def set_ciphersuites(self, ciphersuites: str) -> None: ...
+    def ciphers(self) -> list[str]: ...
+    def set_groups(self, groups: str) -> None: ...
+    def set_security_level(self, level: int) -> None: ...
+    def use_dh_parameters(self, pem: bytes) -> None: ...
+    def set_options(
+        self, *, server_preference: bool = True, renegotiation: bool = False, tickets12: bool = False,
+        legacy_renegotiation: bool = False, empty_fragments: bool = True, ktls: bool = True,
+    ) -> None:
+        """`renegotiation`: the peer may renegotiate (TLS <= 1.2); `tickets12`: session tickets under TLS
+        <= 1.2 too; `ktls`: kernel TLS on data connections where the kernel has it.
+        """
+    def set_verify(self, mode: VerifyMode, depth: int = 9, optional_failure_ok: bool = False) -> None:
+        """`depth` counts the CA certificates between leaf and root, as OpenSSL does. With
+        `optional_failure_ok` a bad certificate is recorded (`Connection.verify_failures`) and accepted.
+        """
+    def set_verify_purpose(self, purpose: Literal["server", "client", "any"]) -> None: ...
+    def set_session_id_context(self, name: bytes) -> None:
+        """At most 32 bytes."""
+    def set_session_timeout(self, seconds: int) -> None: ...
+    def set_session_cache(self, size: int) -> None:
+        """How many TLS <= 1.2 sessions are remembered by id for new control connections; 0: none."""
+    def session_count(self) -> int: ...
+    def flush_sessions(self, *, all: bool = False) -> int:
+        """Forgets expired (or all) sessions; how many."""
+    def statistics(self) -> dict[str, int]:
+        """OpenSSL's counters: accepts, accepts_finished, renegotiations, resumed, misses, timeouts …"""
+    def set_num_tickets(self, count: int) -> None:
+        """TLS 1.3 tickets sent after a full handshake on a control connection (default 2)."""
+    def set_alpn(self, protocols: tuple[bytes, ...], strict: bool = False) -> None:
+        """Server: exact names, our preference first; `strict`: no overlap is a no_application_protocol alert.
+        Client: what is offered."""
+    def set_servername_callback(
+        self, callback: Callable[[Connection, str | None], Context | int | None] | None
+    ) -> None:
+        """Called in the ClientHello: another `Context` replaces certificates, verification and ciphers,
+        `None` keeps this one, a number is a fatal alert (112 unrecognized_name …).
+        """
+    def set_info_callback(self, callback: Callable[[Connection, int, int, str], None] | None) -> None:
+        """`(connection, where, value, state)`: SSL_CTX_set_info_callback(3)."""
+    def set_message_callback(
+        self, callback: Callable[[Connection, bool, int, int, bytes], None] | None
+    ) -> None:
+        """`(connection, sent, version, content type, bytes)`: SSL_CTX_set_msg_callback(3)."""
+    def set_ticket_keys(self, keys: Sequence[bytes]) -> None:
+        """Keys of `TICKET_KEY_SIZE` bytes (16 name, 32 AES-256, 32 HMAC-SHA256), the one that encrypts
+        first. The ring lies in memory shared with processes forked later, which see the change.
+        """
+    def ticket_keys(self) -> tuple[bytes, ...]: ...
+    def share_ticket_keys(self, other: Context) -> None:
+        """Uses (and from now on sees every change of) the other context's ring."""
+    def rotate_ticket_keys(self, keep: int = ...) -> None:
+        """A new random key encrypts; `keep` keys in all remain known."""
+
+class Connection:
+    """One TLS connection on a non-blocking descriptor that it does not own.
+
+    `role="control"`: `identity` (32 bytes, made at random when empty) goes into every ticket and stored
+    session. `role="data"`, `control=…`: sends no ticket, stores no session; resumes by id only the control
+    connection's own session (never expired, never evicted) and by any ticket of the context: ask
+    `proof_of`.
+    """
+
+    def __init__(
+        self, context: Context, fd: int, *, server: bool = True, role: Literal["control", "data"] = "control",
+        identity: bytes = b"", control: Connection | None = None,
+    ) -> None:
+        """`ValueError` when the descriptor is in blocking mode."""
+    context: Context
+    role: str
+    def fileno(self) -> int: ...
+    def handshake(self, timeout: float) -> None:
+        """Raises `TLSError`."""
+    def handshake_step(self) -> Literal["done", "read", "write"]:
+        """As far as it goes without waiting. Raises `TLSError`."""
+    def read(self, size: int, timeout: float) -> bytes:
+        """1 to `size` bytes; b"": close_notify. Raises `TLSError`."""
+    def read_available(self, size: int) -> bytes | None:
+        """What can be had without waiting; b"": close_notify, None: nothing now. Raises `TLSError`."""
+    def write(self, data: Buffer, timeout: float) -> None:
+        """All of `data`. Raises `TLSError`; after a timeout the connection is fit only for closing."""
+    def flush(self, timeout: float) -> None:
+        """Sends what is queued (tickets, key updates). Raises `TLSError`."""
+    def pending(self) -> int:
+        """Decrypted bytes that `read` can give without the socket."""
+    def has_pending(self) -> bool: ...
+    def new_session_ticket(self) -> bool:
+        """TLS 1.3 server: a ticket goes out with the next write (or `flush`); False when that is not
+        possible.
+        """
+    def shutdown(self, timeout: float, *, wait_peer: bool) -> bool:
+        """Sends close_notify; True when the peer's has come too. With `wait_peer` waits for it and throws
+        away data before it. A timeout, the peer's FIN and an unfinished handshake give False; else raises
+        `TLSError`.
+        """
+    def close_notify(self) -> bool:
+        """Sends close_notify if that needs no waiting; whether it went out. Never raises."""
+    def renegotiate(self) -> None:
+        """Asks the peer for a new handshake (TLS <= 1.2); it happens in later reads. Raises `TLSError`."""
+    def renegotiating(self) -> bool: ...
+    def key_update(self, request_peer: bool) -> None:
+        """TLS 1.3: queued with the next write (or `flush`). Raises `OpenSSLError`."""
+    def set_session(self, session: Session) -> None:
+        """Client: offered in the handshake to come."""
+    def get_session(self) -> Session | None:
+        """The newest session (its ticket may not have come yet under TLS 1.3)."""
+    def take_sessions(self) -> list[Session]:
+        """Client: sessions and tickets that arrived since the last call, oldest first (at most 16 are
+        kept).
+        """
+    def set_server_name(self, name: str) -> None:
+        """Client: SNI."""
+    def set_verify_host(self, name: str) -> None:
+        """Client: the host name or IP address that the server's certificate must bear."""
+    def proof_of(self, control: Connection) -> Literal["ok", "not-resumed", "other-session"]:
+        """Whether this (data) connection resumed a session of `control`."""
+    def same_session_as(self, other: Connection) -> bool: ...
+    def keys_for_export(self, label: str, length: int, context: bytes = b"") -> bytes:
+        """RFC 5705 keying material."""
+    @property
+    def version(self) -> str:
+        """ "TLSv1.3"; "" before the handshake."""
+    @property
+    def cipher(self) -> str: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def algorithm_bits(self) -> int: ...
+    @property
+    def handshake_done(self) -> bool: ...
+    @property
+    def resumed(self) -> bool: ...
+    @property
+    def session_id(self) -> bytes: ...
+    @property
+    def session_lifetime(self) -> int:
+        """Seconds until the session expires (may be negative)."""
+    @property
+    def identity(self) -> bytes: ...
+    @property
+    def ticket_identity(self) -> bytes:
+        """The identity in the ticket or cached session that was resumed, or b""."""
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """DER."""
+    @property
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """DER, leaf first, as sent by the peer (empty after a resumption by ticket)."""
+    @property
+    def verify_result(self) -> tuple[int, str]: ...
+    @property
+    def verify_failures(self) -> list[VerifyFailure]: ...
+    @property
+    def server_name(self) -> str | None: ...
+    @property
+    def alpn(self) -> bytes: ...
+    @property
+    def secure_renegotiation(self) -> bool: ...
+    @property
+    def client_hello_version(self) -> str:
+        """The highest version that the client offered; "" before its hello."""
+    @property
+    def client_ca_names(self) -> tuple[str, ...]:
+        """Client: the names in the server's CertificateRequest."""
+    @property
+    def renegotiations_by_peer(self) -> int: ...
+    @property
+    def renegotiations(self) -> int:
+        """Completed handshakes after the first (TLS <= 1.2)."""
+    @property
+    def key_updates_by_peer(self) -> int: ...
+    @property
+    def alert_received(self) -> tuple[str, str] | None:
+        """("fatal" | "warning", description) of the last one, close_notify not counted."""
+    @property
+    def alert_sent(self) -> tuple[str, str] | None: ...
+    @property
+    def kernel_tls(self) -> tuple[bool, bool]:
+        """Whether the kernel encrypts (send, receive)."""
+
+class Pump:
+    """One transfer between a file (or buffer) and a socket, in one C loop without the GIL."""
+
+    def __init__(
+        self, *, direction: Literal["send", "receive"], source: int | bytes, sock: int,
+        tls: Connection | None = None, control: int = -1, offset: int | None = None, limit: int = -1,
+        ascii: bool = False, rate: float = 0.0, stall: float = 0.0,
+    ) -> None:
+        """`source` is a descriptor (the sink when receiving) or the bytes to send; `control` a descriptor
+        watched for input (-1: none); `offset` a position for pread/pwrite (None: sequential); `limit` file
+        bytes (-1: none); `rate` wire bytes per second (0: no limit); `stall` seconds without a byte (0:
+        for ever).
+        """
+    def run(self) -> Stop:
+        """Moves data until the end and says why it stopped. May be called again after "control" and
+        continues.
+
+        "done" everything was written (send); close_notify, or FIN on a plain socket (receive) · "control"
+        input on the control descriptor · "stalled" · "reset" · "eof" FIN without close_notify · "tls" see
+        `error` · "file" see `errno` · "aborted" · "limit" `limit` bytes were sent, or the peer sent more
+        than `limit`.
+        """
+    def abort(self) -> None:
+        """Makes `run` return "aborted", now or at its next call. From any thread."""
+    @property
+    def bytes(self) -> int:
+        """Payload bytes on the wire side of the ASCII conversion. Live, from any thread."""
+    @property
+    def file_bytes(self) -> int:
+        """Bytes read from or written to the file. Live, from any thread."""
+    @property
+    def error(self) -> TLSError | None: ...
+    @property
+    def errno(self) -> int: ...
+
+def wait_readable(fds: Sequence[int], timeout: float) -> list[int]:
+    """Indices of `fds` that have input, an end or an error; [] after `timeout` seconds (`<= 0`: for ever)."""
+
+def random_bytes(size: int) -> bytes:
+    """From OpenSSL's generator (the FIPS one where loaded)."""
+
+def library_version() -> str: ...
+def header_version() -> str: ...
+def supports(protocol: str) -> bool: ...
+def load_fips() -> None:
+    """Loads the FIPS provider and makes it the default for everything. Raises `OpenSSLError`."""
