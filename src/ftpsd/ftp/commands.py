@@ -1,13 +1,14 @@
 """The command table: every FTP command, described once.
 
-Everything that depends on a command asks a property of its `CommandSpec`, never its name: the gate asks `needs_login`,
-the data layer `data`, HELP and FEAT read the texts, `docs/reference/commands.md` is printed from here. A rule that lists
-names has holes as soon as somebody adds a command (EPSV and PORT are the ones that other servers forgot).
+Everything that depends on a command asks a property of its `CommandSpec`, never its name: the gate asks
+`needs_login`, the data layer `data`, HELP and FEAT read the texts, `docs/reference/commands.md` is printed
+from here. A rule that lists names has holes as soon as somebody adds a command (EPSV and PORT are the ones
+that other servers forgot).
 
-A line is parsed in two steps. The verb is what stands before the first blank, in any case. The argument of a path
-command is everything behind exactly one blank, since file names may begin and end with blanks; all others take
-words. How a wrong number of words is answered differs from command to command in ProFTPD, and clients know
-those texts, so `wrong_argument` is part of the table too.
+A line is parsed in two steps. The verb is what stands before the first blank, in any case. The argument of
+a path command is everything behind exactly one blank, since file names may begin and end with blanks; all
+others take words. How a wrong number of words is answered differs from command to command in ProFTPD, and
+clients know those texts, so `wrong_argument` is part of the table too.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class CommandSpec:
     """One FTP command.
 
     syntax            what HELP shows behind the name
-    argument          whether words must, may or must not follow; `most_words` bounds them where a command takes words
-    wrong_argument    (code, text) for a wrong number of words; `{text}` is the whole command, `{name}` its verb
+    argument          whether words must, may or must not follow; `most_words` bounds them
+    wrong_argument    (code, text) for a wrong number; `{text}` is the whole command, `{name}` its verb
     path              where a path stands in the argument (then its blanks are kept)
     verbatim          the argument is taken as it stands although it is no path (PASS)
     secret            the argument never appears in a log
@@ -168,8 +169,9 @@ def _navigation() -> Iterable[CommandSpec]:
         "SMNT", "info.not_implemented", "is not implemented", "959 4.1.1", "mounts a file system",
         Argument.OPTIONAL, log_classes=_classes("MISC"), implemented=False)
     yield CommandSpec(
-        "QUIT", "login.quit", "(close control connection)", "959 4.1.1", "ends the session", Argument.OPTIONAL,
-        needs_login=False, during_transfer=True, tls_exempt=True, log_classes=_classes("INFO"))
+        "QUIT", "login.quit", "(close control connection)", "959 4.1.1", "ends the session",
+        Argument.OPTIONAL, needs_login=False, during_transfer=True, tls_exempt=True,
+        log_classes=_classes("INFO"))
 
 
 def _addresses() -> Iterable[CommandSpec]:
@@ -180,12 +182,13 @@ def _addresses() -> Iterable[CommandSpec]:
         "PASV", "transfer.pasv", "(returns address/port)", "959 4.1.2", "asks the server to listen for data",
         opens_data_address=True, after_epsv_all=False, log_classes=_classes("MISC"))
     yield CommandSpec(
-        "EPRT", "transfer.eprt", "<sp> |proto|addr|port|", "2428 2", "names the client's address for data, IPv6 too",
-        Argument.REQUIRED, 1, opens_data_address=True, after_epsv_all=False, feat="EPRT",
-        log_classes=_classes("MISC"))
+        "EPRT", "transfer.eprt", "<sp> |proto|addr|port|", "2428 2",
+        "names the client's address for data, IPv6 too", Argument.REQUIRED, 1, opens_data_address=True,
+        after_epsv_all=False, feat="EPRT", log_classes=_classes("MISC"))
     yield CommandSpec(
-        "EPSV", "transfer.epsv", "(returns port |||port|)", "2428 3", "asks the server to listen for data, IPv6 too",
-        Argument.OPTIONAL, opens_data_address=True, feat="EPSV", log_classes=_classes("MISC"))
+        "EPSV", "transfer.epsv", "(returns port |||port|)", "2428 3",
+        "asks the server to listen for data, IPv6 too", Argument.OPTIONAL, opens_data_address=True,
+        feat="EPSV", log_classes=_classes("MISC"))
     yield CommandSpec(
         "ALLO", "transfer.allo", "<sp> size", "959 4.1.3", "announces the size of the next upload",
         Argument.REQUIRED, 3, wrong_argument=(504, "'{text}' not understood"), log_classes=_classes("MISC"))
@@ -197,18 +200,18 @@ def _file_commands() -> Iterable[CommandSpec]:
         "RNFR", "files.rnfr", "<sp> pathname", "959 4.1.3", "names what is to be renamed", Argument.REQUIRED,
         path=whole, limit_groups=_DIRS, log_classes=_classes("MISC", "WRITE"))
     yield CommandSpec(
-        "RNTO", "files.rnto", "<sp> pathname", "959 4.1.3", "gives what RNFR named a new name", Argument.REQUIRED,
-        path=whole, limit_groups=_WRITE, log_classes=_classes("MISC", "WRITE"))
+        "RNTO", "files.rnto", "<sp> pathname", "959 4.1.3", "gives what RNFR named a new name",
+        Argument.REQUIRED, path=whole, limit_groups=_WRITE, log_classes=_classes("MISC", "WRITE"))
     yield CommandSpec(
         "DELE", "files.dele", "<sp> pathname", "959 4.1.3", "deletes a file", Argument.REQUIRED,
         path=whole, limit_groups=_WRITE, log_classes=_classes("WRITE"))
     yield CommandSpec(
-        "MDTM", "files.mdtm", "<sp> pathname", "3659 3", "tells when a file was modified (UTC)", Argument.REQUIRED,
-        path=whole, limit_groups=_DIRS, log_classes=_classes("INFO"), feat="MDTM")
+        "MDTM", "files.mdtm", "<sp> pathname", "3659 3", "tells when a file was modified (UTC)",
+        Argument.REQUIRED, path=whole, limit_groups=_DIRS, log_classes=_classes("INFO"), feat="MDTM")
     yield CommandSpec(
-        "MFMT", "files.mfmt", "<sp> YYYYMMDDhhmmss <sp> pathname", "draft-somers-ftp-mfxx", "sets when a file was modified",
-        Argument.REQUIRED, path=PathArgument.AFTER_WORD, limit_groups=_WRITE, log_classes=_classes("WRITE"),
-        feat="MFMT")
+        "MFMT", "files.mfmt", "<sp> YYYYMMDDhhmmss <sp> pathname", "draft-somers-ftp-mfxx",
+        "sets when a file was modified", Argument.REQUIRED, path=PathArgument.AFTER_WORD,
+        limit_groups=_WRITE, log_classes=_classes("WRITE"), feat="MFMT")
     for name, rfc in (("RMD", "959 4.1.3"), ("XRMD", "775")):
         yield CommandSpec(
             name, "files.rmd", "<sp> pathname", rfc, "removes an empty directory", Argument.REQUIRED,
@@ -222,8 +225,8 @@ def _file_commands() -> Iterable[CommandSpec]:
             name, "navigate.pwd", "(returns current working directory)", rfc, "tells the current directory",
             limit_groups=_DIRS, log_classes=_classes("INFO", "DIRS"))
     yield CommandSpec(
-        "SIZE", "files.size", "<sp> pathname", "3659 4", "tells a file's size in bytes (TYPE I)", Argument.REQUIRED,
-        path=whole, limit_groups=_READ, log_classes=_classes("INFO"), feat="SIZE")
+        "SIZE", "files.size", "<sp> pathname", "3659 4", "tells a file's size in bytes (TYPE I)",
+        Argument.REQUIRED, path=whole, limit_groups=_READ, log_classes=_classes("INFO"), feat="SIZE")
 
 
 def _information() -> Iterable[CommandSpec]:
@@ -251,31 +254,34 @@ def _information() -> Iterable[CommandSpec]:
 def _security() -> Iterable[CommandSpec]:
     sec = _classes("SEC")
     yield CommandSpec(
-        "AUTH", "security.auth", "<sp> TLS", "4217 4", "starts TLS on the control connection", Argument.REQUIRED,
-        wrong_argument=(504, "AUTH requires at least one argument"), needs_login=False, tls_exempt=True, feat="AUTH TLS",
-        feat_needs=FeatNeeds.TLS, log_classes=sec)
+        "AUTH", "security.auth", "<sp> TLS", "4217 4", "starts TLS on the control connection",
+        Argument.REQUIRED, wrong_argument=(504, "AUTH requires at least one argument"), needs_login=False,
+        tls_exempt=True, feat="AUTH TLS", feat_needs=FeatNeeds.TLS, log_classes=sec)
     yield CommandSpec(
         "CCC", "security.ccc", "(clears protection level)", "2228 3", "ends TLS on the control connection",
         Argument.OPTIONAL, needs_tls=True, feat="CCC", feat_needs=FeatNeeds.TLS, log_classes=sec)
     for name in ("ADAT", "CONF", "ENC", "MIC"):
         yield CommandSpec(
             name, f"security.{name.lower()}", "<sp> base64-data", "2228 3",
-            "belongs to security mechanisms other than TLS", Argument.OPTIONAL, needs_login=False, secret=True,
-            log_classes=sec, implemented=False)
+            "belongs to security mechanisms other than TLS", Argument.OPTIONAL, needs_login=False,
+            secret=True, log_classes=sec, implemented=False)
     yield CommandSpec(
-        "PBSZ", "security.pbsz", "<sp> protection buffer size", "4217 8", "sets the protection buffer size (0)",
-        Argument.REQUIRED, 1, needs_login=False, needs_tls=True, feat="PBSZ", feat_needs=FeatNeeds.TLS, log_classes=sec)
+        "PBSZ", "security.pbsz", "<sp> protection buffer size", "4217 8",
+        "sets the protection buffer size (0)", Argument.REQUIRED, 1, needs_login=False, needs_tls=True,
+        feat="PBSZ", feat_needs=FeatNeeds.TLS, log_classes=sec)
     yield CommandSpec(
-        "PROT", "security.prot", "<sp> protection code", "4217 9", "sets the protection of data connections (C or P)",
-        Argument.REQUIRED, 1, needs_login=False, needs_tls=True, feat="PROT", feat_needs=FeatNeeds.TLS, log_classes=sec)
+        "PROT", "security.prot", "<sp> protection code", "4217 9",
+        "sets the protection of data connections (C or P)", Argument.REQUIRED, 1, needs_login=False,
+        needs_tls=True, feat="PROT", feat_needs=FeatNeeds.TLS, log_classes=sec)
 
 
 def _parameters() -> Iterable[CommandSpec]:
     misc = _classes("MISC")
     not_understood_501 = (501, "'{text}' not understood")
     yield CommandSpec(
-        "TYPE", "transfer.type", "<sp> type-code (A, I, L 7, L 8)", "959 4.1.2", "sets the representation type",
-        Argument.REQUIRED, 2, NOT_UNDERSTOOD, needs_login=False, log_classes=misc)
+        "TYPE", "transfer.type", "<sp> type-code (A, I, L 7, L 8)", "959 4.1.2",
+        "sets the representation type", Argument.REQUIRED, 2, NOT_UNDERSTOOD, needs_login=False,
+        log_classes=misc)
     yield CommandSpec(
         "STRU", "transfer.stru", "is not implemented (always F)", "959 4.1.2", "sets the file structure",
         Argument.REQUIRED, 1, not_understood_501, log_classes=misc)
@@ -287,20 +293,21 @@ def _parameters() -> Iterable[CommandSpec]:
 def _transfers() -> Iterable[CommandSpec]:
     whole = PathArgument.WHOLE
     yield CommandSpec(
-        "RETR", "transfer.retr", "<sp> pathname", "959 4.1.3", "downloads a file", Argument.REQUIRED, None, NOT_UNDERSTOOD,
-        path=whole, data="send", limit_groups=_READ, log_classes=_classes("READ"))
+        "RETR", "transfer.retr", "<sp> pathname", "959 4.1.3", "downloads a file", Argument.REQUIRED, None,
+        NOT_UNDERSTOOD, path=whole, data="send", limit_groups=_READ, log_classes=_classes("READ"))
     yield CommandSpec(
-        "STOR", "transfer.stor", "<sp> pathname", "959 4.1.3", "uploads a file", Argument.REQUIRED, None, NOT_UNDERSTOOD,
-        path=whole, data="receive", limit_groups=_WRITE, log_classes=_classes("WRITE"))
+        "STOR", "transfer.stor", "<sp> pathname", "959 4.1.3", "uploads a file", Argument.REQUIRED, None,
+        NOT_UNDERSTOOD, path=whole, data="receive", limit_groups=_WRITE, log_classes=_classes("WRITE"))
     yield CommandSpec(
         "STOU", "transfer.stou", "(store unique filename)", "959 4.1.3", "uploads a file under a new name",
         Argument.OPTIONAL, path=whole, data="receive", limit_groups=_WRITE, log_classes=_classes("WRITE"))
     yield CommandSpec(
-        "APPE", "transfer.appe", "<sp> pathname", "959 4.1.3", "uploads to the end of a file", Argument.REQUIRED, None,
-        NOT_UNDERSTOOD, path=whole, data="receive", limit_groups=_WRITE, log_classes=_classes("WRITE"))
+        "APPE", "transfer.appe", "<sp> pathname", "959 4.1.3", "uploads to the end of a file",
+        Argument.REQUIRED, None, NOT_UNDERSTOOD, path=whole, data="receive", limit_groups=_WRITE,
+        log_classes=_classes("WRITE"))
     yield CommandSpec(
-        "REST", "transfer.rest", "<sp> byte-count", "3659 5", "sets where the next transfer begins", Argument.REQUIRED, 1,
-        NOT_UNDERSTOOD, feat="REST STREAM", log_classes=_classes("MISC"))
+        "REST", "transfer.rest", "<sp> byte-count", "3659 5", "sets where the next transfer begins",
+        Argument.REQUIRED, 1, NOT_UNDERSTOOD, feat="REST STREAM", log_classes=_classes("MISC"))
     yield CommandSpec(
         "ABOR", "transfer.abor", "(abort current operation)", "959 4.1.3", "aborts the transfer that runs",
         Argument.OPTIONAL, during_transfer=True, log_classes=_classes("MISC"))
@@ -318,24 +325,26 @@ def _login() -> Iterable[CommandSpec]:
         log_classes=auth)
     yield CommandSpec(
         "ACCT", "info.not_implemented", "is not implemented", "959 4.1.1", "gives accounting information",
-        Argument.OPTIONAL, secret=True, needs_login=False, authenticates=True, log_classes=auth, implemented=False)
+        Argument.OPTIONAL, secret=True, needs_login=False, authenticates=True, log_classes=auth,
+        implemented=False)
     yield CommandSpec(
-        "REIN", "info.not_implemented", "is not implemented", "959 4.1.1", "starts the session over", Argument.OPTIONAL,
-        needs_login=False, log_classes=auth, implemented=False)
+        "REIN", "info.not_implemented", "is not implemented", "959 4.1.1", "starts the session over",
+        Argument.OPTIONAL, needs_login=False, log_classes=auth, implemented=False)
 
 
 def _listings() -> Iterable[CommandSpec]:
     dirs = _classes("DIRS")
     options = PathArgument.AFTER_OPTIONS
     yield CommandSpec(
-        "LIST", "listing.list_", "[<sp> pathname]", "959 4.1.3", "lists a directory as `ls -l` does", Argument.OPTIONAL,
-        path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs)
+        "LIST", "listing.list_", "[<sp> pathname]", "959 4.1.3", "lists a directory as `ls -l` does",
+        Argument.OPTIONAL, path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs)
     yield CommandSpec(
         "NLST", "listing.nlst", "[<sp> (pathname)]", "959 4.1.3", "lists names", Argument.OPTIONAL,
         path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs)
     yield CommandSpec(
-        "STAT", "listing.stat", "[<sp> pathname]", "959 4.1.3", "tells the session's state or lists a path here",
-        Argument.OPTIONAL, path=options, during_transfer=True, limit_groups=_DIRS, log_classes=_classes("INFO"))
+        "STAT", "listing.stat", "[<sp> pathname]", "959 4.1.3",
+        "tells the session's state or lists a path here", Argument.OPTIONAL, path=options,
+        during_transfer=True, limit_groups=_DIRS, log_classes=_classes("INFO"))
     yield CommandSpec(
         "SITE", "site.site", "<sp> string", "959 4.1.3", "runs a SITE command", Argument.REQUIRED, None,
         (500, "'SITE' requires parameters"), log_classes=_classes("MISC"))
@@ -343,8 +352,9 @@ def _listings() -> Iterable[CommandSpec]:
         "MLSD", "listing.mlsd", "[<sp> pathname]", "3659 7", "lists a directory as facts", Argument.OPTIONAL,
         path=PathArgument.WHOLE, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs)
     yield CommandSpec(
-        "MLST", "listing.mlst", "[<sp> pathname]", "3659 7", "tells the facts of one path", Argument.OPTIONAL,
-        path=PathArgument.WHOLE, limit_groups=_DIRS, log_classes=dirs, feat="MLST", feat_needs=FeatNeeds.FACTS)
+        "MLST", "listing.mlst", "[<sp> pathname]", "3659 7", "tells the facts of one path",
+        Argument.OPTIONAL, path=PathArgument.WHOLE, limit_groups=_DIRS, log_classes=dirs, feat="MLST",
+        feat_needs=FeatNeeds.FACTS)
 
 
 COMMANDS: Mapping[str, CommandSpec] = MappingProxyType({spec.name: spec for spec in _table()})
@@ -366,7 +376,7 @@ class SiteSpec:
 SITE_COMMANDS: Mapping[str, SiteSpec] = MappingProxyType({
     spec.name: spec for spec in (
         SiteSpec("HELP", "site.help", "[<sp> sitecommand]", "lists the SITE commands or explains one"),
-        SiteSpec("CHMOD", "site.chmod", "<sp> mode <sp> pathname", "changes the mode of a path (octal or symbolic)",
+        SiteSpec("CHMOD", "site.chmod", "<sp> mode <sp> pathname", "changes the mode of a path",
                  path=PathArgument.AFTER_WORD, words=2, limit_groups=_WRITE),
     )
 })

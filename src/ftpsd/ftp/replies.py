@@ -1,9 +1,9 @@
-"""Replies: a code of RFC 959 section 4.2 with one or more lines, and the texts that clients and scripts match.
+"""Replies: a code of RFC 959 section 4.2 with one or more lines, and the texts that clients match.
 
-On the wire a reply of several lines opens with `213-`, indents what stands between by a blank (so that no line of
-it can pass for the last) and closes with `213 `. The control connection is a Telnet stream: a byte 0xFF is
-doubled. Text that came from a client or a file name may hold anything; a control character becomes `?`, so
-that nobody can make the server say something else.
+On the wire a reply of several lines opens with `213-`, indents what stands between by a blank (so that no
+line of it can pass for the last) and closes with `213 `. The control connection is a Telnet stream: a byte
+0xFF is doubled. Text that came from a client or a file name may hold anything; a control character becomes
+`?`, so that nobody can make the server say something else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_HARMLESS = {number: "?" for number in (*range(0x20), 0x7F)}
+_HARMLESS = dict.fromkeys((*range(0x20), 0x7F), "?")
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -139,11 +139,11 @@ def opening(mode: str, what: str, size: int | None = None) -> Reply:
 
 def current_directory(quoted: str) -> Reply:
     """`quoted` comes from `paths.quote`."""
-    return Reply(257, f'"{quoted}" is the current directory')
+    return Reply(257, f"{quoted} is the current directory")
 
 
 def directory_created(quoted: str) -> Reply:
-    return Reply(257, f'"{quoted}" - Directory successfully created')
+    return Reply(257, f"{quoted} - Directory successfully created")
 
 
 def idle_timeout(seconds: int) -> Reply:

@@ -1,9 +1,10 @@
 """What happened, as typed values.
 
-Code emits an event once; sinks turn it into the TLSLog's line, the system log's line, xferlog, trace, counters. `reason`
-is the stable code of the kind of event; where one kind has several causes the event carries `cause`, a stable code
-too (words with hyphens), which is what explanations, metrics and JSON key on. Events hold text as it came from the
-client; sinks escape it. Nothing secret ever goes into an event.
+Code emits an event once; sinks turn it into the TLSLog's line, the system log's line, xferlog, trace,
+counters. `kind` is the stable code of the kind of event; where one kind has several causes the event
+carries `reason`, a stable code too (words with hyphens), which is what explanations, metrics and JSON key
+on (`reason_of`). Events hold text as it came from the client; sinks escape it. Nothing secret ever goes
+into an event.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ class Origin:
     peer, port    the client's address and port
     peer_name     its name by reverse DNS, or the address when UseReverseDNS is off
     local, local_port  the server's end of the control connection
-    server_name   ServerName of the host that serves the session; `host` its FQDN (what log lines show)
-    host_id       `Host.id` of the configuration, selects the log files
-    user          the login name once known; `anonymous_password` what an anonymous user gave as such
+    host          the fully qualified name of the host that serves the session (what log lines show)
+    server_name   its ServerName
+    host_id       its `Host.id` in the configuration, selects the log files
+    user          the login name once known
     """
 
     session_id: str = ""
@@ -66,7 +68,7 @@ class Origin:
 class Event:
     """Base of all events."""
 
-    reason: ClassVar[str] = "event"
+    kind: ClassVar[str] = "event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +86,20 @@ class Counters:
 class SessionOpened(Event):
     """A client was accepted; `implicit`: TLS begins before the greeting."""
 
-    reason: ClassVar[str] = "session-opened"
+    kind: ClassVar[str] = "session-opened"
     implicit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed(Event):
-    """The session is over. `cause`: "quit", "peer-closed", "idle-timeout", "login-timeout", … ; `seconds` it lasted."""
+    """The session is over.
 
-    reason: ClassVar[str] = "session-closed"
-    cause: str
+    `reason`: "quit", "peer-closed", "idle-timeout", "login-timeout", …; `seconds` it lasted; `detail` for
+    the log.
+    """
+
+    kind: ClassVar[str] = "session-closed"
+    reason: str
     counters: Counters = field(default_factory=Counters)
     seconds: float = 0.0
     detail: str = ""
@@ -103,27 +109,27 @@ class SessionClosed(Event):
 class CommandReceived(Event):
     """`text`: the line as `Command.loggable` gives it, without secrets."""
 
-    reason: ClassVar[str] = "command"
+    kind: ClassVar[str] = "command"
     name: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReplySent(Event):
-    reason: ClassVar[str] = "reply"
+    kind: ClassVar[str] = "reply"
     code: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommandDenied(Event):
-    """A refusal (`errors.Refusal`): its reply, its cause, and its lines, which go to the TLSLog when `tls`."""
+    """A refusal (`errors.Refusal`): its reply, reason and lines, which go to the TLSLog when `tls`."""
 
-    reason: ClassVar[str] = "command-denied"
+    kind: ClassVar[str] = "command-denied"
     command: str
     code: int
     text: str
-    cause: str
+    reason: str
     lines: tuple[str, ...] = ()
     tls: bool = True
 
@@ -132,60 +138,52 @@ class CommandDenied(Event):
 class TLSNegotiation(Event):
     """A handshake begins: `TLS/TLS-C requested, starting TLS handshake`."""
 
-    reason: ClassVar[str] = "tls-negotiation"
-    channel: Channel
+    kind: ClassVar[str] = "tls-negotiation"
     lines: tuple[str, ...] = ()
+    channel: Channel = "control"
 
 
 @dataclass(frozen=True, slots=True)
 class HandshakeSucceeded(Event):
     """`lines` are what mod_tls would log (empty for every data connection but a session's first)."""
 
-    reason: ClassVar[str] = "tls-handshake-succeeded"
-    channel: Channel
+    kind: ClassVar[str] = "tls-handshake-succeeded"
     version: str
     cipher: str
     bits: int
     resumed: bool
     lines: tuple[str, ...] = ()
+    channel: Channel = "control"
 
 
 @dataclass(frozen=True, slots=True)
 class HandshakeFailed(Event):
-    """`cause`: "tls-timeout", "tls-eof", "tls-no-shared-cipher", … ; `lines` as semantics 2.15."""
+    """`reason`: "tls-timeout", "tls-eof", "tls-no-shared-cipher", … ; `lines` as semantics 2.15."""
 
-    reason: ClassVar[str] = "tls-handshake-failed"
-    channel: Channel
-    cause: str
+    kind: ClassVar[str] = "tls-handshake-failed"
+    reason: str
     lines: tuple[str, ...] = ()
+    channel: Channel = "control"
 
 
 @dataclass(frozen=True, slots=True)
 class DataConnectionRefused(Event):
-    """A data connection that was turned away. `cause`: "no-session-reuse", "foreign-peer", … ; `lines` for the TLSLog."""
+    """A data connection, or an address for one, that was turned away.
 
-    reason: ClassVar[str] = "data-connection-refused"
-    cause: str
+    `lines` go to the TLSLog, or to the system log when `reason` is about addresses (`ADDRESS_REASONS`).
+    """
+
+    kind: ClassVar[str] = "data-connection-refused"
+    reason: str
     lines: tuple[str, ...] = ()
     peer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class DataAddressRefused(Event):
-    """PORT or EPRT named an address that is not the client's, or a port below 1024 (RFC 2577)."""
-
-    reason: ClassVar[str] = "data-address-refused"
-    command: str
-    argument: str
-    cause: Literal["low-port", "foreign-address"]
-    port: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class LoginSucceeded(Event):
-    """`method`: "password", "certificate", "anonymous"; `password_shown`: the anonymous user's e-mail address."""
+    """A login. `method`: "password", "certificate", "anonymous"; `email`: an anonymous user's password."""
 
-    reason: ClassVar[str] = "login-succeeded"
+    kind: ClassVar[str] = "login-succeeded"
     user: str
     anonymous: bool = False
     method: str = "password"
@@ -200,11 +198,14 @@ LoginFailure = Literal[
 
 @dataclass(frozen=True, slots=True)
 class LoginFailed(Event):
-    """`detail` explains what `cause` alone does not; `attempts` failed logins in this session with this one."""
+    """A failed login; `detail` explains what `reason` alone does not.
 
-    reason: ClassVar[str] = "login-failed"
+    `attempts`: failed logins of this session with this one.
+    """
+
+    kind: ClassVar[str] = "login-failed"
     user: str
-    cause: LoginFailure
+    reason: LoginFailure
     attempts: int = 1
     detail: str = ""
 
@@ -213,7 +214,7 @@ class LoginFailed(Event):
 class LoginAttemptsExceeded(Event):
     """MaxLoginAttempts reached: the session ends."""
 
-    reason: ClassVar[str] = "login-attempts-exceeded"
+    kind: ClassVar[str] = "login-attempts-exceeded"
     limit: int
 
 
@@ -222,20 +223,20 @@ class TransferEnded(Event):
     """A RETR, STOR, STOU or APPE is over.
 
     path        the real path (as xferlog shows it)
-    direction   "out" (download), "in" (upload) or "deleted"
+    direction   "out" (download) or "in" (upload)
     transferred payload bytes; `seconds` from the first to the last byte
-    complete    `cause` is the outcome's stable code otherwise
+    complete    `reason` is the outcome's stable code otherwise
     ascii       TYPE A
     """
 
-    reason: ClassVar[str] = "transfer-ended"
+    kind: ClassVar[str] = "transfer-ended"
     command: str
     path: str
-    direction: Literal["in", "out", "deleted"]
+    direction: Literal["in", "out"]
     transferred: int
     seconds: float
     complete: bool
-    cause: str = "transfer-complete"
+    reason: str = "transfer-complete"
     ascii: bool = False
     user: str = ""
     anonymous: bool = False
@@ -246,7 +247,7 @@ class TransferEnded(Event):
 class HostileInput(Event):
     """Somebody speaks another protocol. `protocol`: "HTTP", "SMTP", "TLS"; `word` what gave it away."""
 
-    reason: ClassVar[str] = "hostile-input"
+    kind: ClassVar[str] = "hostile-input"
     protocol: str
     word: str
 
@@ -255,7 +256,7 @@ class HostileInput(Event):
 class TimedOut(Event):
     """`timer`: the directive, "TimeoutIdle", "TimeoutLogin" …; `seconds` its value."""
 
-    reason: ClassVar[str] = "timed-out"
+    kind: ClassVar[str] = "timed-out"
     timer: str
     seconds: int
 
@@ -264,27 +265,41 @@ class TimedOut(Event):
 class Notice(Event):
     """A line for the system log."""
 
-    reason: ClassVar[str] = "notice"
+    kind: ClassVar[str] = "notice"
     text: str
     level: Level = Level.NOTICE
+    reason: str = "notice"
+
+
+@dataclass(frozen=True, slots=True)
+class TLSNotes(Event):
+    """Lines for the TLSLog; a line may have several rows (the library's error queue)."""
+
+    kind: ClassVar[str] = "tls-notes"
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TLSNote(Event):
-    """Lines for the TLSLog (a line may have several rows)."""
+    """One line for the TLSLog."""
 
-    reason: ClassVar[str] = "tls-note"
-    lines: tuple[str, ...]
+    kind: ClassVar[str] = "tls-note"
+    text: str
 
-    def __init__(self, *lines: str) -> None:
-        object.__setattr__(self, "lines", lines)
+
+@dataclass(frozen=True, slots=True)
+class FileDeleted(Event):
+    """DELE removed a file; `path` is the real path (xferlog's direction `d`)."""
+
+    kind: ClassVar[str] = "file-deleted"
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Debug(Event):
     """A line of debug level 1 to 10 (DebugLevel, `-d`)."""
 
-    reason: ClassVar[str] = "debug"
+    kind: ClassVar[str] = "debug"
     level: int
     text: str
 
@@ -293,7 +308,19 @@ class Debug(Event):
 class Trace(Event):
     """A line for the TraceLog: `channel` such as "tls", "data", "auth", `level` 1 to 20."""
 
-    reason: ClassVar[str] = "trace"
+    kind: ClassVar[str] = "trace"
     channel: str
     level: int
     text: str
+
+
+ADDRESS_REASONS = frozenset({
+    "port-below-1024", "address-mismatch", "data-foreign-peer", "passive-ports-exhausted",
+})
+"""Reasons of `DataConnectionRefused` without a bearing on TLS: their lines go to the system log."""
+
+
+def reason_of(event: Event) -> str:
+    """The stable code that explains the event: its reason, or its kind where it has but one."""
+    reason = getattr(event, "reason", None)
+    return reason if isinstance(reason, str) else event.kind

@@ -1,0 +1,65 @@
+"""Virtual paths: what the client sees, absolute, `/`-separated, without `.`, `..` and empty parts.
+
+Here `..` is taken away as text, before any link is looked at: as the shell does for `cd`, and as clients
+that compute paths expect. Nothing about security depends on it: the store resolves under the login's root
+whatever it is given.
+"""
+
+from __future__ import annotations
+
+from ftpsd.errors import Refusal
+
+LONGEST = 4096
+"""Bytes that a path may have (PATH_MAX)."""
+
+
+def normalise(path: str) -> str:
+    """`path` as an absolute normal path; `..` at the root stays at the root."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part and part != ".":
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def resolve(cwd: str, argument: str, home: str = "/") -> str:
+    """The path that a command's argument means in the directory `cwd`.
+
+    `~` and `~/...` begin at `home` (the login's virtual home), which is what clients send. Raises `Refusal`
+    550 for a NUL byte and for more than `LONGEST` bytes.
+    """
+    if "\0" in argument:
+        raise Refusal(550, f"{argument}: Invalid argument", "path-with-nul")
+    if argument == "~" or argument.startswith("~/"):
+        joined = f"{home}/{argument[2:]}"
+    elif argument.startswith("/"):
+        joined = argument
+    else:
+        joined = f"{cwd}/{argument}"
+    path = normalise(joined)
+    if len(path.encode("utf-8", "surrogateescape")) >= LONGEST:
+        raise Refusal(550, f"{argument[:64]}...: File name too long", "path-too-long")
+    return path
+
+
+def quote(path: str) -> str:
+    """A path in double quotes, quotes in it doubled (257 replies, RFC 959 appendix II)."""
+    doubled = path.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def parent(path: str) -> str:
+    """The directory that contains a normal path; the root is its own parent."""
+    return path.rpartition("/")[0] or "/"
+
+
+def name(path: str) -> str:
+    """The last part of a normal path; "" for the root."""
+    return path.rpartition("/")[2]
+
+
+def is_within(path: str, directory: str) -> bool:
+    """Whether a normal path is `directory` or lies below it."""
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
