@@ -1,0 +1,60 @@
+"""Which host answers at an address. Names in <VirtualHost> must have been resolved by the loader before."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ftpsd.settings.model import Host
+
+
+def canonical(address: str) -> str:
+    """`address` in one spelling: compressed, without brackets and zone, IPv4-mapped as IPv4; names in lower case."""
+    bare = address.strip("[]").partition("%")[0]
+    try:
+        parsed = ipaddress.ip_address(bare)
+    except ValueError:
+        return bare.lower().rstrip(".")
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(parsed)
+
+
+WILDCARDS = frozenset({"0.0.0.0", "::"})
+
+
+def _ways(host: Host, address: str) -> int:
+    """How well `host` fits `address`: 0 exact, 1 a wildcard that it names, 2 it names no address, 3 not at all."""
+    own = {canonical(entry) for entry in host.resolved or host.addresses}
+    if canonical(address) in own:
+        return 0
+    if own & WILDCARDS:
+        return 1
+    return 3 if own else 2
+
+
+def choose(hosts: Sequence[Host], address: str, port: int) -> Host | None:
+    """See `Configuration.host_for`. A host without any address of its own comes behind DefaultServer on its port."""
+    here = [host for host in hosts if host.settings.core.port == port]
+    default = [host for host in hosts if host.settings.core.default_server]
+    preferences = (
+        [host for host in here if _ways(host, address) == 0],
+        [host for host in here if _ways(host, address) == 1],
+        [host for host in default if host in here],
+        [host for host in here if _ways(host, address) == 2],
+        default,
+    )
+    return next((found[0] for found in preferences if found), None)
+
+
+def named(hosts: Sequence[Host], name: str, address: str, port: int) -> Host | None:
+    """See `Configuration.host_named`."""
+    wanted = canonical(name)
+    fitting = [host for host in hosts if host.settings.core.port == port and _ways(host, address) < 3]
+    for host in sorted(fitting, key=lambda host: _ways(host, address)):
+        if any(fnmatch.fnmatchcase(wanted, alias.lower().rstrip(".")) for alias in host.names):
+            return host
+    return None

@@ -1,0 +1,77 @@
+"""Who may log in."""
+
+# ruff: noqa: RUF009 (`directive` makes a dataclass field)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftpsd.settings import parsers
+from ftpsd.settings.arguments import Boolean, Integer, Special, Text
+from ftpsd.settings.declaration import HOST, LOGIN, Combine, Context, Status, directive
+from ftpsd.settings.values import UserAlias
+
+HOST_ANON = HOST | Context.ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSettings:
+    """Accounts, passwords, login rules."""
+
+    auth_user_file: str | None = directive(
+        "AuthUserFile", Special("/path", parsers.auth_file), None, module="mod_auth_file",
+        good=("/etc/ftpd.passwd",), bad=("passwd", "", "/a b c"),
+        doc="File of accounts in the form of /etc/passwd with the password's hash in the second field.",
+    )
+    auth_group_file: str | None = directive(
+        "AuthGroupFile", Special("/path", parsers.auth_file), None, module="mod_auth_file",
+        good=("/etc/ftpd.group",), bad=("group", ""), doc="File of groups in the form of /etc/group.",
+    )
+    auth_order: tuple[str, ...] = directive(
+        "AuthOrder", Special("module[*] …", parsers.auth_order), (), module="mod_auth",
+        good=("mod_auth_file.c", "mod_auth_pam.c* mod_auth_unix.c"), bad=("", "file", "mod_sql.c"),
+        doc="Sources of accounts in order; a `*` makes one's answer final.",
+        default_text="all that are configured",
+    )
+    auth_pam: bool = directive(
+        "AuthPAM", Boolean(), True, module="mod_auth_pam", good=("off",), bad=("unix",),
+        doc="Ask PAM about passwords of system accounts.",
+    )
+    auth_pam_config: str = directive(
+        "AuthPAMConfig", Text("service"), "proftpd", module="mod_auth_pam", good=("ftp",), bad=("", "a b"),
+        doc="PAM service (file below /etc/pam.d).",
+    )
+    user_alias: tuple[UserAlias, ...] = directive(
+        "UserAlias", Special("alias user", parsers.user_alias), (), module="mod_auth", contexts=HOST_ANON,
+        combine=Combine.APPEND, good=("anonymous ftp",), bad=("anonymous", "a b c"),
+        doc="Another name for a user; `*` as alias is everybody.",
+    )
+    require_valid_shell: bool = directive(
+        "RequireValidShell", Boolean(), True, module="mod_auth", contexts=LOGIN, good=("off",), bad=("bash",),
+        doc="The account's shell must be listed in /etc/shells.",
+    )
+    root_login: bool = directive(
+        "RootLogin", Boolean(), False, module="mod_auth", contexts=LOGIN, good=("on",), bad=("never",),
+        doc="uid 0 may log in.",
+    )
+    use_ftp_users: bool = directive(
+        "UseFtpUsers", Boolean(), True, module="mod_auth", contexts=LOGIN, good=("off",),
+        bad=("/etc/ftpusers",),
+        doc="Who is listed in /etc/ftpusers may not log in.",
+    )
+    anon_require_password: bool = directive(
+        "AnonRequirePassword", Boolean(), False, module="mod_auth", contexts=Context.ANONYMOUS,
+        good=("on",), bad=("secret",),
+        doc="An anonymous login needs the password of the account in User.",
+    )
+    max_login_attempts: int = directive(
+        "MaxLoginAttempts", Integer(0, 10000, "number|none", (("none", 0),)), 3, module="mod_auth",
+        good=("1", "none"), bad=("-1", "few"),
+        doc="Wrong passwords after which the connection is closed; none (0): no bound.",
+    )
+    persistent_passwd: bool = directive(
+        "PersistentPasswd", Boolean(), False, module="mod_auth_unix", contexts=Context.SERVER,
+        good=("off", "on"), bad=("cache",), status=Status.NO_EFFECT,
+        reason="ftpsd asks the system's account database when it needs it and never holds it open",
+        doc="Whether the account database stays open.",
+    )

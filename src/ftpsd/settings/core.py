@@ -1,0 +1,109 @@
+"""Who the server is and how it talks: names, greetings, messages, protocol details."""
+
+# ruff: noqa: RUF009 (`directive` makes a dataclass field)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftpsd.settings import parsers
+from ftpsd.settings.arguments import Addresses, Boolean, Integer, Path, Special, Text, Words
+from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, ROOT, Combine, Context, directive
+from ftpsd.settings.values import DisplayChdir, ServerIdent
+
+BARE_HOST = Context.SERVER | Context.VHOST
+
+
+@dataclass(frozen=True, slots=True)
+class CoreSettings:
+    """Identity and protocol."""
+
+    server_name: str = directive(
+        "ServerName", Text(), "ftpsd", contexts=BARE_HOST, good=('"Our files"',), bad=("", "a b"),
+        doc="Name of this server in its greeting and in logs.",
+    )
+    server_ident: ServerIdent = directive(
+        "ServerIdent", Special('off|on ["text"]', parsers.server_ident), ServerIdent(), contexts=HOST,
+        good=("off", "on", 'on "FTP service ready"'), bad=("maybe", ""), default_text="on",
+        doc="The greeting (220). `off` names only the address; a text replaces the standard one.",
+    )
+    server_admin: str | None = directive(
+        "ServerAdmin", Text("e-mail"), None, contexts=BARE_HOST, good=("ftp@example.org",), bad=("",),
+        doc="E-mail address of the administrator, shown where a message file says %E and by HELP.",
+    )
+    port: int = directive(
+        "Port", Integer(0, 65535, "port"), 21, contexts=BARE_HOST, good=("2121", "0"),
+        bad=("65536", "ftp", "-1"),
+        doc="TCP port of this host. 0: no listener for this host.",
+    )
+    default_address: tuple[str, ...] = directive(
+        "DefaultAddress", Addresses(), (), contexts=ROOT, good=("127.0.0.1", "::1 127.0.0.1"),
+        bad=("", "1.2.3.400"),
+        doc="Addresses (or names) that server config answers on. Default: all.", default_text="all addresses",
+    )
+    server_alias: tuple[str, ...] = directive(
+        "ServerAlias", Words("name …"), (), contexts=BARE_HOST, combine=Combine.APPEND,
+        good=("ftp.example.org", "a.example.org *.example.com"), bad=("",),
+        doc="DNS names of this host, for hosts that share an address and port. `*` and `?` are wildcards.",
+    )
+    default_server: bool = directive(
+        "DefaultServer", Boolean(), False, contexts=BARE_HOST, good=("on",), bad=("perhaps",),
+        doc="This host serves connections to addresses that no host claims.",
+    )
+    display_connect: str | None = directive(
+        "DisplayConnect", Path("/path"), None, contexts=HOST, good=("/etc/ftp/banner",), bad=("banner", ""),
+        doc="File whose text is sent before the greeting.",
+    )
+    display_login: str | None = directive(
+        "DisplayLogin", Text("file"), None, contexts=LOGIN, good=("welcome.msg", "/etc/ftp/motd"), bad=("",),
+        doc="File shown after login; a relative name is looked for in the user's first directory.",
+    )
+    display_chdir: DisplayChdir | None = directive(
+        "DisplayChdir", Special("file [on|off]", parsers.display_chdir), None, contexts=ANYWHERE,
+        good=(".message", ".message true"), bad=("", ".message perhaps"),
+        doc="File shown when a directory is entered; `on`: at every visit, not only at the first.",
+    )
+    display_quit: str | None = directive(
+        "DisplayQuit", Text("file"), None, contexts=LOGIN, good=("/etc/ftp/bye",), bad=("",),
+        doc="File shown at QUIT.",
+    )
+    access_grant_msg: str | None = directive(
+        "AccessGrantMsg", Text(), None, contexts=LOGIN, good=('"Welcome, %u"',), bad=("", "two words"),
+        doc="Text of the 230 reply; %u is the user's name.",
+    )
+    access_deny_msg: str | None = directive(
+        "AccessDenyMsg", Text(), None, contexts=LOGIN, good=('"Go away, %u"',), bad=("", "two words"),
+        doc="Text of the 530 reply to a wrong password; %u is the user's name.",
+    )
+    times_gmt: bool = directive(
+        "TimesGMT", Boolean(), True, contexts=LOGIN, good=("off",), bad=("UTC",),
+        doc="Times in listings are UTC; `off`: local time of the server. MLSD, MDTM are always UTC.",
+    )
+    use_reverse_dns: bool = directive(
+        "UseReverseDNS", Boolean(), True, contexts=HOST, good=("off",), bad=("sometimes",),
+        doc="Look up the client's name.",
+    )
+    ident_lookups: bool = directive(
+        "IdentLookups", Boolean(), False, contexts=HOST, module="mod_ident", good=("off", "on"),
+        bad=("fast",),
+        doc="Ask the client's machine who owns the connection (RFC 1413).",
+    )
+    command_buffer_size: int = directive(
+        "CommandBufferSize", Integer(512, 65536, "bytes"), 4103, contexts=HOST, good=("1024",),
+        bad=("10", "big"),
+        doc="Longest command line in bytes; a longer one is refused.",
+    )
+    multiline_rfc2228: bool = directive(
+        "MultilineRFC2228", Boolean(), False, contexts=ROOT, good=("on",), bad=("RFC",),
+        doc="Every line of a multi-line reply starts with the code, as RFC 2228 allows.",
+    )
+    defer_welcome: bool = directive(
+        "DeferWelcome", Boolean(), False, contexts=HOST, good=("on",), bad=("later",),
+        doc="The greeting does not tell ServerName and address before login.",
+    )
+    use_encoding: bool = directive(
+        "UseEncoding", Special("on|off|UTF-8 UTF-8", parsers.use_encoding), True, contexts=HOST,
+        module="mod_lang",
+        good=("on", "off", "utf8 utf8"), bad=("maybe", "koi8-r cp1251"),
+        doc="File names on the wire are UTF-8. `off`: they are bytes as they are, and FEAT does not say UTF8.",
+    )

@@ -1,0 +1,147 @@
+"""What is known of a directive: one `Declaration`, attached to the field that holds its value.
+
+A directive with an effect is a field of one of the settings classes, made with `directive(...)`. One without
+a field (accepted without effect, renamed, refused, not supported yet) is declared with `without_value(...)` in
+`undone.py`. Everything else (parsing, contexts, merging, help, the reference page, tests) is derived from here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from ftpsd.settings.arguments import Argument
+
+
+class Context(enum.Flag):
+    """Where a directive may stand."""
+
+    SERVER = enum.auto()
+    VHOST = enum.auto()
+    GLOBAL = enum.auto()
+    ANONYMOUS = enum.auto()
+    DIRECTORY = enum.auto()
+    CONDITIONAL = enum.auto()
+    CLASS = enum.auto()
+    LIMIT = enum.auto()
+
+
+ROOT = Context.SERVER
+HOST = Context.SERVER | Context.VHOST | Context.GLOBAL
+LOGIN = HOST | Context.ANONYMOUS | Context.CONDITIONAL
+ANYWHERE = LOGIN | Context.DIRECTORY
+
+CONTEXT_NAMES = {
+    Context.SERVER: "server config",
+    Context.VHOST: "<VirtualHost>",
+    Context.GLOBAL: "<Global>",
+    Context.ANONYMOUS: "<Anonymous>",
+    Context.DIRECTORY: "<Directory>",
+    Context.CONDITIONAL: "<IfClass>, <IfUser>, <IfGroup>, <IfAuthenticated>",
+    Context.CLASS: "<Class>",
+    Context.LIMIT: "<Limit>",
+}
+
+
+def context_names(contexts: Context) -> str:
+    """`server config, <VirtualHost>` for people."""
+    return ", ".join(name for context, name in CONTEXT_NAMES.items() if context in contexts)
+
+
+class Combine(enum.Enum):
+    """What happens to a directive that stands more than once in a section, and down the merge."""
+
+    LAST = "the last one counts; a section's replaces what it inherits"
+    APPEND = "all count, in order; a section's stand before what it inherits"
+    UNION = "all words count, also those that a section inherits"
+    ERROR = "only once in a section; a section's replaces what it inherits"
+
+
+class Status(enum.Enum):
+    """What ftpsd does with a directive."""
+
+    SUPPORTED = "supported"
+    NO_EFFECT = "accepted without effect"
+    RENAMED = "renamed"
+    REFUSED = "refused"
+    NOT_YET = "not supported yet"
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Everything that is known of one directive.
+
+    `group` and `field` say where the value lives (`tls`, `verify_client`); both are empty when there is none.
+    `reason` says why a directive has no effect or is refused, or the new name of a renamed one.
+    `needs` names directives that must stand in the same section.
+    """
+
+    name: str
+    module: str
+    argument: Argument[Any]
+    contexts: Context
+    doc: str
+    status: Status = Status.SUPPORTED
+    combine: Combine = Combine.LAST
+    reason: str = ""
+    needs: tuple[str, ...] = ()
+    good: tuple[str, ...] = ()
+    bad: tuple[str, ...] = ()
+    group: str = ""
+    field: str = ""
+    default: object = None
+    default_text: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name in lower case: names are case-insensitive."""
+        return self.name.lower()
+
+
+METADATA_KEY = "directive"
+
+
+def directive(
+    name: str,
+    argument: Argument[Any],
+    default: Any,
+    *,
+    doc: str,
+    contexts: Context = HOST,
+    module: str = "mod_core",
+    status: Status = Status.SUPPORTED,
+    combine: Combine = Combine.LAST,
+    reason: str = "",
+    needs: tuple[str, ...] = (),
+    good: tuple[str, ...] = (),
+    bad: tuple[str, ...] = (),
+    default_text: str = "",
+) -> Any:
+    """A dataclass field whose value the directive `name` sets. `good`/`bad` are examples of its arguments."""
+    declaration = Declaration(
+        name=name, module=module, argument=argument, contexts=contexts, doc=doc, status=status,
+        combine=combine, reason=reason, needs=needs, good=good, bad=bad, default=default,
+        default_text=default_text,
+    )
+    return dataclasses.field(default=default, metadata={METADATA_KEY: declaration})
+
+
+def without_value(
+    name: str,
+    status: Status,
+    reason: str = "",
+    *,
+    module: str = "mod_core",
+    contexts: Context = ANYWHERE,
+    argument: Argument[Any],
+    doc: str = "",
+    good: tuple[str, ...] = (),
+    bad: tuple[str, ...] = (),
+) -> Declaration:
+    """A directive that is known but sets nothing."""
+    return Declaration(
+        name=name, module=module, argument=argument, contexts=contexts, doc=doc, status=status,
+        reason=reason, good=good, bad=bad,
+    )

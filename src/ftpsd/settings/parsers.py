@@ -1,0 +1,288 @@
+"""Grammars that only one directive has: functions from words to a value of `values.py`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ftpsd.settings.arguments import (
+    ArgumentError,
+    Integer,
+    NotSupportedYet,
+    absolute_path,
+    boolean,
+    duration,
+    want,
+    whole_number,
+)
+from ftpsd.settings.regexes import posix
+from ftpsd.settings.values import (
+    DisplayChdir,
+    HiddenStores,
+    ListOptions,
+    PortRange,
+    RootedPath,
+    ServerIdent,
+    SocketOptions,
+    TraceChannel,
+    TransferRate,
+    Umask,
+    UserAlias,
+)
+
+
+def server_ident(words: Sequence[str]) -> ServerIdent:
+    """`off`, `on` or `on "text"`."""
+    want(words, 1, 2)
+    enabled = boolean(words[0])
+    if enabled is None:
+        raise ArgumentError("expected Boolean parameter", remedy='Write ServerIdent on "your text".')
+    return ServerIdent(enabled, words[1] if enabled and len(words) == 2 else None)
+
+
+def display_chdir(words: Sequence[str]) -> DisplayChdir:
+    """`file [on|off]`: with `on`, shown at every visit."""
+    want(words, 1, 2)
+    always = boolean(words[1]) if len(words) == 2 else False
+    if always is None:
+        raise ArgumentError("expected Boolean parameter")
+    return DisplayChdir(words[0], always)
+
+
+def use_encoding(words: Sequence[str]) -> bool:
+    """`on`, `off`, or local and client character set, both UTF-8."""
+    want(words, 1, 3)
+    if len(words) == 1:
+        value = boolean(words[0])
+        if value is None:
+            raise ArgumentError("expected Boolean parameter", remedy="Write on or off.")
+        return value
+    if all(word.lower() in ("utf8", "utf-8") for word in words[:2]):
+        return True
+    raise NotSupportedYet("a character set other than UTF-8", remedy="Write UseEncoding on (UTF-8) or off.")
+
+
+def user_alias(words: Sequence[str]) -> tuple[UserAlias, ...]:
+    """`alias user`."""
+    want(words, 2, 2)
+    return (UserAlias(words[0], words[1]),)
+
+
+def auth_order(words: Sequence[str]) -> tuple[str, ...]:
+    """Module names, one with `*` behind it is authoritative. `mod_auth_file` is made `mod_auth_file.c`."""
+    want(words, 1)
+    order = []
+    for word in words:
+        match = re.fullmatch(r"(mod_[a-z0-9_]+?)(?:\.c)?(\*?)", word.lower())
+        if match is None:
+            raise ArgumentError(f"'{word}' is not the name of a module", remedy="Write for example mod_auth_file.c.")
+        name = f"{match[1]}.c"
+        if name not in AUTH_MODULES:
+            raise NotSupportedYet(
+                f"authentication by {name}", remedy=f"It can be one or more of {', '.join(sorted(AUTH_MODULES))}."
+            )
+        order.append(name + match[2])
+    return tuple(order)
+
+
+AUTH_MODULES = frozenset({"mod_auth_file.c", "mod_auth_pam.c", "mod_auth_unix.c"})
+
+
+def rooted_path(words: Sequence[str]) -> tuple[RootedPath, ...]:
+    """`path [group-expression]`: path absolute or with `~`; groups by commas, all must hold, `!` denies."""
+    want(words, 1, 2)
+    path = words[0]
+    if not path.startswith(("/", "~")):
+        raise ArgumentError("parameter must be an absolute path or start with '~'")
+    groups = tuple(name.strip() for name in words[1].split(",")) if len(words) == 2 else ()
+    if any(name in ("", "!") for name in groups):
+        raise ArgumentError(f"badly formatted group expression '{words[1]}'", remedy="Write group1,!group2.")
+    return (RootedPath(path, groups),)
+
+
+def chdir_path(words: Sequence[str]) -> tuple[RootedPath, ...]:
+    """As `rooted_path`; a path without `/` or `~` is taken from the home directory."""
+    want(words, 1, 2)
+    first = words[0] if words[0].startswith(("/", "~")) else f"~/{words[0]}"
+    return rooted_path([first, *words[1:]])
+
+
+def command_filter(words: Sequence[str]) -> re.Pattern[str] | None:
+    """A regular expression (`none`: no filter), optionally followed by `[NC]`: case does not matter."""
+    want(words, 1, 2)
+    if len(words) == 1 and words[0].lower() == "none":
+        return None
+    flags = words[1].upper() if len(words) == 2 else ""
+    if flags not in ("", "[NC]", "[NOCASE]"):
+        raise ArgumentError(f"unknown flag '{words[1]}'", remedy="The only flag is [NC].")
+    return posix(words[0], ignore_case=bool(flags))
+
+
+def _octal(word: str) -> int:
+    if not re.fullmatch(r"0?[0-7]{1,3}", word):
+        raise ArgumentError("invalid umask", remedy="Write octal digits, for example 022.")
+    return int(word, 8)
+
+
+def umask(words: Sequence[str]) -> Umask:
+    """`files [directories]`, octal; directories' default is that of files."""
+    want(words, 1, 2)
+    files = _octal(words[0])
+    return Umask(files, _octal(words[1]) if len(words) == 2 else files)
+
+
+def port_range(words: Sequence[str]) -> PortRange:
+    """`low high`, 1024 to 65535."""
+    want(words, 2, 2)
+    low, high = (whole_number(word, "port") for word in words)
+    for port in (low, high):
+        if not 0 < port <= 65535:
+            raise ArgumentError(f"port {port} is not between 1024 and 65535")
+    if min(low, high) < 1024:
+        raise ArgumentError("port must be above 1023", remedy="Low ports belong to the system.")
+    if low > high:
+        raise ArgumentError("min-port must be less than or equal to max-port")
+    return PortRange(low, high)
+
+
+def allow_foreign_address(words: Sequence[str]) -> bool:
+    """A switch; ProFTPD also takes the name of a class."""
+    want(words, 1, 1)
+    value = boolean(words[0])
+    if value is None:
+        raise NotSupportedYet("AllowForeignAddress with a class", remedy="Put it into an <IfClass> section.")
+    return value
+
+
+def hidden_stores(words: Sequence[str]) -> HiddenStores | None:
+    """`on`, `off`, or `prefix [suffix]`."""
+    want(words, 1, 2)
+    value = boolean(words[0])
+    if value is not None:
+        want(words, 1, 1)
+        return HiddenStores() if value else None
+    for word in words:
+        if "/" in word or len(word) > 64:
+            raise ArgumentError(f"'{word}' cannot be part of a file name")
+    return HiddenStores(words[0], words[1] if len(words) == 2 else ".")
+
+
+TRANSFER_COMMANDS = frozenset({"RETR", "STOR", "APPE", "STOU"})
+
+
+def transfer_rate(words: Sequence[str]) -> tuple[TransferRate, ...]:
+    """`commands KiB-per-second[:free-bytes]`; commands by commas."""
+    want(words, 2, 4)
+    if len(words) > 2:
+        raise NotSupportedYet("TransferRate for a user, group or class", remedy="Put it into an <IfUser> section.")
+    commands = frozenset(word.upper() for word in words[0].split(","))
+    if not commands <= TRANSFER_COMMANDS:
+        raise ArgumentError(f"invalid FTP command: '{words[0]}'", remedy="It can be RETR,STOR,APPE,STOU.")
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(?::([0-9]{1,15}))?", words[1])
+    if match is None:
+        raise ArgumentError(f"badly formatted rate '{words[1]}'", remedy="Write KiB per second, or rate:free-bytes.")
+    if float(match[1]) <= 0:
+        raise ArgumentError("rate must be greater than zero")
+    return (TransferRate(commands, float(match[1]) * 1024, int(match[2] or 0)),)
+
+
+_LIST_FLAGS = {
+    "strict": ("strict", True), "listonly": ("list_only", True), "nlstonly": ("nlst_only", True),
+    "noadjustedsymlinks": ("adjusted_symlinks", False), "sortednlst": ("sorted_nlst", True),
+    "noerrorifabsent": ("error_if_absent", False),
+}
+_LIST_BOUNDS = {"maxfiles": "max_files", "maxdirs": "max_dirs", "maxdepth": "max_depth"}
+
+
+def list_options(words: Sequence[str]) -> ListOptions:
+    """`"-options" [strict] [maxfiles N] [maxdirs N] [maxdepth N] [LISTOnly] [NLSTOnly] …`."""
+    want(words, 1)
+    changes: dict[str, bool | int] = {}
+    rest = list(words[1:])
+    while rest:
+        word = rest.pop(0)
+        key = word.lower()
+        if key in _LIST_FLAGS:
+            name, value = _LIST_FLAGS[key]
+            changes[name] = value
+        elif key in _LIST_BOUNDS:
+            if not rest:
+                raise ArgumentError(f"{word}: missing number")
+            changes[_LIST_BOUNDS[key]] = Integer(0, 2**31 - 1).parse([rest.pop(0)])
+        else:
+            raise ArgumentError(f"unknown keyword: '{word}'")
+    options = "" if words[0].lower() == "none" else words[0]
+    if options and not re.fullmatch(r"[-+][-+ A-Za-z0-9]*", options):
+        raise ArgumentError(f"bad options '{options}'", remedy='Write for example ListOptions "-a".')
+    return ListOptions(options=options, **changes)  # type: ignore[arg-type]
+
+
+_SOCKET_NUMBERS = {"rcvbuf": "receive_buffer", "sndbuf": "send_buffer", "maxseg": "max_segment"}
+
+
+def _keep_alive(value: str) -> dict[str, bool | int]:
+    switch = boolean(value)
+    if switch is not None:
+        return {"keep_alive": switch}
+    parts = value.split(":")
+    if len(parts) != 3:
+        raise ArgumentError(f"badly formatted TCP keepalive '{value}'", remedy="Write on, off or idle:count:interval.")
+    names = ("keep_alive_idle", "keep_alive_count", "keep_alive_interval")
+    return {"keep_alive": True} | {
+        name: Integer(1, 32767).parse([part]) for name, part in zip(names, parts, strict=True)
+    }
+
+
+def socket_options(words: Sequence[str]) -> SocketOptions:
+    """`rcvbuf N`, `sndbuf N`, `maxseg N`, `keepalive on|off|idle:count:interval`, in any order."""
+    want(words, 2)
+    if len(words) % 2:
+        raise ArgumentError("wrong number of parameters", remedy="Every keyword has one value.")
+    changes: dict[str, bool | int] = {}
+    for keyword, value in zip(words[::2], words[1::2], strict=True):
+        if keyword.lower() in _SOCKET_NUMBERS:
+            changes[_SOCKET_NUMBERS[keyword.lower()]] = Integer(1, 2**30).parse([value])
+        elif keyword.lower() == "keepalive":
+            changes |= _keep_alive(value)
+        else:
+            raise ArgumentError(f"unknown keyword: '{keyword}'")
+    return SocketOptions(**changes)  # type: ignore[arg-type]
+
+
+def trace(words: Sequence[str]) -> tuple[TraceChannel, ...]:
+    """`channel:level` or `channel:low-high` words."""
+    want(words, 1)
+    channels = []
+    for word in words:
+        match = re.fullmatch(r"([A-Za-z0-9_.]+):([0-9]{1,2})(?:-([0-9]{1,2}))?", word)
+        if match is None:
+            raise ArgumentError(f"badly formatted parameter: '{word}'", remedy="Write channel:level, e.g. tls:20.")
+        low, high = (int(match[2]), int(match[3])) if match[3] else (1, int(match[2]))
+        if low > high:
+            raise ArgumentError(f"badly formatted level: '{word}'")
+        name = match[1].upper() if match[1].upper() == "DEFAULT" else match[1].lower()
+        channels.append(TraceChannel(name, low, high))
+    return tuple(channels)
+
+
+def timeout_session(words: Sequence[str]) -> int:
+    """Seconds; ProFTPD also takes `user|group|class name`."""
+    want(words, 1, 3)
+    if len(words) > 1:
+        raise NotSupportedYet("TimeoutSession for a user, group or class", remedy="Put it into an <IfUser> section.")
+    return duration(words[0])
+
+
+def auth_file(words: Sequence[str]) -> str:
+    """An absolute path; ProFTPD also takes restrictions of ids, names and homes."""
+    want(words, 1)
+    path = absolute_path(words[0])
+    if len(words) > 1:
+        raise NotSupportedYet("a restriction of ids, names or homes", remedy="Give the path alone.")
+    return path
+
+
+def workers(words: Sequence[str]) -> int:
+    """`auto` (0: one for each CPU core) or a number."""
+    want(words, 1, 1)
+    return 0 if words[0].lower() == "auto" else Integer(1, 1024).parse(words)

@@ -1,0 +1,69 @@
+"""The process as a whole."""
+
+# ruff: noqa: RUF009 (`directive` makes a dataclass field)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ftpsd.settings import parsers
+from ftpsd.settings.arguments import Boolean, Integer, NotSupportedYet, OneOf, OptionalPath, Special, Text
+from ftpsd.settings.declaration import HOST, ROOT, Context, directive
+
+
+@dataclass(frozen=True)
+class ServerType(OneOf):
+    """`standalone`; `inetd` is known and refused."""
+
+    choices: tuple[str, ...] = ("standalone", "inetd")
+
+    def parse(self, words: Sequence[str]) -> str:
+        choice = super().parse(words)
+        if choice == "inetd":
+            raise NotSupportedYet("ServerType inetd", remedy="Write ServerType standalone.")
+        return choice
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What concerns all hosts: read from server config."""
+
+    server_type: str = directive(
+        "ServerType", ServerType(), "standalone", contexts=ROOT, good=("standalone",), bad=("inetd", "cgi"),
+        doc="How the server is started.",
+    )
+    user: str | None = directive(
+        "User", Text("name"), None, contexts=HOST | Context.ANONYMOUS, good=("nobody",), bad=("", "a b"),
+        doc="Account of the processes before login; in <Anonymous> the account of the login.",
+    )
+    group: str | None = directive(
+        "Group", Text("name"), None, contexts=HOST | Context.ANONYMOUS, good=("nogroup",), bad=("", "a b"),
+        doc="Group of the processes before login; in <Anonymous> the group of the login.",
+    )
+    pid_file: str | None = directive(
+        "PidFile", OptionalPath(), "/run/ftpsd.pid", contexts=ROOT, good=("/run/ftp.pid",), bad=("ftp.pid",),
+        doc="File with the supervisor's process id.",
+    )
+    scoreboard_file: str | None = directive(
+        "ScoreboardFile", OptionalPath(), "/run/ftpsd.scoreboard", contexts=ROOT,
+        good=("/run/ftp.scoreboard", "none", "off"), bad=("scoreboard",),
+        doc="File in which sessions are kept; one that cannot be used is a notice and the server has one in memory.",
+    )
+    use_ipv6: bool = directive(
+        "UseIPv6", Boolean(), True, contexts=ROOT, good=("off",), bad=("4",),
+        doc="Listen on IPv6 addresses too.",
+    )
+    socket_bind_tight: bool = directive(
+        "SocketBindTight", Boolean(), False, contexts=ROOT, good=("on",), bad=("all",),
+        doc="A socket for each host's own address, instead of one for each port.",
+    )
+    tcp_backlog: int = directive(
+        "TCPBackLog", Integer(1, 65535), 128, contexts=ROOT, good=("1024",), bad=("0", "x"),
+        doc="Connections that the kernel keeps until they are accepted.",
+    )
+    workers: int = directive(
+        "Workers", Special("auto|number", parsers.workers), 0, contexts=ROOT, module="mod_ftpsd",
+        good=("auto", "4"), bad=("0", "some"), default_text="auto",
+        doc="Worker processes; auto (0): one for each CPU core. A directive of ftpsd's own.",
+    )

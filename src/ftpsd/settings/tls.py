@@ -1,0 +1,148 @@
+"""mod_tls: everything about FTP over TLS that has an effect now."""
+
+# ruff: noqa: RUF009 (`directive` makes a dataclass field)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftpsd.settings import tls_parsers
+from ftpsd.settings.arguments import Boolean, Duration, Integer, OptionalPath, Path, Special
+from ftpsd.settings.declaration import ANYWHERE, HOST, Combine, Context, directive
+from ftpsd.settings.values import CipherSuite, Renegotiate, SessionCache, TLSRequirement
+
+MODULE = "mod_tls"
+MODULE_VERSION = "mod_tls/2.9.2"
+"""What stands before mod_tls's messages."""
+
+# mod_ifsession's sections are applied after login, too late for what shapes the handshake.
+PER_LOGIN = HOST | Context.ANONYMOUS | Context.CONDITIONAL
+
+
+def _file(name: str, doc: str, example: str, *, needs: tuple[str, ...] = ()) -> str | None:
+    value: str | None = directive(
+        name, Path(), None, module=MODULE, needs=needs, good=(example,), bad=("", example[1:]), doc=doc,
+    )
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class TLSSettings:
+    """TLS of one host. A path is absolute; None: not configured."""
+
+    engine: bool = directive(
+        "TLSEngine", Boolean(), False, module=MODULE, good=("on", "off", "YES"), bad=("", "maybe"),
+        doc="TLS is offered on this host.",
+    )
+    log: str | None = directive(
+        "TLSLog", OptionalPath(), None, module=MODULE, good=("/var/log/tls.log", "none"), bad=("tls.log",),
+        doc="File for messages about TLS.",
+    )
+    protocol: frozenset[str] = directive(
+        "TLSProtocol", Special("version …|SSLv23|ALL ±version …", tls_parsers.protocol),
+        tls_parsers.DEFAULT_PROTOCOLS, module=MODULE,
+        good=("TLSv1.2", "tlsv1.2 TLSv1.3", "ALL -SSLv3 -TLSv1", "SSLv23"),
+        bad=("", "TLSv4", "ALL TLSv1.2", "SSLv2"), default_text="TLSv1.2 TLSv1.3",
+        doc="Versions that are offered. TLSv1 and TLSv1.1 are obsolete; SSLv3 is a word without effect in OpenSSL today.",
+    )
+    required: TLSRequirement = directive(
+        "TLSRequired", Special("on|off|ctrl|ctrl+[!]data|[!]data|auth|auth+[!]data", tls_parsers.required),
+        TLSRequirement(), module=MODULE, contexts=ANYWHERE, default_text="off",
+        good=("on", "off", "ctrl", "control", "both", "ctrl+!data", "!data", "auth+data", "AUTH"),
+        bad=("", "mayhap", "data+auth", "on off"),
+        doc="Which of control channel, data channel and authentication must (or with ! must not) use TLS.",
+    )
+    options: frozenset[str] = directive(
+        "TLSOptions", Special("option …", tls_parsers.options), frozenset(), module=MODULE,
+        contexts=PER_LOGIN,
+        combine=Combine.UNION,
+        good=("NoCertRequest", "AllowPerUser nosessionreuserequired", "UseImplicitSSL"),
+        bad=("", "NoCert", "EnableDiags"), default_text="none",
+        doc="AllowPerUser: TLSRequired is enforced after login, so that sections of a user can say otherwise."
+        " NoCertRequest: clients are not asked for a certificate. NoSessionReuseRequired: data connections need"
+        " not resume the control connection's TLS session. UseImplicitSSL: TLS starts at once (port 990), without AUTH.",
+    )
+    cipher_suites: tuple[CipherSuite, ...] = directive(
+        "TLSCipherSuite", Special("[TLSv1.3] list", tls_parsers.ciphers), (), module=MODULE,
+        combine=Combine.APPEND,
+        good=("HIGH:!aNULL", "TLSv1.3 TLS_AES_256_GCM_SHA384"),
+        bad=("", "TLSv1.4 HIGH", "TLS_AES_256_GCM_SHA384"),
+        default_text="OpenSSL's default",
+        doc="Ciphers in OpenSSL's notation; with TLSv1.3 before the list, those of TLS 1.3.",
+    )
+    server_cipher_preference: bool = directive(
+        "TLSServerCipherPreference", Boolean(), True, module=MODULE, good=("off",), bad=("AES",),
+        doc="The server's order of ciphers decides, not the client's.",
+    )
+    rsa_certificate_file: str | None = _file(
+        "TLSRSACertificateFile", "Certificate (PEM) with an RSA key, and its chain.", "/etc/ftpsd/rsa.pem",
+    )
+    rsa_certificate_key_file: str | None = _file(
+        "TLSRSACertificateKeyFile", "Key (PEM) of TLSRSACertificateFile; default: the same file.", "/etc/ftpsd/rsa.key",
+        needs=("TLSRSACertificateFile",),
+    )
+    ec_certificate_file: str | None = _file(
+        "TLSECCertificateFile", "Certificate (PEM) with an EC key, and its chain.", "/etc/ftpsd/ec.pem",
+    )
+    ec_certificate_key_file: str | None = _file(
+        "TLSECCertificateKeyFile", "Key (PEM) of TLSECCertificateFile; default: the same file.", "/etc/ftpsd/ec.key",
+        needs=("TLSECCertificateFile",),
+    )
+    ca_certificate_file: str | None = _file(
+        "TLSCACertificateFile", "Certificates (PEM) of authorities that client certificates are trusted from.",
+        "/etc/ftpsd/ca.pem",
+    )
+    ca_certificate_path: str | None = _file(
+        "TLSCACertificatePath", "Directory of such certificates, one per file.", "/etc/ftpsd/ca",
+    )
+    certificate_chain_file: str | None = _file(
+        "TLSCertificateChainFile", "Certificates (PEM) sent along with the server's, in the order of the chain.",
+        "/etc/ftpsd/chain.pem",
+    )
+    verify_client: str = directive(
+        "TLSVerifyClient", Special("on|off|optional", tls_parsers.verify_client), "off", module=MODULE,
+        good=("on", "off", "optional"), bad=("", "always"),
+        doc="`on`: clients must have a certificate that verifies. `optional`: what they present must verify.",
+    )
+    verify_depth: int = directive(
+        "TLSVerifyDepth", Integer(0, 100, "depth"), 10, module=MODULE, good=("3",), bad=("deep", "-1"),
+        doc="Longest chain of a client certificate.",
+    )
+    renegotiate: Renegotiate | None = directive(
+        "TLSRenegotiate", Special("none|keyword value …", tls_parsers.renegotiate), None, module=MODULE,
+        good=("none", "required off", "ctrl 3600 data 1024 required on timeout 300"),
+        bad=("", "ctrl", "ctrl x", "every 5", "required maybe"), default_text="nothing is scheduled",
+        doc="When the server asks for a renegotiation or new keys: ctrl (seconds), data (KiB), timeout (seconds),"
+        " required. `none`: the client may not renegotiate either.",
+    )
+    timeout_handshake: int = directive(
+        "TLSTimeoutHandshake", Duration(0, 65535), 300, module=MODULE, good=("30",), bad=("", "x", "70000"),
+        doc="Seconds that a handshake may take; 0: no bound of its own.",
+    )
+    session_cache: SessionCache = directive(
+        "TLSSessionCache", Special("off|internal:[seconds]", tls_parsers.session_cache), SessionCache(), module=MODULE,
+        contexts=Context.SERVER, good=("off", "internal:", "internal: 1800", "internal:1800"),
+        bad=("", "internal", "shm:/file=/tmp/x", "internal:soon"), default_text="internal:15840",
+        doc="Where sessions of control connections are kept for resumption, and how long.",
+    )
+    session_tickets: bool = directive(
+        "TLSSessionTickets", Boolean(), True, module=MODULE, good=("off",), bad=("RFC5077",),
+        doc="Session tickets are issued and taken (TLS 1.2; TLS 1.3 has no other way of resumption).",
+    )
+    next_protocol: bool = directive(
+        "TLSNextProtocol", Boolean(), True, module=MODULE, good=("off",), bad=("ftp",),
+        doc="ALPN: answer `ftp` to clients that offer it and refuse those that offer only other protocols.",
+    )
+
+    @property
+    def cipher_suite(self) -> str | None:
+        """The list for TLS 1.2 and older; None: OpenSSL's default."""
+        return next((entry.suites for entry in self.cipher_suites if not entry.tls13), None)
+
+    @property
+    def tls13_cipher_suite(self) -> str | None:
+        """The list for TLS 1.3; None: OpenSSL's default."""
+        return next((entry.suites for entry in self.cipher_suites if entry.tls13), None)
+
+
+__all__ = ["MODULE_VERSION", "CipherSuite", "Renegotiate", "SessionCache", "TLSRequirement", "TLSSettings"]

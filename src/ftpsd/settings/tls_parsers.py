@@ -1,0 +1,165 @@
+"""Grammars of mod_tls's directives: functions from words to a value of `values.py`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from ftpsd.settings.arguments import ArgumentError, NotSupportedYet, boolean, duration, want, whole_number
+from ftpsd.settings.values import CipherSuite, Renegotiate, SessionCache, TLSRequirement
+
+REQUIREMENTS: Mapping[str, TLSRequirement] = {
+    "both": TLSRequirement(1, 1, 1),
+    "ctrl+data": TLSRequirement(1, 1, 1),
+    "ctrl": TLSRequirement(1, 0, 1),
+    "control": TLSRequirement(1, 0, 1),
+    "ctrl+!data": TLSRequirement(1, -1, 1),
+    "data": TLSRequirement(0, 1, 0),
+    "!data": TLSRequirement(0, -1, 0),
+    "auth": TLSRequirement(0, 0, 1),
+    "auth+data": TLSRequirement(0, 1, 1),
+    "auth+!data": TLSRequirement(0, -1, 1),
+}
+
+
+def required(words: Sequence[str]) -> TLSRequirement:
+    """A switch or one of the words of `REQUIREMENTS`."""
+    want(words, 1, 1)
+    switch = boolean(words[0])
+    if switch is not None:
+        return TLSRequirement(1, 1, 1) if switch else TLSRequirement()
+    requirement = REQUIREMENTS.get(words[0].lower())
+    if requirement is None:
+        raise ArgumentError("bad parameter", remedy=f"It is on, off or one of {', '.join(REQUIREMENTS)}.")
+    return requirement
+
+
+SUPPORTED_OPTIONS = ("AllowPerUser", "NoCertRequest", "NoSessionReuseRequired", "UseImplicitSSL")
+LATER_OPTIONS = (
+    "AllowClientRenegotiations", "AllowDotLogin", "AllowWeakDH", "AllowWeakSecurity", "CommonNameRequired",
+    "dNSNameRequired", "EnableDiags", "ExportCertData", "IgnoreSNI", "iPAddressRequired", "NoAutoECDH",
+    "NoEmptyFragments", "StdEnvVars",
+)
+_OPTION_WORDS = {option.lower(): option for option in SUPPORTED_OPTIONS + LATER_OPTIONS}
+_OPTION_WORDS["allowclientrenegotiation"] = "AllowClientRenegotiations"
+
+
+def options(words: Sequence[str]) -> frozenset[str]:
+    """One or more words of the two lists above, in any case."""
+    want(words, 1)
+    chosen = set()
+    for word in words:
+        option = _OPTION_WORDS.get(word.lower())
+        if option is None:
+            raise ArgumentError(f"unknown TLSOption '{word}'", remedy=close_to(word, _OPTION_WORDS))
+        if option in LATER_OPTIONS:
+            raise NotSupportedYet(f"TLSOption {option}", remedy="Take it out of the list.")
+        chosen.add(option)
+    return frozenset(chosen)
+
+
+def close_to(word: str, known: Mapping[str, str]) -> str | None:
+    """`Did you mean X?` when a known word (keys in lower case) is close to `word`."""
+    import difflib
+
+    close = difflib.get_close_matches(word.lower(), known, n=1)
+    return f"Did you mean {known[close[0]]}?" if close else None
+
+
+PROTOCOLS = {"sslv3": "SSLv3", "tlsv1": "TLSv1", "tlsv1.1": "TLSv1.1", "tlsv1.2": "TLSv1.2", "tlsv1.3": "TLSv1.3"}
+DEFAULT_PROTOCOLS = frozenset({"TLSv1.2", "TLSv1.3"})
+_EVERY = frozenset(PROTOCOLS.values())
+
+
+def _protocol(word: str) -> str:
+    name = PROTOCOLS.get(word.lower())
+    if name is None:
+        raise ArgumentError(f"unknown protocol: '{word}'", remedy=f"It is one of {', '.join(PROTOCOLS.values())}.")
+    return name
+
+
+def protocol(words: Sequence[str]) -> frozenset[str]:
+    """Names of versions; `SSLv23` (all), or `ALL` followed by `-name` and `+name`."""
+    want(words, 1)
+    first = words[0].lower()
+    if first == "sslv23" and len(words) == 1:
+        return _EVERY
+    if first != "all":
+        return frozenset(_protocol(word) for word in words)
+    chosen = set(_EVERY)
+    for word in words[1:]:
+        if word[:1] not in ("+", "-"):
+            raise ArgumentError(f"missing required +/- prefix: {word}")
+        if word[0] == "+":
+            chosen.add(_protocol(word[1:]))
+        else:
+            chosen.discard(_protocol(word[1:]))
+    if not chosen:
+        raise ArgumentError("no protocol is left")
+    return frozenset(chosen)
+
+
+def verify_client(words: Sequence[str]) -> str:
+    """`on`, `off` or `optional`."""
+    want(words, 1, 1)
+    if words[0].lower() == "optional":
+        return "optional"
+    switch = boolean(words[0])
+    if switch is None:
+        raise ArgumentError("expected Boolean parameter", remedy="Write on, off or optional.")
+    return "on" if switch else "off"
+
+
+def renegotiate(words: Sequence[str]) -> Renegotiate:
+    """`none`, or pairs of `ctrl SECONDS`, `data KIB`, `required on|off`, `timeout SECONDS`."""
+    want(words, 1, 8)
+    if len(words) == 1 and words[0].lower() == "none":
+        return Renegotiate(refused=True)
+    if len(words) % 2:
+        raise ArgumentError("wrong number of parameters", remedy="Write none, or keywords with one value each.")
+    values = {"ctrl": 0, "data": 0, "timeout": 30}
+    is_required = True
+    for keyword, value in zip(words[::2], words[1::2], strict=True):
+        key = keyword.lower()
+        if key == "required":
+            switch = boolean(value)
+            if switch is None:
+                raise ArgumentError("expected Boolean parameter for required")
+            is_required = switch
+        elif key in values:
+            values[key] = whole_number(value, f"{key} value")
+        else:
+            raise ArgumentError(f"unknown TLSRenegotiate argument '{keyword}'", remedy="ctrl, data, required, timeout.")
+    return Renegotiate(ctrl=values["ctrl"], data=values["data"], timeout=values["timeout"], required=is_required)
+
+
+def session_cache(words: Sequence[str]) -> SessionCache:
+    """`off`, or `internal:` with the seconds behind the colon or as a second word."""
+    want(words, 1, 2)
+    if words[0].lower() in ("off", "none"):
+        want(words, 1, 1)
+        return SessionCache("off", 0)
+    kind, colon, info = words[0].partition(":")
+    if not colon:
+        raise ArgumentError("badly formatted parameter", remedy="Write internal:1800 or off (mind the colon).")
+    if kind.lower() != "internal":
+        raise NotSupportedYet(f"a session cache of type '{kind}'", remedy="Write internal:1800 or off.")
+    seconds = [part for part in (info, *words[1:]) if part]
+    if len(seconds) > 1:
+        raise ArgumentError("wrong number of parameters", remedy="Write internal:1800.")
+    return SessionCache("internal", duration(seconds[0])) if seconds else SessionCache()
+
+
+def ciphers(words: Sequence[str]) -> tuple[CipherSuite, ...]:
+    """`[TLSv1.3] LIST` in OpenSSL's notation."""
+    want(words, 1, 2)
+    if len(words) == 2 and words[0].lower() != "tlsv1.3":
+        raise ArgumentError(f"unknown protocol: '{words[0]}'", remedy="Only TLSv1.3 can stand before the list.")
+    suites = words[-1]
+    if not re.fullmatch(r"[A-Za-z0-9_:+!@,=. -]+", suites):
+        raise ArgumentError(f"unable to use ciphersuite '{suites}'")
+    if len(words) == 1 and "_" in suites and not suites.upper().startswith("PROFILE="):
+        raise ArgumentError(
+            f"unable to use ciphersuite '{suites}'", remedy=f"For TLS 1.3 write TLSCipherSuite TLSv1.3 {suites}."
+        )
+    return (CipherSuite(len(words) == 2, suites),)

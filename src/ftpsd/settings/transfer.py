@@ -1,0 +1,110 @@
+"""Files on the way: data connections, names and modes of files, listings, speed."""
+
+# ruff: noqa: RUF009 (`directive` makes a dataclass field)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ftpsd.settings import parsers
+from ftpsd.settings.arguments import Addresses, Boolean, OneOf, Special
+from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, Combine, directive
+from ftpsd.settings.values import HiddenStores, ListOptions, PortRange, SocketOptions, TransferRate, Umask
+
+UploadEnd = Literal["strict", "observed", "lenient"]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSettings:
+    """Data connections, stored files, listings."""
+
+    umask: Umask = directive(
+        "Umask", Special("files [directories]", parsers.umask), Umask(0o022, 0o022), contexts=ANYWHERE,
+        good=("022", "077 027", "0002"), bad=("", "8", "rwx", "1777"), default_text="022",
+        doc="Permission bits taken from new files and, with a second number, from new directories (octal).",
+    )
+    allow_overwrite: bool = directive(
+        "AllowOverwrite", Boolean(), False, module="mod_xfer", contexts=ANYWHERE, good=("on",), bad=("ask",),
+        doc="A file that exists may be replaced by an upload or a rename.",
+    )
+    allow_store_restart: bool = directive(
+        "AllowStoreRestart", Boolean(), False, module="mod_xfer", contexts=ANYWHERE, good=("on",),
+        bad=("REST",),
+        doc="An upload may be resumed: REST before STOR, and APPE to a file that exists.",
+    )
+    allow_retrieve_restart: bool = directive(
+        "AllowRetrieveRestart", Boolean(), True, module="mod_xfer", contexts=ANYWHERE, good=("off",),
+        bad=("REST",),
+        doc="A download may be resumed: REST before RETR.",
+    )
+    hidden_stores: HiddenStores | None = directive(
+        "HiddenStores", Special("on|off|prefix [suffix]", parsers.hidden_stores), None, module="mod_xfer",
+        contexts=ANYWHERE, good=("on", "off", ".up. .part", ".in.%P."),
+        bad=("", "a/b", "on off"), default_text="off",
+        doc="Uploads have a hidden name until they are complete. APPE and resumed uploads are not hidden.",
+    )
+    delete_aborted_stores: bool | None = directive(
+        "DeleteAbortedStores", Boolean(), None, module="mod_xfer", contexts=ANYWHERE, good=("on", "off"),
+        bad=("old",),
+        default_text="on where HiddenStores is on, else off",
+        doc="An upload that does not end well is deleted.",
+    )
+    default_transfer_mode: str = directive(
+        "DefaultTransferMode", OneOf(("ascii", "binary")), "ascii", module="mod_xfer", good=("binary",),
+        bad=("ebcdic",),
+        doc="TYPE of a session that has not sent TYPE yet.",
+    )
+    passive_ports: PortRange | None = directive(
+        "PassivePorts", Special("low high", parsers.port_range), None, good=("49152 65534",),
+        bad=("49152", "2000 1500", "80 90", "1024 70000"), default_text="any port that the kernel gives",
+        doc="Ports of PASV and EPSV.",
+    )
+    masquerade_address: str | None = directive(
+        "MasqueradeAddress", Special("address|name", lambda words: Addresses(most=1).parse(words)[0]), None,
+        good=("192.0.2.1", "ftp.example.org"), bad=("", "a b", "1.2.3.4.5"),
+        doc="Address that the reply to PASV tells, for a server behind NAT.",
+    )
+    allow_foreign_address: bool = directive(
+        "AllowForeignAddress", Special("on|off", parsers.allow_foreign_address), False,
+        contexts=LOGIN, good=("on", "off"), bad=("", "friends"),
+        doc="Data connections may go to and come from an address other than the client's (FXP).",
+    )
+    transfer_rate: tuple[TransferRate, ...] = directive(
+        "TransferRate", Special("commands KiB/s[:free-bytes]", parsers.transfer_rate), (), module="mod_xfer",
+        contexts=ANYWHERE, combine=Combine.APPEND, good=("RETR 100", "STOR,APPE,STOU 2.5:4096"),
+        bad=("RETR", "LIST 10", "RETR 0", "RETR fast", "RETR 10 user fred"),
+        doc="Speed of a transfer. The first line with the command counts.",
+    )
+    use_sendfile: bool = directive(
+        "UseSendfile", Boolean(), True, module="mod_xfer", contexts=ANYWHERE, good=("off",), bad=("50%",),
+        doc="The kernel sends files itself (sendfile) where it can.",
+    )
+    list_options: ListOptions = directive(
+        "ListOptions", Special('"-options" [keyword …]', parsers.list_options), ListOptions(),
+        module="mod_ls",
+        contexts=ANYWHERE, good=('"-l"', '"-a" strict', '"" maxdepth 3'), bad=("", "all", '"-l" maxfiles'),
+        default_text="none",
+        doc="Options of LIST and NLST beside the client's; `strict`: instead of them.",
+    )
+    show_symlinks: bool = directive(
+        "ShowSymlinks", Boolean(), True, module="mod_ls", contexts=ANYWHERE, good=("off",), bad=("target",),
+        doc="Listings show symbolic links as such; `off`: as what they point to.",
+    )
+    tcp_no_delay: bool = directive(
+        "TCPNoDelay", Boolean(), True, contexts=HOST, good=("off",), bad=("nagle",),
+        doc="TCP_NODELAY: small packets go at once.",
+    )
+    socket_options: SocketOptions = directive(
+        "SocketOptions", Special("keyword value …", parsers.socket_options), SocketOptions(), contexts=HOST,
+        good=("rcvbuf 65536 sndbuf 65536", "keepalive 100:30:10", "maxseg 1400"),
+        bad=("", "rcvbuf", "speed 9"),
+        default_text="as the kernel has them, keepalive on",
+        doc="Options of control and data sockets: rcvbuf, sndbuf, maxseg in bytes, keepalive on|off|idle:count:interval.",
+    )
+    upload_end: UploadEnd = directive(
+        "UploadEnd", OneOf(("strict", "observed", "lenient")), "observed", module="mod_ftpsd", contexts=LOGIN,
+        good=("strict", "Lenient"), bad=("", "fin"),
+        doc="A TLS upload that ends with a FIN and no close_notify: `strict` never takes it for complete, `lenient`"
+        " always, `observed` from clients that closed all their earlier data connections so. ftpsd's own.",
+    )

@@ -1,0 +1,160 @@
+"""Types of values that are more than a string, a number or a switch. All are frozen and compare by value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class ServerIdent:
+    """The greeting: `enabled` False says as little as RFC 959 allows; `text` replaces the standard words.
+
+    `text` may hold %L (server address), %V (server name) and %v (ServerName), which the session expands.
+    """
+
+    enabled: bool = True
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayChdir:
+    """A file shown after CWD: each directory's once per session, or at every visit (`always`)."""
+
+    file: str
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserAlias:
+    """Who logs in as `alias` is treated as `user`."""
+
+    alias: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class RootedPath:
+    """A path for the members of `groups`: an AND list, `!name` denies; empty means everybody.
+
+    `path` is as written: absolute, or starting with `~` (home) or `~user`; `%u` stands for the user's name.
+    """
+
+    path: str
+    groups: tuple[str, ...] = ()
+
+    def applies_to(self, groups: frozenset[str]) -> bool:
+        """Whether somebody who is in `groups` (names) is meant."""
+        return all(
+            (name[1:] not in groups) if name.startswith("!") else (name in groups) for name in self.groups
+        )
+
+
+class Umask(NamedTuple):
+    """Permission bits taken away from new files and from new directories."""
+
+    file: int
+    directory: int
+
+
+class PortRange(NamedTuple):
+    """Ports `low` to `high`, both included."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenStores:
+    """Uploads are written to `prefix` + name + `suffix` in the same directory and renamed when complete.
+
+    `%P` in either is replaced by a number that no other live session has, so that two uploads of the same
+    name do not meet.
+    """
+
+    prefix: str = ".in."
+    suffix: str = "."
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRate:
+    """`rate` bytes per second for `commands` (RETR, STOR, APPE, STOU) once `free` bytes have gone at full speed."""
+
+    commands: frozenset[str]
+    rate: float
+    free: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """Options that LIST and NLST use: `options` (as `-la`) as if the client had sent them.
+
+    `strict`: the client's own options are ignored. `max_files`, `max_dirs`, `max_depth`: bounds of a recursive
+    listing (0: none). `list_only`, `nlst_only`: applies to that command alone.
+    """
+
+    options: str = ""
+    strict: bool = False
+    max_files: int = 0
+    max_dirs: int = 0
+    max_depth: int = 0
+    list_only: bool = False
+    nlst_only: bool = False
+    adjusted_symlinks: bool = True
+    sorted_nlst: bool = False
+    error_if_absent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SocketOptions:
+    """Options of every socket; 0 and None leave what the kernel has. Buffers in bytes, keep-alive in seconds."""
+
+    receive_buffer: int = 0
+    send_buffer: int = 0
+    max_segment: int = 0
+    keep_alive: bool = True
+    keep_alive_idle: int | None = None
+    keep_alive_count: int | None = None
+    keep_alive_interval: int | None = None
+
+
+class TraceChannel(NamedTuple):
+    """Trace messages of `channel` (or `DEFAULT`) with a level from `low` to `high`."""
+
+    channel: str
+    low: int
+    high: int
+
+
+class TLSRequirement(NamedTuple):
+    """TLSRequired as three numbers: 1 required, 0 free, -1 forbidden (data only)."""
+
+    ctrl: int = 0
+    data: int = 0
+    auth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Renegotiate:
+    """TLSRenegotiate. Seconds and KiB, 0: not scheduled. `refused` (`none`): the client may not either."""
+
+    ctrl: int = 0
+    data: int = 0
+    timeout: int = 30
+    required: bool = True
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCache:
+    """TLSSessionCache: `kind` is `internal` or `off`; `timeout` seconds that a session can be resumed."""
+
+    kind: str = "internal"
+    timeout: int = 15840
+
+
+class CipherSuite(NamedTuple):
+    """A TLSCipherSuite line: the list for TLS 1.3, or for everything older."""
+
+    tls13: bool
+    suites: str
