@@ -10,9 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_HTTP = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
-"PROPFIND", "PRI"}) _SMTP = frozenset({"DATA", "EHLO", "EXPN", "HELO", "MAIL", "RCPT", "RSET", "VRFY",
-"STARTTLS", "BDAT"}) _PROTOCOLS = {**dict.fromkeys(_HTTP, "HTTP"), **dict.fromkeys(_SMTP, "SMTP")}
+_HTTP = frozenset({
+    "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "PROPFIND", "PRI",
+})
+_SMTP = frozenset({
+    "DATA", "EHLO", "EXPN", "HELO", "MAIL", "RCPT", "RSET", "VRFY", "STARTTLS", "BDAT",
+})
+_PROTOCOLS = {**dict.fromkeys(_HTTP, "HTTP"), **dict.fromkeys(_SMTP, "SMTP")}
 _TLS_HANDSHAKE = b"\x16\x03" _SSL2_HELLO = 0x80
 
 

@@ -15,6 +15,7 @@ received in line, the DM that belongs to an IAC is missing and what follows is t
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -27,7 +28,7 @@ _FIRST_COMMAND = 0xF0
 _MAX_LINES = 1024
 _MAX_RESPONSES = 96
 _MAX_SUBNEGOTIATION = 512
-_SPECIAL = bytes((0x0A, 0x0D, IAC))
+_SPECIAL = re.compile(rb"[\n\r\xff]")
 _LF, _CR, _NUL = 0x0A, 0x0D, 0x00
 
 
@@ -105,13 +106,10 @@ class LineReader:
 
     def _plain(self, data: bytes, start: int) -> int:
         """Keeps what stands before the next special byte; returns where that is."""
-        ends = [found for byte in _SPECIAL if (found := data.find(byte, start, self._horizon(data, start)))
-        >= 0] stop = min(ends, default=self._horizon(data, start)) self._keep(data[start:stop]) return stop
-
-    @staticmethod
-    def _horizon(data: bytes, start: int) -> int:
-        """How far to look for special bytes: a bounded piece, so that many short lines stay linear."""
-        return min(len(data), start + 256)
+        found = _SPECIAL.search(data, start)
+        stop = len(data) if found is None else found.start()
+        self._keep(data[start:stop])
+        return stop
 
     def _keep(self, piece: bytes) -> None:
         if self._too_long or not piece:
