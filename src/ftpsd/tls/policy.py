@@ -264,7 +264,7 @@ def prot_limited(state: TLSState, argument: str) -> Decision:
 
 
 def ccc(state: TLSState) -> Decision:
-    """CCC (RFC 4217 section 5): back to clear, unless TLSRequired's number for the control connection is 1."""
+    """CCC (RFC 4217 section 5): back to clear, unless TLSRequired demands a protected control connection."""
     if not state.logged_in:
         return Decision(530, "Please login with USER and PASS", state, "login-required")
     if not _has_mechanism(state):
@@ -297,7 +297,7 @@ def adat(state: TLSState) -> Decision:
 
 
 def protected_command(state: TLSState, name: str) -> Decision:
-    """MIC, CONF and ENC (RFC 2228 section 3): TLS protects the connection, single commands cannot be wrapped."""
+    """MIC, CONF and ENC (RFC 2228 section 3): TLS protects the connection, never a single command."""
     if not _has_mechanism(state):
         text = f"{name} not allowed before a security data exchange"
         return Decision(503, text, state, "security-not-negotiated")
