@@ -67,7 +67,8 @@ class CommandSpec:
     verbatim          the argument is taken as it stands although it is no path (PASS)
     secret            the argument never appears in a log
     needs_login       530 before login
-    during_transfer   may be answered while a transfer runs
+    during_transfer   is answered while a transfer runs; all others wait for its end (RFC 959 has QUIT wait)
+    aborts_transfer   ends the transfer that runs
     data              opens a data connection on which the server sends or receives
     listing           what travels there is a listing, not a file (SSCN leaves it alone; LIST NLST MLSD)
     opens_data_address  chooses the address of the next data connection
@@ -93,6 +94,7 @@ class CommandSpec:
     secret: bool = False
     needs_login: bool = True
     during_transfer: bool = False
+    aborts_transfer: bool = False
     data: DataDirection | None = None
     listing: bool = False
     opens_data_address: bool = False
@@ -169,8 +171,8 @@ def _navigation() -> Iterable[CommandSpec]:
         "SMNT", "info.not_implemented", "is not implemented", "959 4.1.1", "mounts a file system",
         Argument.OPTIONAL, log_classes=_classes("MISC"), implemented=False)
     yield CommandSpec(
-        "QUIT", "login.quit", "(close control connection)", "959 4.1.1", "ends the session",
-        Argument.OPTIONAL, needs_login=False, during_transfer=True, tls_exempt=True,
+        "QUIT", "login.quit_", "(close control connection)", "959 4.1.1", "ends the session",
+        Argument.OPTIONAL, needs_login=False, tls_exempt=True,
         log_classes=_classes("INFO"))
 
 
@@ -234,7 +236,7 @@ def _information() -> Iterable[CommandSpec]:
         "SYST", "info.syst", "(returns system type)", "959 4.1.3", "tells the server's kind of system",
         Argument.OPTIONAL, needs_login=False, tls_exempt=True, log_classes=_classes("INFO"))
     yield CommandSpec(
-        "HELP", "info.help", "[<sp> command]", "959 4.1.3", "lists the commands or explains one",
+        "HELP", "info.help_", "[<sp> command]", "959 4.1.3", "lists the commands or explains one",
         Argument.OPTIONAL, needs_login=False, log_classes=_classes("INFO"))
     yield CommandSpec(
         "NOOP", "info.noop", "(no operation)", "959 4.1.3", "does nothing", Argument.OPTIONAL,
@@ -279,7 +281,7 @@ def _parameters() -> Iterable[CommandSpec]:
     misc = _classes("MISC")
     not_understood_501 = (501, "'{text}' not understood")
     yield CommandSpec(
-        "TYPE", "transfer.type", "<sp> type-code (A, I, L 7, L 8)", "959 4.1.2",
+        "TYPE", "transfer.type_", "<sp> type-code (A, I, L 7, L 8)", "959 4.1.2",
         "sets the representation type", Argument.REQUIRED, 2, NOT_UNDERSTOOD, needs_login=False,
         log_classes=misc)
     yield CommandSpec(
@@ -310,7 +312,7 @@ def _transfers() -> Iterable[CommandSpec]:
         Argument.REQUIRED, 1, NOT_UNDERSTOOD, feat="REST STREAM", log_classes=_classes("MISC"))
     yield CommandSpec(
         "ABOR", "transfer.abor", "(abort current operation)", "959 4.1.3", "aborts the transfer that runs",
-        Argument.OPTIONAL, during_transfer=True, log_classes=_classes("MISC"))
+        Argument.OPTIONAL, during_transfer=True, aborts_transfer=True, log_classes=_classes("MISC"))
 
 
 def _login() -> Iterable[CommandSpec]:

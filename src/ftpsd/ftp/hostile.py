@@ -17,7 +17,8 @@ _SMTP = frozenset({
     "DATA", "EHLO", "EXPN", "HELO", "MAIL", "RCPT", "RSET", "VRFY", "STARTTLS", "BDAT",
 })
 _PROTOCOLS = {**dict.fromkeys(_HTTP, "HTTP"), **dict.fromkeys(_SMTP, "SMTP")}
-_TLS_HANDSHAKE = b"\x16\x03" _SSL2_HELLO = 0x80
+_TLS_HANDSHAKE = b"\x16\x03"
+_SSL2_HELLO = 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Hostile:
         return f"{self.protocol.lower()}-on-ftp-port"
 
 
-def hostile_line(text: str) -> Hostile | None:
+def foreign_protocol(text: str) -> Hostile | None:
     """Whether a command line belongs to another protocol."""
     verb = text.split(None, 1)[0].upper() if text.strip() else ""
     protocol = _PROTOCOLS.get(verb)
@@ -41,7 +42,7 @@ def hostile_line(text: str) -> Hostile | None:
     return Hostile("TLS", "ClientHello") if text.startswith("\x16\x03") else None
 
 
-def hostile_bytes(start: bytes) -> Hostile | None:
+def foreign_start(start: bytes) -> Hostile | None:
     """Whether the first bytes of a connection (at least two) are a TLS or SSL ClientHello in clear."""
     if start.startswith(_TLS_HANDSHAKE):
         return Hostile("TLS", "ClientHello")

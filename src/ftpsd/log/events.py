@@ -139,8 +139,8 @@ class TLSNegotiation(Event):
     """A handshake begins: `TLS/TLS-C requested, starting TLS handshake`."""
 
     kind: ClassVar[str] = "tls-negotiation"
+    channel: Channel
     lines: tuple[str, ...] = ()
-    channel: Channel = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +148,12 @@ class HandshakeSucceeded(Event):
     """`lines` are what mod_tls would log (empty for every data connection but a session's first)."""
 
     kind: ClassVar[str] = "tls-handshake-succeeded"
+    channel: Channel
     version: str
     cipher: str
     bits: int
     resumed: bool
     lines: tuple[str, ...] = ()
-    channel: Channel = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +161,9 @@ class HandshakeFailed(Event):
     """`reason`: "tls-timeout", "tls-eof", "tls-no-shared-cipher", … ; `lines` as semantics 2.15."""
 
     kind: ClassVar[str] = "tls-handshake-failed"
+    channel: Channel
     reason: str
     lines: tuple[str, ...] = ()
-    channel: Channel = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,22 +190,16 @@ class LoginSucceeded(Event):
     email: str = ""
 
 
-LoginFailure = Literal[
-    "no-such-user", "wrong-password", "no-shell", "root-login", "ftpusers", "denied", "name-too-long",
-    "account-expired", "password-expired", "account-disabled", "home-missing", "tls-required", "error",
-]
-
-
 @dataclass(frozen=True, slots=True)
 class LoginFailed(Event):
-    """A failed login; `detail` explains what `reason` alone does not.
+    """A failed login; `attempts` of this session with this one.
 
-    `attempts`: failed logins of this session with this one.
+    `detail`: the line for the system log, as ProFTPD words it (`auth` knows it).
     """
 
     kind: ClassVar[str] = "login-failed"
     user: str
-    reason: LoginFailure
+    reason: str
     attempts: int = 1
     detail: str = ""
 
@@ -271,20 +265,15 @@ class Notice(Event):
     reason: str = "notice"
 
 
-@dataclass(frozen=True, slots=True)
-class TLSNotes(Event):
+@dataclass(frozen=True, slots=True, init=False)
+class TLSNote(Event):
     """Lines for the TLSLog; a line may have several rows (the library's error queue)."""
 
-    kind: ClassVar[str] = "tls-notes"
+    kind: ClassVar[str] = "tls-note"
     lines: tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class TLSNote(Event):
-    """One line for the TLSLog."""
-
-    kind: ClassVar[str] = "tls-note"
-    text: str
+    def __init__(self, *lines: str) -> None:
+        object.__setattr__(self, "lines", lines)
 
 
 @dataclass(frozen=True, slots=True)
