@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 Source = Literal["file", "system"]
 
@@ -49,24 +48,3 @@ class LoginResult:
     reason: Reason
     log: str
     method: str = ""
-
-
-class AuthSettings(Protocol):
-    """The fields of `settings.auth` that this room reads."""
-
-    @property
-    def auth_user_file(self) -> str | None: ...
-    @property
-    def auth_group_file(self) -> str | None: ...
-    @property
-    def auth_order(self) -> Sequence[str]: ...
-    @property
-    def auth_pam(self) -> bool: ...
-    @property
-    def auth_pam_config(self) -> str: ...
-    @property
-    def require_valid_shell(self) -> bool: ...
-    @property
-    def root_login(self) -> bool: ...
-    @property
-    def use_ftp_users(self) -> bool: ...

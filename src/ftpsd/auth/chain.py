@@ -1,0 +1,310 @@
+"""Who may log in: the chain of sources and the order of the checks.
+
+Sources of accounts are asked in the order of AuthOrder (default: AuthUserFile, then the system); the first
+that knows the name supplies the account, and only it checks the password, as in ProFTPD. A source marked
+`*` is final: who is unknown there is unknown. PAM supplies no accounts; where AuthPAM is on it is asked
+first about the passwords of system users (and, where AuthOrder names mod_auth_pam.c, of everybody), and
+when it says no the account's own source decides, unless PAM is marked final.
+
+(ProFTPD asks PAM about users of the AuthUserFile even when AuthOrder does not say so. A system user's
+password would then open the account of the same name in the file, and each wrong one costs PAM's delay; we
+do that only when told to.)
+
+Whatever is wrong, the client hears the same 530, after the same work: exactly one hash is computed in every
+check, also for users that do not exist, that are locked or that may not log in for other reasons; the
+reasons are looked at afterwards, in ProFTPD's order (root, password, expiry, shell, /etc/ftpusers, home).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from ftpsd.auth import passwords
+from ftpsd.auth.account import Account, LoginResult, Reason
+from ftpsd.auth.files import GroupFile, Note, UserEntry, UserFile, check_permissions
+from ftpsd.auth.names import Names
+from ftpsd.auth.pam import Pam, PamUnavailable
+from ftpsd.auth.selection import Selection, select
+from ftpsd.auth.unix import SystemUsers, group_id, group_name, listed_in_ftpusers, shell_is_valid
+from ftpsd.settings.auth import AuthSettings
+
+__all__ = ["Account", "Authenticator", "LoginResult", "Selection", "select"]
+
+_FILE: Final = "mod_auth_file.c"
+_SYSTEM: Final = "mod_auth_unix.c"
+_PAM: Final = "mod_auth_pam.c"
+_DEFAULT_ORDER: Final = (_PAM, _FILE, _SYSTEM)
+
+_Verdict = Literal["ok", "wrong", "password-expired", "account-expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """AuthOrder, understood."""
+
+    sources: tuple[tuple[str, bool], ...]     # module name, final
+    pam: Literal["off", "system", "all"]
+    pam_final: bool
+
+
+def _order(modules: Sequence[str], pam_on: bool) -> _Order:
+    listed = [(name.removesuffix("*"), name.endswith("*")) for name in modules or _DEFAULT_ORDER]
+    sources = tuple((name, final) for name, final in listed if name in (_FILE, _SYSTEM))
+    pam = [final for name, final in listed if name == _PAM]
+    if not pam_on or not pam:
+        return _Order(sources, "off", False)
+    return _Order(sources, "all" if modules else "system", any(pam))
+
+
+def _discard(text: str) -> None:
+    """The default listener: nobody."""
+
+
+class Authenticator:
+    """Looks up accounts and checks passwords for one host. Safe for threads.
+
+    Calls need root where the files and /etc/shadow are readable for root alone. `note` receives lines for
+    the system log (bad lines after a change of the AuthUserFile, PAM's reasons), nothing secret among them.
+    `system` and `pam` replace what would be made from the settings.
+    """
+
+    def __init__(
+        self, settings: AuthSettings, *, note: Note = _discard, system: SystemUsers | None = None,
+        pam: Callable[[str], Pam] = Pam,
+    ) -> None:
+        self._settings = settings
+        self._note = note
+        self._order = _order(settings.auth_order, settings.auth_pam)
+        self._system = system if system is not None else SystemUsers()
+        self._users = UserFile(settings.auth_user_file) if settings.auth_user_file else None
+        self._groups = GroupFile(settings.auth_group_file) if settings.auth_group_file else None
+        self.names = Names(self._users, self._groups)
+        self._pam: Pam | None = None
+        self._pam_problem = ""
+        if self._order.pam == "all" or (self._order.pam == "system" and self._serves_system_users()):
+            try:
+                self._pam = pam(settings.auth_pam_config)
+            except PamUnavailable as error:
+                self._pam_problem = f"notice: AuthPAM: {error}"
+
+    def _serves_system_users(self) -> bool:
+        return any(name == _SYSTEM for name, _ in self._order.sources)
+
+    def prepare(self) -> tuple[str, ...]:
+        """What there is to say at start: bad lines, missing PAM. Call as root, before the first session.
+
+        Raises `ConfigError` when AuthUserFile or AuthGroupFile is missing or may be read or written by the
+        wrong people (`files.check_permissions`).
+        """
+        notices: list[str] = []
+        if self._users is not None:
+            check_permissions("AuthUserFile", self._users.path, world_readable=False)
+        if self._groups is not None:
+            check_permissions("AuthGroupFile", self._groups.path, world_readable=True)
+        self.names.refresh(notices.append)
+        if self._pam_problem:
+            notices.append(self._pam_problem)
+        passwords.stand_in()
+        return tuple(notices)
+
+    def lookup(self, user: str) -> Account | None:
+        """The account that `user` would log in to; None when no source knows him."""
+        self.names.refresh(self._note)
+        for source, final in self._order.sources:
+            account = self._file_account(user) if source == _FILE else self._system.lookup(user)
+            if account is not None or final:
+                return account
+        return None
+
+    def login(
+        self, selection: Selection, password: str, peer: str, *, settings: AuthSettings | None = None,
+    ) -> LoginResult:
+        """The whole answer to PASS: looks up whom `selection` means and checks him.
+
+        `settings` are those in force for the connection where they are not the host's (<IfClass>); an
+        anonymous login goes by its section's. The account of an anonymous login has the section's Group.
+        """
+        account = self.lookup(selection.name)
+        user = selection.user if account is not None else selection.name
+        section = selection.anonymous
+        if section is None:
+            return self.check(account, password, peer, user=user, settings=settings)
+        rules = section.settings.auth
+        if selection.needs_password:
+            result = self.check(account, password, peer, user=user, settings=rules)
+        else:
+            result = self.check_without_password(account, peer, user=user, settings=rules)
+        if not result.ok or result.account is None:
+            return result
+        admitted = self.with_group(result.account, section.group) if section.group else result.account
+        return dataclasses.replace(
+            result, account=admitted, log=f"ANON {admitted.name}: Login successful.")
+
+    def check(
+        self, account: Account | None, password: str, peer: str, *, user: str = "",
+        settings: AuthSettings | None = None,
+    ) -> LoginResult:
+        """Whether whoever knows `password` may log in to `account` (None: unknown) from `peer`.
+
+        `user` is the name that the client sent (default: the account's); `settings` those in force for this
+        login where they are not the host's (an <Anonymous> section). `peer` is for the log and reads like
+        "localhost [127.0.0.1] to 127.0.0.1:21".
+        """
+        user = user or (account.name if account is not None else "")
+        rules = settings if settings is not None else self._settings
+        hopeless = not password or (account is not None and _root_refused(account, rules) is not None)
+        try:
+            verdict, method = self._password(account, user, password, ask_pam=not hopeless)
+        except TimeoutError as error:
+            return LoginResult(False, account, "login-overload", f"USER {user} (Login failed): {error}")
+        if account is None:
+            return LoginResult(
+                False, None, "login-unknown-user", f"USER {user}: no such user found from {peer}")
+        return (
+            _root_refused(account, rules)
+            or _password_refused(account, user, password, verdict)
+            or rules_refuse(account, rules)
+            or LoginResult(True, account, "login-ok", f"USER {account.name}: Login successful.", method))
+
+    def check_without_password(
+        self, account: Account | None, peer: str, *, user: str, settings: AuthSettings | None = None,
+    ) -> LoginResult:
+        """The same without a password: anonymous logins, and users whom something else vouches for."""
+        if account is None:
+            return LoginResult(
+                False, None, "login-unknown-user", f"USER {user}: no such user found from {peer}")
+        rules = settings if settings is not None else self._settings
+        return (
+            _root_refused(account, rules) or rules_refuse(account, rules)
+            or LoginResult(True, account, "login-ok", f"USER {account.name}: Login successful."))
+
+    def with_group(self, account: Account, group: str) -> Account:
+        """`account` with the group `group` (Group in <Anonymous>) as its primary one, if it exists."""
+        entry = self._groups.current(self._note).by_name.get(group) if self._groups is not None else None
+        gid = entry.gid if entry is not None else group_id(group)
+        if gid is None:
+            self._note(f"notice: Group {group} in <Anonymous>: no such group, using that of {account.name}")
+            return account
+        groups = tuple(dict.fromkeys((gid, *account.groups)))
+        names = tuple(dict.fromkeys((group, *account.group_names)))
+        return dataclasses.replace(account, gid=gid, groups=groups, group_names=names)
+
+    def home_of(self, user: str) -> str | None:
+        """The home of `user`, for `~user`; None when he is unknown."""
+        account = self.lookup(user)
+        return account.home if account is not None else None
+
+    def _file_account(self, user: str) -> Account | None:
+        entry = self._file_entry(user)
+        if entry is None:
+            return None
+        known = self._groups.current(self._note) if self._groups is not None else None
+        gids: dict[int, str | None] = {entry.gid: None}
+        if known is not None:
+            primary = known.by_gid.get(entry.gid)
+            gids[entry.gid] = primary.name if primary is not None else None
+            gids.update({group.gid: group.name for group in known.of(user) if group.gid not in gids})
+        if gids[entry.gid] is None:
+            gids[entry.gid] = group_name(entry.gid)
+        return Account(
+            name=entry.name, uid=entry.uid, gid=entry.gid, groups=tuple(gids),
+            group_names=tuple(name for name in gids.values() if name is not None),
+            home=entry.home, shell=entry.shell, source="file")
+
+    def _file_entry(self, user: str) -> UserEntry | None:
+        if self._users is None:
+            return None
+        return self._users.current(self._note).by_name.get(user)
+
+    def _password(
+        self, account: Account | None, user: str, password: str, *, ask_pam: bool,
+    ) -> tuple[_Verdict, str]:
+        """One hash is computed on every path through here.
+
+        Where only PAM and the system are asked, PAM is asked about unknown users, too, because its delay
+        after a failure would otherwise tell who exists.
+        """
+        pam = self._pam if ask_pam else None
+        everybody = self._order.pam == "all"
+        like = self._users.last.sample if self._users is not None else None
+        if account is not None and account.source == "file":
+            entry = self._file_entry(account.name)
+            matched = passwords.matches(password, entry.password if entry is not None else None, like=like)
+            vouched = self._ask_pam(pam, account.name, password) if everybody else None
+            return _verdict(matched, vouched, self._order.pam_final, _FILE)
+        if account is None:
+            passwords.matches(password, None, like=like)
+            if self._users is None or everybody:
+                self._ask_pam(pam, user, password)
+            return "wrong", ""
+        return self._system_password(account, password, pam)
+
+    def _system_password(self, account: Account, password: str, pam: Pam | None) -> tuple[_Verdict, str]:
+        shadow = self._system.shadow(account.name)
+        matched = passwords.matches(password, shadow.password if shadow is not None else None)
+        if shadow is not None and not shadow.password:
+            # pam_unix lets anybody in to an account without a password, whatever he sends.
+            return "wrong", ""
+        vouched = self._ask_pam(pam, account.name, password)
+        verdict, method = _verdict(matched, vouched, self._order.pam_final, _SYSTEM)
+        if verdict == "ok" and method == _SYSTEM and shadow is not None:
+            expired = self._system.expiry(shadow)
+            if expired is not None:
+                return ("password-expired" if expired == "password" else "account-expired"), ""
+        return verdict, method
+
+    def _ask_pam(self, pam: Pam | None, name: str, password: str) -> bool | None:
+        if pam is None:
+            return None
+        ok, reason = pam.check(name, password)
+        if not ok:
+            self._note(f"PAM({name}): {reason}")
+        return ok
+
+
+def _verdict(matched: bool, vouched: bool | None, pam_final: bool, source: str) -> tuple[_Verdict, str]:
+    if vouched:
+        return "ok", _PAM
+    if vouched is False and pam_final:
+        return "wrong", ""
+    return ("ok", source) if matched else ("wrong", "")
+
+
+def _refused(account: Account, reason: Reason, log: str) -> LoginResult:
+    return LoginResult(False, account, reason, log)
+
+
+def _root_refused(account: Account, rules: AuthSettings) -> LoginResult | None:
+    if account.uid == 0 and not rules.root_login:
+        return _refused(account, "login-root-denied", "SECURITY VIOLATION: Root login attempted")
+    return None
+
+
+def _password_refused(account: Account, user: str, password: str, verdict: _Verdict) -> LoginResult | None:
+    if not password:
+        return _refused(account, "login-empty-password", f"Refusing empty password from user '{user}'")
+    if verdict == "wrong":
+        return _refused(account, "login-wrong-password", f"USER {user} (Login failed): Incorrect password")
+    if verdict == "password-expired":
+        log = f"USER {account.name} (Login failed): Password expired"
+        return _refused(account, "login-password-expired", log)
+    if verdict == "account-expired":
+        log = f"USER {account.name} (Login failed): Account disabled"
+        return _refused(account, "login-account-expired", log)
+    return None
+
+
+def rules_refuse(account: Account, rules: AuthSettings) -> LoginResult | None:
+    """The rules that hold however the user proved who he is: RequireValidShell, UseFtpUsers, a home."""
+    head = f"USER {account.name} (Login failed)"
+    if rules.require_valid_shell and not shell_is_valid(account.shell):
+        return _refused(account, "login-invalid-shell", f"{head}: Invalid shell: '{account.shell}'")
+    if rules.use_ftp_users and listed_in_ftpusers(account.name):
+        return _refused(account, "login-ftpusers", f"{head}: User in /etc/ftpusers")
+    if not account.home:
+        log = f'error: user {account.name} home directory is NULL or ""'
+        return _refused(account, "login-no-home", log)
+    return None

@@ -1,0 +1,129 @@
+"""Where a login starts: DefaultRoot, DefaultChdir, the root of <Anonymous>.
+
+`~` is the home of the user, `~name` that of another, `%u` his name and `%u[0]` its first letter. The first
+DefaultRoot whose groups fit counts; `/` means no jail at all.
+
+As in ProFTPD a root that cannot be entered ends the login (530), and so does a home that cannot be
+entered, unless a jail or a DefaultChdir says where else to start: within a jail the session starts in its
+root instead, without a jail the home is tried after the DefaultChdir.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ftpsd.auth.account import Account
+from ftpsd.settings.access import AccessSettings
+from ftpsd.settings.model import AnonymousSection
+from ftpsd.settings.values import RootedPath
+
+_INDEXED: Final = re.compile(r"%u\[(\d{1,4})\]")
+
+HomeOf = Callable[[str], "str | None"]
+RealPath = Callable[[str], str]
+
+
+class NoSuchPlace(Exception):
+    """A path that cannot be worked out; `str()` says why (for the log)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a session lives: `root` (real path; "/" no jail) and the virtual directories to start in.
+
+    `directories` are tried in order; when none can be entered the login fails.
+    """
+
+    root: str
+    directories: tuple[str, ...]
+
+
+def substitute_user(path: str, user: str) -> str:
+    """`path` with `%u` and `%u[index]` replaced.
+
+    A path with an index beyond the name stays as it is (ProFTPD's rule). Raises `NoSuchPlace` for a name
+    that would lead elsewhere in the tree (with a `/`, or made of dots).
+    """
+    if "%u" not in path:
+        return path
+    if not user or "/" in user or "\0" in user or user in (".", ".."):
+        raise NoSuchPlace(f"the name '{user}' cannot stand for %u in '{path}'")
+    if any(int(found[1]) >= len(user) for found in _INDEXED.finditer(path)):
+        return path
+    return _INDEXED.sub(lambda found: user[int(found[1])], path).replace("%u", user)
+
+
+def expand(path: str, account: Account, home_of: HomeOf) -> str:
+    """`path` with `~`, `~name` and `%u` worked out; raises `NoSuchPlace`."""
+    path = substitute_user(path, account.name)
+    if not path.startswith("~"):
+        return path
+    name, _, rest = path[1:].partition("/")
+    home = home_directory(account) if not name else home_of(name)
+    if not home or not home.startswith("/"):
+        raise NoSuchPlace(f"'{path}': the home of {name or account.name} is not known")
+    return f"{home.rstrip('/')}/{rest}" if rest else home
+
+
+def home_directory(account: Account) -> str:
+    """The home of `account`, in which `%u` counts, too; raises `NoSuchPlace` when it is not absolute."""
+    home = substitute_user(account.home, account.name)
+    if not home.startswith("/"):
+        raise NoSuchPlace(f"the home '{home}' of {account.name} is not an absolute path")
+    return home
+
+
+def _first(rules: tuple[RootedPath, ...], account: Account) -> str | None:
+    groups = frozenset(account.group_names)
+    return next((rule.path for rule in rules if rule.applies_to(groups)), None)
+
+
+def _virtual(path: str, root: str) -> str:
+    """`path` as seen from within `root`; one that is not below it is taken for a path within it."""
+    path = os.path.normpath(path)
+    if root == "/" or path == root:
+        return path if root == "/" else "/"
+    return path[len(root):] if path.startswith(root + "/") else path
+
+
+def _start(rules: tuple[RootedPath, ...], account: Account, home_of: HomeOf, base: str) -> str | None:
+    chosen = _first(rules, account)
+    if chosen is None:
+        return None
+    path = expand(chosen, account, home_of)
+    return path if path.startswith("/") else f"{base.rstrip('/')}/{path}"
+
+
+def place(
+    access: AccessSettings, account: Account, home_of: HomeOf, *, real_path: RealPath = os.path.realpath,
+) -> Place:
+    """Where `account` lives and starts; raises `NoSuchPlace` (then the login fails with 530).
+
+    `real_path` resolves symbolic links; call this with the rights of the user where homes are closed to
+    others.
+    """
+    home = real_path(home_directory(account))
+    chosen = _first(access.default_root, account)
+    root = real_path(expand(chosen, account, home_of)) if chosen is not None else "/"
+    start = _start(access.default_chdir, account, home_of, home)
+    wanted = [_virtual(start, root)] if start is not None else []
+    wanted += [_virtual(home, root)] if root == "/" or start is None else []
+    wanted += ["/"] if root != "/" else []
+    return Place(root, tuple(dict.fromkeys(wanted)))
+
+
+def anonymous_place(
+    section: AnonymousSection, access: AccessSettings, account: Account, home_of: HomeOf, *,
+    real_path: RealPath = os.path.realpath,
+) -> Place:
+    """Where an anonymous login lives: the root of its section, and DefaultChdir below that."""
+    root = real_path(expand(section.root, account, home_of))
+    if not root.startswith("/"):
+        raise NoSuchPlace(f"<Anonymous {section.root}>: not an absolute path")
+    start = _start(access.default_chdir, account, home_of, "/")
+    wanted = [_virtual(start, root)] if start is not None else []
+    return Place(root, tuple(dict.fromkeys([*wanted, "/"])))

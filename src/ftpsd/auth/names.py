@@ -1,0 +1,98 @@
+"""Names of users and groups for listings.
+
+A listing asks for names after the session has given up every right: its thread can read neither an
+AuthUserFile (0600) nor, under Landlock, /etc/passwd. So the names come from snapshots, which logins keep
+current (`refresh`, called with the rights of before the login); only numbers that no file knows are asked
+of the name service switch, where the thread may do that, and are remembered for a while.
+"""
+
+from __future__ import annotations
+
+import pwd
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from ftpsd.auth.files import GroupFile, Note, UserFile
+from ftpsd.auth.unix import group_name
+
+PASSWD: Final = "/etc/passwd"
+GROUP: Final = "/etc/group"
+MAX_CACHED: Final = 4096
+_LIFETIME: Final = 60.0
+
+
+def _user_name(uid: int) -> str | None:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return None
+
+
+def _nobody_listens(text: str) -> None:
+    """Bad lines of /etc/passwd (NIS markers, for example) concern nobody here."""
+
+
+class _Cache:
+    """Answers of the name service switch, at most `MAX_CACHED` and for a minute; safe for threads."""
+
+    def __init__(self, ask: Callable[[int], str | None], clock: Callable[[], float]) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[int, tuple[float, str]] = {}
+
+    def name(self, number: int) -> str:
+        now = self._clock()
+        with self._lock:
+            known = self._known.get(number)
+        if known is not None and now < known[0]:
+            return known[1]
+        name = self._ask(number) or str(number)
+        with self._lock:
+            self._known.pop(number, None)
+            if len(self._known) >= MAX_CACHED:
+                del self._known[next(iter(self._known))]
+            self._known[number] = (now + _LIFETIME, name)
+        return name
+
+
+class Names:
+    """uid → user name, gid → group name: from AuthUserFile and AuthGroupFile, the system, else digits."""
+
+    def __init__(
+        self, users: UserFile | None = None, groups: GroupFile | None = None, *, passwd: str = PASSWD,
+        group: str = GROUP, clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._own_users = users
+        self._own_groups = groups
+        self._users = UserFile(passwd)
+        self._groups = GroupFile(group)
+        self._user_cache = _Cache(_user_name, clock)
+        self._group_cache = _Cache(group_name, clock)
+
+    def refresh(self, note: Note = _nobody_listens) -> None:
+        """Look whether the files have changed; `note` hears of bad lines in the host's own files."""
+        if self._own_users is not None:
+            self._own_users.current(note)
+        if self._own_groups is not None:
+            self._own_groups.current(note)
+        self._users.current(_nobody_listens)
+        self._groups.current(_nobody_listens)
+
+    def owner(self, uid: int) -> str:
+        """The name of a user, or his number in digits."""
+        for file in (self._own_users, self._users):
+            entry = file.last.by_uid.get(uid) if file is not None else None
+            if entry is not None:
+                return entry.name
+        return self._user_cache.name(uid)
+
+    def group(self, gid: int) -> str:
+        """The name of a group, or its number in digits."""
+        for file in (self._own_groups, self._groups):
+            entry = file.last.by_gid.get(gid) if file is not None else None
+            if entry is not None:
+                return entry.name
+        return self._group_cache.name(gid)

@@ -1,0 +1,42 @@
+"""What a USER command selects: a real name behind an alias, perhaps an <Anonymous> section.
+
+The order is ProFTPD's: UserAlias of the <Anonymous> sections, UserAlias of the host, then the section whose
+User is the name itself. The alias of a section selects that section; an alias of the host leads to a name,
+which may then be the User of a section. Pure: nothing here knows whether an account exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftpsd.settings.model import AnonymousSection, Host
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`user` as the client wrote it, `name` the account he means, `anonymous` the section, if any."""
+
+    user: str
+    name: str
+    anonymous: AnonymousSection | None = None
+
+    @property
+    def needs_password(self) -> bool:
+        """False for an anonymous login that takes anything (an e-mail address) as password."""
+        return self.anonymous is None or self.anonymous.settings.auth.anon_require_password
+
+
+def section_user(section: AnonymousSection, host: Host) -> str | None:
+    """The account behind an <Anonymous> section: its User, or the server's when it has none."""
+    return section.user if section.user is not None else host.settings.server.user
+
+
+def select(host: Host, user: str) -> Selection:
+    """What `USER user` means on `host`."""
+    for section in host.anonymous:
+        for alias in section.aliases:
+            if alias.alias in (user, "*"):
+                return Selection(user, alias.user, section)
+    name = next((a.user for a in host.settings.auth.user_alias if a.alias in (user, "*")), user)
+    section_found = next((s for s in host.anonymous if section_user(s, host) == name), None)
+    return Selection(user, name, section_found)
