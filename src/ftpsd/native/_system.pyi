@@ -4,6 +4,7 @@ What is said of "the thread" means the calling thread alone: the calls are made 
 library, which would change every thread of the process.
 """
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -73,18 +74,27 @@ def landlock_restrict(paths: Sequence[tuple[int, bool]]) -> int:
     Sets no_new_privs for the thread. Returns the ABI used. ABI 1 cannot allow renames between directories.
     """
 
+FACT_NAMES: Final[tuple[str, ...]]
+"""The MLST facts that there are, in the order in which they are printed."""
+
+def forbid_dumps() -> None:
+    """Make the process (all threads) undumpable: no core, no ptrace by a user whom a thread has become."""
+
 def list_directory(
     dirfd: int,
     *,
     form: str = "list",
     names: Sequence[bytes] | None = None,
+    shown: Sequence[bytes] | None = None,
     prefix: bytes = b"",
     all: bool = False,
     almost_all: bool = False,
     classify: bool = False,
     dereference: bool = False,
     show_symlinks: bool = True,
+    slink: bool = False,
     reverse: bool = False,
+    human: bool = False,
     sort: str = "name",
     time: str = "modify",
     gmt: bool = True,
@@ -94,10 +104,25 @@ def list_directory(
     owner: Callable[[int], str] | None = None,
     group: Callable[[int], str] | None = None,
     rootfd: int = -1,
+    parentfd: int = -1,
     path: bytes = b"/",
-    follow: Callable[[bytes], tuple[int, ...] | None] | None = None,
+    follow: Callable[[bytes], os.stat_result | None] | None = None,
     want_directories: bool = False,
-    max_entries: int = 1_000_000,
-    max_bytes: int = 268_435_456,
+    limit: int = 0,
+    max_entries: int = 400_000,
+    max_bytes: int = 134_217_728,
 ) -> Listing:
-    """The body of a listing of the directory `dirfd` (read from its start; it stays open), or of `names` in it."""
+    """The body of a listing of the directory `dirfd` (read from its start; it stays open), or of `names` in it.
+
+    `form` is "list" (`ls -l`), "nlst" (names) or "mlsd" (facts, RFC 3659); lines end in CRLF. `shown` prints other
+    texts than `names`; `prefix` comes before each name of nlst and mlsd. `owner` and `group` are called once per
+    distinct number (None: print the number). `now` (seconds since the epoch) decides between year and time of day.
+
+    Links are followed below `rootfd` (a descriptor, `path` being the directory's own path there), or by `follow`
+    when `rootfd` is -1; one that leads nowhere is left out, except where LIST shows the link itself. `parentfd` is what
+    ".." is shown as (-1: the directory itself, for the root). A listing shows the rights of the calling thread.
+
+    CR and LF in names become "?", with `list` all control characters; in names of owners and groups control characters,
+    blanks and ";" become "_". `limit` (0: none) ends the listing early; more than `max_entries` entries or `max_bytes`
+    bytes is an OSError with EFBIG. An entry that vanishes meanwhile, or may not be looked at, is left out.
+    """

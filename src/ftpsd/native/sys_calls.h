@@ -1,0 +1,349 @@
+/* Raw Linux system calls for _system.pyx: openat2, credentials of one thread, Landlock.
+ *
+ * glibc's setresuid() and friends change every thread of the process (nptl's setxid broadcast); the raw calls
+ * change the calling thread alone, which is what one session per thread needs. All functions return 0 (or a
+ * descriptor, a number) or -1 with errno. Numbers and structures that old headers lack are given here; they are
+ * the kernel's ABI. */
+#ifndef FTPSD_SYS_CALLS_H
+#define FTPSD_SYS_CALLS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* ---- opening inside a root ---------------------------------------------------------------------------- */
+
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH 0x1000
+#endif
+
+#define SYS_RESOLVE_NO_XDEV 0x01
+#define SYS_RESOLVE_NO_MAGICLINKS 0x02
+#define SYS_RESOLVE_NO_SYMLINKS 0x04
+#define SYS_RESOLVE_BENEATH 0x08
+#define SYS_RESOLVE_IN_ROOT 0x10
+
+/* The kernel says EAGAIN when a rename or mount anywhere raced with a `..`; attempts before we pass that on. */
+#define SYS_OPEN_ATTEMPTS 128
+
+struct sys_open_how {
+    uint64_t flags;
+    uint64_t mode;
+    uint64_t resolve;
+};
+
+static int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
+{
+    struct sys_open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
+    for (int attempt = 0; attempt < SYS_OPEN_ATTEMPTS; attempt++) {
+        long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+        if (fd >= 0 || errno != EAGAIN)
+            return (int)fd;
+    }
+    return -1;
+}
+
+/* fchmodat2 is Linux 6.6; before it the way to an O_PATH descriptor's inode leads through /proc. */
+static int sys_chmod_fd(int fd, unsigned mode)
+{
+    char path[40];
+    if (syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0)
+        return 0;
+    if (errno != ENOSYS && errno != EINVAL && errno != EPERM) /* EPERM: perhaps a sandbox of older days */
+        return -1;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return chmod(path, mode);
+}
+
+/* AT_EMPTY_PATH came to utimensat with Linux 5.8. */
+static int sys_utime_fd(int fd, const struct timespec times[2])
+{
+    char path[40];
+    if (utimensat(fd, "", times, AT_EMPTY_PATH) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOENT)
+        return -1;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return utimensat(AT_FDCWD, path, times, 0);
+}
+
+static int sys_renameat2(int olddir, const char *old, int newdir, const char *new_name, unsigned flags)
+{
+#ifdef SYS_renameat2
+    return (int)syscall(SYS_renameat2, olddir, old, newdir, new_name, flags);
+#else
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
+/* ---- credentials of the calling thread ---------------------------------------------------------------- */
+
+/* On 32-bit machines the plain numbers are the calls with 16-bit ids. */
+#ifdef SYS_setresuid32
+#define SYS_NR_setresuid SYS_setresuid32
+#define SYS_NR_setresgid SYS_setresgid32
+#define SYS_NR_setgroups SYS_setgroups32
+#define SYS_NR_getgroups SYS_getgroups32
+#else
+#define SYS_NR_setresuid SYS_setresuid
+#define SYS_NR_setresgid SYS_setresgid
+#define SYS_NR_setgroups SYS_setgroups
+#define SYS_NR_getgroups SYS_getgroups
+#endif
+
+#define SYS_KEEP ((uid_t)-1)
+
+static int sys_setresuid(uid_t real, uid_t effective, uid_t saved)
+{
+    return (int)syscall(SYS_NR_setresuid, real, effective, saved);
+}
+
+static int sys_setresgid(gid_t real, gid_t effective, gid_t saved)
+{
+    return (int)syscall(SYS_NR_setresgid, real, effective, saved);
+}
+
+static int sys_setgroups(size_t count, const gid_t *groups)
+{
+    return (int)syscall(SYS_NR_setgroups, count, groups);
+}
+
+static int sys_getgroups(int size, gid_t *groups)
+{
+    return (int)syscall(SYS_NR_getgroups, size, groups);
+}
+
+static int sys_compare_gid(const void *a, const void *b)
+{
+    gid_t left = *(const gid_t *)a, right = *(const gid_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* 1 when the thread has exactly these supplementary groups (the kernel sorts them), 0 when not, -1 on error.
+ * `groups` is sorted in place. */
+static int sys_groups_are(size_t count, gid_t *groups)
+{
+    int had = sys_getgroups(0, NULL);
+    gid_t *now;
+    int same;
+    if (had < 0)
+        return -1;
+    if ((size_t)had != count)
+        return 0;
+    if (count == 0)
+        return 1;
+    if ((now = malloc(count * sizeof *now)) == NULL)
+        return -1;
+    if (sys_getgroups(had, now) != had) {
+        free(now);
+        return 0;
+    }
+    qsort(now, count, sizeof *now, sys_compare_gid);
+    qsort(groups, count, sizeof *groups, sys_compare_gid);
+    same = memcmp(now, groups, count * sizeof *now) == 0;
+    free(now);
+    return same;
+}
+
+/* 1 when the thread has no capability left in its effective, permitted and inheritable sets. */
+static int sys_no_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct data[2];
+    memset(data, 0, sizeof data);
+    if (syscall(SYS_capget, &header, data) != 0)
+        return -1;
+    return (data[0].effective | data[0].permitted | data[0].inheritable | data[1].effective | data[1].permitted |
+            data[1].inheritable) == 0;
+}
+
+static int sys_drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct data[2];
+    memset(data, 0, sizeof data);
+#ifdef PR_CAP_AMBIENT
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL)
+        return -1;
+#endif
+    return (int)syscall(SYS_capset, &header, data);
+}
+
+/* Becomes (shield, uid, shield) / (gid, gid, gid) with these groups; see set_thread_credentials in the .pyi.
+ * Returns NULL, or what went wrong, with errno. */
+static const char *sys_become(uid_t uid, gid_t gid, size_t count, gid_t *groups, uid_t shield)
+{
+    uid_t ruid, euid, suid;
+    gid_t rgid, egid, sgid;
+    if (sys_setresuid(SYS_KEEP, 0, SYS_KEEP) != 0)
+        return "cannot regain the rights to change credentials";
+    if (sys_setgroups(count, groups) != 0)
+        return "cannot set the supplementary groups";
+    if (sys_setresgid(gid, gid, gid) != 0)
+        return "cannot set the group";
+    if (sys_setresuid(shield, uid, shield) != 0)
+        return "cannot set the user";
+    if (uid != 0 && sys_drop_capabilities() != 0)
+        return "cannot drop the capabilities";
+    if (getresuid(&ruid, &euid, &suid) != 0 || ruid != shield || euid != uid || suid != shield ||
+        getresgid(&rgid, &egid, &sgid) != 0 || rgid != gid || egid != gid || sgid != gid ||
+        sys_groups_are(count, groups) != 1 || (uid != 0 && sys_no_capabilities() != 1)) {
+        errno = EPERM;
+        return "the change of credentials did not take";
+    }
+    if (uid == 0)
+        return NULL;
+    if (sys_setresuid(SYS_KEEP, 0, SYS_KEEP) == 0 || sys_setresuid(0, 0, 0) == 0 || sys_setgroups(0, NULL) == 0 ||
+        (gid != 0 && sys_setresgid(SYS_KEEP, 0, SYS_KEEP) == 0)) {
+        errno = EPERM;
+        return "the change of credentials could be undone";
+    }
+    return NULL;
+}
+
+/* Effective ids for a while; real and saved stay 0, so that the way back is open. */
+static const char *sys_borrow(uid_t uid, gid_t gid, size_t count, gid_t *groups)
+{
+    if (sys_setresuid(SYS_KEEP, 0, SYS_KEEP) != 0)
+        return "cannot regain the rights to change credentials";
+    if (sys_setgroups(count, groups) != 0)
+        return "cannot set the supplementary groups";
+    if (sys_setresgid(SYS_KEEP, gid, SYS_KEEP) != 0)
+        return "cannot set the effective group";
+    if (sys_setresuid(SYS_KEEP, uid, SYS_KEEP) != 0)
+        return "cannot set the effective user";
+    if (geteuid() != uid || getegid() != gid || sys_groups_are(count, groups) != 1) {
+        errno = EPERM;
+        return "the change of credentials did not take";
+    }
+    return NULL;
+}
+
+/* Effective ids 0 again; `groups` NULL leaves the supplementary groups. */
+static const char *sys_give_back(size_t count, gid_t *groups)
+{
+    if (sys_setresuid(SYS_KEEP, 0, SYS_KEEP) != 0)
+        return "cannot regain the effective user";
+    if (sys_setresgid(SYS_KEEP, 0, SYS_KEEP) != 0)
+        return "cannot regain the effective group";
+    if (groups != NULL && sys_setgroups(count, groups) != 0)
+        return "cannot set the supplementary groups";
+    if (geteuid() != 0 || getegid() != 0 || (groups != NULL && sys_groups_are(count, groups) != 1)) {
+        errno = EPERM;
+        return "the change of credentials did not take";
+    }
+    return NULL;
+}
+
+static int sys_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+/* ---- Landlock ------------------------------------------------------------------------------------------ */
+
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_add_rule 445
+#define SYS_landlock_restrict_self 446
+#endif
+
+#define SYS_LL_EXECUTE (1ULL << 0)
+#define SYS_LL_WRITE_FILE (1ULL << 1)
+#define SYS_LL_READ_FILE (1ULL << 2)
+#define SYS_LL_READ_DIR (1ULL << 3)
+#define SYS_LL_REMOVE_DIR (1ULL << 4)
+#define SYS_LL_REMOVE_FILE (1ULL << 5)
+#define SYS_LL_MAKE_CHAR (1ULL << 6)
+#define SYS_LL_MAKE_DIR (1ULL << 7)
+#define SYS_LL_MAKE_REG (1ULL << 8)
+#define SYS_LL_MAKE_SOCK (1ULL << 9)
+#define SYS_LL_MAKE_FIFO (1ULL << 10)
+#define SYS_LL_MAKE_BLOCK (1ULL << 11)
+#define SYS_LL_MAKE_SYM (1ULL << 12)
+#define SYS_LL_REFER (1ULL << 13)     /* ABI 2: rename and link between directories */
+#define SYS_LL_TRUNCATE (1ULL << 14)  /* ABI 3 */
+#define SYS_LL_IOCTL_DEV (1ULL << 15) /* ABI 5 */
+
+#define SYS_LL_READ (SYS_LL_READ_FILE | SYS_LL_READ_DIR)
+#define SYS_LL_WRITE                                                                                               \
+    (SYS_LL_READ | SYS_LL_WRITE_FILE | SYS_LL_REMOVE_DIR | SYS_LL_REMOVE_FILE | SYS_LL_MAKE_DIR |                  \
+     SYS_LL_MAKE_REG | SYS_LL_MAKE_SYM | SYS_LL_REFER | SYS_LL_TRUNCATE)
+#define SYS_LL_OF_FILES (SYS_LL_WRITE_FILE | SYS_LL_READ_FILE | SYS_LL_TRUNCATE)
+
+struct sys_ruleset_attr {
+    uint64_t handled_access_fs;
+};
+
+struct sys_path_beneath {
+    uint64_t allowed_access;
+    int32_t parent_fd;
+} __attribute__((packed));
+
+static int sys_landlock_abi(void)
+{
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1U /* LANDLOCK_CREATE_RULESET_VERSION */);
+    return abi < 0 ? 0 : (int)abi;
+}
+
+static uint64_t sys_landlock_handled(int abi)
+{
+    uint64_t handled = (1ULL << 13) - 1;
+    if (abi >= 2)
+        handled |= SYS_LL_REFER;
+    if (abi >= 3)
+        handled |= SYS_LL_TRUNCATE;
+    if (abi >= 5)
+        handled |= SYS_LL_IOCTL_DEV;
+    return handled;
+}
+
+static int sys_landlock_rule(int ruleset, int fd, int writable, uint64_t handled)
+{
+    struct sys_path_beneath rule = {.allowed_access = writable ? SYS_LL_WRITE : SYS_LL_READ, .parent_fd = fd};
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return -1;
+    if (!S_ISDIR(status.st_mode))
+        rule.allowed_access &= SYS_LL_OF_FILES;
+    rule.allowed_access &= handled;
+    return (int)syscall(SYS_landlock_add_rule, ruleset, 1 /* LANDLOCK_RULE_PATH_BENEATH */, &rule, 0);
+}
+
+/* Returns NULL, or what went wrong, with errno. */
+static const char *sys_landlock_confine(int abi, size_t count, const int *fds, const int *writable)
+{
+    struct sys_ruleset_attr attr = {.handled_access_fs = sys_landlock_handled(abi)};
+    const char *failed = NULL;
+    int kept;
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+    if (ruleset < 0)
+        return "cannot make a Landlock ruleset";
+    for (size_t i = 0; i < count && failed == NULL; i++)
+        if (sys_landlock_rule(ruleset, fds[i], writable[i], attr.handled_access_fs) != 0)
+            failed = "cannot add a Landlock rule";
+    if (failed == NULL && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        failed = "cannot set no_new_privs";
+    if (failed == NULL && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
+        failed = "cannot enter the Landlock domain";
+    kept = errno;
+    close(ruleset);
+    errno = kept;
+    return failed;
+}
+
+#endif
