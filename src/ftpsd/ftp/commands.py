@@ -257,8 +257,8 @@ def _security() -> Iterable[CommandSpec]:
     sec = _classes("SEC")
     yield CommandSpec(
         "AUTH", "security.auth", "<sp> TLS", "4217 4", "starts TLS on the control connection",
-        Argument.REQUIRED, wrong_argument=(504, "AUTH requires at least one argument"), needs_login=False,
-        tls_exempt=True, feat="AUTH TLS", feat_needs=FeatNeeds.TLS, log_classes=sec)
+        Argument.OPTIONAL, needs_login=False, tls_exempt=True, feat="AUTH TLS",
+        feat_needs=FeatNeeds.TLS, log_classes=sec)
     yield CommandSpec(
         "CCC", "security.ccc", "(clears protection level)", "2228 3", "ends TLS on the control connection",
         Argument.OPTIONAL, needs_tls=True, feat="CCC", feat_needs=FeatNeeds.TLS, log_classes=sec)

@@ -21,23 +21,20 @@ _BY_NAME = {name.lower(): name for name in FACTS}
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 
 
-def feat_line(chosen: Iterable[str]) -> str:
-    """The FEAT line: every fact, a star behind those that are on (RFC 3659 section 7.8)."""
-    on = frozenset(chosen)
+def feat_line(chosen: Iterable[str] | None = None) -> str:
+    """The FEAT line: every fact, a star behind those that are on (RFC 3659 section 7.8; None: all)."""
+    on = ALL_FACTS if chosen is None else frozenset(chosen)
     return "MLST " + "".join(f"{name}{'*' if name in on else ''};" for name in FACTS)
 
 
-def choose(argument: str) -> frozenset[str]:
-    """The facts that `OPTS MLST argument` turns on; names in any case, unknown ones are passed over."""
+def choose(argument: str) -> tuple[frozenset[str], str]:
+    """(facts that `OPTS MLST argument` turns on, how the 200 reply shows them).
+
+    Names count in any case; unknown ones are passed over (RFC 3659 section 7.9).
+    """
     wanted = (word.strip().lower() for word in argument.split(";"))
-    return frozenset(_BY_NAME[word] for word in wanted if word in _BY_NAME)
-
-
-def options_text(chosen: Iterable[str]) -> str:
-    """The text of the 200 reply to `OPTS MLST`."""
-    on = frozenset(chosen)
-    facts = "".join(f"{name};" for name in FACTS if name in on)
-    return f"MLST OPTS {facts}".rstrip()
+    on = frozenset(_BY_NAME[word] for word in wanted if word in _BY_NAME)
+    return on, "".join(f"{name};" for name in FACTS if name in on)
 
 
 def format_time(seconds: float) -> str:

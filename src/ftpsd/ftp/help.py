@@ -1,0 +1,69 @@
+"""HELP, SITE HELP and FEAT, printed from the command table in ProFTPD's layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, CommandSpec, FeatNeeds
+from ftpsd.ftp.replies import Reply
+
+_PER_LINE = 8
+_HEAD = "The following commands are recognized (* =>'s unimplemented):"
+_SITE_HEAD = "The following SITE commands are recognized (* =>'s unimplemented)"
+_GENERAL_FEATURES = ("TVFS", "UTF8")
+
+
+def _last_line(admin: str | None) -> str:
+    return f"Direct comments to {admin or 'root@localhost'}"
+
+
+def help_reply(argument: str, admin: str | None = None) -> Reply:
+    """HELP without argument lists the commands; with one it shows its syntax. `admin`: ServerAdmin."""
+    name = argument.strip().upper()
+    if not name:
+        return Reply(214, _HEAD, *_columns(COMMANDS.values()), _last_line(admin))
+    if name == "SITE":
+        return Reply(214, *SITE_COMMANDS)
+    spec = COMMANDS.get(name)
+    if spec is None:
+        return Reply(502, f"Unknown command '{name}'")
+    return Reply(214, syntax(spec))
+
+
+def syntax(spec: CommandSpec) -> str:
+    """`Syntax: RETR <sp> pathname`."""
+    return f"Syntax: {spec.name} {spec.syntax}"
+
+
+def _columns(specs: Iterable[CommandSpec]) -> list[str]:
+    cells = [f"{spec.name}{'' if spec.implemented else '*'}".ljust(_PER_LINE) for spec in specs]
+    return ["".join(cells[start:start + 8]) for start in range(0, len(cells), 8)]
+
+
+def site_help(argument: str, admin: str | None = None) -> Reply:
+    """SITE HELP; with the name of a SITE command its syntax."""
+    name = argument.strip().upper()
+    spec = SITE_COMMANDS.get(name)
+    if not name:
+        return Reply(214, _SITE_HEAD, *SITE_COMMANDS, _last_line(admin))
+    if spec is None:
+        return Reply(502, f"Unknown command 'SITE {name}'")
+    return Reply(214, _SITE_HEAD, f"Syntax: SITE {spec.name} {spec.syntax}", _last_line(admin))
+
+
+def features(*, tls: bool, facts: str) -> list[str]:
+    """FEAT's lines, sorted by byte value as ProFTPD's are.
+
+    `tls`: TLSEngine is on; `facts`: the MLST line (`facts.feat_line`).
+    """
+    lines = [facts, *_GENERAL_FEATURES]
+    for spec in COMMANDS.values():
+        shown = spec.feat_needs is FeatNeeds.NOTHING or (spec.feat_needs is FeatNeeds.TLS and tls)
+        if spec.feat is not None and shown:
+            lines.append(spec.feat)
+    return sorted(lines)
+
+
+def feat_reply(*, tls: bool, facts: str) -> Reply:
+    """The 211 reply to FEAT (RFC 2389 section 3.2)."""
+    return Reply(211, "Features:", *features(tls=tls, facts=facts), "End")
