@@ -19,7 +19,7 @@ class Service(Protocol):
     notices: list[str]
 
     def prepare(self) -> None:
-        """In the supervisor, before it forks: certificates, logs, users. Starts no thread; raises `ConfigError`."""
+        """In the supervisor, before it forks: certificates, logs, users. No threads; raises `ConfigError`."""
 
     def start_worker(self) -> None:
         """In a worker, once, before the first session."""

@@ -34,11 +34,12 @@ import contextlib
 import enum
 import errno
 import fcntl
+import itertools
 import mmap
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MAGIC = b"FTPSDSB1"
@@ -117,10 +118,10 @@ class Slot:
         self._held = True
 
     def update(
-        self, *, user: str | None = None, command: str | None = None, phase: Phase | None = None,
+        self, *, user: str | None = None, command: str | None = None, phase: int | None = None,
         bytes: int | None = None,
     ) -> None:
-        """Show a new user, command line (without secrets), phase or count of bytes; None leaves it."""
+        """Show a new user, command line (without secrets), `Phase` or count of bytes; None leaves it."""
         if not self._held:
             return
         memory, at = self._board.memory, self._at
@@ -298,7 +299,8 @@ class Scoreboard:
         _, pid, start, opened, changed, count, phase, peer_port, local_port, *texts = fields
         peer, local, user, command = (_text(raw) for raw in texts)
         return Entry(
-            pid, start, opened, changed, count, Phase(phase), peer, peer_port, local, local_port, user, command
+            pid, start, opened, changed, count, Phase(phase),
+            peer, peer_port, local, local_port, user, command,
         )
 
     def worker(self, row: int) -> WorkerRow:
@@ -315,9 +317,18 @@ class Scoreboard:
             shown.pid, shown.accepting, shown.sessions, 0, shown.served,
         )
 
-    def least_loaded(self, rows: int) -> int | None:
-        """Fewest sessions of any accepting worker among the first `rows` rows; None without one."""
-        shown = (self.worker(row) for row in range(rows))
+    def clear_worker(self, row: int) -> None:
+        """Nobody is in `row`."""
+        self.set_worker(row, WorkerRow(0, False, 0, 0))
+
+    def free_rows(self, count: int) -> tuple[int, ...]:
+        """`count` rows without a worker; fewer when the table is full. For the supervisor."""
+        free = (row for row in range(WORKERS) if not self.worker(row).pid)
+        return tuple(itertools.islice(free, count))
+
+    def least_loaded(self, rows: Iterable[int]) -> int | None:
+        """Fewest sessions of any accepting worker among `rows`; None without one."""
+        shown = (self.worker(row) for row in rows)
         return min((worker.sessions for worker in shown if worker.accepting), default=None)
 
     def close(self, *, remove: bool = False) -> None:
@@ -331,7 +342,7 @@ class Scoreboard:
 
 
 def process_start(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot (proc_pid_stat(5), field 22); None: no such process."""
+    """Start of a process, clock ticks since boot (proc_pid_stat(5), field 22); None: no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return int(file.read().rpartition(b")")[2].split()[19])

@@ -1,0 +1,61 @@
+"""A generation: one configuration that is being served, and everything made from it.
+
+A reload builds the next one completely beside the present one; only when it stands are they swapped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ftpsd.server.contract import Service, ServiceFactory
+from ftpsd.server.listeners import Listeners, plan
+from ftpsd.settings import Configuration
+
+Load = Callable[[], Configuration]
+
+
+@dataclass(slots=True)
+class Generation:
+    """`number` counts from 1; `rows` are its workers' rows of the scoreboard."""
+
+    number: int
+    configuration: Configuration
+    service: Service
+    listeners: Listeners
+    notices: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
+
+    @property
+    def worker_count(self) -> int:
+        """What Workers says, or one for each CPU core that this process may use."""
+        return self.configuration.server.workers or len(os.sched_getaffinity(0))
+
+    def discard(self, kept: Listeners) -> None:
+        """Close what this generation has and `kept` does not share."""
+        self.listeners.close_all_but(kept)
+        self.service.close()
+
+
+def build(
+    load: Load, factory: ServiceFactory, listeners: Listeners, *, number: int = 1, ipv6: bool | None = None,
+) -> Generation:
+    """The next generation; sockets of `listeners` that it needs too are shared with it.
+
+    Raises `ConfigError` (or whatever the service raises), and then has changed nothing.
+    """
+    configuration = load()
+    opened, notices = listeners.changed_to(plan(configuration, ipv6=ipv6))
+    with contextlib.ExitStack() as undo:
+        undo.callback(opened.close_all_but, listeners)
+        service = factory(configuration)
+        undo.callback(service.close)
+        service.prepare()
+        undo.pop_all()
+    if not opened.sockets:
+        notices = (*notices, "no server has a port: nobody can connect")
+    said = dict.fromkeys((*configuration.notices, *service.notices, *notices))
+    return Generation(number, configuration, service, opened, tuple(said))
+

@@ -1,0 +1,43 @@
+"""How the server was asked to run: the daemon options of the command line."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ftpsd import settings
+from ftpsd.errors import ConfigError
+from ftpsd.settings import Configuration
+
+DEFAULT_PATHS = ("/etc/ftpsd.conf", "/etc/proftpd/proftpd.conf")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`config` is the file (None: the first of `DEFAULT_PATHS` that there is), `foreground` -n, `quiet` -q,
+    `debug` -d, `defines` -D, `listen` -S, `ipv6` -4 (False) and -6 (True)."""
+
+    config: str | None = None
+    foreground: bool = False
+    quiet: bool = False
+    debug: int | None = None
+    defines: tuple[str, ...] = ()
+    listen: str | None = None
+    ipv6: bool | None = None
+
+    def config_path(self) -> str:
+        """The configuration's absolute path. Raises `ConfigError` when none was named and none is there."""
+        if self.config is not None:
+            return os.path.abspath(self.config)
+        for path in DEFAULT_PATHS:
+            if os.path.exists(path):
+                return path
+        raise ConfigError(
+            f"no configuration file: neither {' nor '.join(DEFAULT_PATHS)} exists",
+            remedy="name one with -c FILE, or try `ftpsd demo`",
+        )
+
+
+def load(options: Options) -> Configuration:
+    """Read the configuration that `options` name. Raises `ConfigError`."""
+    return settings.load(options.config_path(), defines=options.defines, listen=options.listen)

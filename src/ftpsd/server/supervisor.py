@@ -1,0 +1,246 @@
+"""The supervisor: one process, one thread, no traffic. It owns listeners, workers, PidFile and scoreboard.
+
+SIGTERM, SIGINT, SIGQUIT end the server; SIGHUP loads the configuration again (all or nothing: whatever
+fails, the present one serves on); SIGUSR1 opens the logs anew; SIGABRT ends it with status 134.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+
+import ftpsd
+from ftpsd.errors import ConfigError
+from ftpsd.server import process
+from ftpsd.server.contract import ServiceFactory
+from ftpsd.server.crew import Crew, StartError
+from ftpsd.server.generation import Generation, build
+from ftpsd.server.journal import Journal
+from ftpsd.server.listeners import Listeners
+from ftpsd.server.notify import Notifier, inherited_sockets
+from ftpsd.server.options import Options, load
+from ftpsd.server.pidfile import PidFile
+from ftpsd.server.scoreboard import SLOTS, Scoreboard
+from ftpsd.server.signals import SignalQueue
+from ftpsd.settings import Configuration
+
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
+CAUGHT = (*END_SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
+IGNORED = (signal.SIGPIPE, signal.SIGUSR2)
+
+WORKERS_END = 1.4
+"""Seconds that workers have to end; with what follows the whole end takes less than two."""
+
+Build = Callable[[Listeners, int], Generation]
+
+
+def run(options: Options, factory: ServiceFactory | None = None) -> int:
+    """Be the server that `options` describe until it ends; the exit status.
+
+    In daemon mode it returns in the launching process as soon as the daemon accepts connections. Errors
+    are said on standard error. `factory` makes the service (default: the one that serves files).
+    """
+    os.umask(0)
+    process.raise_descriptor_limit()
+    notifier = Notifier(os.environ)
+    try:
+        given = inherited_sockets(os.environ)
+        listeners = Listeners.from_sockets(given) if given else Listeners()
+        read = functools.partial(load, options)
+        builder = functools.partial(_build, read, factory or service_factory(), options.ipv6)
+        generation = builder(listeners, 1)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    launch = process.Launch(True) if options.foreground else process.detach()
+    if not launch.daemon:
+        if launch.error is not None:
+            print(launch.error, file=sys.stderr)
+        return 0 if launch.error is None else 1
+    journal = Journal(stderr=options.foreground and not options.quiet)
+    return Supervisor(builder, generation, launch, journal, notifier).run()
+
+
+def check(options: Options, factory: ServiceFactory | None = None) -> tuple[str, ...]:
+    """Find every error that a start would find before it binds sockets (option -t); the notices.
+
+    Raises `ConfigError`.
+    """
+    configuration = load(options)
+    service = (factory or service_factory())(configuration)
+    try:
+        service.prepare()
+        return (*configuration.notices, *service.notices)
+    finally:
+        service.close()
+
+
+def service_factory() -> ServiceFactory:
+    """The service that serves files. Imported here, so that `server` can be used without it."""
+    from ftpsd.session.service import Service
+
+    return Service
+
+
+def _build(
+    read: Callable[[], Configuration], factory: ServiceFactory, ipv6: bool | None,
+    listeners: Listeners, number: int,
+) -> Generation:
+    return build(read, factory, listeners, number=number, ipv6=ipv6)
+
+
+class Supervisor:
+    """The life of the supervising process, from the first fork to the last `waitpid`."""
+
+    def __init__(
+        self, builder: Build, generation: Generation, launch: process.Launch, journal: Journal,
+        notifier: Notifier,
+    ) -> None:
+        self._build = builder
+        self._present = generation
+        self._launch = launch
+        self._journal = journal
+        self._notifier = notifier
+        self._pending: set[signal.Signals] = set()
+        self._signals = SignalQueue(CAUGHT, IGNORED)
+        self._pidfile: PidFile | None = None
+        self._others: list[Generation] = []
+        journal.open(generation.configuration)
+        self._board = self._open_scoreboard()
+        self._crew = Crew(self._board, journal, self._leave_supervisor)
+
+    def run(self) -> int:
+        """Serve until a signal ends it; the exit status."""
+        try:
+            self._start()
+        except (StartError, ConfigError) as error:
+            self._launch.failed(f"fatal: {error}")
+            self._journal.say(f"fatal: {error}", stderr=False)
+            self._end()
+            return 1
+        while not self._pending & set(END_SIGNALS):
+            self._turn(self._crew.next_start())
+            self._handle_signals()
+            self._crew.refill()
+        why = ", ".join(sorted(number.name for number in self._pending))
+        self._journal.say(f"ftpsd {ftpsd.__version__} standalone mode SHUTDOWN ({why})")
+        status = 128 + signal.SIGABRT if signal.SIGABRT in self._pending else 0
+        self._end()
+        return status
+
+    def _start(self) -> None:
+        generation = self._present
+        self._board.limit = self._limit(generation.configuration)
+        for notice in generation.notices:
+            self._journal.say(notice)
+        self._crew.start(generation)
+        self._write_pidfile()
+        self._launch.succeeded()
+        self._notifier.ready()
+        self._journal.say(f"ftpsd {ftpsd.__version__} standalone mode STARTUP")
+
+    def _turn(self, seconds: float | None) -> None:
+        """Wait for signals at most so long and note them in `_pending`."""
+        poll = select.poll()
+        poll.register(self._signals, select.POLLIN)
+        if poll.poll(None if seconds is None else seconds * 1000):
+            self._pending.update(self._signals.take())
+
+    def _handle_signals(self) -> None:
+        taken, self._pending = self._pending, self._pending & set(END_SIGNALS)
+        if signal.SIGCHLD in taken:
+            self._crew.reap()
+        if signal.SIGUSR1 in taken:
+            self._journal.reopen()
+            self._crew.reopen_logs()
+        if signal.SIGHUP in taken and not self._pending:
+            self._reload()
+
+    def _reload(self) -> None:
+        self._notifier.reloading()
+        self._journal.say("received SIGHUP: loading the configuration again")
+        before = self._present
+        try:
+            after = self._build(before.listeners, before.number + 1)
+        except ConfigError as error:
+            self._journal.say(f"{error}\n  nothing has changed: the present configuration serves on")
+        except Exception:
+            why = traceback.format_exc()
+            self._journal.say(f"the reload failed, please report it; nothing has changed:\n{why}")
+        else:
+            self._swap(before, after)
+        self._notifier.ready()
+
+    def _swap(self, before: Generation, after: Generation) -> None:
+        self._others = [before]
+        limit = self._board.limit
+        self._board.limit = self._limit(after.configuration)
+        try:
+            self._crew.start(after)
+        except StartError as error:
+            self._board.limit = limit
+            after.discard(before.listeners)
+            self._journal.say(f"fatal: {error}\n  nothing has changed: the present configuration serves on")
+            return
+        finally:
+            self._others = []
+        self._present = after
+        self._crew.drain(before.number)
+        before.discard(after.listeners)
+        self._journal.open(after.configuration)
+        self._write_pidfile()
+        for notice in after.notices:
+            self._journal.say(notice)
+
+    def _leave_supervisor(self, generation: Generation) -> None:
+        """In a new worker: close what belongs to the supervisor and to other generations."""
+        self._signals.close()
+        self._launch.forget()
+        for other in self._others:
+            other.discard(generation.listeners)
+
+    def _end(self) -> None:
+        self._notifier.stopping()
+        self._present.listeners.close()
+        self._crew.stop(WORKERS_END, self._turn)
+        self._present.service.close()
+        if self._pidfile is not None:
+            self._pidfile.remove()
+        self._board.close(remove=True)
+        self._journal.close()
+        self._signals.close()
+
+    def _limit(self, configuration: Configuration) -> int:
+        wanted = configuration.hosts[0].settings.limits.max_instances
+        if wanted is not None and wanted > SLOTS:
+            self._journal.say(f"MaxInstances {wanted}: {SLOTS} sessions are the most that ftpsd serves")
+        return wanted or SLOTS
+
+    def _open_scoreboard(self) -> Scoreboard:
+        path = self._present.configuration.server.scoreboard_file
+        if path is not None:
+            try:
+                return Scoreboard.create(path)
+            except OSError as error:
+                self._journal.say(f"ScoreboardFile {path}: {error.strerror}; it is kept in memory instead")
+        return Scoreboard.create()
+
+    def _write_pidfile(self) -> None:
+        path = self._present.configuration.server.pid_file
+        if self._pidfile is not None and self._pidfile.path == path:
+            return
+        if self._pidfile is not None:
+            self._pidfile.remove()
+        self._pidfile = None if path is None else PidFile(path)
+        if self._pidfile is not None:
+            try:
+                self._pidfile.write()
+            except OSError as error:
+                self._journal.say(f"PidFile {path}: {error.strerror}; there is none")
+
+

@@ -1,0 +1,232 @@
+"""A worker process: one accept loop, one thread per session.
+
+The loop waits for listeners, signals and the lifeline (a pipe whose other end the supervisor holds: when it
+ends, the supervisor is dead). Several workers share the listening sockets; a worker that has more sessions
+than another steps back for a moment before it accepts, so that sessions spread evenly.
+
+Signals, sent by the supervisor: SIGTERM ends the worker and its sessions at once; SIGUSR2 makes it accept
+nothing more and end with its last session; SIGUSR1 reopens logs. The process keeps the rights that it was
+started with, because each session's thread lays them down for itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import faulthandler
+import functools
+import os
+import selectors
+import signal
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ftpsd.errors import FtpsdError
+from ftpsd.server.contract import Service
+from ftpsd.server.journal import Journal
+from ftpsd.server.listeners import Listeners
+from ftpsd.server.scoreboard import Scoreboard, Slot, WorkerRow
+from ftpsd.server.signals import SignalQueue
+
+CAUGHT = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE)
+
+STACK_SIZE = 512 * 1024
+"""Bytes of address space per session thread; memory is taken only as far as the stack is used."""
+
+STEP_BACK = 0.001
+"""Seconds that a busier worker leaves a new connection to the others."""
+
+BACK_OFF = 0.2
+"""Seconds without accepting after the process or the system ran out of descriptors, memory or threads."""
+
+GOODBYE = 0.8
+"""Seconds that sessions have to end by themselves when the worker is stopped."""
+
+CUT_OFF = 0.3
+"""Seconds more, after their sockets have been shut down."""
+
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_COMPLAINT_INTERVAL = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a worker shares with the supervisor: its row of the scoreboard (and those of all workers of its
+    generation), and the reading end of the lifeline."""
+
+    board: Scoreboard
+    row: int
+    rows: tuple[int, ...]
+    lifeline: int
+
+
+class Worker:
+    """The life of a worker process, in its main thread."""
+
+    def __init__(self, service: Service, listeners: Listeners, place: Place, journal: Journal) -> None:
+        self._service = service
+        self._listeners = listeners
+        self._place = place
+        self._journal = journal
+        self._changed = threading.Condition()
+        self._sessions: dict[threading.Thread, socket.socket] = {}
+        self._served = 0
+        self._accepting = False
+        self._draining = False
+        self._stopping = False
+        self._resume_at: float | None = None
+        self._complained_at = -_COMPLAINT_INTERVAL
+        self._selector = selectors.DefaultSelector()
+        self._signals = SignalQueue(CAUGHT, IGNORED)
+
+    def run(self, started: Callable[[], None]) -> None:
+        """Serve until told to end. `started` is called when connections can be accepted."""
+        faulthandler.enable()
+        threading.stack_size(STACK_SIZE)
+        self._service.start_worker()
+        self._selector.register(self._signals, selectors.EVENT_READ, self._take_signals)
+        self._selector.register(self._place.lifeline, selectors.EVENT_READ, self._supervisor_died)
+        self._start_accepting()
+        started()
+        while not self._stopping and not (self._draining and not self._sessions):
+            self._turn()
+        self._stop_accepting()
+        self._end_sessions()
+        self._service.close()
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        if self._resume_at is not None and now >= self._resume_at:
+            self._resume_at = None
+            self._start_accepting()
+        patience = None if self._resume_at is None else self._resume_at - now
+        for key, _ in self._selector.select(patience):
+            key.data()
+
+    def _take_signals(self) -> None:
+        for number in self._signals.take():
+            if number == signal.SIGTERM:
+                self._stopping = True
+            elif number == signal.SIGUSR1:
+                self._reopen_logs()
+            elif not self._draining:
+                self._draining = True
+                self._resume_at = None
+                self._stop_accepting()
+                self._listeners.close()
+
+    def _reopen_logs(self) -> None:
+        self._journal.reopen()
+        try:
+            self._service.reopen_logs()
+        except (OSError, FtpsdError) as error:
+            self._journal.say(f"unable to reopen the logs: {error}")
+
+    def _supervisor_died(self) -> None:
+        self._journal.say("the supervisor is gone: this worker ends too")
+        self._stopping = True
+
+    def _start_accepting(self) -> None:
+        if not self._accepting:
+            self._accepting = True
+            for sock in self._listeners.sockets.values():
+                self._selector.register(sock, selectors.EVENT_READ, functools.partial(self._accept, sock))
+            self._show()
+
+    def _stop_accepting(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            for sock in self._listeners.sockets.values():
+                self._selector.unregister(sock)
+            self._show()
+
+    def _back_off(self, why: str) -> None:
+        self._stop_accepting()
+        self._resume_at = time.monotonic() + BACK_OFF
+        self._complain(f"unable to accept connections for the moment: {why}")
+
+    def _complain(self, text: str) -> None:
+        """Say it, but not again and again under a flood."""
+        if time.monotonic() - self._complained_at >= _COMPLAINT_INTERVAL:
+            self._complained_at = time.monotonic()
+            self._journal.say(text)
+
+    def _show(self) -> None:
+        shown = WorkerRow(os.getpid(), self._accepting, len(self._sessions), self._served)
+        self._place.board.set_worker(self._place.row, shown)
+
+    def _accept(self, listener: socket.socket) -> None:
+        if not self._accepting:
+            return
+        least = self._place.board.least_loaded(self._place.rows)
+        if least is not None and least < len(self._sessions):
+            time.sleep(STEP_BACK)
+        try:
+            sock, peer = listener.accept()
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                remedy = "raise the limit of open files (ulimit -n) or lower MaxInstances"
+                self._back_off(f"{error.strerror}; {remedy}")
+            return
+        self._admit(sock, (str(peer[0]), int(peer[1])))
+
+    def _admit(self, sock: socket.socket, peer: tuple[str, int]) -> None:
+        try:
+            local = sock.getsockname()
+        except OSError:
+            sock.close()
+            return
+        board = self._place.board
+        slot = board.acquire(peer, (str(local[0]), int(local[1])))
+        if slot is None:
+            sock.close()
+            self._complain(f"MaxInstances ({board.limit}) reached, new connection denied")
+            return
+        thread = threading.Thread(target=self._session, args=(sock, slot), name=f"session {peer[0]}")
+        with self._changed:
+            self._sessions[thread] = sock
+            self._served += 1
+            self._show()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._forget(thread, sock, slot)
+            self._back_off(f"{error}; raise the limit of threads (ulimit -u) or lower MaxInstances")
+
+    def _session(self, sock: socket.socket, slot: Slot) -> None:
+        try:
+            self._service.serve(sock, slot)
+        except BaseException:
+            why = traceback.format_exc()
+            self._journal.say(f"a session ended by an error in ftpsd, please report it:\n{why}")
+        finally:
+            self._forget(threading.current_thread(), sock, slot)
+
+    def _forget(self, thread: threading.Thread, sock: socket.socket, slot: Slot) -> None:
+        sock.close()
+        slot.release()
+        with self._changed:
+            del self._sessions[thread]
+            self._show()
+            self._changed.notify_all()
+            if self._draining:
+                self._signals.wake()
+
+    def _end_sessions(self) -> None:
+        """Everybody is told; who does not go loses his socket; who still does not dies with the process."""
+        self._listeners.close()
+        if not self._sessions:
+            return
+        self._service.stop()
+        with self._changed:
+            if self._changed.wait_for(lambda: not self._sessions, GOODBYE):
+                return
+            for sock in self._sessions.values():
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+            self._changed.wait_for(lambda: not self._sessions, CUT_OFF)
