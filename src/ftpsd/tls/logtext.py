@@ -1,0 +1,189 @@
+"""The TLSLog's words for handshakes and certificates, as mod_tls's users, log watchers and FAQ know them.
+
+Pure functions from what the binding reports to lines (without time stamp and prefix). An element of a result
+is one line of the log, except that a protocol error carries OpenSSL's queue below it: `\\n`, two spaces and
+a number per entry, as in mod_tls's log.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+UNABLE = "unable to accept TLS connection"
+_ROUTER = "usually this indicates an FTP-aware router, NAT, or firewall interfering with the TLS handshake"
+_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+
+
+class QueueEntry(Protocol):
+    """An entry of OpenSSL's error queue, see `native._openssl.ErrorEntry`."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class Objection(Protocol):
+    """What certificate verification found wrong, see `native._openssl.VerifyFailure`."""
+
+    @property
+    def depth(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def issuer(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeWords:
+    """What explanations of a failed handshake refer to: the settings that were in force.
+
+    `timeout` in seconds, `ciphers` the effective TLSCipherSuite, `protocols` enabled, `offered` the highest
+    version in the client's hello ("": none came).
+    """
+
+    timeout: int
+    ciphers: str
+    protocols: frozenset[str]
+    offered: str = ""
+
+
+def timed_out(seconds: float) -> str:
+    """A handshake that took longer than TLSTimeoutHandshake."""
+    return f"TLS negotiation timed out ({seconds:.0f} seconds)"
+
+
+def handshake_failure(
+    kind: str, queue: Sequence[QueueEntry], number: int, words: HandshakeWords
+) -> tuple[str, ...]:
+    """Why a handshake failed. `kind` is `TLSError.kind`, `number` its errno."""
+    match kind:
+        case "timeout":
+            return (timed_out(words.timeout),)
+        case "closed":
+            return (f"{UNABLE}: TLS connection closed",)
+        case "eof":
+            return (f"{UNABLE}: received EOF that violates protocol", f"{UNABLE}: {_ROUTER}")
+        case "reset" | "syscall":
+            return (f"{UNABLE}: system call error: [{number}] {os.strerror(number)}",)
+    return (f"{UNABLE}: protocol error: {numbered(queue)}", *_hints(queue, words))
+
+
+def numbered(queue: Iterable[QueueEntry]) -> str:
+    """OpenSSL's error queue, one numbered line per entry, each on a line of its own."""
+    return "".join(f"\n  ({index}) {entry.text}" for index, entry in enumerate(queue, start=1))
+
+
+_DISABLED = frozenset({"unknown protocol", "unsupported protocol", "wrong version number"})
+_ALERTS = {
+    "tlsv1 alert unknown ca": "client does not trust the issuer of this server's certificate",
+    "sslv3 alert bad certificate": "client rejected this server's certificate",
+    "sslv3 alert certificate unknown": "client rejected this server's certificate",
+    "sslv3 alert certificate expired": "client rejected this server's certificate as expired",
+    "sslv3 alert handshake failure": "client found nothing acceptable in this server's offer",
+    "tlsv1 alert protocol version": "client does not support the protocol version that this server chose",
+    "http request": "client speaks HTTP, not TLS",
+    "no application protocol": "client offered application protocols (ALPN), and 'ftp' is not among them",
+}
+
+
+def _hints(queue: Iterable[QueueEntry], words: HandshakeWords) -> tuple[str, ...]:
+    """What the entries of the queue usually mean."""
+    hints = []
+    for entry in queue:
+        hint = _hint(entry.reason, words)
+        if hint is not None and f"{UNABLE}: {hint}" not in hints:
+            hints.append(f"{UNABLE}: {hint}")
+    return tuple(hints)
+
+
+def _hint(reason: str, words: HandshakeWords) -> str | None:
+    if reason in _DISABLED:
+        disabled = " ".join(version for version in _VERSIONS if version not in words.protocols)
+        return f"perhaps client requested disabled TLS protocol version: {disabled}"
+    if reason == "version too low":
+        return f"perhaps client requested unsupported TLS protocol version: {words.offered or 'unknown'}"
+    if reason == "no shared cipher":
+        return (
+            f"client does not support any cipher from 'TLSCipherSuite {words.ciphers}' "
+            f"(see `openssl ciphers {words.ciphers}` for full list)"
+        )
+    if reason == "peer did not return a certificate":
+        return "client did not provide certificate, but one is required via 'TLSVerifyClient on'"
+    return _ALERTS.get(reason)
+
+
+_REASONS = {
+    "timeout": "tls-timeout",
+    "closed": "tls-closed",
+    "eof": "tls-eof",
+    "reset": "tls-reset",
+    "syscall": "tls-system-error",
+    "renegotiation": "tls-renegotiation",
+}
+_PROTOCOL_REASONS = {
+    "no shared cipher": "tls-no-shared-cipher",
+    "peer did not return a certificate": "tls-no-client-certificate",
+    "certificate verify failed": "tls-client-certificate-rejected",
+    "version too low": "tls-version",
+    "no application protocol": "tls-foreign-alpn",
+    "http request": "tls-not-tls",
+}
+
+
+def reason_code(kind: str, queue: Iterable[QueueEntry]) -> str:
+    """The stable reason code of a failed handshake."""
+    if kind in _REASONS:
+        return _REASONS[kind]
+    for entry in queue:
+        if entry.reason in _DISABLED:
+            return "tls-version"
+        if entry.reason in _PROTOCOL_REASONS:
+            return _PROTOCOL_REASONS[entry.reason]
+        if "alert" in entry.reason:
+            return "tls-rejected-by-client"
+    return "tls-protocol-error"
+
+
+def verify_failures(failures: Iterable[Objection]) -> tuple[str, ...]:
+    """What verification held against the client's certificate chain."""
+    lines: list[str] = []
+    for failure in failures:
+        lines += (
+            f"error: unable to verify certificate at depth {failure.depth}: {failure.text}",
+            f"error: cert subject: {failure.subject}",
+            f"error: cert issuer: {failure.issuer}",
+            f"client certificate failed verification: {failure.text}",
+        )
+    return tuple(lines)
+
+
+def _parameters(version: str, cipher: str, bits: int, resumed: bool, channel: str) -> str:
+    suffix = ", resumed session" if resumed else ""
+    return f"{version} {channel} accepted, using cipher {cipher} ({bits} bits{suffix})"
+
+
+def control_accepted(
+    version: str, cipher: str, bits: int, *, resumed: bool, secure_renegotiation: bool, client: str | None
+) -> tuple[str, ...]:
+    """A handshake on the control connection succeeded; `client` is the subject of its certificate."""
+    lines = ["client supports secure renegotiations"] if secure_renegotiation else []
+    if client is not None:
+        lines.append(f"Client: {client}")
+    lines.append(_parameters(version, cipher, bits, resumed, "connection"))
+    if resumed:
+        lines.append("client reused previous TLS session for control connection")
+    return tuple(lines)
+
+
+def data_accepted(version: str, cipher: str, bits: int, *, resumed: bool) -> str:
+    """A handshake on a data connection succeeded (mod_tls logs a session's first only)."""
+    return _parameters(version, cipher, bits, resumed, "data connection")
+
+
+CLIENT_RENEGOTIATION = "warning: client-initiated session renegotiation detected, aborting connection"
