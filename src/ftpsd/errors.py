@@ -63,9 +63,10 @@ class Refusal(FtpsdError):
 
 
 class SessionEnded(FtpsdError):
-    """The session is over. `reply` (code, text) is sent first when there still is somebody to tell."""
+    """The session is over. `lines` under `code` are sent first when there still is somebody to tell."""
 
-    def __init__(self, reason: str, reply: tuple[int, str] | None = None) -> None:
+    def __init__(self, reason: str, code: int = 0, *lines: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.reply = reply
+        self.code = code
+        self.lines = lines

@@ -1,1 +1,25 @@
-"""The handlers of the command table, by theme."""
+"""The handlers of the command table, by theme.
+
+The table names a handler as `module.function`; `resolve` finds it. A handler takes the session and the
+parsed command and returns the reply (None: it sent everything itself). It refuses with `Refusal`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import cache
+
+from ftpsd.ftp.commands import Command, CommandSpec
+from ftpsd.ftp.replies import Reply
+from ftpsd.session.state import Session
+
+Handler = Callable[[Session, Command], Reply | None]
+
+
+@cache
+def resolve(spec: CommandSpec) -> Handler:
+    """The function that carries out a command of the table."""
+    module, _, function = spec.handler.partition(".")
+    handler: Handler = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    return handler

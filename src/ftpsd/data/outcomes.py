@@ -1,0 +1,119 @@
+"""How a transfer ended, as a value, and what follows from it.
+
+The end of the data is a fact that the transport states and that nobody may guess: an upload whose TLS stream
+was cut looks, byte for byte, like a shorter file. So the pump reports why it stopped, `classify` turns that
+into an `End`, and reply, log line and the fate of the partial file are decided here, without I/O.
+
+A plain FIN on a TLS upload (no close_notify) is the one end that has two honest readings: a truncation, or one of
+the clients that never send close_notify. `UploadEnd` (the setting) and what this client's *earlier* data
+connections did decide; an upload is never its own evidence.
+"""
+
+from __future__ import annotations
+
+import errno as errors
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+UploadEndPolicy = Literal["strict", "observed", "lenient"]
+CloseStyle = Literal["notify", "fin"]
+
+
+class End(Enum):
+    """Why a transfer stopped; the value is the stable reason code."""
+
+    COMPLETE = "transfer-complete"
+    ABORTED = "transfer-aborted-by-client"
+    VANISHED = "control-connection-lost"
+    RESET = "data-connection-reset"
+    TRUNCATED = "data-truncated-without-close-notify"
+    STALLED = "data-connection-stalled"
+    TLS_ERROR = "data-tls-error"
+    FILE_ERROR = "file-error"
+    ENDED = "session-ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One finished transfer: `transferred` payload bytes in `seconds`; `errno` when a file system said no."""
+
+    end: End
+    transferred: int = 0
+    seconds: float = 0.0
+    errno: int = 0
+    detail: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return self.end is End.COMPLETE
+
+
+def accepts_plain_fin(policy: UploadEndPolicy, earlier: Iterable[CloseStyle]) -> bool:
+    """Whether a TLS upload that ended with a FIN and no close_notify counts as complete.
+
+    `earlier` holds how the client closed the data connections of this session on which it only *received*.
+    """
+    if policy == "lenient":
+        return True
+    if policy == "strict":
+        return False
+    seen = frozenset(earlier)
+    return seen == {"fin"}
+
+
+def classify(stop: str, *, receiving: bool, fin_accepted: bool) -> End:
+    """The meaning of the pump's last word (see `native._openssl.Pump.run`)."""
+    if stop == "eof":
+        return End.COMPLETE if receiving and fin_accepted else End.TRUNCATED
+    return _ENDS[stop]
+
+
+_ENDS = {
+    "done": End.COMPLETE,
+    "limit": End.COMPLETE,
+    "aborted": End.ABORTED,
+    "reset": End.RESET,
+    "stalled": End.STALLED,
+    "tls": End.TLS_ERROR,
+    "file": End.FILE_ERROR,
+}
+
+_NO_SPACE = frozenset({errors.ENOSPC})
+_OVER_LIMIT = frozenset({errors.EDQUOT, errors.EFBIG})
+
+
+def reply_for(outcome: Outcome) -> tuple[int, str]:
+    """The reply that ends the transfer command (RFC 959 section 4.2; words as ProFTPD's clients know them)."""
+    match outcome.end:
+        case End.COMPLETE:
+            return 226, "Transfer complete"
+        case End.FILE_ERROR:
+            return _file_error_code(outcome.errno), f"Transfer aborted. {os.strerror(outcome.errno)}"
+        case End.TRUNCATED:
+            return 426, "Transfer aborted. Data connection closed without TLS close_notify [data-truncated]"
+        case End.STALLED:
+            return 426, "Transfer aborted. Data connection stalled"
+        case End.TLS_ERROR:
+            return 426, "Transfer aborted. TLS error on the data connection"
+        case _:
+            return 426, "Transfer aborted. Data connection closed"
+
+
+def _file_error_code(number: int) -> int:
+    if number in _NO_SPACE:
+        return 452
+    return 552 if number in _OVER_LIMIT else 451
+
+
+def keeps_partial(outcome: Outcome, *, hidden: bool, delete_aborted: bool | None) -> bool:
+    """Whether the file of an upload that did not complete stays.
+
+    DeleteAbortedStores decides where it is set; without it a hidden store is discarded (the visible file
+    was never touched) and a direct one is kept, so that the client can resume it with REST or APPE.
+    """
+    if outcome.complete:
+        return True
+    return not (hidden if delete_aborted is None else delete_aborted)

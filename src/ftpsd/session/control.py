@@ -1,0 +1,90 @@
+"""The control connection as lines in and replies out, over whatever protects it at the moment.
+
+Lines are read ahead of need: while a transfer runs, what the client sends meanwhile is looked at for ABOR and its
+kin, and the rest waits here, in order, for its turn (clients.md 8: several commands in one burst). Both the bytes
+of an unfinished line (`LineReader`) and the number of waiting lines are bounded; a client that goes on beyond
+that is simply not read from until its earlier commands were answered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Callable
+
+from ftpsd.ftp.lines import Line, LineReader
+from ftpsd.ftp.replies import Reply
+from ftpsd.tls.channel import ControlChannel
+
+_READ_SIZE = 4096
+MAX_WAITING = 64
+"""Lines that may wait while a transfer runs."""
+
+SEND_TIMEOUT = 30.0
+"""Seconds that a client may take to accept the bytes of a reply."""
+
+
+class Control:
+    """Lines from and replies to the client."""
+
+    def __init__(self, channel: ControlChannel, line_limit: int) -> None:
+        self.channel = channel
+        self.reader = LineReader(line_limit)
+        self.waiting: deque[Line] = deque()
+        self.ended = False
+
+    def fileno(self) -> int:
+        return self.channel.fileno()
+
+    @property
+    def full(self) -> bool:
+        """Whether so many commands wait that no more are read."""
+        return len(self.waiting) >= MAX_WAITING
+
+    def pull(self) -> None:
+        """Takes in what has arrived, without waiting; sets `ended` at the end of the connection.
+
+        Raises `TLSError` or `OSError` when the connection broke.
+        """
+        while not self.full and not self.ended:
+            data = self.channel.recv_available(_READ_SIZE)
+            if data is None:
+                return
+            if not data:
+                self.ended = True
+                return
+            self.reader.feed(data)
+            self._collect()
+
+    def _collect(self) -> None:
+        while (line := self.reader.next_line()) is not None:
+            self.waiting.append(line)
+        if self.reader.responses:
+            self.channel.send(self.reader.take_responses(), SEND_TIMEOUT)
+
+    def next_line(self) -> Line | None:
+        """The next command line that waits, or None."""
+        return self.waiting.popleft() if self.waiting else None
+
+    def take(self, wanted: Callable[[Line], bool]) -> Line | None:
+        """Removes and returns the first waiting line that is `wanted` out of turn, or None."""
+        for line in self.waiting:
+            if wanted(line):
+                self.waiting.remove(line)
+                return line
+        return None
+
+    def forget_input(self) -> None:
+        """Throws away every byte that came before a TLS handshake (the class of CVE-2011-0411)."""
+        self.waiting.clear()
+        self.reader.clear()
+
+    def wake(self) -> None:
+        """Ends the wait of the session's thread (called by another thread): reading gives the end from now on."""
+        with contextlib.suppress(OSError):
+            self.channel.socket.shutdown(socket.SHUT_RD)
+
+    def send(self, reply: Reply) -> None:
+        """Sends a reply; raises `TLSError` or `OSError` when the client does not take it in time."""
+        self.channel.send(reply.encode(), SEND_TIMEOUT)

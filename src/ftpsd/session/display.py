@@ -1,0 +1,96 @@
+"""What the server says on its own account: the greeting and the files of DisplayConnect, DisplayLogin, DisplayChdir
+and DisplayQuit, with their `%` variables.
+
+A display file is decoration: one that is missing or unreadable is a debug line, never a refusal. An absolute path
+is the administrator's and read before the session gives up its rights; a relative one is the user's and read
+inside the jail.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+
+from ftpsd.ftp.replies import Reply
+from ftpsd.log import events
+from ftpsd.session.state import Session
+
+MOST_BYTES = 64 * 1024
+"""Bytes of a display file that are shown; the rest is cut off."""
+
+
+def greeting(session: Session) -> Reply:
+    """The 220 (ServerIdent), behind the lines of DisplayConnect."""
+    core = session.settings.core
+    ident = core.server_ident
+    if not ident.enabled:
+        text = f"{session.ends.local} FTP server ready"
+    elif ident.text is not None:
+        text = expand(ident.text, session)
+    else:
+        text = f"ftpsd Server ({core.server_name}) [{session.ends.local}]"
+    return Reply(220, *absolute(session, core.display_connect), text)
+
+
+def absolute(session: Session, path: str | None) -> list[str]:
+    """The lines of a display file of the administrator's; [] when there is none."""
+    if path is None or not path.startswith("/"):
+        return []
+    return _lines(session, path, lambda: os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+
+
+def inside(session: Session, path: str | None) -> list[str]:
+    """The lines of a display file of the user's, relative to the current directory in the jail."""
+    if path is None or path.startswith("/"):
+        return []
+
+    def open_there() -> int:
+        with session.fs.open_read(session.path(path)) as opened:
+            return os.dup(opened.fd)
+
+    return _lines(session, path, open_there)
+
+
+def _lines(session: Session, path: str, opener: Callable[[], int]) -> list[str]:
+    try:
+        with open(opener(), "rb") as stream:
+            data = stream.read(MOST_BYTES)
+    except OSError as error:
+        session.log.emit(events.Debug(5, f"cannot show '{path}': {error.strerror}"))
+        return []
+    text = data.decode("utf-8", "surrogateescape")
+    return [expand(line, session) for line in text.splitlines()]
+
+
+def expand(text: str, session: Session, *, user: str | None = None) -> str:
+    """`text` with its variables: %C %E %L %R %T %U %u %V %v %a %p %% (unknown ones stay)."""
+    if "%" not in text:
+        return text
+    core = session.settings.core
+    values = {
+        "C": session.cwd, "E": core.server_admin or "", "L": session.ends.local, "R": session.peer_name,
+        "T": time.strftime("%a %b %d %H:%M:%S %Y"), "U": user or session.user_name, "u": user or session.user_name,
+        "V": core.server_name, "v": core.server_name, "a": session.peer, "p": str(session.ends.local_port),
+        "N": str(session.service.session_count()), "%": "%",
+    }
+    return "".join(_pieces(text, values))
+
+
+def _pieces(text: str, values: dict[str, str]) -> Iterable[str]:
+    rest = text
+    while rest:
+        plain, mark, rest = rest.partition("%")
+        yield plain
+        if mark:
+            yield values.get(rest[:1], "%" + rest[:1])
+            rest = rest[1:]
+
+
+def chdir(session: Session) -> list[str]:
+    """What DisplayChdir shows in the directory just entered: once per directory unless it says `on`."""
+    shown = session.settings.core.display_chdir
+    if shown is None or (session.cwd in session.shown_directories and not shown.always):
+        return []
+    session.shown_directories.add(session.cwd)
+    return inside(session, shown.file) or absolute(session, shown.file)

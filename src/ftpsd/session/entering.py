@@ -1,0 +1,113 @@
+"""From a password to a session that has a user's rights and nothing else.
+
+The order matters. While the thread still has the worker's rights it reads what is the administrator's (accounts,
+absolute display files), opens the root directory of the login, then it takes on the user's groups, gid and uid for good and
+enters the jail; only then is anything done in the user's name.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+
+from ftpsd.auth.account import Account, LoginResult
+from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, place
+from ftpsd.auth.selection import Selection
+from ftpsd.log import events
+from ftpsd.session import display
+from ftpsd.session.state import Session
+from ftpsd.settings.model import AnonymousSection, Settings
+from ftpsd.tls import policy
+from ftpsd.vfs import rights
+from ftpsd.vfs.jail import Jail
+
+LONGEST_NAME = 256
+"""Characters of a login name."""
+
+
+class CannotEnter(Exception):
+    """The password was right and the session still cannot begin; `cause` is the stable reason code."""
+
+    def __init__(self, cause: str, text: str) -> None:
+        super().__init__(text)
+        self.cause = cause
+
+
+def check(session: Session, chosen: Selection, password: str) -> LoginResult:
+    """Whether the client is who it says, as root where the accounts need it."""
+    section = chosen.anonymous
+    peer = f"{session.peer_name} [{session.peer}] to {session.ends.local}:{session.ends.local_port}"
+    authenticator = session.runtime.authenticator
+    rules = section.settings.auth if section is not None else session.settings.auth
+    with rights.privileged():
+        account = authenticator.lookup(chosen.name)
+        if account is not None and section is not None and section.group is not None:
+            account = authenticator.with_group(account, section.group)
+        if chosen.needs_password:
+            return authenticator.check(account, password, peer, user=chosen.user, settings=rules)
+        return authenticator.check_without_password(account, peer, user=chosen.user, settings=rules)
+
+
+def enter(session: Session, chosen: Selection, account: Account) -> None:
+    """Makes the session that of `account`. Raises `CannotEnter`."""
+    section = chosen.anonymous
+    settings = session.host.for_login(
+        user=chosen.name, groups=account.group_names, classes=session.classes, anonymous=section)
+    decision = policy.after_login(
+        session.tls, settings.tls.required, allow_per_user="AllowPerUser" in settings.tls.options)
+    if decision.action == "disconnect":
+        session.log.emit(events.TLSNote(*decision.log))
+        raise CannotEnter(decision.reason, "TLS is required for this user")
+    with rights.privileged():
+        where = _place(session, account, section, settings)
+        session.welcome = display.absolute(session, settings.core.display_login)
+        session.farewell = display.absolute(session, settings.core.display_quit)
+        session.log.emit(events.Debug(5, f"root directory of the login: {where.root}"))
+        root_fd = _open_root(where.root)
+    try:
+        notices = rights.take_on(account.uid, account.gid, account.groups, root_fd)
+        store = Jail(root_fd)
+    except BaseException:
+        os.close(root_fd)
+        raise
+    for text in notices:
+        session.log.emit(events.Debug(1, text))
+    session.store = store
+    session.settings = settings
+    session.tls = replace(decision.state, logged_in=True)
+    session.login.user = chosen.user
+    session.login.account = account
+    session.login.anonymous = section
+    session.marks.logged_in = time.monotonic()
+    session.cwd = _first_directory(session, where)
+    session.log.set_user(chosen.user)
+    session.slot.update(user=chosen.user)
+
+
+def _place(session: Session, account: Account, section: AnonymousSection | None, settings: Settings) -> Place:
+    home_of = session.runtime.authenticator.home_of
+    try:
+        if section is not None:
+            return anonymous_place(section, settings.access, account, home_of)
+        return place(settings.access, account, home_of)
+    except NoSuchPlace as error:
+        raise CannotEnter("login-no-home", str(error)) from None
+
+
+def _open_root(path: str) -> int:
+    try:
+        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise CannotEnter("login-no-home", f"unable to enter '{path}': {error.strerror}") from None
+
+
+def _first_directory(session: Session, where: Place) -> str:
+    for wanted in where.directories:
+        try:
+            session.fs.check_directory(wanted)
+        except OSError as error:
+            session.log.emit(events.Debug(2, f"cannot begin in '{wanted}': {error.strerror}"))
+        else:
+            return session.fs.canonical(wanted)
+    raise CannotEnter("login-no-home", f"none of {', '.join(where.directories)} in '{where.root}' can be entered")

@@ -1,0 +1,105 @@
+"""Files and directories by name: MKD, RMD, DELE, RNFR, RNTO, SIZE, MDTM, MFMT."""
+
+from __future__ import annotations
+
+import stat
+
+from ftpsd.errors import Refusal
+from ftpsd.ftp import facts, paths
+from ftpsd.ftp.commands import Command
+from ftpsd.ftp.replies import Reply
+from ftpsd.log import events
+from ftpsd.session import errors
+from ftpsd.session.state import Session
+from ftpsd.vfs.base import is_regular
+
+
+def mkd(session: Session, command: Command) -> Reply:
+    """MKD; the 257 names the new directory by its whole path, quoted (RFC 959 appendix II)."""
+    target = session.path(command.argument)
+    try:
+        session.fs.mkdir(target, umask=session.settings.transfer.umask.directory)
+    except OSError as error:
+        raise errors.refusal(error, command.argument) from None
+    return Reply(257, f"{paths.quote(target)} - Directory successfully created")
+
+
+def rmd(session: Session, command: Command) -> Reply:
+    try:
+        session.fs.rmdir(session.path(command.argument))
+    except OSError as error:
+        raise errors.refusal(error, command.argument) from None
+    return Reply(250, f"{command.name} command successful")
+
+
+def dele(session: Session, command: Command) -> Reply:
+    path = session.path(command.argument)
+    try:
+        session.fs.unlink(path)
+    except OSError as error:
+        raise errors.refusal(error, command.argument) from None
+    session.log.emit(events.FileDeleted(path=session.fs.real_path(path)))
+    return Reply(250, f"{command.name} command successful")
+
+
+def rnfr(session: Session, command: Command) -> Reply:
+    """RNFR; only the command that follows at once may be RNTO (the loop forgets the name otherwise)."""
+    path = session.path(command.argument)
+    try:
+        session.fs.stat(path, follow=False)
+    except OSError as error:
+        raise errors.refusal(error, command.argument) from None
+    session.parameters.rename_from = path
+    return Reply(350, "File or directory exists, ready for destination name")
+
+
+def rnto(session: Session, command: Command) -> Reply:
+    source = session.parameters.rename_from
+    if source is None:
+        raise Refusal(503, "Bad sequence of commands", "rename-without-source")
+    try:
+        session.fs.rename(source, session.path(command.argument), overwrite=session.settings.transfer.allow_overwrite)
+    except OSError as error:
+        raise errors.refusal(error, command.argument) from None
+    return Reply(250, "Rename successful")
+
+
+def size(session: Session, command: Command) -> Reply:
+    """SIZE (RFC 3659 section 4): in ASCII mode the true size is not known without reading the file."""
+    if session.parameters.ascii:
+        raise Refusal(550, f"{command.name} not allowed in ASCII mode", "size-in-ascii")
+    try:
+        status = session.fs.stat(session.path(command.argument))
+    except OSError as error:
+        raise errors.refusal(error, command.argument) from None
+    if not is_regular(status):
+        raise Refusal(550, f"{command.argument}: not a regular file", "not-a-regular-file")
+    return Reply(213, str(status.st_size))
+
+
+def mdtm(session: Session, command: Command) -> Reply:
+    """MDTM (RFC 3659 section 3), in UTC."""
+    try:
+        status = session.fs.stat(session.path(command.argument))
+    except OSError as error:
+        raise errors.refusal(error, command.argument) from None
+    if stat.S_ISDIR(status.st_mode):
+        raise Refusal(550, f"{command.argument}: not a plain file", "not-a-regular-file")
+    return Reply(213, facts.format_time(status.st_mtime))
+
+
+def mfmt(session: Session, command: Command) -> Reply:
+    """MFMT (draft-somers-ftp-mfxx): sets a file's modification time, given in UTC."""
+    when, blank, name = command.argument.partition(" ")
+    if not blank or not name:
+        raise Refusal(501, "Invalid number of parameters", "syntax")
+    moment = facts.parse_time(when)
+    if moment is None:
+        raise Refusal(501, f"{when}: Invalid argument", "syntax")
+    try:
+        session.fs.utime(session.path(name), moment)
+    except FileNotFoundError as error:
+        raise errors.refusal(error, name) from None
+    except OSError as error:
+        raise errors.refusal(error, name, 501) from None
+    return Reply(213, f"Modify={when}; {name}")

@@ -1,0 +1,51 @@
+"""Information and small talk: SYST, HELP, NOOP, FEAT, OPTS, CLNT and what is not implemented."""
+
+from __future__ import annotations
+
+from ftpsd.errors import Refusal
+from ftpsd.ftp import facts, replies
+from ftpsd.ftp import help as help_texts
+from ftpsd.ftp.commands import Command
+from ftpsd.ftp.replies import Reply
+from ftpsd.session.state import Session
+
+
+def syst(session: Session, command: Command) -> Reply:
+    return replies.SYSTEM_TYPE
+
+
+def noop(session: Session, command: Command) -> Reply:
+    return replies.successful(command.name, 200)
+
+
+def help_(session: Session, command: Command) -> Reply:
+    return help_texts.help_reply(command.argument, session.settings.core.server_admin)
+
+
+def feat(session: Session, command: Command) -> Reply:
+    """FEAT (RFC 2389 section 3.2), from the command table."""
+    chosen = session.parameters.facts
+    return help_texts.feat_reply(tls=session.tls.engine, facts=facts.feat_line(chosen))
+
+
+def clnt(session: Session, command: Command) -> Reply:
+    return Reply(200, "OK")
+
+
+def opts(session: Session, command: Command) -> Reply:
+    """OPTS (RFC 2389 section 4): UTF8 ON|OFF and MLST facts (RFC 3659 section 7.9)."""
+    word, _, rest = command.argument.partition(" ")
+    match word.upper():
+        case "UTF8" | "UTF-8":
+            state = rest.strip().lower()
+            if state not in ("on", "off"):
+                raise Refusal(501, "'OPTS UTF8' not understood", "syntax")
+            return Reply(200, f"UTF8 set to {state}")
+        case "MLST":
+            session.parameters.facts = facts.choose(rest)
+            return Reply(200, facts.options_text(session.parameters.facts))
+    raise Refusal(500, f"OPTS {word.upper()} not understood", "command-unknown")
+
+
+def not_implemented(session: Session, command: Command) -> Reply:
+    return replies.not_implemented(command.name)

@@ -1,0 +1,133 @@
+"""LIST, NLST, MLSD over data connections; STAT and MLST on the control connection.
+
+The body of a listing is made before the data connection is asked for anything, so that what cannot be listed is
+refused with the right code; only LIST of something missing says so after 150, as ProFTPD's clients expect.
+"""
+
+from __future__ import annotations
+
+import stat as modes
+from typing import Literal
+
+from ftpsd.data import outcomes
+from ftpsd.data.outcomes import End
+from ftpsd.errors import Refusal, SessionEnded
+from ftpsd.ftp.commands import Command
+from ftpsd.ftp.listing import ListRequest, parse_list
+from ftpsd.ftp.replies import Reply, listing_in_reply
+from ftpsd.session import errors, transfer
+from ftpsd.session.state import Session
+from ftpsd.session.transfer import Job
+from ftpsd.vfs.base import Form, ListingOptions
+
+
+def options(session: Session, request: ListRequest, form: Form, *, all: bool | None = None) -> ListingOptions:
+    """What the store needs to know to write a listing for this session."""
+    names = session.runtime.authenticator.names
+    return ListingOptions(
+        form=form, all=request.all if all is None else all, almost_all=request.almost_all, bare=request.bare,
+        classify=request.classify, columns=request.columns, dereference=request.dereference,
+        directory=request.directory, long=request.long, numeric=request.numeric, recursive=request.recursive,
+        reverse=request.reverse, sort=request.sort, time=request.time,
+        show_symlinks=session.settings.transfer.show_symlinks, gmt=session.settings.core.times_gmt,
+        max_files=request.max_files, max_directories=request.max_directories, max_depth=request.max_depth,
+        facts=session.parameters.facts, owner=names.owner, group=names.group,
+    )
+
+
+def _send(session: Session, body: bytes, title: str) -> Reply:
+    outcome = transfer.conduct(session, Job("send", body, title, ascii=True))
+    code, text = outcomes.reply_for(outcome)
+    if outcome.end is End.VANISHED:
+        raise SessionEnded("client-disconnected")
+    if outcome.end is End.ABORTED:
+        session.reply(Reply(code, text))
+        return Reply(226, "Abort successful")
+    return Reply(code, text)
+
+
+def list_(session: Session, command: Command) -> Reply:
+    request = parse_list(command.argument, session.settings.transfer.list_options, command="LIST")
+    shown = request.path or "."
+    try:
+        body = session.fs.listing(session.path(shown), options(session, request, "list"))
+    except OSError as error:
+        refused = errors.refusal(error, shown, 450)
+        reply = _send(session, b"", "file list")
+        return Reply(refused.code, refused.text) if reply.code == 226 else reply
+    return _send(session, body, "file list")
+
+
+def nlst(session: Session, command: Command) -> Reply:
+    request = parse_list(command.argument, session.settings.transfer.list_options, command="NLST")
+    shown = request.path or "."
+    try:
+        body = session.fs.listing(session.path(shown), options(session, request, "nlst"))
+    except OSError as error:
+        raise errors.refusal(error, shown, 450) from None
+    return _send(session, body, "file list")
+
+
+def mlsd(session: Session, command: Command) -> Reply:
+    """MLSD (RFC 3659 section 7); what is no directory is 550 here too (rclone asks for that)."""
+    shown = command.argument or "."
+    try:
+        body = session.fs.listing(session.path(shown), options(session, ListRequest(), "mlsd"))
+    except NotADirectoryError:
+        raise Refusal(550, f"'{shown}' is not a directory", "not-a-directory") from None
+    except OSError as error:
+        raise errors.refusal(error, shown) from None
+    return _send(session, body, "MLSD")
+
+
+def mlst(session: Session, command: Command) -> Reply:
+    """MLST (RFC 3659 section 7): the facts of one path, on the control connection."""
+    shown = command.argument or session.cwd
+    try:
+        facts = session.fs.facts(session.path(shown), options(session, ListRequest(), "mlsd"))
+    except OSError:
+        raise Refusal(550, f"'{shown}' cannot be listed", "file-not-found") from None
+    return Reply(250, f"Start of list for {shown}", facts, "End of list")
+
+
+def stat(session: Session, command: Command) -> Reply:
+    """STAT: of the session, or a listing in the reply (RFC 959 section 4.1.3)."""
+    request = parse_list(command.argument, session.settings.transfer.list_options, command="STAT")
+    if request.path is None and not command.argument:
+        return Reply(211, *_status(session), "End of status")
+    shown = request.path or "."
+    path = session.path(shown)
+    try:
+        directory = modes.S_ISDIR(session.fs.stat(path).st_mode)
+        body = session.fs.listing(path, options(session, request, "list", all=True))
+    except OSError as error:
+        raise errors.refusal(error, shown, 450) from None
+    lines = body.decode("utf-8", "surrogateescape").splitlines()
+    return listing_in_reply(212 if directory else 213, shown, lines)
+
+
+def _status(session: Session) -> list[str]:
+    representation = "ASCII" if session.parameters.ascii else "BINARY"
+    return [
+        f"Status of '{session.settings.core.server_name}'",
+        f"Connected from {session.peer_name} ({session.peer})",
+        f"Logged in as {session.user_name}",
+        f"TYPE: {representation}, STRUcture: File, Mode: Stream",
+        _protection(session),
+        _data_status(session),
+    ]
+
+
+def _protection(session: Session) -> str:
+    state: Literal["clear", "private"] = "private" if session.tls.data_private else "clear"
+    connection = session.control.channel.connection
+    if connection is None or not session.tls.protected:
+        return f"Control connection: clear, data connections: {state}"
+    return f"Control connection: {connection.version} {connection.cipher}, data connections: {state}"
+
+
+def _data_status(session: Session) -> str:
+    pump = session.pump
+    if pump is not None:
+        return f"Data connection in use: {pump.bytes} bytes so far"
+    return "No data connection" if session.data is None else "Data connection announced"

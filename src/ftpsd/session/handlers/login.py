@@ -1,0 +1,83 @@
+"""USER, PASS and QUIT."""
+
+from __future__ import annotations
+
+from ftpsd.auth.account import LoginResult
+from ftpsd.auth.selection import select
+from ftpsd.errors import Refusal, SessionEnded
+from ftpsd.ftp import replies
+from ftpsd.ftp.commands import Command
+from ftpsd.ftp.replies import Reply
+from ftpsd.log import events
+from ftpsd.session import display, entering
+from ftpsd.session.state import Session
+
+
+def user(session: Session, command: Command) -> Reply:
+    """USER: the same 331 for known and unknown names (RFC 2577 section 6)."""
+    name = command.argument
+    if session.login.done:
+        if name == session.login.user:
+            return replies.logged_in(name)
+        raise Refusal(501, "Reauthentication not supported", "reauthentication")
+    if len(name) > entering.LONGEST_NAME:
+        raise Refusal(501, "Login name too long", "login-name-too-long")
+    session.login.user = name
+    session.slot.update(user=name)
+    if not select(session.host, name).needs_password:
+        return replies.ANONYMOUS_PASSWORD
+    return replies.password_required(name)
+
+
+def pass_(session: Session, command: Command) -> Reply:
+    """PASS: checks, and on success takes on the user's rights for good (`entering.enter`)."""
+    if session.login.done:
+        return replies.ALREADY_LOGGED_IN
+    name = session.login.user
+    if name is None:
+        return replies.USER_FIRST
+    session.login.user = None
+    chosen = select(session.host, name)
+    result = entering.check(session, chosen, command.argument)
+    if not result.ok or result.account is None:
+        return _failed(session, name, result)
+    try:
+        entering.enter(session, chosen, result.account)
+    except entering.CannotEnter as error:
+        session.log.emit(events.LoginFailed(name, error.cause, session.login.attempts + 1, str(error)))
+        raise SessionEnded(error.cause, 530, replies.LOGIN_INCORRECT.text) from None
+    return _granted(session, name, command.argument if chosen.anonymous is not None else "")
+
+
+def _failed(session: Session, name: str, result: LoginResult) -> Reply:
+    login = session.login
+    login.attempts += 1
+    session.log.emit(events.LoginFailed(name, result.reason, login.attempts, result.log))
+    limit = session.settings.auth.max_login_attempts
+    if limit and login.attempts >= limit:
+        session.log.emit(events.LoginAttemptsExceeded(limit))
+        raise SessionEnded("login-attempts-exceeded", 530, replies.LOGIN_INCORRECT.text)
+    message = session.settings.core.access_deny_msg
+    if message is None:
+        return replies.LOGIN_INCORRECT
+    return Reply(530, display.expand(message, session, user=name))
+
+
+def _granted(session: Session, name: str, email: str) -> Reply:
+    anonymous = session.login.anonymous is not None
+    session.log.emit(events.LoginSucceeded(name, anonymous, "anonymous" if anonymous else "password", email))
+    lines = session.welcome + display.inside(session, session.settings.core.display_login)
+    message = session.settings.core.access_grant_msg
+    if message is not None:
+        text = display.expand(message, session)
+    else:
+        text = replies.ANONYMOUS_GRANTED.text if anonymous else replies.logged_in(name).text
+    return Reply(230, *lines, text)
+
+
+def quit_(session: Session, command: Command) -> Reply:
+    """QUIT; what the client sent behind it is not read any more."""
+    lines = list(session.farewell)
+    if session.login.done:
+        lines += display.inside(session, session.settings.core.display_quit)
+    raise SessionEnded("quit", 221, *lines, "Goodbye.")

@@ -1,0 +1,217 @@
+"""Commands that open data connections and those that move files: PASV, EPSV, PORT, EPRT, REST, RETR, STOR, STOU, APPE, ABOR."""
+
+from __future__ import annotations
+
+from ftpsd.data import endpoints, outcomes
+from ftpsd.data.channel import DataChannel
+from ftpsd.data.outcomes import End, Outcome
+from ftpsd.errors import Refusal, SessionEnded
+from ftpsd.ftp import addresses, replies, typecodes
+from ftpsd.ftp.commands import Command
+from ftpsd.ftp.replies import Reply
+from ftpsd.log import events
+from ftpsd.session import errors, transfer
+from ftpsd.session.state import Session
+from ftpsd.session.transfer import Job
+from ftpsd.settings.values import TransferRate
+from ftpsd.vfs.base import OpenFile, StoreMode
+
+
+def _listen(session: Session) -> int:
+    try:
+        return transfer.passive(session, session.ends.local).port
+    except endpoints.NoPassivePort as error:
+        session.log.emit(events.DataConnectionRefused(
+            "passive-ports-exhausted", (f"no passive port could be had: {error}",)))
+        raise Refusal(425, "Unable to build data connection: no passive port is free", "passive-ports-exhausted") from None
+
+
+def pasv(session: Session, command: Command) -> Reply:
+    """PASV (RFC 959 section 4.1.2); a fresh session ticket goes with the reply (DESIGN.md 5.2)."""
+    if ":" in session.ends.local:
+        raise Refusal(500, "Illegal PASV command: use EPSV on IPv6", "pasv-on-ipv6")
+    shown = session.runtime.masquerade or session.ends.local
+    port = _listen(session)
+    session.control.channel.offer_ticket()
+    return Reply(227, addresses.format_pasv(shown, port))
+
+
+def epsv(session: Session, command: Command) -> Reply:
+    """EPSV (RFC 2428 section 3)."""
+    wanted = addresses.parse_epsv(command.argument)
+    if wanted == "ALL":
+        session.parameters.epsv_all = True
+        return Reply(200, "EPSV ALL command successful")
+    family = 2 if ":" in session.ends.local else 1
+    if wanted is not None and wanted != family:
+        raise Refusal(522, f"Network protocol not supported, use ({family})", "epsv-protocol")
+    port = _listen(session)
+    session.control.channel.offer_ticket()
+    return Reply(229, addresses.format_epsv(port))
+
+
+def _active(session: Session, command: Command, target: addresses.HostPort) -> Reply:
+    allow = session.settings.transfer.allow_foreign_address
+    try:
+        target = addresses.check_active(target, session.peer, allow, command.name)
+    except Refusal as refusal:
+        session.log.emit(events.DataConnectionRefused(refusal.reason, refusal.log, session.peer))
+        raise
+    session.drop_data()
+    source = endpoints.ActiveTarget(target.host, target.port, session.ends.local)
+    session.data = DataChannel(source, session.secure_data, session.tuning)
+    session.control.channel.offer_ticket()
+    return Reply(200, f"{command.name} command successful")
+
+
+def port(session: Session, command: Command) -> Reply:
+    return _active(session, command, addresses.parse_port(command.argument))
+
+
+def eprt(session: Session, command: Command) -> Reply:
+    return _active(session, command, addresses.parse_eprt(command.argument))
+
+
+def rest(session: Session, command: Command) -> Reply:
+    """REST (RFC 3659 section 5): bytes to skip in the next RETR or STOR."""
+    offset = typecodes.parse_rest(command.argument, ascii_mode=session.parameters.ascii)
+    session.parameters.restart = offset
+    return Reply(350, f"Restarting at {offset}. Send STORE or RETRIEVE to initiate transfer")
+
+
+def _rate(session: Session, name: str) -> TransferRate | None:
+    """The first TransferRate that names the command."""
+    return next((rate for rate in session.settings.transfer.transfer_rate if name in rate.commands), None)
+
+
+def _take_restart(session: Session) -> int:
+    offset, session.parameters.restart = session.parameters.restart, 0
+    return offset
+
+
+def retr(session: Session, command: Command) -> Reply:
+    offset = _take_restart(session)
+    settings = session.settings.transfer
+    if offset and not settings.allow_retrieve_restart:
+        raise Refusal(451, f"{command.argument}: Restart not permitted, try again", "restart-denied")
+    path = session.path(command.argument)
+    try:
+        opened = session.fs.open_read(path)
+    except OSError as error:
+        raise errors.refusal(error, command.argument) from None
+    with opened:
+        if offset > opened.size:
+            raise Refusal(554, f"REST: invalid {command.argument} argument", "restart-beyond-end")
+        left = opened.size - offset
+        job = Job(
+            "send", opened.fd, command.argument, session.parameters.ascii, offset=offset, size=left or None,
+            rate=_rate(session, "RETR"),
+        )
+        outcome = transfer.conduct(session, job)
+    return _finish(session, command.name, path, outcome)
+
+
+def _open_upload(session: Session, path: str, shown: str, mode: StoreMode, offset: int) -> OpenFile:
+    settings = session.settings.transfer
+    overwrite = settings.allow_overwrite
+    umask = settings.umask.file
+    try:
+        if settings.hidden_stores is not None and mode == "store":
+            hidden = settings.hidden_stores
+            return session.fs.open_hidden(
+                path, prefix=hidden.prefix, suffix=hidden.suffix, overwrite=overwrite, umask=umask)
+        return session.fs.open_write(path, mode=mode, offset=offset, overwrite=overwrite, umask=umask)
+    except OSError as error:
+        raise errors.refusal(error, shown) from None
+
+
+def _upload(session: Session, command: Command, path: str, mode: StoreMode, offset: int = 0) -> Reply:
+    opened = _open_upload(session, path, command.argument, mode, offset)
+    title = command.argument or opened.path
+    job = Job(
+        "receive", opened.fd, title, session.parameters.ascii,
+        rate=_rate(session, command.name),
+        opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else None,
+    )
+    try:
+        outcome = transfer.conduct(session, job)
+    except BaseException:
+        _dispose(session, opened, Outcome(End.ENDED))
+        raise
+    outcome = _dispose(session, opened, outcome)
+    return _finish(session, command.name, opened.path, outcome)
+
+
+def _dispose(session: Session, opened: OpenFile, outcome: Outcome) -> Outcome:
+    """Commits, keeps or discards the file; a commit that fails turns a good transfer into a bad one."""
+    delete = session.settings.transfer.delete_aborted_stores
+    unused = not outcome.transferred and opened.created
+    try:
+        if outcome.complete:
+            opened.commit()
+        elif unused or not outcomes.keeps_partial(outcome, hidden=opened.hidden, delete_aborted=delete):
+            opened.discard()
+        else:
+            opened.keep()
+    except OSError as error:
+        return Outcome(End.FILE_ERROR, outcome.transferred, outcome.seconds, error.errno or 0)
+    return outcome
+
+
+def stor(session: Session, command: Command) -> Reply:
+    offset = _take_restart(session)
+    if offset and not session.settings.transfer.allow_store_restart:
+        raise Refusal(451, f"{command.argument}: Restart not permitted, try again", "restart-denied")
+    return _upload(session, command, session.path(command.argument), "resume" if offset else "store", offset)
+
+
+def appe(session: Session, command: Command) -> Reply:
+    _take_restart(session)
+    return _upload(session, command, session.path(command.argument), "append")
+
+
+def stou(session: Session, command: Command) -> Reply:
+    """STOU: the server chooses a name that did not exist and tells it in the 150 (RFC 1123 section 4.1.2.9)."""
+    if _take_restart(session):
+        raise Refusal(550, "STOU incompatible with REST", "restart-denied")
+    return _upload(session, command, session.path("ftp"), "unique")
+
+
+def _finish(session: Session, name: str, path: str, outcome: Outcome) -> Reply:
+    session.record(name, path, outcome)
+    code, text = outcomes.reply_for(outcome)
+    match outcome.end:
+        case End.ABORTED:
+            session.reply(Reply(code, text))
+            return Reply(226, "Abort successful")
+        case End.STALLED:
+            limit = session.settings.limits.timeout_stalled
+            session.reply(Reply(code, text))
+            raise SessionEnded("timeout-stalled", 421, f"Data transfer stall timeout: {limit} seconds")
+        case End.VANISHED:
+            raise SessionEnded("client-disconnected")
+    return Reply(code, text)
+
+
+def abor(session: Session, command: Command) -> Reply:
+    """ABOR with no transfer under way (during one, `loop.answer_during_transfer` sees it)."""
+    session.drop_data()
+    return Reply(226, "Abort successful")
+
+
+def allo(session: Session, command: Command) -> Reply:
+    typecodes.check_allo(command.argument)
+    return replies.NO_ALLOCATION
+
+
+def type_(session: Session, command: Command) -> Reply:
+    session.parameters.ascii, _ = typecodes.parse_type(command.argument)
+    return Reply(200, typecodes.type_set(command.words[0]))
+
+
+def mode(session: Session, command: Command) -> Reply:
+    return Reply(200, typecodes.check_mode(command.argument))
+
+
+def stru(session: Session, command: Command) -> Reply:
+    return Reply(200, typecodes.check_structure(command.argument))

@@ -1,0 +1,135 @@
+"""A session from the first byte to the last, read from top to bottom.
+
+    greeting (after the handshake of an implicit host)
+    line → command → gate → handler → reply, until QUIT, a timer, the client's end or the server's
+
+Whatever a handler raises becomes one reply here: `Refusal` says its own, a store's `OSError` the system's words; a bug
+is logged with its traceback, answered 451 and does not end the session. `SessionEnded` ends it.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+
+from ftpsd.errors import Refusal, SessionEnded
+from ftpsd.ftp import hostile
+from ftpsd.ftp.commands import Command, parse
+from ftpsd.ftp.lines import Line
+from ftpsd.ftp.replies import INVALID_COMMAND, LINE_TOO_LONG, Reply
+from ftpsd.log import events
+from ftpsd.log.events import Level
+from ftpsd.native._openssl import TLSError
+from ftpsd.session import display, errors, gate, tls_steps, waiting
+from ftpsd.session.handlers import resolve
+from ftpsd.session.state import Session
+
+
+def run(session: Session) -> str:
+    """Serves the client; returns the reason code of the end. Raises nothing that the client can cause."""
+    try:
+        _converse(session)
+    except SessionEnded as ended:
+        _last_words(session, ended)
+        return ended.reason
+    except (TLSError, OSError):
+        return "client-disconnected"
+    return "quit"
+
+
+def _converse(session: Session) -> None:
+    if "UseImplicitSSL" in session.settings.tls.options and session.tls.engine:
+        tls_steps.implicit(session)
+    session.reply(display.greeting(session))
+    while True:
+        line = waiting.next_line(session)
+        session.marks.active = time.monotonic()
+        session.unlinger()
+        handle(session, line)
+        session.marks.active = time.monotonic()
+
+
+def _last_words(session: Session, ended: SessionEnded) -> None:
+    if not ended.code:
+        return
+    try:
+        session.reply(Reply(ended.code, *ended.lines))
+    except (TLSError, OSError):
+        pass
+
+
+def handle(session: Session, line: Line) -> None:
+    """Carries out one command line and replies."""
+    if line.too_long:
+        session.reply(LINE_TOO_LONG)
+        return
+    if not line.text.strip() or line.text[0].isspace():
+        session.reply(INVALID_COMMAND)
+        return
+    command = parse(line.text)
+    _end_if_hostile(session, line.text)
+    session.log.emit(events.CommandReceived(command.name, command.loggable))
+    session.counters.commands += 1
+    session.slot.update(command=command.loggable)
+    rename = session.parameters.rename_from
+    reply = _answer(session, command)
+    if session.parameters.rename_from is rename:
+        session.parameters.rename_from = None
+    if reply is not None:
+        session.reply(reply)
+
+
+def _end_if_hostile(session: Session, text: str) -> None:
+    found = hostile.foreign_protocol(text)
+    if found is not None:
+        session.log.emit(events.HostileInput(found.protocol, found.word))
+        raise SessionEnded("foreign-protocol")
+
+
+def _answer(session: Session, command: Command) -> Reply | None:
+    try:
+        session.check_filter(command)
+        refusal = gate.refusal(
+            command, session.tls, epsv_all=session.parameters.epsv_all,
+            directory_requirement=session.directory_settings().tls.required, directory=session.cwd,
+        )
+        if refusal is not None:
+            raise refusal
+        assert command.spec is not None
+        return resolve(command.spec)(session, command)
+    except Refusal as denied:
+        session.log.emit(events.CommandDenied(
+            command.name, denied.code, denied.text, denied.reason, denied.log, tls=denied.reason.startswith("tls-"),
+        ))
+        return Reply(denied.code, denied.text)
+    except (SessionEnded, TLSError, ConnectionError, TimeoutError):
+        raise
+    except OSError as error:
+        found = errors.refusal(error, command.argument)
+        session.log.emit(events.CommandDenied(command.name, found.code, found.text, found.reason, tls=False))
+        return Reply(found.code, found.text)
+    except Exception:
+        session.log.emit(events.Notice(f"defect in {command.name}: {traceback.format_exc()}", Level.ERR))
+        return Reply(451, f"{command.name}: internal error, the administrator's log has the details [internal-error]")
+
+
+def answer_during_transfer(session: Session) -> bool:
+    """Answers the waiting commands that may be answered while a transfer runs; False: it is to be aborted.
+
+    QUIT waits for the end of the transfer (RFC 959 section 4.1.1), as do all others.
+    """
+    while (line := session.control.take(_urgent)) is not None:
+        command = parse(line.text)
+        session.log.emit(events.CommandReceived(command.name, command.loggable))
+        session.counters.commands += 1
+        if command.spec is not None and command.spec.aborts_transfer:
+            return False
+        reply = _answer(session, command)
+        if reply is not None:
+            session.reply(reply)
+    return True
+
+
+def _urgent(line: Line) -> bool:
+    spec = parse(line.text).spec if not line.too_long else None
+    return spec is not None and spec.during_transfer

@@ -1,0 +1,223 @@
+"""Everything that sessions share: what the configuration became, and how a connection becomes a session.
+
+`prepare` runs in the supervisor, as root and before the fork: certificates and keys are loaded, log files opened, account
+files looked at. Workers inherit the result. `serve` runs in a thread per connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+import threading
+import time
+from dataclasses import dataclass
+
+from ftpsd.access.classes import classes_of
+from ftpsd.auth.chain import Authenticator
+from ftpsd.data.endpoints import SocketTuning
+from ftpsd.errors import ConfigError
+from ftpsd.log import events
+from ftpsd.log.bus import EventLog
+from ftpsd.log.events import Level, Origin
+from ftpsd.log.sinks import open_sinks
+from ftpsd.session import loop
+from ftpsd.session.control import Control
+from ftpsd.session.names import HostNames
+from ftpsd.session.state import Ends, Session, SlotView
+from ftpsd.session.timers import Marks
+from ftpsd.settings.model import Configuration, Host
+from ftpsd.settings.tls import TLSSettings
+from ftpsd.tls import contexts
+from ftpsd.tls.channel import ControlChannel
+from ftpsd.tls.contexts import HostTLS
+from ftpsd.tls.policy import TLSState
+from ftpsd.vfs import rights
+
+_IDENTITY_BYTES = 32
+
+
+@dataclass(slots=True)
+class HostRuntime:
+    """A host with what `prepare` made of its settings."""
+
+    host: Host
+    authenticator: Authenticator
+    secured: HostTLS | None
+    masquerade: str | None
+
+    def tls(self) -> HostTLS:
+        """The host's TLS; only asked where the policy has allowed AUTH."""
+        if self.secured is None:
+            raise ValueError("TLS is not configured for this host")
+        return self.secured
+
+
+def plain_address(address: str) -> str:
+    """An IPv4-mapped IPv6 address as IPv4; a scope (`%eth0`) is cut off."""
+    address = address.partition("%")[0]
+    return address[7:] if address.lower().startswith("::ffff:") and "." in address else address
+
+
+class Service:
+    """Serves sessions of one configuration."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.notices: list[str] = list(configuration.notices)
+        self.log = EventLog()
+        self.names = HostNames()
+        self._runtimes: dict[int, HostRuntime] = {}
+        self._sessions: set[Session] = set()
+        self._lock = threading.Lock()
+        self._stopping = False
+        self._worker_ids = (0, 0)
+
+    def prepare(self) -> None:
+        """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
+        self._worker_ids = rights.resolve_worker(self.configuration.server.user, self.configuration.server.group)
+        for host in self.configuration.hosts:
+            self._runtimes[host.id] = self._prepare_host(host)
+        sinks, notices = open_sinks(self.configuration)
+        self.log.replace(sinks)
+        self.notices += notices
+        for text in self.notices:
+            self.log.emit(events.Notice(text))
+
+    def _prepare_host(self, host: Host) -> HostRuntime:
+        secured = None
+        if host.settings.tls.engine:
+            secured = contexts.build(host)
+            self.notices += secured.notices
+        authenticator = Authenticator(host.settings.auth, note=self._note)
+        self.notices += authenticator.prepare()
+        return HostRuntime(host, authenticator, secured, _resolve(host))
+
+    def _note(self, text: str) -> None:
+        self.log.emit(events.Notice(text))
+
+    def start_worker(self) -> None:
+        """In a worker, once, before the first session."""
+        self.names.start()
+
+    def serve(self, sock: socket.socket, slot: SlotView) -> None:
+        """A whole session in the calling thread; closes `sock`, does not raise."""
+        try:
+            session = self._open(sock, slot)
+        except Exception as error:  # the client is gone already, or a defect: either way nobody to tell
+            self.log.emit(events.Debug(1, f"connection lost before the session began: {error}"))
+            sock.close()
+            return
+        if session is None:
+            sock.close()
+            return
+        try:
+            self._run(session)
+        finally:
+            with self._lock:
+                self._sessions.discard(session)
+            session.close()
+
+    def _run(self, session: Session) -> None:
+        started = time.monotonic()
+        session.log.emit(events.SessionOpened(implicit="UseImplicitSSL" in session.settings.tls.options))
+        cause = "internal-error"
+        try:
+            cause = loop.run(session)
+        except Exception as error:
+            session.log.emit(events.Notice(f"defect in a session: {error!r}", Level.ERR))
+        finally:
+            seconds = time.monotonic() - started
+            session.log.emit(events.SessionClosed(cause, session.counters.event(), seconds))
+
+    def _open(self, sock: socket.socket, slot: SlotView) -> Session | None:
+        ends = _ends(sock)
+        host = self.configuration.host_for(ends.local, ends.local_port)
+        if host is None:
+            sock.sendall(b"500 Sorry, no server available to handle request on this address\r\n")
+            return None
+        runtime = self._runtimes[host.id]
+        rights.as_worker(*self._worker_ids)
+        name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else ends.peer
+        classes = classes_of(self.configuration.classes, ends.peer, name)
+        settings = host.for_connection(classes=classes)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        now = time.monotonic()
+        session_id = secrets.token_hex(6)
+        origin = Origin(
+            session_id, ends.peer, peer_name=name, port=ends.peer_port, local=ends.local,
+            local_port=ends.local_port, server_name=host.settings.core.server_name, host_id=host.id,
+        )
+        session = Session(
+            self, runtime, ends, Control(ControlChannel(sock), settings.core.command_buffer_size),
+            self.log.bind(origin), slot, tls=_tls_state(runtime, settings.tls), settings=settings,
+            marks=Marks(now, now), identity=secrets.token_bytes(_IDENTITY_BYTES), session_id=session_id,
+        )
+        session.peer_name = name
+        session.classes = classes
+        options = settings.transfer.socket_options
+        session.tuning = SocketTuning(options.receive_buffer, options.send_buffer, options.keep_alive)
+        session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
+        with self._lock:
+            self._sessions.add(session)
+            if self._stopping:
+                session.stopping.set()
+        return session
+
+    def stop(self) -> None:
+        """The worker has been asked to end: every session is told (421) and closed. Does not wait."""
+        with self._lock:
+            self._stopping = True
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.stopping.set()
+            pump = session.pump
+            if pump is not None:
+                pump.abort()
+            session.control.wake()
+
+    def reopen_logs(self) -> None:
+        """Log files were moved away: write to new ones."""
+        sinks, notices = open_sinks(self.configuration)
+        self.log.replace(sinks)
+        for text in notices:
+            self.log.emit(events.Notice(text))
+
+    def close(self) -> None:
+        """Gives back what `prepare` opened."""
+        self.names.stop()
+        self.log.close()
+
+    def session_count(self) -> int:
+        """Sessions of this worker."""
+        return len(self._sessions)
+
+
+def _ends(sock: socket.socket) -> Ends:
+    peer, local = sock.getpeername(), sock.getsockname()
+    return Ends(plain_address(peer[0]), peer[1], plain_address(local[0]), local[1])
+
+
+def _tls_state(runtime: HostRuntime, settings: TLSSettings) -> TLSState:
+    secured = runtime.secured
+    return TLSState(
+        engine=settings.engine, has_certificates=secured is not None and secured.has_certificates,
+        requirement=settings.required, allow_per_user="AllowPerUser" in settings.options,
+    )
+
+
+def _resolve(host: Host) -> str | None:
+    """MasqueradeAddress as an IPv4 or IPv6 address."""
+    name = host.settings.transfer.masquerade_address
+    if name is None:
+        return None
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConfigError(
+            f"unable to resolve '{name}': {error.strerror}", directive="MasqueradeAddress", location=host.location,
+            remedy="Write the address itself, or a name that this machine can resolve.",
+        ) from None
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    return str(found[0][4][0])

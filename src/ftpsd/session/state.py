@@ -1,0 +1,266 @@
+"""The state of one session, small and in one place.
+
+A session is one thread that reads from top to bottom (`loop`); this object is what its handlers share. Nothing
+here decides anything: policies are pure functions over parts of it. Only `stopping` is written by
+another thread (the worker that is told to end), and only read here.
+"""
+
+from __future__ import annotations
+
+import enum
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ftpsd.auth.chain import Account
+from ftpsd.data.channel import DataChannel, Lingering
+from ftpsd.data.endpoints import SocketTuning
+from ftpsd.data.outcomes import CloseStyle, Outcome
+from ftpsd.errors import Refusal, SessionEnded
+from ftpsd.ftp import paths
+from ftpsd.ftp.commands import Command, PathArgument
+from ftpsd.ftp.facts import ALL_FACTS
+from ftpsd.ftp.replies import Reply
+from ftpsd.log import events
+from ftpsd.log.bus import SessionLog
+from ftpsd.session.control import Control
+from ftpsd.session.timers import Marks
+from ftpsd.settings.model import AnonymousSection, Host, Settings
+from ftpsd.tls.data import DataTLS
+from ftpsd.tls.policy import TLSState
+from ftpsd.tls.reuse import Proof
+from ftpsd.vfs.base import FileSystem
+
+if TYPE_CHECKING:
+    from ftpsd.native._openssl import Pump
+    from ftpsd.session.service import HostRuntime, Service
+
+
+class Phase(enum.IntEnum):
+    """What a session is doing (numbers as on the scoreboard)."""
+
+    CONNECTED = 1
+    LOGIN = 2
+    IDLE = 3
+    COMMAND = 4
+    TRANSFER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Both ends of the control connection; IPv4-mapped addresses are written as IPv4."""
+
+    peer: str
+    peer_port: int
+    local: str
+    local_port: int
+
+
+@dataclass(slots=True)
+class Parameters:
+    """Transfer parameters (RFC 959 section 3) and what one command leaves for the next."""
+
+    ascii: bool = True
+    restart: int = 0
+    rename_from: str | None = None
+    epsv_all: bool = False
+    facts: frozenset[str] = ALL_FACTS
+
+
+@dataclass(slots=True)
+class Login:
+    """Who the client is: `user` as given with USER, the rest once the login succeeded."""
+
+    user: str | None = None
+    attempts: int = 0
+    account: Account | None = None
+    anonymous: AnonymousSection | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.account is not None
+
+
+@dataclass(slots=True)
+class Counters:
+    """Totals of the session; bytes are payload."""
+
+    commands: int = 0
+    files_sent: int = 0
+    files_received: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+
+    def event(self) -> events.Counters:
+        return events.Counters(
+            self.commands, self.files_sent, self.files_received, self.bytes_sent, self.bytes_received)
+
+
+class SlotView(Protocol):
+    """A session's place on the scoreboard, as far as a session writes to it."""
+
+    def update(
+        self, *, user: str | None = None, command: str | None = None, phase: Phase | None = None,
+        bytes: int | None = None,
+    ) -> None:
+        """Shows a new user, command (without secrets), phase or count of payload bytes; None leaves it."""
+
+
+class Session:
+    """One client, from its connection to its end."""
+
+    def __init__(
+        self, service: Service, runtime: HostRuntime, ends: Ends, control: Control, log: SessionLog,
+        slot: SlotView, *, tls: TLSState, settings: Settings, marks: Marks, identity: bytes, session_id: str,
+    ) -> None:
+        self.service = service
+        self.runtime = runtime
+        self.ends = ends
+        self.control = control
+        self.log = log
+        self.slot = slot
+        self.tls = tls
+        self.settings = settings
+        self.marks = marks
+        self.identity = identity
+        self.id = session_id
+        self.peer_name = ends.peer
+        self.classes: frozenset[str] = frozenset()
+        self.login = Login()
+        self.parameters = Parameters()
+        self.counters = Counters()
+        self.store: FileSystem | None = None
+        self.cwd = "/"
+        self.data: DataChannel | None = None
+        self.lingering: Lingering | None = None
+        self.close_styles: list[CloseStyle] = []
+        self.tuning = SocketTuning()
+        self.pump: Pump | None = None
+        self.transferring: Literal["send", "receive"] | None = None
+        self.data_logged = False
+        self.welcome: list[str] = []
+        self.farewell: list[str] = []
+        self.shown_directories: set[str] = set()
+        self.home = "/"
+        self.stopping = threading.Event()
+
+    @property
+    def host(self) -> Host:
+        return self.runtime.host
+
+    @property
+    def peer(self) -> str:
+        return self.ends.peer
+
+    @property
+    def fs(self) -> FileSystem:
+        """The store of the login; raises `Refusal` before it (the gate stops such commands earlier)."""
+        if self.store is None:
+            raise Refusal(530, "Please login with USER and PASS", "login-required")
+        return self.store
+
+    @property
+    def user_name(self) -> str:
+        return self.login.user or ""
+
+    def path(self, argument: str) -> str:
+        """The virtual path that a command's argument means here."""
+        return paths.resolve(self.cwd, argument, self.home)
+
+    def reply(self, reply: Reply) -> None:
+        """Sends a reply at once (handlers return theirs; this is for those that come before it)."""
+        self.log.emit(events.ReplySent(code=reply.code, text=reply.lines[0]))
+        self.control.send(reply)
+
+    def check_running(self) -> None:
+        """Raises `SessionEnded` when the server is about to end."""
+        if self.stopping.is_set():
+            raise SessionEnded("server-stopping", 421, "Service shutting down, closing control connection")
+
+    def secure_data(self, sock: socket.socket) -> DataTLS:
+        """The server side of TLS on a fresh data connection, bound to the control connection's session."""
+        return DataTLS(sock, self.runtime.tls(), self.control.channel)
+
+    def data_secured(self, tls: DataTLS, proof: Proof) -> None:
+        """Logs the TLS parameters of the session's first data connection (mod_tls logs only that one)."""
+        if proof.lines:
+            self.log.emit(events.TLSNote(*proof.lines))
+        if not self.data_logged:
+            self.data_logged = True
+            self.log.emit(events.TLSNote(tls.accepted_line()))
+
+    def drop_data(self) -> None:
+        """Closes the data connection that was announced or is open."""
+        if self.data is not None:
+            self.data.close()
+            self.data = None
+
+    def linger(self, lingering: Lingering | None) -> None:
+        """Keeps a finished download's connection until the client has closed it (one at a time)."""
+        self.unlinger(force=True)
+        self.lingering = lingering
+        self.unlinger()
+
+    def unlinger(self, *, force: bool = False) -> None:
+        """Closes the lingering connection if its client has; `force`: in any case."""
+        if self.lingering is None:
+            return
+        ended, style = self.lingering.ended()
+        if ended or force:
+            if style is not None:
+                self.close_styles = [*self.close_styles[-7:], style]
+            self.lingering.close()
+            self.lingering = None
+
+    def transfer_started(self, direction: Literal["send", "receive"]) -> None:
+        self.transferring = direction
+        self.slot.update(phase=Phase.TRANSFER)
+
+    def transfer_ended(self) -> None:
+        self.transferring = None
+        self.pump = None
+        self.marks.transferred = time.monotonic()
+        self.slot.update(phase=Phase.IDLE)
+
+    def record(self, name: str, path: str, outcome: Outcome) -> None:
+        """Counts and logs a RETR, STOR, STOU or APPE that is over; `path` is virtual."""
+        receiving = name != "RETR"
+        if receiving:
+            self.counters.files_received += outcome.complete
+            self.counters.bytes_received += outcome.transferred
+        else:
+            self.counters.files_sent += outcome.complete
+            self.counters.bytes_sent += outcome.transferred
+        self.slot.update(bytes=self.counters.bytes_received + self.counters.bytes_sent)
+        self.log.emit(events.TransferEnded(
+            name, self.fs.real_path(path), "in" if receiving else "out", outcome.transferred, outcome.seconds,
+            outcome.complete, outcome.end.value, self.parameters.ascii, self.user_name,
+            self.login.anonymous is not None, outcome.detail,
+        ))
+
+    def directory_settings(self) -> Settings:
+        """What is in force in the current directory (<Directory> laid over the login's settings)."""
+        account = self.login.account
+        if account is None or not self.settings.directories or self.store is None:
+            return self.settings
+        real = self.store.real_path(self.cwd)
+        return self.host.for_directory(self.settings, real, home=account.home, root=self.store.real_path("/"))
+
+    def check_filter(self, command: Command) -> None:
+        """DenyFilter: arguments of path commands that match are refused."""
+        pattern = self.settings.access.deny_filter
+        spec = command.spec
+        if pattern is None or spec is None or spec.path is PathArgument.NONE or spec.listing:
+            return
+        if pattern.search(command.argument):
+            raise Refusal(550, f"{command.argument}: Forbidden command argument", "argument-forbidden")
+
+    def close(self) -> None:
+        """Gives back everything that the session holds."""
+        self.drop_data()
+        self.unlinger(force=True)
+        if self.store is not None:
+            self.store.close()
+        self.control.channel.close()

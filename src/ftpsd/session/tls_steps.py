@@ -1,0 +1,44 @@
+"""The TLS handshake of the control connection, explicit or implicit, as a step of the session."""
+
+from __future__ import annotations
+
+from ftpsd.errors import SessionEnded
+from ftpsd.log import events
+from ftpsd.session.state import Session
+from ftpsd.tls import policy
+from ftpsd.tls.channel import HandshakeFailed
+from ftpsd.tls.policy import Decision
+
+CLEAR_TIMEOUT = 5.0
+"""Seconds that the two-way TLS shutdown of CCC may take."""
+
+
+def start_tls(session: Session, decision: Decision) -> None:
+    """Carries out a "start-tls" decision: logs, shakes hands, takes the new state.
+
+    Every byte received in clear before is dropped (the class of CVE-2011-0411). Raises `SessionEnded` with the 421
+    that the client gets in clear; there is no way back to plain FTP on a connection whose handshake failed.
+    """
+    session.log.emit(events.TLSNegotiation("control", decision.log))
+    session.control.forget_input()
+    timeout = float(session.settings.tls.timeout_handshake)
+    try:
+        report = session.control.channel.start_tls(session.runtime.tls(), timeout, session.identity)
+    except HandshakeFailed as error:
+        lines = (*error.lines, *decision.failure_log)
+        session.log.emit(events.HandshakeFailed("control", error.reason, lines))
+        raise SessionEnded(error.reason, 421, policy.HANDSHAKE_FAILED) from None
+    session.tls = decision.state
+    session.log.emit(events.HandshakeSucceeded(
+        "control", report.version, report.cipher, report.bits, report.resumed, report.lines,
+    ))
+
+
+def implicit(session: Session) -> None:
+    """TLS before the greeting (TLSOptions UseImplicitSSL)."""
+    decision = policy.implicit(session.tls)
+    if decision.action == "start-tls":
+        start_tls(session, decision)
+        return
+    session.log.emit(events.TLSNote(*decision.log))
+    raise SessionEnded(decision.reason, decision.code, decision.text)

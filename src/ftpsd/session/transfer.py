@@ -1,0 +1,157 @@
+"""One transfer, from the data connection to the final reply.
+
+The order is fixed by what clients see (semantics.md 2.7): the TCP connection first, then 150, then the TLS handshake
+and the proof that it resumed the control connection's session, then the data. Whatever fails after 150 is
+answered with 425 (no data connection) or 426/451/452/552 (the data connection or the file broke); 226 only for
+a transfer whose end was seen.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from ftpsd.data.channel import DataChannel, Stage
+from ftpsd.data.endpoints import PassiveListener
+from ftpsd.data.outcomes import End, Outcome, accepts_plain_fin, classify
+from ftpsd.errors import Refusal, SessionEnded
+from ftpsd.ftp.replies import Reply
+from ftpsd.log import events
+from ftpsd.native._openssl import Pump
+from ftpsd.session import waiting
+from ftpsd.session.state import Session
+from ftpsd.settings.values import TransferRate
+from ftpsd.tls.data import HandshakeFailed
+
+CONNECT_TIMEOUT = 60.0
+"""Seconds that a client may take to open its data connection after the transfer command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be moved: `source` is a descriptor (file) or the bytes of a listing; `offset` in bytes."""
+
+    direction: Literal["send", "receive"]
+    source: int | bytes
+    title: str
+    ascii: bool
+    offset: int | None = None
+    size: int | None = None
+    rate: TransferRate | None = None
+    opening: str | None = None
+
+
+def conduct(session: Session, job: Job) -> Outcome:
+    """Carries the transfer out and returns how it ended (the caller sends the final reply).
+
+    Raises `Refusal` (425) when there is no usable data connection, `SessionEnded` when the client is gone.
+    """
+    channel = _take_channel(session)
+    session.transfer_started(job.direction)
+    try:
+        _connect(session, channel)
+        session.reply(Reply(150, _opening(job)))
+        if session.tls.data_private:
+            _secure(session, channel)
+        return _pump(session, channel, job)
+    finally:
+        session.transfer_ended()
+        channel.close()
+        session.data = None
+
+
+def _take_channel(session: Session) -> DataChannel:
+    if session.data is None:
+        raise Refusal(
+            425, "Unable to build data connection: no PASV, EPSV, PORT or EPRT command came before",
+            "data-no-address",
+        )
+    return session.data
+
+
+def _opening(job: Job) -> str:
+    if job.opening is not None:
+        return job.opening
+    mode = "ASCII" if job.ascii else "BINARY"
+    size = f" ({job.size} bytes)" if job.size is not None else ""
+    return f"Opening {mode} mode data connection for {job.title}{size}"
+
+
+def _connect(session: Session, channel: DataChannel) -> None:
+    waiting.connected(session, channel, CONNECT_TIMEOUT)
+    if channel.stage is Stage.FAILED and isinstance(channel.failure, OSError):
+        reason = "data-not-connected" if channel.passive else "data-port-unreachable"
+        text = channel.failure.strerror or str(channel.failure)
+        raise Refusal(425, f"Unable to build data connection: {text}", reason)
+
+
+def _secure(session: Session, channel: DataChannel) -> None:
+    """The TLS handshake of the data connection and the proof of session reuse; 425 when either fails."""
+    waiting.secured(session, channel, session.settings.tls.timeout_handshake or CONNECT_TIMEOUT)
+    if channel.stage is Stage.FAILED:
+        failure = channel.failure
+        lines = failure.lines if isinstance(failure, HandshakeFailed) else (str(failure),)
+        _refuse_data(session, "data-handshake-failed", lines)
+    assert channel.tls is not None
+    proof = channel.tls.prove(ccc_used=session.tls.ccc_used)
+    if not proof.ok:
+        _refuse_data(session, proof.reason, proof.lines)
+    session.data_secured(channel.tls, proof)
+
+
+def _refuse_data(session: Session, reason: str, lines: tuple[str, ...]) -> None:
+    lines += ("unable to open data connection: TLS negotiation failed",)
+    session.log.emit(events.DataConnectionRefused(reason, lines))
+    raise Refusal(425, "Unable to build data connection: Operation not permitted", reason)
+
+
+def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
+    assert channel.socket is not None
+    tls = channel.tls.connection if channel.tls is not None and session.tls.data_private else None
+    pump = Pump(
+        direction=job.direction, source=job.source, sock=channel.socket.fileno(), tls=tls,
+        control=session.control.fileno(), offset=job.offset, ascii=job.ascii,
+        rate=job.rate.rate if job.rate is not None else 0.0, burst=job.rate.free if job.rate is not None else 0,
+        stall=float(session.settings.limits.timeout_stalled),
+    )
+    session.pump = pump
+    started = time.monotonic()
+    stop = _run(session, pump)
+    receiving = job.direction == "receive"
+    fin = accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
+    end = End.VANISHED if stop == "vanished" else classify(stop, receiving=receiving, fin_accepted=fin)
+    detail = str(pump.error) if pump.error is not None else ""
+    outcome = Outcome(end, pump.bytes, time.monotonic() - started, pump.errno, detail)
+    if stop == "eof" and receiving and outcome.complete:
+        session.log.emit(events.TLSNote(
+            "client closed the data connection without close_notify, accepting the upload"))
+    if outcome.complete and not receiving:
+        session.linger(channel.finish_sending())
+    elif outcome.complete and channel.tls is not None:
+        channel.tls.send_close_notify()
+    return outcome
+
+
+def _run(session: Session, pump: Pump) -> str:
+    """Runs the pump to its end, answering the control connection meanwhile."""
+    while True:
+        stop = pump.run()
+        if stop != "control":
+            return stop
+        session.check_running()
+        try:
+            if not waiting.attend(session):
+                return "aborted"
+        except SessionEnded:
+            return "vanished"
+        if session.control.full:
+            pump.control = -1
+
+
+def passive(session: Session, local: str) -> PassiveListener:
+    """A listener for the session's next data connection, on `local`; the one before it is closed first."""
+    session.drop_data()
+    listener = PassiveListener(local, session.peer, session.settings.transfer.passive_ports, session.tuning)
+    session.data = DataChannel(listener, session.secure_data, session.tuning)
+    return listener
