@@ -39,11 +39,14 @@ WORKERS_END = 1.4
 Build = Callable[[Listeners, int], Generation]
 
 
-def run(options: Options, factory: ServiceFactory | None = None) -> int:
+def run(
+    options: Options, factory: ServiceFactory | None = None, announce: Callable[[], object] | None = None,
+) -> int:
     """Be the server that `options` describe until it ends; the exit status.
 
     In daemon mode it returns in the launching process as soon as the daemon accepts connections. Errors
-    are said on standard error. `factory` makes the service (default: the one that serves files).
+    are said on standard error. `factory` makes the service (default: the one that serves files);
+    `announce` is called once, when connections are accepted.
     """
     os.umask(0)
     process.raise_descriptor_limit()
@@ -63,7 +66,7 @@ def run(options: Options, factory: ServiceFactory | None = None) -> int:
             print(launch.error, file=sys.stderr)
         return 0 if launch.error is None else 1
     journal = Journal(stderr=options.foreground and not options.quiet)
-    return Supervisor(builder, generation, launch, journal, notifier).run()
+    return Supervisor(builder, generation, launch, journal, notifier).run(announce)
 
 
 def check(options: Options, factory: ServiceFactory | None = None) -> tuple[str, ...]:
@@ -114,7 +117,7 @@ class Supervisor:
         self._board = self._open_scoreboard()
         self._crew = Crew(self._board, journal, self._leave_supervisor)
 
-    def run(self) -> int:
+    def run(self, announce: Callable[[], object] | None = None) -> int:
         """Serve until a signal ends it; the exit status."""
         try:
             self._start()
@@ -123,6 +126,8 @@ class Supervisor:
             self._journal.say(f"fatal: {error}", stderr=False)
             self._end()
             return 1
+        if announce is not None:
+            announce()
         while not self._pending & set(END_SIGNALS):
             self._turn(self._crew.next_start())
             self._handle_signals()

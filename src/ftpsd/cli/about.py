@@ -1,0 +1,100 @@
+"""What `-v`, `-vv`, `-V` and `-l` print, in ProFTPD's shape."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+
+import ftpsd
+
+LANGUAGE_LEVEL = "1.3.9"
+"""The ProFTPD release whose configuration language ftpsd implements."""
+
+
+def identity(program: str) -> tuple[str, str]:
+    """Name and version to show: ours, or ProFTPD's when called by its name (a symbolic link)."""
+    return ("ProFTPD", LANGUAGE_LEVEL) if program == "proftpd" else ("ftpsd", ftpsd.__version__)
+
+
+def version(program: str) -> str:
+    """-v: one line."""
+    name, number = identity(program)
+    return f"{name} Version {number}"
+
+
+def module_names() -> list[str]:
+    """ProFTPD's modules whose directives and commands ftpsd has, without `.c`, sorted."""
+    from ftpsd import settings
+
+    return sorted(name.removesuffix(".c") for name in settings.modules())
+
+
+def modules() -> str:
+    """-l: one module per line."""
+    return "\n".join(["Compiled-in modules:", *(f"  {name}.c" for name in module_names())])
+
+
+def version_status(program: str) -> str:
+    """-vv: version and modules."""
+    name, number = identity(program)
+    head = [f"{name} Version: {number} (stable)", f"  Configuration language: ProFTPD {LANGUAGE_LEVEL}", ""]
+    return "\n".join([*head, "Loaded modules:", *(f"  {each}/{LANGUAGE_LEVEL}" for each in module_names())])
+
+
+def compile_time_settings(program: str) -> str:
+    """-V: where files are and what works here."""
+    from ftpsd.server.options import DEFAULT_PATHS
+    from ftpsd.settings.server import ServerSettings
+
+    system = platform.uname()
+    defaults = ServerSettings()
+    lines = [
+        "Compile-time Settings:",
+        f"  Version: {identity(program)[1]} (stable)",
+        f"  Platform: {system.system.upper()} [{system.system} {system.release} {system.machine}]",
+        "  Built With:",
+        f"    configure  '--with-python={platform.python_version()}' '--prefix={sys.prefix}'",
+        "",
+        "  Files:",
+        "    Configuration File:",
+        *(f"      {path}" for path in DEFAULT_PATHS),
+        "    Pid File:",
+        f"      {defaults.pid_file}",
+        "    Scoreboard File:",
+        f"      {defaults.scoreboard_file}",
+        "",
+        "  Features:",
+    ]
+    lines += [f"    {'+' if there else '-'} {name}" for name, there in _features()]
+    return "\n".join(lines)
+
+
+def _features() -> list[tuple[str, bool]]:
+    """ProFTPD's list of features: which of them are true of this ftpsd on this machine."""
+    from ftpsd.tls import contexts
+
+    return [
+        ("Autoshadow support", False),
+        ("Controls support", False),
+        ("curses support", False),
+        ("Developer support", False),
+        ("DSO support", False),
+        ("IPv6 support", socket.has_ipv6),
+        ("Largefile support", True),
+        ("Lastlog support", False),
+        ("Memcache support", False),
+        ("ncursesw support", False),
+        ("NLS support", sys.getfilesystemencoding().lower().replace("-", "") == "utf8"),
+        (f"OpenSSL support ({contexts.library_version()})", True),
+        ("PCRE support", False),
+        ("PCRE2 support", False),
+        ("POSIX ACL support", False),
+        ("Redis support", False),
+        ("Sendfile support", hasattr(os, "sendfile")),
+        ("Shadow file support", True),
+        ("Sodium support", False),
+        ("Trace support", True),
+        ("xattr support", False),
+    ]

@@ -1,0 +1,137 @@
+"""`ftpsd`: ProFTPD's daemon options, and sub-commands.
+
+Everything beyond the arguments is imported when it is needed, so that `ftpsd -v` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftpsd.cli import about, options
+from ftpsd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ftpsd.server.options import Options
+
+SUBCOMMANDS = {
+    "run": "Start the server: the same as no command",
+    "demo": "Serve a throw-away directory with throw-away certificates and say how to connect",
+    "passwd": "Make and change entries of an AuthUserFile",
+    "help": "Explain a directive",
+}
+
+
+class _Program(click.Group):
+    """Sub-commands are modules of this package, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "run":
+            return RUN
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        command = importlib.import_module(f"ftpsd.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in SUBCOMMANDS:
+            known = ", ".join(SUBCOMMANDS)
+            raise click.UsageError(f"unknown parameter: '{args[0]}' (commands: {known})", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the program; ends the process with 0, or with 1 and one message on standard error."""
+    program = os.path.basename(sys.argv[0]) or "ftpsd"
+    try:
+        status = PROGRAM.main(arguments, prog_name=program, standalone_mode=False)
+    except click.UsageError as error:
+        asked = error.ctx.command_path if error.ctx is not None else program
+        print(f"fatal: {error.format_message()}\n  `{asked} --help` lists the options", file=sys.stderr)
+        status = 1
+    except click.ClickException as error:
+        print(f"fatal: {error.format_message()}", file=sys.stderr)
+        status = 1
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        status = 1
+    except (KeyboardInterrupt, click.Abort):
+        status = 130
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _program(**given: Any) -> int:
+    ctx = click.get_current_context()
+    if ctx.invoked_subcommand is not None:
+        ctx.obj = given
+        return 0
+    return _act(ctx, given)
+
+
+def _run(**given: Any) -> int:
+    ctx = click.get_current_context()
+    return _act(ctx, options.merged(ctx.obj, given))
+
+
+def _act(ctx: click.Context, given: Mapping[str, Any]) -> int:
+    program = ctx.find_root().info_name or "ftpsd"
+    if given["show_help"]:
+        print(options.usage(program, SUBCOMMANDS))
+    elif given["version"] > 1 or given["version_status"]:
+        print(about.version_status(program))
+    elif given["version"]:
+        print(about.version(program))
+    elif given["list_modules"]:
+        print(about.modules())
+    elif given["settings"]:
+        print(about.compile_time_settings(program))
+    elif given["configtest"]:
+        return _check(_server_options(given))
+    else:
+        from ftpsd.server import supervisor
+
+        return supervisor.run(_server_options(given))
+    return 0
+
+
+def _check(server_options: Options) -> int:
+    from ftpsd.server import supervisor
+
+    print("Checking syntax of configuration file", flush=True)
+    for notice in supervisor.check(server_options):
+        if not server_options.quiet:
+            print(notice, file=sys.stderr)
+    print("Syntax check complete.")
+    return 0
+
+
+def _server_options(given: Mapping[str, Any]) -> Options:
+    from ftpsd.server.options import Options
+
+    ipv6 = False if given["ipv4"] else True if given["ipv6"] else None
+    return Options(
+        config=given["config"], foreground=given["nodaemon"], quiet=given["quiet"], debug=given["debug"],
+        defines=tuple(given["defines"]), listen=given["serveraddr"], ipv6=ipv6,
+    )
+
+
+PROGRAM = _Program(
+    "ftpsd", callback=_program, params=list(options.OPTIONS), invoke_without_command=True,
+    no_args_is_help=False, add_help_option=False,
+)
+RUN = click.Command("run", callback=_run, params=list(options.OPTIONS), add_help_option=False)
+
+
+if __name__ == "__main__":
+    main()
