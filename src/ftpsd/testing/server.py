@@ -1,0 +1,301 @@
+"""Real server processes for tests: ftpsd, and ProFTPD to compare it with.
+
+ftpsd gets its listening socket from the test as a service manager would pass it (LISTEN_FDS, descriptor
+3) and says when it is ready (NOTIFY_SOCKET), so that there are neither port races nor polling. ProFTPD
+can do neither: it gets a port that was free a moment ago, and is tried until it accepts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import ftpsd
+from ftpsd.testing.client import ScriptedClient, client_context
+from ftpsd.testing.configs import ServerConfig, ServerFiles, User
+
+PROFTPD = Path("/usr/sbin/proftpd")
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+GRACE_SECONDS = 2.0
+# The shell gives the listening socket number 3 and replaces itself with the server.
+PASS_SOCKET = 'fd=$1; shift; LISTEN_PID=$$ LISTEN_FDS=1; export LISTEN_PID LISTEN_FDS; exec "$@" 3<&"$fd"'
+
+
+class ServerFault(AssertionError):
+    """The server did not start, did not stop, crashed, or logged a panic."""
+
+
+@dataclass
+class RunningServer:
+    """A server under test. `authority`: the PEM file that clients have to trust."""
+
+    kind: str
+    process: subprocess.Popen[bytes]
+    files: ServerFiles
+    config: ServerConfig
+    authority: Path
+    clients: list[ScriptedClient] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """The address that it listens on."""
+        return self.config.address
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self.config.port
+
+    def context(self, version: str | None = None) -> ssl.SSLContext:
+        """A client context that trusts the server, pinned to one TLS version if given."""
+        return client_context(self.authority, version=version)
+
+    def client(
+        self, version: str | None = None, *, context: ssl.SSLContext | None = None, tls: bool = True,
+        timeout: float = 10.0, single_use: bool = False,
+    ) -> ScriptedClient:
+        """A new control connection; nothing read yet. It is closed with the server."""
+        chosen = (context or self.context(version)) if tls else None
+        client = ScriptedClient(
+            self.address, self.port, context=chosen, timeout=timeout, single_use=single_use
+        )
+        self.clients.append(client)
+        return client
+
+    def home(self, user: str = "alice") -> Path:
+        """The home directory of a user."""
+        return self.files.home(user)
+
+    def give(self, name: str, data: bytes = b"", *, user: str = "alice") -> Path:
+        """Make a file in a user's home that belongs to the user (missing directories too)."""
+        owner = self._user(user)
+        path = self.home(user) / name
+        for above in reversed(path.relative_to(self.home(user)).parents[:-1]):
+            directory = self.home(user) / above
+            if not directory.exists():
+                directory.mkdir()
+                owner.own(directory)
+        path.write_bytes(data)
+        owner.own(path)
+        return path
+
+    def give_directory(self, name: str, *, user: str = "alice") -> Path:
+        """Make a directory in a user's home that belongs to the user."""
+        path = self.home(user) / name
+        path.mkdir()
+        self._user(user).own(path)
+        return path
+
+    def tls_log(self) -> list[str]:
+        """The TLSLog's lines."""
+        return _lines(self.files.tls_log)
+
+    def system_log(self) -> list[str]:
+        """The SystemLog's lines."""
+        return _lines(self.files.system_log)
+
+    def wait_for_log(self, text: str, *, log: str = "tls", timeout: float = 5.0) -> str:
+        """The first line of a log (`tls` or `system`) that has `text`, which may still be to come."""
+        deadline = time.monotonic() + timeout
+        while True:
+            lines = self.tls_log() if log == "tls" else self.system_log()
+            for line in lines:
+                if text in line:
+                    return line
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no {text!r} in the {log} log:\n" + "\n".join(lines[-40:]))
+            time.sleep(0.02)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the server process a signal."""
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        """SIGTERM; fail unless it ends in time, leaves no process and logged no traceback or panic."""
+        for client in self.clients:
+            with contextlib.suppress(OSError):
+                client.close("fin")
+        late = _end(self.process)
+        left = _left_behind(self.process.pid)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        problems = []
+        if late:
+            problems.append(f"did not end within {STOP_SECONDS} s of SIGTERM")
+        if left:
+            problems.append(f"left processes behind: {left}")
+        problems += self._faults()
+        if problems:
+            raise ServerFault(f"{self.kind} " + "; ".join(problems) + self.report())
+
+    def report(self) -> str:
+        """The ends of standard error and the logs, for a failing test's message."""
+        parts = []
+        for path in (self.files.stderr, self.files.system_log, self.files.tls_log):
+            parts.append(f"\n--- {path.name}\n" + "\n".join(_lines(path)[-40:]))
+        return "".join(parts)
+
+    def _faults(self) -> list[str]:
+        faults = []
+        if any("Traceback (most recent call last)" in line for line in _lines(self.files.stderr)):
+            faults.append("wrote a traceback")
+        for log in (self.files.system_log, self.files.tls_log):
+            if any("panic" in line or "Traceback" in line for line in _lines(log)):
+                faults.append(f"panicked in {log.name}")
+        return faults
+
+    def _user(self, name: str) -> User:
+        return next(user for user in self.config.users if user.name == name)
+
+
+@contextlib.contextmanager
+def server_directory() -> Iterator[ServerFiles]:
+    """A directory that every user may pass through (pytest's own is closed to others)."""
+    path = Path(tempfile.mkdtemp(prefix="ftpsd-test-"))
+    path.chmod(0o755)
+    try:
+        yield ServerFiles(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def start_ftpsd(
+    config: ServerConfig, files: ServerFiles, authority: Path, *, arguments: tuple[str, ...] = (),
+) -> RunningServer:
+    """Start `ftpsd -n -q -c FILE` and wait until it says that it is ready. Raises `ServerFault`."""
+    with _listener(config.address) as listener:
+        config = replace(config, port=listener.getsockname()[1], dialect="ftpsd")
+        config.write(files)
+        process, ready = _launch_with_socket(listener, files, arguments)
+    server = RunningServer("ftpsd", process, files, config, authority)
+    with ready:
+        _await_ready(server, ready)
+    return server
+
+
+def _launch_with_socket(
+    listener: socket.socket, files: ServerFiles, arguments: tuple[str, ...],
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify = files.directory / "notify"
+    ready.bind(str(notify))
+    notify.chmod(0o777)
+    environment = dict(os.environ, NOTIFY_SOCKET=str(notify), PYTHONPATH=_import_path())
+    server = [sys.executable, "-m", "ftpsd.cli.main", "-n", "-q", "-c", str(files.configuration)]
+    command = ["/bin/sh", "-c", PASS_SOCKET, "sh", str(listener.fileno()), *server, *arguments]
+    with files.stderr.open("wb") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=environment,
+            pass_fds=(listener.fileno(),), start_new_session=True, cwd="/",
+        )
+    return process, ready
+
+
+def _await_ready(server: RunningServer, ready: socket.socket) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if select.select([ready], [], [], 0.1)[0]:
+            if b"READY=1" in ready.recv(4096):
+                return
+        elif server.process.poll() is not None:
+            raise ServerFault(f"ftpsd ended with {server.process.returncode} at start" + server.report())
+    _end(server.process)
+    raise ServerFault(f"ftpsd was not ready within {START_SECONDS} s" + server.report())
+
+
+def start_proftpd(config: ServerConfig, files: ServerFiles, authority: Path) -> RunningServer:
+    """Start the real ProFTPD with the same configuration. Raises `ServerFault`."""
+    for _ in range(5):
+        with _listener(config.address) as probe:
+            port = probe.getsockname()[1]
+        chosen = replace(config, port=port, dialect="proftpd")
+        chosen.write(files)
+        with files.stderr.open("wb") as errors:
+            process = subprocess.Popen(
+                [str(PROFTPD), "-n", "-q", "-c", str(files.configuration)], stdin=subprocess.DEVNULL,
+                stdout=errors, stderr=errors, start_new_session=True, cwd="/",
+            )
+        server = RunningServer("proftpd", process, files, chosen, authority)
+        if _accepts(server):
+            return server
+    raise ServerFault("proftpd did not start" + server.report())
+
+
+def _accepts(server: RunningServer) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.process.poll() is None:
+        with contextlib.suppress(OSError):
+            socket.create_connection((server.address, server.port), 1).close()
+            return True
+        time.sleep(0.02)
+    _end(server.process)
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> bool:
+    """SIGTERM, then SIGKILL; whether the latter was needed."""
+    if process.poll() is not None:
+        return False
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+        return False
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(STOP_SECONDS)
+        return True
+
+
+def _left_behind(session: int) -> list[int]:
+    """Processes of the server that are still there a moment after its end."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while (left := _processes_of_session(session)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
+def _processes_of_session(session: int) -> list[int]:
+    """Processes that still are in the session that the server's process was the leader of."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        with contextlib.suppress(OSError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session and fields[0] not in "ZX":
+                found.append(int(entry.name))
+    return found
+
+
+def _listener(address: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, 0))
+    listener.listen(128)
+    return listener
+
+
+def _import_path() -> str:
+    package = str(Path(ftpsd.__file__).parent.parent)
+    return os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
+
+
+def _lines(path: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        return path.read_text("utf-8", "replace").splitlines()
+    return []
