@@ -1,16 +1,16 @@
 """One data connection, from the moment that PASV or PORT announced it until it is closed.
 
-The server cannot choose the order of events: most clients send the transfer command first and shake hands when they
-see 150, some shake hands first and then send the command (clients.md 2). So the channel is a small machine that
-is pushed on by whoever waits: the session while it waits for the next command (`interest`, `advance`), the transfer
-while it waits for the connection. Nothing here blocks.
+The server cannot choose the order of events: most clients send the transfer command first and shake hands
+when they see 150, some shake hands first and then send the command (clients.md 2). So the channel is a
+small machine that is pushed on by whoever waits: the session while it waits for the next command
+(`interest`, `advance`), the transfer while it waits for the connection. Nothing here blocks.
 
     LISTENING or CONNECTING → CONNECTED → HANDSHAKING → READY
                     any of them → FAILED (the reason is kept until the transfer command asks for it)
 
-Closing has its own rule. A socket that is closed while bytes of the peer lie unread answers with RST, and RST makes
-the peer's kernel throw away what *we* sent and it has not read yet. After sending, the channel therefore half-closes
-and lingers until the peer's end is seen (`Lingering`), without holding up the reply.
+Closing has its own rule. A socket that is closed while bytes of the peer lie unread answers with RST, and
+RST makes the peer's kernel throw away what *we* sent and it has not read yet. After sending, the channel
+therefore half-closes and lingers until the peer's end is seen (`Lingering`), without holding up the reply.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Where the next data connection comes from: a passive listener (PASV, EPSV) or an active target (PORT, EPRT).
+"""Where the next data connection comes from: a passive listener (PASV, EPSV) or an active target (PORT,
+EPRT).
 
-Passive ports are drawn at random (RFC 2577 section 8): a port that can be foretold can be stolen. One listener
-per session, closed as soon as the client's connection is in; a connection from any host but the control
-connection's peer is closed unseen and the listener waits on.
+Passive ports are drawn at random (RFC 2577 section 8): a port that can be foretold can be stolen. One
+listener per session, closed as soon as the client's connection is in; a connection from any host but the
+control connection's peer is closed unseen and the listener waits on.
 """
 
 from __future__ import annotations

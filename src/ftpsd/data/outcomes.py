@@ -4,9 +4,9 @@ The end of the data is a fact that the transport states and that nobody may gues
 was cut looks, byte for byte, like a shorter file. So the pump reports why it stopped, `classify` turns that
 into an `End`, and reply, log line and the fate of the partial file are decided here, without I/O.
 
-A plain FIN on a TLS upload (no close_notify) is the one end that has two honest readings: a truncation, or one of
-the clients that never send close_notify. `UploadEnd` (the setting) and what this client's *earlier* data
-connections did decide; an upload is never its own evidence.
+A plain FIN on a TLS upload (no close_notify) is the one end that has two honest readings: a truncation, or
+one of the clients that never send close_notify. `UploadEnd` (the setting) and what this client's *earlier*
+data connections did decide; an upload is never its own evidence.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ _OVER_LIMIT = frozenset({errors.EDQUOT, errors.EFBIG})
 
 
 def reply_for(outcome: Outcome) -> tuple[int, str]:
-    """The reply that ends the transfer command (RFC 959 section 4.2; words as ProFTPD's clients know them)."""
+    """The reply that ends the transfer command (RFC 959 section 4.2; ProFTPD's words)."""
     match outcome.end:
         case End.COMPLETE:
             return 226, "Transfer complete"

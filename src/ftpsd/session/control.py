@@ -1,9 +1,9 @@
 """The control connection as lines in and replies out, over whatever protects it at the moment.
 
-Lines are read ahead of need: while a transfer runs, what the client sends meanwhile is looked at for ABOR and its
-kin, and the rest waits here, in order, for its turn (clients.md 8: several commands in one burst). Both the bytes
-of an unfinished line (`LineReader`) and the number of waiting lines are bounded; a client that goes on beyond
-that is simply not read from until its earlier commands were answered.
+Lines are read ahead of need: while a transfer runs, what the client sends meanwhile is looked at for ABOR
+and its kin, and the rest waits here, in order, for its turn (clients.md 8: several commands in one burst).
+Both the bytes of an unfinished line (`LineReader`) and the number of waiting lines are bounded; a client
+that goes on beyond that is simply not read from until its earlier commands were answered.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class Control:
         self.reader.clear()
 
     def wake(self) -> None:
-        """Ends the wait of the session's thread (called by another thread): reading gives the end from now on."""
+        """Ends the wait of the session's thread (called by another thread): reading gives the end from now
+        on.
+        """
         with contextlib.suppress(OSError):
             self.channel.socket.shutdown(socket.SHUT_RD)
 

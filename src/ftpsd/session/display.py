@@ -1,9 +1,9 @@
-"""What the server says on its own account: the greeting and the files of DisplayConnect, DisplayLogin, DisplayChdir
-and DisplayQuit, with their `%` variables.
+"""What the server says on its own account: the greeting and the files of DisplayConnect, DisplayLogin,
+DisplayChdir and DisplayQuit, with their `%` variables.
 
-A display file is decoration: one that is missing or unreadable is a debug line, never a refusal. An absolute path
-is the administrator's and read before the session gives up its rights; a relative one is the user's and read
-inside the jail.
+A display file is decoration: one that is missing or unreadable is a debug line, never a refusal. An
+absolute path is the administrator's and read before the session gives up its rights; a relative one is the
+user's and read inside the jail.
 """
 
 from __future__ import annotations
@@ -68,9 +68,10 @@ def expand(text: str, session: Session, *, user: str | None = None) -> str:
     if "%" not in text:
         return text
     core = session.settings.core
+    name = user or session.user_name
     values = {
         "C": session.cwd, "E": core.server_admin or "", "L": session.ends.local, "R": session.peer_name,
-        "T": time.strftime("%a %b %d %H:%M:%S %Y"), "U": user or session.user_name, "u": user or session.user_name,
+        "T": time.strftime("%a %b %d %H:%M:%S %Y"), "U": name, "u": name,
         "V": core.server_name, "v": core.server_name, "a": session.peer, "p": str(session.ends.local_port),
         "N": str(session.service.session_count()), "%": "%",
     }

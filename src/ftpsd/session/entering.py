@@ -1,8 +1,8 @@
 """From a password to a session that has a user's rights and nothing else.
 
-The order matters. While the thread still has the worker's rights it reads what is the administrator's (accounts,
-absolute display files), opens the root directory of the login, then it takes on the user's groups, gid and uid for good and
-enters the jail; only then is anything done in the user's name.
+The order matters. While the thread still has the worker's rights it reads what is the administrator's
+(accounts, absolute display files), opens the root directory of the login, then it takes on the user's
+groups, gid and uid for good and enters the jail; only then is anything done in the user's name.
 """
 
 from __future__ import annotations
@@ -110,4 +110,5 @@ def _first_directory(session: Session, where: Place) -> str:
             session.log.emit(events.Debug(2, f"cannot begin in '{wanted}': {error.strerror}"))
         else:
             return session.fs.canonical(wanted)
-    raise CannotEnter("login-no-home", f"none of {', '.join(where.directories)} in '{where.root}' can be entered")
+    tried = ", ".join(where.directories)
+    raise CannotEnter("login-no-home", f"none of {tried} in '{where.root}' can be entered")

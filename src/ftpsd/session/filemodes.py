@@ -1,4 +1,6 @@
-"""File modes as SITE CHMOD takes them: octal (`644`, `0755`) or symbols as chmod(1) has them (`u+x,go-w`). Pure."""
+"""File modes as SITE CHMOD takes them: octal (`644`, `0755`) or symbols as chmod(1) has them (`u+x,go-w`).
+Pure.
+"""
 
 from __future__ import annotations
 

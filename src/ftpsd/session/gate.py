@@ -1,4 +1,5 @@
-"""What stands between a command line and its handler. Pure: reads properties of the command table, never names.
+"""What stands between a command line and its handler. Pure: reads properties of the command table, never
+names.
 
 The order is ProFTPD's: the TLS policy speaks first (also about commands that nobody knows), then the table
 (unknown command, login needed), then the command's own arguments.

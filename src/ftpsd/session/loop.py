@@ -3,8 +3,9 @@
     greeting (after the handshake of an implicit host)
     line → command → gate → handler → reply, until QUIT, a timer, the client's end or the server's
 
-Whatever a handler raises becomes one reply here: `Refusal` says its own, a store's `OSError` the system's words; a bug
-is logged with its traceback, answered 451 and does not end the session. `SessionEnded` ends it.
+Whatever a handler raises becomes one reply here: `Refusal` says its own, a store's `OSError` the system's
+words; a bug is logged with its traceback, answered 451 and does not end the session. `SessionEnded` ends
+it.
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ def _answer(session: Session, command: Command) -> Reply | None:
         assert command.spec is not None
         return resolve(command.spec)(session, command)
     except Refusal as denied:
+        tls = denied.reason.startswith("tls-")
         session.log.emit(events.CommandDenied(
-            command.name, denied.code, denied.text, denied.reason, denied.log, tls=denied.reason.startswith("tls-"),
-        ))
+            command.name, denied.code, denied.text, denied.reason, denied.log, tls=tls))
         return Reply(denied.code, denied.text)
     except (SessionEnded, TLSError, ConnectionError, TimeoutError):
         raise
@@ -110,7 +111,7 @@ def _answer(session: Session, command: Command) -> Reply | None:
         return Reply(found.code, found.text)
     except Exception:
         session.log.emit(events.Notice(f"defect in {command.name}: {traceback.format_exc()}", Level.ERR))
-        return Reply(451, f"{command.name}: internal error, the administrator's log has the details [internal-error]")
+        return Reply(451, f"{command.name}: internal error, see the server's log [internal-error]")
 
 
 def answer_during_transfer(session: Session) -> bool:

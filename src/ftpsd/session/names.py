@@ -1,8 +1,9 @@
 """Host names of clients (UseReverseDNS), with a deadline.
 
-The resolver can take half a minute to give up, and a session must not wait for that before its greeting: look-ups run in a
-few threads of their own, a session waits `PATIENCE` seconds at most and goes on with the address. A name counts only
-when it leads back to the address (otherwise whoever owns the reverse zone could pick any name).
+The resolver can take half a minute to give up, and a session must not wait for that before its greeting:
+look-ups run in a few threads of their own, a session waits `PATIENCE` seconds at most and goes on with the
+address. A name counts only when it leads back to the address (otherwise whoever owns the reverse zone could
+pick any name).
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """Everything that sessions share: what the configuration became, and how a connection becomes a session.
 
-`prepare` runs in the supervisor, as root and before the fork: certificates and keys are loaded, log files opened, account
-files looked at. Workers inherit the result. `serve` runs in a thread per connection.
+`prepare` runs in the supervisor, as root and before the fork: certificates and keys are loaded, log files
+opened, account files looked at. Workers inherit the result. `serve` runs in a thread per connection.
 """
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import socket
 import threading
@@ -75,7 +74,8 @@ class Service:
 
     def prepare(self) -> None:
         """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
-        self._worker_ids = rights.resolve_worker(self.configuration.server.user, self.configuration.server.group)
+        server = self.configuration.server
+        self._worker_ids = rights.resolve_worker(server.user, server.group)
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
         sinks, notices = open_sinks(self.configuration)
@@ -216,8 +216,8 @@ def _resolve(host: Host) -> str | None:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ConfigError(
-            f"unable to resolve '{name}': {error.strerror}", directive="MasqueradeAddress", location=host.location,
-            remedy="Write the address itself, or a name that this machine can resolve.",
+            f"unable to resolve '{name}': {error.strerror}", directive="MasqueradeAddress",
+            location=host.location, remedy="Write the address, or a name that this machine can resolve.",
         ) from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     return str(found[0][4][0])

@@ -1,7 +1,7 @@
 """The state of one session, small and in one place.
 
-A session is one thread that reads from top to bottom (`loop`); this object is what its handlers share. Nothing
-here decides anything: policies are pure functions over parts of it. Only `stopping` is written by
+A session is one thread that reads from top to bottom (`loop`); this object is what its handlers share.
+Nothing here decides anything: policies are pure functions over parts of it. Only `stopping` is written by
 another thread (the worker that is told to end), and only read here.
 """
 

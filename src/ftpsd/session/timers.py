@@ -1,8 +1,9 @@
-"""Which timer of a session runs out next, and what the client is told then. Pure: the clock comes in as `now`.
+"""Which timer of a session runs out next, and what the client is told then. Pure: the clock comes in as
+`now`.
 
-TimeoutLogin counts from the connection to the login, TimeoutIdle from the last command (a transfer counts as
-activity), TimeoutNoTransfer from the login or the last transfer, TimeoutSession from the login. All in seconds;
-0 switches a timer off.
+TimeoutLogin counts from the connection to the login, TimeoutIdle from the last command (a transfer counts
+as activity), TimeoutNoTransfer from the login or the last transfer, TimeoutSession from the login. All in
+seconds; 0 switches a timer off.
 """
 
 from __future__ import annotations

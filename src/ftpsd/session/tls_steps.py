@@ -16,8 +16,9 @@ CLEAR_TIMEOUT = 5.0
 def start_tls(session: Session, decision: Decision) -> None:
     """Carries out a "start-tls" decision: logs, shakes hands, takes the new state.
 
-    Every byte received in clear before is dropped (the class of CVE-2011-0411). Raises `SessionEnded` with the 421
-    that the client gets in clear; there is no way back to plain FTP on a connection whose handshake failed.
+    Every byte received in clear before is dropped (the class of CVE-2011-0411). Raises `SessionEnded` with
+    the 421 that the client gets in clear; there is no way back to plain FTP on a connection whose handshake
+    failed.
     """
     session.log.emit(events.TLSNegotiation("control", decision.log))
     session.control.forget_input()

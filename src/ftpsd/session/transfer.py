@@ -1,9 +1,9 @@
 """One transfer, from the data connection to the final reply.
 
-The order is fixed by what clients see (semantics.md 2.7): the TCP connection first, then 150, then the TLS handshake
-and the proof that it resumed the control connection's session, then the data. Whatever fails after 150 is
-answered with 425 (no data connection) or 426/451/452/552 (the data connection or the file broke); 226 only for
-a transfer whose end was seen.
+The order is fixed by what clients see (semantics.md 2.7): the TCP connection first, then 150, then the TLS
+handshake and the proof that it resumed the control connection's session, then the data. Whatever fails
+after 150 is answered with 425 (no data connection) or 426/451/452/552 (the data connection or the file
+broke); 226 only for a transfer whose end was seen.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     pump = Pump(
         direction=job.direction, source=job.source, sock=channel.socket.fileno(), tls=tls,
         control=session.control.fileno(), offset=job.offset, ascii=job.ascii,
-        rate=job.rate.rate if job.rate is not None else 0.0, burst=job.rate.free if job.rate is not None else 0,
+        rate=job.rate.rate if job.rate is not None else 0.0,
+        burst=job.rate.free if job.rate is not None else 0,
         stall=float(session.settings.limits.timeout_stalled),
     )
     session.pump = pump

@@ -1,7 +1,7 @@
 """Every place where a session waits: for a command, for a data connection, for its handshake.
 
-All waits watch the control connection and push the data connection on (DESIGN.md 5.2: a client may shake hands on the
-data connection before it sends the command), and every one has a deadline.
+All waits watch the control connection and push the data connection on (DESIGN.md 5.2: a client may shake
+hands on the data connection before it sends the command), and every one has a deadline.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _ENDED = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 def wait(session: Session, deadline: float | None, *, control: bool = True) -> bool:
-    """Waits until the control connection has input (True), or the data connection moved or the deadline passed."""
+    """Waits until the control connection has input (True), or the data connection moved or the deadline
+    passed.
+    """
     if control and session.control.channel.has_pending():
         return True
     poll = select.poll()
@@ -45,7 +47,8 @@ def report_strangers(session: Session, channel: DataChannel) -> None:
         address = channel.strangers.pop()
         session.log.emit(events.DataConnectionRefused(
             "data-foreign-peer",
-            (f"data connection from {address} refused: the control connection is from {session.peer}",), address,
+            (f"data connection from {address} refused: the control connection is from {session.peer}",),
+            address,
         ))
 
 
@@ -69,7 +72,9 @@ def next_line(session: Session) -> Line:
 
 
 def connected(session: Session, channel: DataChannel, timeout: float) -> None:
-    """Waits until the data connection stands (TCP); sets `channel.failure` when it does not in `timeout` seconds."""
+    """Waits until the data connection stands (TCP); sets `channel.failure` when it does not in `timeout`
+    seconds.
+    """
     channel.connect()
     _until(session, channel, timeout, frozenset({Stage.CONNECTED, Stage.HANDSHAKING, Stage.READY}))
 

@@ -57,8 +57,9 @@ def rnto(session: Session, command: Command) -> Reply:
     source = session.parameters.rename_from
     if source is None:
         raise Refusal(503, "Bad sequence of commands", "rename-without-source")
+    overwrite = session.settings.transfer.allow_overwrite
     try:
-        session.fs.rename(source, session.path(command.argument), overwrite=session.settings.transfer.allow_overwrite)
+        session.fs.rename(source, session.path(command.argument), overwrite=overwrite)
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
     return Reply(250, "Rename successful")

@@ -42,8 +42,8 @@ def opts(session: Session, command: Command) -> Reply:
                 raise Refusal(501, "'OPTS UTF8' not understood", "syntax")
             return Reply(200, f"UTF8 set to {state}")
         case "MLST":
-            session.parameters.facts = facts.choose(rest)
-            return Reply(200, facts.options_text(session.parameters.facts))
+            session.parameters.facts, shown = facts.choose(rest)
+            return Reply(200, f"MLST OPTS {shown}".rstrip())
     raise Refusal(500, f"OPTS {word.upper()} not understood", "command-unknown")
 
 

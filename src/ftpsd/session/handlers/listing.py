@@ -1,7 +1,8 @@
 """LIST, NLST, MLSD over data connections; STAT and MLST on the control connection.
 
-The body of a listing is made before the data connection is asked for anything, so that what cannot be listed is
-refused with the right code; only LIST of something missing says so after 150, as ProFTPD's clients expect.
+The body of a listing is made before the data connection is asked for anything, so that what cannot be
+listed is refused with the right code; only LIST of something missing says so after 150, as ProFTPD's
+clients expect.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Commands that open data connections and those that move files: PASV, EPSV, PORT, EPRT, REST, RETR, STOR, STOU, APPE, ABOR."""
+"""Commands that open data connections and those that move files: PASV, EPSV, PORT, EPRT, REST, RETR, STOR,
+STOU, APPE, ABOR.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ def _listen(session: Session) -> int:
     try:
         return transfer.passive(session, session.ends.local).port
     except endpoints.NoPassivePort as error:
-        session.log.emit(events.DataConnectionRefused(
-            "passive-ports-exhausted", (f"no passive port could be had: {error}",)))
-        raise Refusal(425, "Unable to build data connection: no passive port is free", "passive-ports-exhausted") from None
+        reason = "passive-ports-exhausted"
+        session.log.emit(events.DataConnectionRefused(reason, (f"no passive port could be had: {error}",)))
+        raise Refusal(425, "Unable to build data connection: no passive port is free", reason) from None
 
 
 def pasv(session: Session, command: Command) -> Reply:
@@ -171,7 +173,7 @@ def appe(session: Session, command: Command) -> Reply:
 
 
 def stou(session: Session, command: Command) -> Reply:
-    """STOU: the server chooses a name that did not exist and tells it in the 150 (RFC 1123 section 4.1.2.9)."""
+    """STOU: the server chooses a name that did not exist told in the 150 (RFC 1123 section 4.1.2.9)."""
     if _take_restart(session):
         raise Refusal(550, "STOU incompatible with REST", "restart-denied")
     return _upload(session, command, session.path("ftp"), "unique")
