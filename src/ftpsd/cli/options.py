@@ -11,7 +11,7 @@ Decorated = Callable[..., Any]
 
 OPTIONS = (
     click.Option(["-h", "--help", "show_help"], is_flag=True, help="Say this and exit"),
-    click.Option(["-N", "--nocollision"], is_flag=True, help="Accepted; servers may share an address and port"),
+    click.Option(["-N", "--nocollision"], is_flag=True, help="Accepted; servers may share a port anyway"),
     click.Option(
         ["-n", "--nodaemon"], is_flag=True, help="Stay in the foreground, messages go to standard error"
     ),
@@ -29,7 +29,7 @@ OPTIONS = (
         ["-p", "--persistent"], type=click.Choice(["0", "1"]), metavar="[0|1]",
         help="Accepted; account files are always read anew",
     ),
-    click.Option(["-l", "--list", "list_modules"], is_flag=True, help="List the modules of ProFTPD that ftpsd has"),
+    click.Option(["-l", "--list", "list_modules"], is_flag=True, help="List ProFTPD's modules that we have"),
     click.Option(["-S", "--serveraddr"], metavar="[address]", help="Address of server config"),
     click.Option(["-t", "--configtest"], is_flag=True, help="Check the configuration and exit"),
     click.Option(["-V", "--settings"], is_flag=True, help="Print what this ftpsd can do and exit"),
