@@ -87,7 +87,7 @@ class Service:
     def _prepare_host(self, host: Host) -> HostRuntime:
         secured = None
         if host.settings.tls.engine:
-            secured = contexts.build(host)
+            secured = contexts.build(host, cache=self.configuration.hosts[0].settings.tls.session_cache)
             self.notices += secured.notices
         authenticator = Authenticator(host.settings.auth, note=self._note)
         self.notices += authenticator.prepare()

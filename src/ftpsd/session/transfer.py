@@ -9,6 +9,7 @@ broke); 226 only for a transfer whose end was seen.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,7 +31,11 @@ CONNECT_TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be moved: `source` is a descriptor (file) or the bytes of a listing; `offset` in bytes."""
+    """What is to be moved.
+
+    `source` is a descriptor (file) or the bytes of a listing, `offset` and `size` are bytes, `opening` the
+    text of the 150 where it is not the usual one; `begin` is called when the data connection stands.
+    """
 
     direction: Literal["send", "receive"]
     source: int | bytes
@@ -40,6 +45,7 @@ class Job:
     size: int | None = None
     rate: TransferRate | None = None
     opening: str | None = None
+    begin: Callable[[], None] | None = None
 
 
 def conduct(session: Session, job: Job) -> Outcome:
@@ -117,6 +123,8 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         stall=float(session.settings.limits.timeout_stalled),
     )
     session.pump = pump
+    if job.begin is not None:
+        job.begin()
     started = time.monotonic()
     stop = _run(session, pump)
     receiving = job.direction == "receive"

@@ -114,44 +114,53 @@ def retr(session: Session, command: Command) -> Reply:
 
 
 def _open_upload(session: Session, path: str, shown: str, mode: StoreMode, offset: int) -> OpenFile:
+    """The file of an upload; an old one is spared until the data connection stands (`OpenFile.begin`)."""
     settings = session.settings.transfer
-    overwrite = settings.allow_overwrite
-    umask = settings.umask.file
+    overwrite, umask, hidden = settings.allow_overwrite, settings.umask.file, settings.hidden_stores
     try:
-        if settings.hidden_stores is not None and mode == "store":
-            hidden = settings.hidden_stores
+        if hidden is not None and mode == "store":
             return session.fs.open_hidden(
                 path, prefix=hidden.prefix, suffix=hidden.suffix, overwrite=overwrite, umask=umask)
-        return session.fs.open_write(path, mode=mode, offset=offset, overwrite=overwrite, umask=umask)
+        return session.fs.open_write(
+            path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=False)
     except OSError as error:
         raise errors.refusal(error, shown) from None
 
 
 def _upload(session: Session, command: Command, path: str, mode: StoreMode, offset: int = 0) -> Reply:
     opened = _open_upload(session, path, command.argument, mode, offset)
-    title = command.argument or opened.path
+    begun = False
+
+    def begin() -> None:
+        nonlocal begun
+        begun = True
+        opened.begin()
+
     job = Job(
-        "receive", opened.fd, title, session.parameters.ascii,
-        rate=_rate(session, command.name),
-        opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else None,
+        "receive", opened.fd, command.argument, session.parameters.ascii, rate=_rate(session, command.name),
+        opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else None, begin=begin,
     )
     try:
         outcome = transfer.conduct(session, job)
     except BaseException:
-        _dispose(session, opened, Outcome(End.ENDED))
+        _dispose(session, opened, Outcome(End.ENDED), begun=begun)
         raise
-    outcome = _dispose(session, opened, outcome)
+    outcome = _dispose(session, opened, outcome, begun=begun)
     return _finish(session, command.name, opened.path, outcome)
 
 
-def _dispose(session: Session, opened: OpenFile, outcome: Outcome) -> Outcome:
-    """Commits, keeps or discards the file; a commit that fails turns a good transfer into a bad one."""
+def _dispose(session: Session, opened: OpenFile, outcome: Outcome, *, begun: bool) -> Outcome:
+    """Commits, keeps or discards the file; a commit that fails turns a good transfer into a bad one.
+
+    A file that was there before and that this transfer never touched is left alone whatever the settings say.
+    """
     delete = session.settings.transfer.delete_aborted_stores
-    unused = not outcome.transferred and opened.created
     try:
         if outcome.complete:
             opened.commit()
-        elif unused or not outcomes.keeps_partial(outcome, hidden=opened.hidden, delete_aborted=delete):
+        elif not begun and not opened.created:
+            opened.close()
+        elif not begun or not outcomes.keeps_partial(outcome, hidden=opened.hidden, delete_aborted=delete):
             opened.discard()
         else:
             opened.keep()
