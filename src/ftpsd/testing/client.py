@@ -259,12 +259,9 @@ class ScriptedClient:
         self.close()
 
     def clear_control(self, *, notify: bool = True) -> Reply:
-        """CCC; then close_notify both ways, or (`notify=False`) on in clear at once."""
+        """CCC; then close_notify both ways, or (`notify=False`) only the server's and on in clear."""
         reply = self.expect(200, "CCC")
-        if notify:
-            self._buffer += self.control.end_tls()
-        else:
-            self.control.drop_tls()
+        self._buffer += self.control.end_tls() if notify else self.control.drop_tls()
         return reply
 
     def close(self, ending: Ending = "notify-nowait") -> None:

@@ -144,9 +144,12 @@ class Stream:
         self.tls = None
         return self._incoming.read()
 
-    def drop_tls(self) -> None:
-        """Go on in clear text without any close_notify."""
+    def drop_tls(self) -> bytes:
+        """Wait for the peer's close_notify, answer with none, and go back to clear text; see `end_tls`."""
+        if data := self.read():
+            raise ssl.SSLError(f"data instead of close_notify: {data[:100]!r}")
         self.tls = None
+        return self._incoming.read()
 
     def close(self, ending: Ending = "notify") -> None:
         """End the connection.
