@@ -3,10 +3,10 @@
 Without it, whoever connects to a passive port first gets the file or plants one. The proof is that the data
 connection's handshake resumed a session that only the holder of the control connection's keys can resume.
 
-What counts is the identity: 32 random bytes per control connection that the server puts into every ticket and
-every cached session and reads back from what the client presented. Session ids decide only where a session has
-no identity. Ids alone would not do: with a TLS 1.2 ticket the *client* chooses the id that it sends along, so
-that the holder of any ticket could show the id of anybody's session.
+What counts is the identity: 32 random bytes per control connection that the server puts into every ticket
+and every cached session and reads back from what the client presented. Session ids decide only where a
+session has no identity. Ids alone would not do: with a TLS 1.2 ticket the *client* chooses the id that it
+sends along, so that the holder of any ticket could show the id of anybody's session.
 
 A control connection may itself have resumed a session of an earlier one. Then a data connection may present
 that same earlier session: both handshakes proved the same secret, so they are one client's.

@@ -1,0 +1,290 @@
+"""From a host's settings to the OpenSSL context that its connections share.
+
+`build` runs once per host in the supervisor, before it forks, so that every error is found at start (and by
+`-t`) and every worker inherits the same certificates and ticket keys. Errors are `ConfigError`s in
+mod_tls's words; what does not prevent a start is a notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from ftpsd.errors import ConfigError, Location
+from ftpsd.native._openssl import Context, OpenSSLError, library_version, supports
+from ftpsd.settings.model import Change, Host
+from ftpsd.settings.tls import MODULE_VERSION, TLSSettings
+from ftpsd.settings.values import SessionCache, TLSRequirement
+from ftpsd.tls import certificates
+from ftpsd.tls.certificates import Credential
+from ftpsd.tls.logtext import HandshakeWords
+
+Locator = Callable[[str], Location | None]
+
+ALPN = (b"ftp", b"ftp-data")
+"""What is accepted of a client that uses ALPN: "ftp" is registered (RFC 7301), data connections may say
+more."""
+
+DEFAULT_CIPHERS = "DEFAULT:!ADH:!EXPORT:!DES"
+_OBSOLETE = frozenset({"TLSv1", "TLSv1.1"})
+
+
+@dataclass(frozen=True, slots=True)
+class HostTLS:
+    """A host's TLS, ready for handshakes.
+
+    `has_certificates` False: AUTH is answered with 431. `reuse_required`: data connections must resume the
+    control connection's session. `ciphers` and `protocols` are those in effect.
+    """
+
+    context: Context
+    settings: TLSSettings
+    notices: tuple[str, ...]
+    has_certificates: bool
+    reuse_required: bool
+    ciphers: str
+    protocols: frozenset[str]
+
+    def words(self, offered: str = "") -> HandshakeWords:
+        """What the log's explanations of a failed handshake refer to."""
+        return HandshakeWords(self.settings.timeout_handshake, self.ciphers, self.protocols, offered)
+
+
+def build(
+    host: Host, *, cache: SessionCache | None = None, passphrases: Mapping[str, bytes] | None = None
+) -> HostTLS:
+    """The TLS of a host whose TLSEngine is on.
+
+    `cache` is TLSSessionCache of server config (None: the host's own settings have it); `passphrases` opens
+    encrypted keys, by file name. Raises `ConfigError`.
+    """
+    settings = host.settings.tls
+    where = _locator(host)
+    check_per_user(host)
+    context = Context(server=True)
+    notices: list[str] = []
+    protocols = _set_protocols(context, settings, where, notices)
+    ciphers = _set_ciphers(context, settings, where)
+    credentials, found = certificates.load_credentials(settings, where)
+    notices += found
+    trusted = certificates.authorities(settings, where)
+    given = certificates.chain_file(settings, where)
+    for credential in credentials:
+        _use_key(context, credential, passphrases or {}, where)
+        notices += _use_chain(context, credential, given, trusted)
+    if not credentials:
+        notices.append(_no_certificate(host))
+    notices += _set_verification(context, settings, trusted)
+    cache = cache or settings.session_cache
+    _set_sessions(context, host, cache)
+    return HostTLS(
+        context=context, settings=settings, notices=tuple(notices), has_certificates=bool(credentials),
+        reuse_required=cache.kind != "off" and "NoSessionReuseRequired" not in settings.options,
+        ciphers=ciphers, protocols=protocols,
+    )
+
+
+def _locator(host: Host) -> Locator:
+    def where(directive: str) -> Location | None:
+        return host.location
+
+    return where
+
+
+def check_per_user(host: Host) -> None:
+    """Refuses AllowPerUser where TLSRequired wants TLS before anybody could have a name.
+
+    A section that may free some logins of that (<Anonymous>, <Directory>, <IfUser> …) makes sense of it.
+    """
+    settings = host.settings.tls
+    if "AllowPerUser" not in settings.options or settings.required.auth != 1:
+        return
+    if any(requirement.auth != 1 for requirement in _section_requirements(host)):
+        return
+    name = host.settings.core.server_name
+    conflict = "cannot enforce both 'TLSRequired auth' and 'TLSOptions AllowPerUser' at the same time"
+    raise ConfigError(
+        f"{MODULE_VERSION}: Server {name}: {conflict}", location=_locator(host)("TLSOptions"),
+        remedy="Take AllowPerUser away, or say TLSRequired off in the sections of users who need no TLS.",
+    )
+
+
+def _section_requirements(host: Host) -> Iterable[TLSRequirement]:
+    conditionals = [*host.conditionals]
+    directories = [*host.directories]
+    for section in host.anonymous:
+        yield section.settings.tls.required
+        conditionals += section.conditionals
+        directories += section.settings.directories
+    for conditional in conditionals:
+        directories += conditional.directories
+        yield from _requirements(conditional.changes)
+    for directory in directories:
+        yield from _requirements(directory.changes)
+
+
+def _requirements(changes: Iterable[Change]) -> Iterable[TLSRequirement]:
+    for change in changes:
+        if change.group == "tls" and change.field == "required" and isinstance(change.value, TLSRequirement):
+            yield change.value
+
+
+def _set_protocols(
+    context: Context, settings: TLSSettings, where: Locator, notices: list[str]
+) -> frozenset[str]:
+    """Enables the versions of TLSProtocol that this OpenSSL has; returns them."""
+    usable = frozenset(name for name in settings.protocol if supports(name))
+    library = library_version()
+    for name in sorted(settings.protocol - usable):
+        notices.append(f"TLSProtocol {name}: {library} does not have it, the word has no effect")
+    if not usable:
+        raise ConfigError(
+            f"{library} supports none of these protocols", location=where("TLSProtocol"),
+            directive="TLSProtocol", remedy="Write TLSProtocol TLSv1.2 TLSv1.3.",
+        )
+    context.set_protocols(usable)
+    obsolete = sorted(usable & _OBSOLETE)
+    if obsolete:
+        context.set_security_level(0)
+        notices.append(
+            f"TLSProtocol {' '.join(obsolete)}: obsolete and weak (RFC 8996); OpenSSL's security level is 0 "
+            "for this host"
+        )
+    return usable
+
+
+def _set_ciphers(context: Context, settings: TLSSettings, where: Locator) -> str:
+    """Sets ciphers, their order and ALPN; returns the list for TLS 1.2 and older."""
+    suite = settings.cipher_suite
+    if suite is None:
+        ciphers = DEFAULT_CIPHERS
+    else:
+        ciphers = suite if suite.upper().startswith("PROFILE=") else f"{suite}:!EXPORT"
+    tls13 = settings.tls13_cipher_suite
+    for method, text in ((context.set_ciphers, ciphers), (context.set_ciphersuites, tls13)):
+        if text is None:
+            continue
+        try:
+            method(text)
+        except OpenSSLError as error:
+            raise ConfigError(
+                f"unable to use ciphersuite '{text}': {_reason(error)}",
+                location=where("TLSCipherSuite"), directive="TLSCipherSuite",
+                remedy="`openssl ciphers` lists the names that this OpenSSL knows.",
+            ) from None
+    renegotiate = settings.renegotiate
+    context.set_options(
+        server_preference=settings.server_cipher_preference,
+        renegotiation=renegotiate is not None and not renegotiate.refused and not renegotiate.required,
+        tickets12=settings.session_tickets,
+    )
+    if settings.next_protocol:
+        context.set_alpn(ALPN, strict=True)
+    return ciphers
+
+
+def _reason(error: OpenSSLError) -> str:
+    """The first cause in OpenSSL's queue, which is the one nearest to the file."""
+    for entry in error.queue:
+        if entry.reason:
+            return entry.reason
+    return str(error)
+
+
+def _use_key(
+    context: Context, credential: Credential, passphrases: Mapping[str, bytes], where: Locator
+) -> None:
+    """Gives OpenSSL a certificate and its key, and has it check that they belong together."""
+    kind = credential.kind
+    path = credential.certificate_file
+    try:
+        context.use_certificate(certificates.pem([credential.leaf]))
+    except OpenSSLError as error:
+        raise certificates.unusable(path, _reason(error), kind.certificate_directive, where) from None
+    passphrase = passphrases.get(credential.key_file)
+    if certificates.is_encrypted(credential.key) and passphrase is None:
+        raise certificates.unusable(
+            credential.key_file, "the key is encrypted, and this version cannot ask for passphrases",
+            kind.key_directive, where,
+            remedy=f"Decrypt it: openssl pkey -in {credential.key_file} -out NEWFILE, and chmod 600 NEWFILE.",
+        )
+    try:
+        context.use_private_key(credential.key, passphrase)
+        context.check_private_key()
+    except OpenSSLError as error:
+        raise _key_error(credential, _reason(error), where) from None
+
+
+_MISMATCHES = ("mismatch", "no private key assigned", "no certificate assigned")
+
+
+def _key_error(credential: Credential, reason: str, where: Locator) -> ConfigError:
+    directive = credential.kind.key_directive
+    if not any(word in reason for word in _MISMATCHES):
+        return certificates.unusable(credential.key_file, reason, directive, where)
+    return ConfigError(
+        f"error checking key from {directive} '{credential.key_file}': {reason}", location=where(directive),
+        directive=directive,
+        remedy=f"The key does not belong to the certificate in '{credential.certificate_file}'.",
+    )
+
+
+def _use_chain(
+    context: Context, credential: Credential, given: tuple[x509.Certificate, ...],
+    trusted: tuple[x509.Certificate, ...],
+) -> list[str]:
+    """Adds what is sent along with the certificate; notices of a chain that clients may not be able to
+    follow."""
+    chain = certificates.build_chain(credential.leaf, (*given, *credential.extras), trusted)
+    if chain.certificates:
+        context.add_chain_certificate(certificates.pem(chain.certificates))
+    if chain.certificates or chain.missing is None:
+        return []
+    issuer = certificates.name_text(chain.missing)
+    return [
+        f"certificate '{credential.certificate_file}': its issuer ({issuer}) is in none of "
+        "TLSCertificateChainFile, TLSCACertificateFile and the certificate file; clients that do not know it "
+        "cannot verify the server: put the intermediate certificates into TLSCertificateChainFile"
+    ]
+
+
+def _no_certificate(host: Host) -> str:
+    name = host.settings.core.server_name
+    return (
+        f"Server {name}: TLSEngine is on but no certificate is configured; AUTH will be refused (431): set "
+        "TLSRSACertificateFile or TLSECCertificateFile"
+    )
+
+
+def _set_verification(
+    context: Context, settings: TLSSettings, trusted: tuple[x509.Certificate, ...]
+) -> list[str]:
+    """Whether clients are asked for a certificate, which issuers they are told, and what a bad one means."""
+    wanted = settings.verify_client
+    if trusted:
+        context.add_trusted(certificates.pem(trusted))
+    elif wanted != "off":
+        context.use_default_trust()
+    suppressed = "NoCertRequest" in settings.options and wanted != "on"
+    if suppressed or (wanted == "off" and not trusted):
+        context.set_verify("none")
+        return []
+    context.set_client_ca_names(certificates.pem(trusted))
+    context.set_verify(
+        "require" if wanted == "on" else "request", depth=max(0, settings.verify_depth - 1),
+        optional_failure_ok=wanted == "off",
+    )
+    if wanted == "on" and "NoCertRequest" in settings.options:
+        return ["TLSOptions NoCertRequest has no effect: TLSVerifyClient on asks clients for certificates"]
+    return []
+
+
+def _set_sessions(context: Context, host: Host, cache: SessionCache) -> None:
+    """Sessions are resumed on the host that made them, as long as TLSSessionCache says."""
+    context.set_session_id_context(f"ftpsd:{host.id}".encode())
+    if cache.kind == "off":
+        context.set_session_cache(0)
+    else:
+        context.set_session_timeout(cache.timeout)

@@ -1,0 +1,95 @@
+"""TLS on one data connection.
+
+It never sends a session ticket: a client that only uploads does not read, and closing over unread bytes
+makes its kernel send RST, which destroys the end of the upload (clients.md 1). The handshake is driven step
+by step, because some clients shake hands before they send the transfer command and some after (clients.md
+2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Literal
+
+from ftpsd.native._openssl import Connection, TLSError
+from ftpsd.tls import handshake, logtext, reuse
+from ftpsd.tls.channel import ControlChannel
+from ftpsd.tls.contexts import HostTLS
+from ftpsd.tls.handshake import HandshakeFailed
+from ftpsd.tls.reuse import Proof
+
+__all__ = ["DataTLS", "HandshakeFailed", "Proof"]
+
+_NOTIFY_TIMEOUT = 15.0
+"""Seconds that a client may take to make room for the close_notify at the end of a download."""
+_READ_SIZE = 4096
+
+
+class DataTLS:
+    """The server's side of TLS on the data connection `sock`, bound to the session of `control`.
+
+    The caller keeps the socket (non-blocking) and closes it.
+    """
+
+    def __init__(self, sock: socket.socket, host: HostTLS, control: ControlChannel) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self._host = host
+        self._control = control.session_connection
+        self._notified = False
+        self.connection = Connection(
+            host.context, sock.fileno(), role="data", control=control.session_connection
+        )
+
+    def handshake_step(self) -> Literal["done", "read", "write"]:
+        """As far as the handshake goes without waiting. Raises `HandshakeFailed`."""
+        try:
+            return self.connection.handshake_step()
+        except TLSError as error:
+            raise handshake.failure(error, self.connection, self._host) from None
+
+    def prove(self, *, ccc_used: bool, options: frozenset[str] = frozenset()) -> Proof:
+        """Whether this connection belongs to the control connection, see `reuse`.
+
+        `options` are the TLSOptions of the login, which add to the host's (NoSessionReuseRequired).
+        """
+        required = self._host.reuse_required and "NoSessionReuseRequired" not in options
+        return reuse.prove(self._control, self.connection, required=required, ccc_used=ccc_used)
+
+    def accepted_line(self) -> str:
+        """The TLSLog's line about the parameters of a session's first data connection."""
+        connection = self.connection
+        return logtext.data_accepted(
+            connection.version, connection.cipher, connection.bits, resumed=connection.resumed
+        )
+
+    def send_close_notify(self) -> None:
+        """Says that our data is complete. Waits for room in the socket, at most 15 seconds; never raises."""
+        if not self._notified:
+            self._notified = True
+            with contextlib.suppress(TLSError):
+                self.connection.shutdown(_NOTIFY_TIMEOUT, wait_peer=False)
+
+    def peer_close_style(self) -> Literal["notify", "fin"] | None:
+        """How the client has ended its side: None as long as it has not. Its data is thrown away.
+
+        Does not wait. Raises `ConnectionResetError` when the connection broke.
+        """
+        try:
+            while (data := self.connection.read_available(_READ_SIZE)) is not None:
+                if not data:
+                    return "notify"
+        except TLSError as error:
+            if error.kind in ("eof", "closed"):
+                return "fin" if error.kind == "eof" else "notify"
+            raise ConnectionResetError(104, str(error)) from None
+        return None
+
+    def close(self) -> None:
+        """Lets go of TLS; the socket stays open.
+
+        Without close_notify, unless `send_close_notify` was called: what ends here otherwise is a transfer
+        that failed, and the client must not take the part that it has for the whole.
+        """
+        self._control = None

@@ -1,0 +1,92 @@
+"""How a handshake ended: a report of what was agreed, or an error that carries its log lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftpsd.errors import FtpsdError
+from ftpsd.native._openssl import Connection, TLSError
+from ftpsd.tls import certificates, logtext
+from ftpsd.tls.contexts import HostTLS
+
+LONGEST = 300.0
+"""Seconds that a handshake may take where TLSTimeoutHandshake sets no bound (0)."""
+
+
+class HandshakeFailed(FtpsdError):
+    """A handshake failed; `lines` for the TLSLog, `reason` the stable reason code."""
+
+    def __init__(self, reason: str, lines: tuple[str, ...]) -> None:
+        super().__init__(lines[0] if lines else reason)
+        self.reason = reason
+        self.lines = lines
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeReport:
+    """What a handshake on the control connection agreed on.
+
+    `client` is the subject of the client's certificate (None: it showed none), `server_name` its SNI, `bits`
+    the strength of the cipher. `lines` for the TLSLog.
+    """
+
+    version: str
+    cipher: str
+    bits: int
+    resumed: bool
+    client: str | None
+    server_name: str | None
+    lines: tuple[str, ...]
+
+
+def failure(error: TLSError, connection: Connection, host: HostTLS) -> HandshakeFailed:
+    """What the log says about a handshake that ended with `error`."""
+    words = host.words(connection.client_hello_version)
+    lines = (
+        *logtext.verify_failures(connection.verify_failures),
+        *logtext.handshake_failure(error.kind, error.queue, error.errno, words),
+    )
+    return HandshakeFailed(logtext.reason_code(error.kind, error.queue), lines)
+
+
+def timeout(host: HostTLS) -> HandshakeFailed:
+    """What the log says about a handshake that whoever drives it gave up waiting for."""
+    return HandshakeFailed("tls-timeout", (logtext.timed_out(host.settings.timeout_handshake),))
+
+
+def report(connection: Connection) -> HandshakeReport:
+    """What was agreed on a control connection."""
+    der = connection.peer_certificate
+    client = certificates.subject_of(der) if der is not None else None
+    return HandshakeReport(
+        version=connection.version, cipher=connection.cipher, bits=connection.bits,
+        resumed=connection.resumed, client=client, server_name=connection.server_name,
+        lines=(
+            *logtext.verify_failures(connection.verify_failures),
+            *logtext.control_accepted(
+                connection.version, connection.cipher, connection.bits, resumed=connection.resumed,
+                secure_renegotiation=connection.secure_renegotiation, client=client,
+            ),
+        ),
+    )
+
+
+def check_depth(connection: Connection, host: HostTLS) -> None:
+    """TLSVerifyDepth 0 leaves no room even for one authority above the client's certificate.
+
+    OpenSSL cannot be told that (its 0 allows a root directly above the leaf), so it is looked at here. Raises
+    `HandshakeFailed`.
+    """
+    der = connection.peer_certificate
+    settings = host.settings
+    if der is None or settings.verify_depth > 0 or settings.verify_client == "off":
+        return
+    if certificates.is_self_issued(der):
+        return
+    text = "certificate chain too long"
+    lines = (
+        f"error: unable to verify certificate at depth 1: {text}",
+        f"error: cert subject: {certificates.subject_of(der)}",
+        f"client certificate failed verification: {text}",
+    )
+    raise HandshakeFailed("tls-client-certificate-rejected", lines)
