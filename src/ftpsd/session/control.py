@@ -28,8 +28,9 @@ SEND_TIMEOUT = 30.0
 class Control:
     """Lines from and replies to the client."""
 
-    def __init__(self, channel: ControlChannel, line_limit: int) -> None:
-        self.channel = channel
+    def __init__(self, sock: socket.socket, line_limit: int) -> None:
+        self._socket = sock
+        self.channel = ControlChannel(sock)
         self.reader = LineReader(line_limit)
         self.waiting: deque[Line] = deque()
         self.ended = False
@@ -85,7 +86,7 @@ class Control:
         on.
         """
         with contextlib.suppress(OSError):
-            self.channel.socket.shutdown(socket.SHUT_RD)
+            self._socket.shutdown(socket.SHUT_RD)
 
     def send(self, reply: Reply) -> None:
         """Sends a reply; raises `TLSError` or `OSError` when the client does not take it in time."""

@@ -28,7 +28,6 @@ from ftpsd.session.timers import Marks
 from ftpsd.settings.model import Configuration, Host
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.tls import contexts
-from ftpsd.tls.channel import ControlChannel
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.policy import TLSState
 from ftpsd.vfs import rights
@@ -150,7 +149,7 @@ class Service:
             local_port=ends.local_port, server_name=host.settings.core.server_name, host_id=host.id,
         )
         session = Session(
-            self, runtime, ends, Control(ControlChannel(sock), settings.core.command_buffer_size),
+            self, runtime, ends, Control(sock, settings.core.command_buffer_size),
             self.log.bind(origin), slot, tls=_tls_state(runtime, settings.tls), settings=settings,
             marks=Marks(now, now), identity=secrets.token_bytes(_IDENTITY_BYTES), session_id=session_id,
         )

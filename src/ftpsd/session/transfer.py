@@ -23,6 +23,7 @@ from ftpsd.native._openssl import Pump
 from ftpsd.session import waiting
 from ftpsd.session.state import Session
 from ftpsd.settings.values import TransferRate
+from ftpsd.tls import handshake, reuse
 from ftpsd.tls.data import HandshakeFailed
 
 CONNECT_TIMEOUT = 60.0
@@ -94,20 +95,21 @@ def _connect(session: Session, channel: DataChannel) -> None:
 
 def _secure(session: Session, channel: DataChannel) -> None:
     """The TLS handshake of the data connection and the proof of session reuse; 425 when either fails."""
-    waiting.secured(session, channel, session.settings.tls.timeout_handshake or CONNECT_TIMEOUT)
+    waiting.secured(session, channel, session.settings.tls.timeout_handshake or handshake.LONGEST)
     if channel.stage is Stage.FAILED:
         failure = channel.failure
-        lines = failure.lines if isinstance(failure, HandshakeFailed) else (str(failure),)
-        _refuse_data(session, "data-handshake-failed", lines)
+        if not isinstance(failure, HandshakeFailed):
+            failure = handshake.timeout(session.runtime.tls())
+        _refuse_data(session, failure.reason, failure.lines)
     assert channel.tls is not None
-    proof = channel.tls.prove(ccc_used=session.tls.ccc_used)
+    proof = channel.tls.prove(ccc_used=session.tls.ccc_used, options=session.settings.tls.options)
     if not proof.ok:
         _refuse_data(session, proof.reason, proof.lines)
     session.data_secured(channel.tls, proof)
 
 
 def _refuse_data(session: Session, reason: str, lines: tuple[str, ...]) -> None:
-    lines += ("unable to open data connection: TLS negotiation failed",)
+    lines += (reuse.FAILED,)
     session.log.emit(events.DataConnectionRefused(reason, lines))
     raise Refusal(425, "Unable to build data connection: Operation not permitted", reason)
 

@@ -51,7 +51,7 @@ def list_(session: Session, command: Command) -> Reply:
     request = parse_list(command.argument, session.settings.transfer.list_options, command="LIST")
     shown = request.path or "."
     try:
-        body = session.fs.listing(session.path(shown), options(session, request, "list"))
+        body = session.fs.listing(session.path(shown), options(session, request, "list"), shown=request.path)
     except OSError as error:
         refused = errors.refusal(error, shown, 450)
         reply = _send(session, b"", "file list")
@@ -63,7 +63,7 @@ def nlst(session: Session, command: Command) -> Reply:
     request = parse_list(command.argument, session.settings.transfer.list_options, command="NLST")
     shown = request.path or "."
     try:
-        body = session.fs.listing(session.path(shown), options(session, request, "nlst"))
+        body = session.fs.listing(session.path(shown), options(session, request, "nlst"), shown=request.path)
     except OSError as error:
         raise errors.refusal(error, shown, 450) from None
     return _send(session, body, "file list")
@@ -100,7 +100,7 @@ def stat(session: Session, command: Command) -> Reply:
     path = session.path(shown)
     try:
         directory = modes.S_ISDIR(session.fs.stat(path).st_mode)
-        body = session.fs.listing(path, options(session, request, "list", all=True))
+        body = session.fs.listing(path, options(session, request, "list", all=True), shown=request.path)
     except OSError as error:
         raise errors.refusal(error, shown, 450) from None
     lines = body.decode("utf-8", "surrogateescape").splitlines()
