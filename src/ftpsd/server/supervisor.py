@@ -40,13 +40,14 @@ Build = Callable[[Listeners, int], Generation]
 
 
 def run(
-    options: Options, factory: ServiceFactory | None = None, announce: Callable[[], object] | None = None,
+    options: Options, factory: ServiceFactory | None = None, *,
+    loader: Callable[[Options], Configuration] = load, announce: Callable[[], object] | None = None,
 ) -> int:
     """Be the server that `options` describe until it ends; the exit status.
 
     In daemon mode it returns in the launching process as soon as the daemon accepts connections. Errors
-    are said on standard error. `factory` makes the service (default: the one that serves files);
-    `announce` is called once, when connections are accepted.
+    are said on standard error. `factory` makes the service (default: the one that serves files),
+    `loader` reads the configuration; `announce` is called once, when connections are accepted.
     """
     os.umask(0)
     process.raise_descriptor_limit()
@@ -54,7 +55,7 @@ def run(
     try:
         given = inherited_sockets(os.environ)
         listeners = Listeners.from_sockets(given) if given else Listeners()
-        read = functools.partial(load, options)
+        read = functools.partial(loader, options)
         builder = functools.partial(_build, read, factory or service_factory(), options.ipv6)
         generation = builder(listeners, 1)
     except ConfigError as error:

@@ -1,0 +1,115 @@
+"""A server program with a service that talks little: `python -m tests.server.fake_server CONFIG [-n]`.
+
+CONFIG is JSON: what `Settings` fields to set, read anew at each reload. The name of the server says what goes
+wrong: `bad-file` (does not load), `bad-service` (prepare refuses), `bug` (prepare fails), `bad-worker`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+from ftpsd.errors import ConfigError
+from ftpsd.server import supervisor
+from ftpsd.server.options import Options
+from ftpsd.server.scoreboard import Phase, Slot
+from ftpsd.settings import Configuration, Host, Settings
+from ftpsd.settings.core import CoreSettings
+from ftpsd.settings.limits import LimitSettings
+from ftpsd.settings.server import ServerSettings
+
+
+def read(options: Options) -> Configuration:
+    """The configuration in the JSON file."""
+    given = json.loads(Path(options.config_path()).read_text())
+    if given["name"] == "bad-file":
+        raise ConfigError("unknown configuration directive 'Foo'")
+    server = ServerSettings(
+        workers=given.get("workers", 2), pid_file=given.get("pid_file"), use_ipv6=False,
+        scoreboard_file=given.get("scoreboard_file"), socket_bind_tight=True,
+    )
+    settings = Settings(
+        core=CoreSettings(port=given["port"], server_name=given["name"]), server=server,
+        limits=LimitSettings(max_instances=given.get("max_instances")),
+    )
+    return Configuration(hosts=(Host(settings=settings, addresses=("127.0.0.1",)),))
+
+
+class TalkingService:
+    """Answers lines; see `_answer`."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.notices: list[str] = []
+        self._name = configuration.hosts[0].settings.core.server_name
+        self._sockets: set[socket.socket] = set()
+        self._stopped = threading.Event()
+        self._log: IO[str] | None = None
+        self._reopened = 0
+
+    def prepare(self) -> None:
+        self._log = open(os.devnull)
+        if self._name == "bad-service":
+            raise ConfigError("the certificate does not match the key", directive="TLSRSACertificateKeyFile")
+        if self._name == "bug":
+            raise ValueError("a bug")
+
+    def start_worker(self) -> None:
+        if self._name == "bad-worker":
+            raise ConfigError("workers cannot start")
+
+    def serve(self, sock: socket.socket, slot: Slot) -> None:
+        with sock, sock.makefile("rw", newline="\n") as lines:
+            self._sockets.add(sock)
+            slot.update(user="somebody", phase=Phase.IDLE)
+            self._say(lines, f"220 {self._name} {os.getpid()}")
+            try:
+                for line in lines:
+                    slot.update(command=line.strip())
+                    self._say(lines, self._answer(line.strip()))
+            except (OSError, ValueError):
+                if not self._stopped.is_set():
+                    raise
+            finally:
+                self._sockets.discard(sock)
+
+    def _say(self, lines: IO[str], text: str) -> None:
+        lines.write(text + "\n")
+        lines.flush()
+
+    def _answer(self, line: str) -> str:
+        if line == "DIE":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if line == "CRASH":
+            raise RuntimeError("a session's bug")
+        if line == "HANG":
+            while True:
+                time.sleep(0.05)
+        if line == "REOPENED":
+            return f"200 {self._reopened}"
+        if line == "DESCRIPTORS":
+            return f"200 {len(os.listdir('/proc/self/fd'))}"
+        return f"200 {line}"
+
+    def stop(self) -> None:
+        self._stopped.set()
+        for sock in tuple(self._sockets):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    def reopen_logs(self) -> None:
+        self._reopened += 1
+
+    def close(self) -> None:
+        if self._log is not None:
+            self._log.close()
+
+
+if __name__ == "__main__":
+    asked = Options(config=sys.argv[1], foreground="-n" in sys.argv, quiet="-q" in sys.argv)
+    sys.exit(supervisor.run(asked, TalkingService, loader=read))

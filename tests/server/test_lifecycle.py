@@ -1,0 +1,276 @@
+"""The supervisor and its workers as real processes, with a service that only talks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.harness import PATIENCE, Server, alive, children, running, until
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with running(tmp_path) as made:
+        yield made
+
+
+def descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_start_writes_the_pidfile_and_serves(server: Server) -> None:
+    server.start()
+    assert server.process is not None
+    assert server.pidfile.read_text() == f"{server.process.pid}\n"
+    talk = server.talk()
+    assert talk.name == "first"
+    assert talk.worker in children(server.pid)
+    assert "STARTUP" in server.said
+
+
+def test_sessions_spread_over_the_workers(server: Server) -> None:
+    server.start(workers=2)
+    talks = [server.talk() for _ in range(8)]
+    by_worker = [talk.worker for talk in talks]
+    assert sorted(by_worker.count(worker) for worker in set(by_worker)) == [4, 4]
+
+
+def test_the_service_manager_is_told(server: Server) -> None:
+    path = server.directory / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.settimeout(PATIENCE)
+        notify.bind(str(path))
+        server.write()
+        server.process = server.launch("-n", NOTIFY_SOCKET=str(path))
+        assert notify.recv(100).startswith(b"READY=1\n")
+        server.signal(signal.SIGHUP)
+        assert notify.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        assert notify.recv(100).startswith(b"READY=1\n")
+        server.signal(signal.SIGTERM)
+        assert notify.recv(100) == b"STOPPING=1"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_end_within_two_seconds(server: Server, number: signal.Signals) -> None:
+    server.start()
+    assert server.process is not None
+    workers = children(server.pid)
+    talks = [server.talk() for _ in range(4)]
+    begun = time.monotonic()
+    server.signal(number)
+    assert server.process.wait(PATIENCE) == 0
+    assert time.monotonic() - begun < 2
+    assert not server.pidfile.exists()
+    assert not (server.directory / "scoreboard").exists()
+    assert [talk.read() for talk in talks] == [""] * 4
+    assert not [pid for pid in workers if alive(pid)]
+    assert "SHUTDOWN" in server.said
+
+
+def test_a_session_that_hangs_does_not_delay_the_end(server: Server) -> None:
+    server.start()
+    assert server.process is not None
+    server.talk().send("HANG")
+    begun = time.monotonic()
+    server.signal(signal.SIGTERM)
+    assert server.process.wait(PATIENCE) == 0
+    assert time.monotonic() - begun < 2
+
+
+def test_a_stopped_worker_does_not_delay_the_end(server: Server) -> None:
+    server.start()
+    assert server.process is not None
+    for worker in children(server.pid):
+        os.kill(worker, signal.SIGSTOP)
+    begun = time.monotonic()
+    server.signal(signal.SIGTERM)
+    assert server.process.wait(PATIENCE) == 0
+    assert time.monotonic() - begun < 2
+
+
+def test_abort_ends_and_removes_the_pidfile(server: Server) -> None:
+    server.start()
+    assert server.process is not None
+    server.signal(signal.SIGABRT)
+    assert server.process.wait(PATIENCE) == 134
+    assert not server.pidfile.exists()
+
+
+def test_workers_end_when_the_supervisor_is_killed(server: Server) -> None:
+    server.start()
+    workers = children(server.pid)
+    talk = server.talk()
+    server.signal(signal.SIGKILL)
+    until(lambda: not any(alive(pid) for pid in workers), "the end of the workers")
+    assert talk.read() == ""
+
+
+def test_reload_keeps_pid_and_sessions(server: Server) -> None:
+    server.start()
+    old, pid = server.talk(), server.pid
+    server.reload(name="second")
+    until(lambda: server.talk().name == "second", "the new configuration")
+    assert server.pid == pid
+    assert old.ask("still here?") == "200 still here?"
+    assert alive(old.worker)
+    old.close()
+    until(lambda: not alive(old.worker), "the end of the drained worker")
+
+
+def test_reload_changes_workers_and_limit(server: Server) -> None:
+    server.start(workers=1)
+    server.reload(workers=3, max_instances=1)
+    until(lambda: len(children(server.pid)) == 3, "three workers")
+    server.talk()
+    assert server.talk().greeting == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("bad-file", "fatal: unknown configuration directive 'Foo'"),
+        ("bad-service", "fatal: TLSRSACertificateKeyFile: the certificate does not match the key"),
+        ("bad-worker", "fatal: a worker could not start: fatal: workers cannot start"),
+        ("bug", "ValueError: a bug"),
+    ],
+)
+def test_a_bad_reload_changes_nothing(server: Server, name: str, why: str) -> None:
+    server.start()
+    old, workers, count = server.talk(), children(server.pid), descriptors(server.pid)
+    server.reload(name=name)
+    until(lambda: "nothing has changed" in server.said, "the refusal")
+    assert why in server.said
+    assert old.ask("x") == "200 x"
+    assert server.talk().name == "first"
+    until(lambda: children(server.pid) == workers, "the workers as before")
+    assert descriptors(server.pid) == count
+    server.reload(name="mended")
+    until(lambda: server.talk().name == "mended", "the mended configuration")
+
+
+def test_fifty_reloads_leak_nothing(server: Server) -> None:
+    server.start()
+    kept = server.talk()
+    server.reload(name="zeroth")
+    until(lambda: server.talk().name == "zeroth", "the first reload")
+    before = descriptors(server.pid)
+    inside = server.talk().ask("DESCRIPTORS")
+    for number in range(50):
+        server.reload(name=f"reload-{number}")
+    until(lambda: server.talk().name == "reload-49", "the last reload")
+    for talk in server.talks[1:]:
+        talk.close()
+    until(lambda: len(children(server.pid)) == 3, "the end of all workers but the present two and the first")
+    assert descriptors(server.pid) == before
+    assert server.talk().ask("DESCRIPTORS") == inside
+    assert kept.ask("x") == "200 x"
+
+
+def test_a_dead_worker_is_replaced_and_its_slots_are_freed(server: Server) -> None:
+    server.start(workers=2)
+    talks = [server.talk() for _ in range(6)]
+    victim = talks[0].worker
+    lost = [talk for talk in talks if talk.worker == victim]
+    until(lambda: len(server.entries()) == 6, "six entries")
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: len(server.entries()) == 6 - len(lost), "the dead worker's slots to be freed")
+    assert all(talk.read() == "" for talk in lost)
+    assert all(talk.ask("x") == "200 x" for talk in talks if talk.worker != victim)
+    until(lambda: len(children(server.pid)) == 2, "the replacement")
+    assert victim not in children(server.pid)
+    assert f"worker {victim} killed by SIGKILL" in server.said
+    assert server.talk().name == "first"
+
+
+def test_a_worker_that_dies_again_and_again_is_replaced_ever_more_slowly(server: Server) -> None:
+    server.start(workers=1)
+    for _ in range(4):
+        server.talk().send("DIE")
+        until(lambda: not [pid for pid in children(server.pid) if alive(pid)], "the death")
+        until(lambda: bool(children(server.pid)), "the replacement")
+    delays = [line.rsplit(" ", 2)[1] for line in server.said.splitlines() if "a new one starts" in line]
+    assert delays == ["0.05", "0.1", "0.2", "0.4"]
+
+
+def test_a_crashing_session_does_not_end_the_worker(server: Server) -> None:
+    server.start(workers=1)
+    other, crashing = server.talk(), server.talk()
+    assert crashing.ask("CRASH") == ""
+    until(lambda: "RuntimeError: a session's bug" in server.said, "the traceback")
+    assert other.ask("x") == "200 x"
+    until(lambda: len(server.entries()) == 1, "the crashed session's slot to be freed")
+
+
+def test_entries_show_what_sessions_do(server: Server) -> None:
+    server.start(workers=1)
+    talk = server.talk()
+    assert talk.ask("NOOP") == "200 NOOP"
+    (entry,) = server.entries()
+    assert (entry.pid, entry.user, entry.command) == (talk.worker, "somebody", "NOOP")
+    assert (entry.peer, entry.peer_port) == talk.sock.getsockname()
+    assert (entry.local, entry.local_port) == talk.sock.getpeername()
+    talk.close()
+    until(lambda: not server.entries(), "the slot to be freed")
+
+
+def test_beyond_max_instances_connections_are_closed(server: Server) -> None:
+    server.start(max_instances=3)
+    talks = [server.talk() for _ in range(3)]
+    assert server.talk().greeting == ""
+    assert "MaxInstances (3) reached, new connection denied" in server.said
+    talks[0].close()
+    until(lambda: server.talk().name == "first" if len(server.entries()) < 3 else False, "a free place")
+
+
+def test_logs_are_reopened_in_every_worker(server: Server) -> None:
+    server.start(workers=2)
+    first, second = server.talk(), server.talk()
+    assert first.worker != second.worker
+    server.signal(signal.SIGUSR1)
+    for talk in (first, second):
+        until(lambda talk=talk: talk.ask("REOPENED") == "200 1", "the reopened log")  # type: ignore[misc]
+
+
+def test_unusable_pidfile_and_scoreboard_are_notices(server: Server) -> None:
+    server.write(pid_file="/nonexistent/pid", scoreboard_file="/nonexistent/scoreboard")
+    server.process = server.launch("-n")
+    assert server.talk().name == "first"
+    until(lambda: "STARTUP" in server.said, "the start")
+    assert "PidFile /nonexistent/pid: No such file or directory" in server.said
+    assert "ScoreboardFile /nonexistent/scoreboard: No such file or directory" in server.said
+
+
+@pytest.mark.parametrize("name", ["bad-file", "bad-service", "bad-worker"])
+@pytest.mark.parametrize("mode", [(), ("-n",), ("-n", "-q")])
+def test_a_start_that_fails_says_why_and_leaves_no_pidfile(
+    server: Server, name: str, mode: tuple[str, ...]
+) -> None:
+    server.write(name=name)
+    assert server.launch(*mode).wait(PATIENCE) == 1
+    assert server.said.count("fatal: ") >= 1
+    assert "Traceback" not in server.said
+    assert not server.pidfile.exists()
+    assert not (server.directory / "scoreboard").exists()
+
+
+def test_daemon(server: Server) -> None:
+    server.write()
+    launcher = server.launch()
+    assert launcher.wait(PATIENCE) == 0
+    assert server.pid != launcher.pid
+    talk = server.talk()
+    assert talk.name == "first"
+    assert os.getsid(server.pid) not in (os.getsid(0), server.pid)
+    assert os.readlink(f"/proc/{server.pid}/cwd") == "/"
+    assert {os.readlink(f"/proc/{server.pid}/fd/{fd}") for fd in (0, 1, 2)} == {os.devnull}
+    pid, begun = server.pid, time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: not server.pidfile.exists() and not alive(pid), "the end", 2)
+    assert time.monotonic() - begun < 2
+    assert talk.read() == ""
