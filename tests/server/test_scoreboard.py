@@ -1,0 +1,171 @@
+"""Slots: claimed, shown, freed; from several processes, and after their death."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ftpsd.server import scoreboard
+from ftpsd.server.scoreboard import Phase, Scoreboard, WorkerRow
+
+PATIENCE = 20
+
+
+@pytest.fixture
+def board() -> Iterator[Scoreboard]:
+    made = Scoreboard.create()
+    yield made
+    made.close()
+
+
+def test_slot_is_shown_until_released(board: Scoreboard) -> None:
+    slot = board.acquire(("192.0.2.7", 4711), ("2001:db8::1", 21))
+    assert slot is not None
+    slot.update(user="alice", command="RETR file", phase=Phase.TRANSFER, bytes=1 << 40)
+    (entry,) = board.entries()
+    assert (entry.peer, entry.peer_port, entry.local, entry.local_port) == ("192.0.2.7", 4711, "2001:db8::1", 21)
+    assert (entry.user, entry.command, entry.phase, entry.bytes) == ("alice", "RETR file", Phase.TRANSFER, 1 << 40)
+    assert entry.pid == os.getpid()
+    assert entry.process_start == scoreboard.process_start(os.getpid())
+    assert 0 < entry.opened <= entry.changed
+    slot.release()
+    assert board.entries() == []
+    assert board.count == 0
+
+
+def test_an_update_leaves_what_it_does_not_name(board: Scoreboard) -> None:
+    slot = board.acquire()
+    assert slot is not None
+    slot.update(user="alice", bytes=7)
+    slot.update(command="NOOP")
+    (entry,) = board.entries()
+    assert (entry.user, entry.command, entry.bytes, entry.phase) == ("alice", "NOOP", 7, Phase.CONNECTED)
+
+
+def test_a_released_slot_belongs_to_the_next(board: Scoreboard) -> None:
+    first = board.acquire()
+    assert first is not None
+    first.release()
+    second = board.acquire()
+    assert second is not None
+    first.update(user="a ghost")
+    first.release()
+    (entry,) = board.entries()
+    assert entry.user == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("é" * 40, "é" * 32), ("x" * 63 + "é", "x" * 63 + "\N{REPLACEMENT CHARACTER}"), ("\udcff", "\ufffd"), ("", "")],
+)
+def test_long_and_odd_names_are_cut(board: Scoreboard, given: str, shown: str) -> None:
+    slot = board.acquire()
+    assert slot is not None
+    slot.update(user=given)
+    assert board.entries()[0].user == shown
+
+
+def test_limit(board: Scoreboard) -> None:
+    assert board.limit == scoreboard.SLOTS
+    board.limit = 2
+    first, second = board.acquire(), board.acquire()
+    assert first is not None
+    assert second is not None
+    assert board.acquire() is None
+    second.release()
+    assert board.acquire() is not None
+    board.limit = 3
+    assert board.acquire() is not None
+    board.limit = 10**9
+    assert board.limit == scoreboard.SLOTS
+
+
+def _claim(board: Scoreboard, attempts: int, counted: multiprocessing.SimpleQueue[int]) -> None:
+    counted.put(sum(board.acquire() is not None for _ in range(attempts)))
+
+
+@pytest.mark.parametrize("limit", [150, 0])
+def test_processes_never_claim_the_same_slot_nor_exceed_the_limit(board: Scoreboard, limit: int) -> None:
+    board.limit = limit
+    context = multiprocessing.get_context("fork")
+    counted = context.SimpleQueue()
+    children = [context.Process(target=_claim, args=(board, 60, counted)) for _ in range(4)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(PATIENCE)
+        assert child.exitcode == 0
+    claimed = sum(counted.get() for _ in children)
+    assert claimed == (limit or 240)
+    assert board.count == claimed
+    assert len(board.entries()) == claimed
+
+
+def test_slots_of_a_dead_process_are_reaped(board: Scoreboard) -> None:
+    mine = board.acquire()
+    assert mine is not None
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        for _ in range(5):
+            board.acquire()
+        board._lock()
+        os.write(writer, b"+")
+        signal.pause()
+    os.read(reader, 1)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(reader)
+    os.close(writer)
+    assert board.count == 6
+    assert board.reap(pid) == 5
+    assert [entry.pid for entry in board.entries()] == [os.getpid()]
+    assert board.acquire() is not None, "the lock of the dead process is gone"
+
+
+def test_workers_and_least_load(board: Scoreboard) -> None:
+    assert board.free_rows(3) == (0, 1, 2)
+    board.set_worker(0, WorkerRow(10, True, 5, 9))
+    board.set_worker(1, WorkerRow(11, True, 3, 3))
+    board.set_worker(2, WorkerRow(12, False, 0, 3))
+    assert board.worker(0) == WorkerRow(10, True, 5, 9)
+    assert board.free_rows(2) == (3, 4)
+    assert board.least_loaded((0, 1, 2)) == 3
+    assert board.least_loaded((2,)) is None
+    board.clear_worker(1)
+    assert board.free_rows(1) == (1,)
+
+
+def test_file_is_replaced_not_shortened(tmp_path: Path) -> None:
+    path = str(tmp_path / "scoreboard")
+    first = Scoreboard.create(path)
+    assert first.acquire() is not None
+    second = Scoreboard.create(path)
+    assert first.count == 1
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o644
+    reader = Scoreboard.open(path)
+    assert reader.count == 0
+    first.close(remove=True)
+    assert os.path.exists(path), "the second one's file stays"
+    second.close(remove=True)
+    assert os.listdir(tmp_path) == []
+    reader.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100])
+def test_another_file_is_not_a_scoreboard(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "scoreboard"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="not a scoreboard"):
+        Scoreboard.open(str(path))
+
+
+def test_process_start() -> None:
+    assert scoreboard.process_start(os.getpid()) == scoreboard.process_start(os.getpid())
+    assert scoreboard.process_start(2**22 + 1) is None
