@@ -5,24 +5,41 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from ftpsd.log.events import Event, Origin
+from ftpsd.log.events import Event, Origin, SessionClosed
+from ftpsd.log.repeats import Repeats
+from ftpsd.settings.logging import LoggingSettings
+
+_SERVER = Origin()
 
 
 class Sink(Protocol):
-    """Something that listens. `emit` may be called from any thread."""
+    """Something that listens. `emit` may be called from any thread.
 
-    def emit(self, event: Event, origin: Origin) -> None: ...
+    `capped`: a session's repeated events beyond a bound are kept from it (`repeats`); sinks that count want
+    them.
+    """
 
-    def close(self) -> None: ...
+    @property
+    def capped(self) -> bool: ...
+
+    def emit(self, event: Event, origin: Origin) -> None:
+        """Takes notice of an event. May raise; the bus copes."""
+
+    def reopen(self) -> list[str]:
+        """Log files were moved away: open new ones; returns notices about what could not be."""
+
+    def close(self) -> None:
+        """Gives back what it holds; more than once is harmless."""
 
 
 class EventLog:
     """Hands every event to every sink.
 
-    A sink that fails never fails a session: its failures are counted in `failures`, and the first one of
-    each sink is said once on standard error.
+    A sink that fails never fails a session: failures are counted in `failures`, and the first of each sink
+    is said on standard error.
     """
 
     def __init__(self, sinks: Sequence[Sink] = ()) -> None:
@@ -35,8 +52,11 @@ class EventLog:
     def sinks(self) -> tuple[Sink, ...]:
         return self._sinks
 
-    def emit(self, event: Event, origin: Origin = Origin()) -> None:  # noqa: B008 - frozen
+    def emit(self, event: Event, origin: Origin = _SERVER, *, repeated: bool = False) -> None:
+        """Tells all sinks; a `repeated` event only those that are not capped."""
         for sink in self._sinks:
+            if repeated and sink.capped:
+                continue
             try:
                 sink.emit(event, origin)
             except Exception as error:
@@ -54,32 +74,55 @@ class EventLog:
                 pass
 
     def bind(self, origin: Origin) -> SessionLog:
+        """The log of one session."""
         return SessionLog(self, origin)
 
     def replace(self, sinks: Sequence[Sink]) -> None:
-        """Swaps the sinks (after a reload) and closes the old ones."""
+        """Swaps the sinks and closes the old ones."""
         old, self._sinks = self._sinks, tuple(sinks)
         for sink in old:
             if sink not in self._sinks:
                 sink.close()
+
+    def reopen(self) -> list[str]:
+        """Log files were moved away: all sinks write to new ones. A file that cannot be had keeps the old."""
+        notices = [text for sink in self._sinks for text in sink.reopen()]
+        return list(dict.fromkeys(notices))
 
     def close(self) -> None:
         self.replace(())
 
 
 class SessionLog:
-    """The log of one session: events get its origin."""
+    """The log of one session, used by its thread.
+
+    Events get its origin, which follows logins and handshakes.
+    """
 
     def __init__(self, log: EventLog, origin: Origin) -> None:
         self._log = log
+        self._repeats = Repeats()
         self.origin = origin
 
     def emit(self, event: Event) -> None:
-        self._log.emit(event, self.origin)
+        if isinstance(event, SessionClosed):
+            summary = self._repeats.summary()
+            if summary is not None:
+                self._log.emit(summary, self.origin)
+        self.origin = self.origin.after(event)
+        self._log.emit(event, self.origin, repeated=not self._repeats.admits(event))
 
     def set_user(self, user: str) -> None:
-        self.origin = self.origin.with_user(user)
+        """The login name, where no `LoginSucceeded` says it."""
+        self.origin = replace(self.origin, user=user)
 
     def set_origin(self, origin: Origin) -> None:
-        """After HOST or SNI moved the session to another host."""
+        """HOST or SNI moved the session to another host."""
         self.origin = origin
+
+    def follow(self, logging: LoggingSettings) -> None:
+        """The login has its own logging settings (<Anonymous>, <IfUser>).
+
+        TransferLog, WtmpLog, SyslogLevel.
+        """
+        self.origin = replace(self.origin, logging=logging)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import ClassVar, Literal
 
+from ftpsd.settings.logging import LoggingSettings
+
 
 class Level(IntEnum):
     """syslog's severities (RFC 5424)."""
@@ -41,7 +43,9 @@ class Origin:
     host          the fully qualified name of the host that serves the session (what log lines show)
     server_name   its ServerName
     host_id       its `Host.id` in the configuration, selects the log files
-    user          the login name once known
+    user          the login name once known; `logged_in`, `anonymous` and the `email` given as password
+    secure        TLS protects, or has protected, the control connection
+    logging       the settings in force for the session, where they are not its host's (<Anonymous>, <IfUser>)
     """
 
     session_id: str = ""
@@ -54,9 +58,21 @@ class Origin:
     local_port: int = 0
     server_name: str = ""
     host_id: int = 0
+    logged_in: bool = False
+    anonymous: bool = False
+    email: str = ""
+    secure: bool = False
+    logging: LoggingSettings | None = None
 
-    def with_user(self, user: str) -> Origin:
-        return replace(self, user=user)
+    def after(self, event: Event) -> Origin:
+        """The origin of what comes after `event`: logins and handshakes change it."""
+        match event:
+            case LoginSucceeded():
+                return replace(
+                    self, user=event.user, logged_in=True, anonymous=event.anonymous, email=event.email)
+            case HandshakeSucceeded(channel="control"):
+                return replace(self, secure=True)
+        return self
 
     @property
     def peer_shown(self) -> str:
@@ -278,10 +294,11 @@ class TLSNote(Event):
 
 @dataclass(frozen=True, slots=True)
 class FileDeleted(Event):
-    """DELE removed a file; `path` is the real path (xferlog's direction `d`)."""
+    """DELE removed a file of `size` bytes; `path` is the real path (xferlog's direction `d`)."""
 
     kind: ClassVar[str] = "file-deleted"
     path: str
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

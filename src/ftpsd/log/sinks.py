@@ -1,0 +1,145 @@
+"""From the logging directives to open sinks."""
+
+from __future__ import annotations
+
+import syslog
+import time
+from collections.abc import Iterator
+
+from ftpsd.errors import ConfigError
+from ftpsd.log import wtmp
+from ftpsd.log.bus import Sink
+from ftpsd.log.files import LogFile, LogFileError, LogFiles
+from ftpsd.log.identity import PROGRAM
+from ftpsd.log.writers import (
+    Clock,
+    StderrSink,
+    SystemLogSink,
+    SystemTarget,
+    TLSLogSink,
+    TraceSink,
+    TransferLogSink,
+    WtmpSink,
+)
+from ftpsd.settings.logging import SYSLOG, LoggingSettings
+from ftpsd.settings.model import Configuration
+
+_XFERLOG_MODE = 0o644
+
+
+def open_sinks(
+    configuration: Configuration, *, clock: Clock = time.time, program: str = PROGRAM,
+    debug_level: int | None = None, stderr: bool = False, wtmp_path: str = wtmp.PATH,
+) -> tuple[list[Sink], list[str]]:
+    """The sinks of a configuration, and notices about logs that cannot be written.
+
+    Before the fork, with the rights to create the files. A TLSLog, ServerLog or TransferLog that cannot be
+    opened is a notice (semantics of mod_tls); a SystemLog or TraceLog that cannot be opened is a
+    `ConfigError`, as in ProFTPD. `debug_level` is the command line's `-d`; `stderr`: foreground, also write
+    to standard error.
+    """
+    opener = _Opener(configuration)
+    sinks: list[Sink] = []
+    try:
+        hosts = opener.system_targets()
+        sinks.append(SystemLogSink(opener.files, hosts, clock, program=program, debug_level=debug_level))
+        sinks.append(TLSLogSink(opener.files, opener.tls_logs(), clock))
+        sinks.append(TransferLogSink(opener.files, opener.settings(), opener.transfer_logs(), clock))
+        trace = opener.trace_log()
+    except ConfigError:
+        opener.files.close()
+        raise
+    if trace is not None:
+        rules = {host.id: host.settings.logging.trace for host in configuration.hosts}
+        sinks.append(TraceSink(opener.files, trace, rules, clock))
+    sinks += _wtmp_sink(opener, clock, wtmp_path)
+    if stderr:
+        sinks.append(StderrSink(clock, program=program, debug_level=debug_level or 0))
+    if any(target.use_syslog for target in hosts.values()):
+        syslog.openlog(program, syslog.LOG_PID | syslog.LOG_NDELAY, syslog.LOG_DAEMON)
+    return sinks, opener.notices
+
+
+def _wtmp_sink(opener: _Opener, clock: Clock, path: str) -> list[Sink]:
+    settings = opener.settings()
+    fd = wtmp.open_wtmp(path) if any(each.wtmp_log for each in settings.values()) else None
+    return [] if fd is None else [WtmpSink(LogFile(path, fd), settings, clock)]
+
+
+class _Opener:
+    """Opens the files of a configuration, once per path, and collects what went wrong."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self.files = LogFiles()
+        self.notices: list[str] = []
+
+    @property
+    def _main(self) -> LoggingSettings:
+        return self._configuration.hosts[0].settings.logging
+
+    def settings(self) -> dict[int, LoggingSettings]:
+        return {host.id: host.settings.logging for host in self._configuration.hosts}
+
+    def system_targets(self) -> dict[int, SystemTarget]:
+        main = self._main
+        file = None
+        if main.system_log is not None and main.system_log != SYSLOG:
+            file = self._required("SystemLog", main.system_log)
+        targets = {}
+        for host in self._configuration.hosts:
+            own = host.settings.logging
+            server_log = self._optional("ServerLog", own.server_log, own) if own.server_log else None
+            targets[host.id] = SystemTarget(own, server_log or file, main.system_log == SYSLOG)
+        return targets
+
+    def tls_logs(self) -> dict[int, LogFile]:
+        logs = {}
+        for host in self._configuration.hosts:
+            path = host.settings.tls.log
+            file = self._optional("TLSLog", path, host.settings.logging) if path else None
+            if file is not None:
+                logs[host.id] = file
+        return logs
+
+    def transfer_logs(self) -> dict[str, LogFile]:
+        logs = {}
+        for path in dict.fromkeys(_transfer_log_paths(self._configuration)):
+            file = self._optional("TransferLog", path, self._main, mode=_XFERLOG_MODE)
+            if file is not None:
+                logs[path] = file
+        return logs
+
+    def trace_log(self) -> LogFile | None:
+        path = self._main.trace_log
+        return self._required("TraceLog", path) if path else None
+
+    def _required(self, directive: str, path: str) -> LogFile:
+        try:
+            return self.files.get(path, allow_symlink=self._main.allow_log_symlinks)
+        except LogFileError as error:
+            raise ConfigError(
+                f"unable to open {directive} '{path}': {error}", directive=directive,
+                remedy="Name a file in an existing directory that only the server may write to, or 'none'.",
+            ) from None
+
+    def _optional(
+        self, directive: str, path: str, settings: LoggingSettings, *, mode: int = 0o640
+    ) -> LogFile | None:
+        try:
+            return self.files.get(path, mode=mode, allow_symlink=settings.allow_log_symlinks)
+        except LogFileError as error:
+            shown = "" if directive == "TLSLog" else f" '{path}'"
+            self.notices.append(f"notice: unable to open {directive}{shown}: {error}")
+            return None
+
+
+def _transfer_log_paths(configuration: Configuration) -> Iterator[str]:
+    for host in configuration.hosts:
+        for settings in (host.settings, *(section.settings for section in host.anonymous)):
+            if settings.logging.transfer_log is not None:
+                yield settings.logging.transfer_log
+        for section in host.conditionals:
+            for change in section.changes:
+                if (change.group, change.field) == ("logging", "transfer_log") and change.value is not None:
+                    yield str(change.value)

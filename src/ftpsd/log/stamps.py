@@ -1,0 +1,22 @@
+"""Time stamps of log lines, in local time, without the help of a locale."""
+
+from __future__ import annotations
+
+import time
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def milliseconds(now: float) -> str:
+    """`2026-11-21 10:29:04,152`, of seconds since the epoch."""
+    at = time.localtime(now)
+    date = f"{at.tm_year:04d}-{at.tm_mon:02d}-{at.tm_mday:02d}"
+    return f"{date} {at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d},{int(now % 1 * 1000):03d}"
+
+
+def xferlog(now: float) -> str:
+    """`Sat Nov 21 10:29:46 2026`."""
+    at = time.localtime(now)
+    clock = f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}"
+    return f"{_DAYS[at.tm_wday]} {_MONTHS[at.tm_mon - 1]} {at.tm_mday:02d} {clock} {at.tm_year}"

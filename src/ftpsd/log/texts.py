@@ -1,0 +1,146 @@
+"""Events in the words that administrators and log watchers know. Pure: an event in, lines out.
+
+The words of the system log are ProFTPD's (fail2ban's filters match on them), those of the TLSLog mod_tls's;
+where neither has any, ours say who, what and why.
+"""
+
+from __future__ import annotations
+
+from ftpsd.log import events
+from ftpsd.log.escape import escape, escape_rows, shorten
+from ftpsd.log.events import Event, Level, Origin
+
+_LONGEST_FIELD = 1024
+
+_TIMEOUTS = {
+    "TimeoutIdle": "Client session idle timeout, disconnected",
+    "TimeoutLogin": "Login timeout exceeded, disconnected",
+    "TimeoutNoTransfer": "FTP no transfer timeout, disconnected",
+    "TimeoutSession": "FTP session timed out, disconnected",
+    "TimeoutStalled": "Data transfer stall timeout, disconnected",
+}
+_TIMER_REASONS = {
+    "timeout-idle": "TimeoutIdle", "timeout-login": "TimeoutLogin",
+    "timeout-no-transfer": "TimeoutNoTransfer", "timeout-session": "TimeoutSession",
+    "timeout-stalled": "TimeoutStalled",
+}
+
+SystemLine = tuple[Level, str]
+
+
+def is_login(event: Event) -> bool:
+    """Whether the event belongs to the facility of logins (AUTHPRIV)."""
+    return isinstance(event, events.LoginSucceeded | events.LoginFailed | events.LoginAttemptsExceeded)
+
+
+def system_lines(event: Event, origin: Origin) -> list[SystemLine]:
+    """What the system log gets of an event; [] for most."""
+    return [(level, escape(text)) for level, text in _system(event, origin)]
+
+
+def _system(event: Event, origin: Origin) -> list[SystemLine]:
+    match event:
+        case events.SessionOpened():
+            return [(Level.INFO, "FTP session opened.")]
+        case events.SessionClosed():
+            return [*_ending(event), (Level.INFO, "FTP session closed.")]
+        case events.LoginSucceeded():
+            word = "ANON" if event.anonymous else "USER"
+            return [(Level.INFO, f"{word} {_field(event.user)}: Login successful.")]
+        case events.LoginFailed():
+            return [(Level.NOTICE, _login_failed(event))]
+        case events.LoginAttemptsExceeded():
+            return [(Level.NOTICE, f"Maximum login attempts ({event.limit}) exceeded, connection refused")]
+        case events.HostileInput():
+            text = f"client sent {event.protocol} command '{_field(event.word)}', disconnecting"
+            return [(Level.WARNING, text)]
+        case events.TimedOut():
+            return [(Level.INFO, _timed_out(event.timer))]
+        case events.Notice():
+            return [(event.level, event.text)]
+    return _system_refusals(event, origin)
+
+
+def _system_refusals(event: Event, origin: Origin) -> list[SystemLine]:
+    match event:
+        case events.DataConnectionRefused() if event.reason in events.ADDRESS_REASONS:
+            return [(Level.NOTICE, line) for line in event.lines]
+        case events.CommandDenied() if not event.tls and event.reason not in events.ADDRESS_REASONS:
+            return [(Level.NOTICE, line) for line in event.lines]
+        case events.TransferEnded() if not event.complete:
+            who = f"user {_field(event.user or origin.user)}"
+            detail = f": {event.detail}" if event.detail else ""
+            return [(Level.NOTICE, f"notice: {who}: aborting transfer: {event.reason}{detail}")]
+        case events.HandshakeFailed():
+            text = f"TLS handshake failed on the {event.channel} connection [{event.reason}]"
+            return [(Level.NOTICE, text)]
+    return []
+
+
+def debug_lines(event: Event) -> list[tuple[int, str]]:
+    """(debug level, text) of what only DebugLevel shows."""
+    match event:
+        case events.Debug():
+            return [(event.level, escape(event.text))]
+        case events.CommandReceived():
+            return [(4, escape(f"received command '{_field(event.text)}'"))]
+        case events.ReplySent():
+            return [(5, escape(f"sent reply: {event.code} {_field(event.text)}"))]
+        case events.CommandDenied():
+            reply = f"{event.code} {_field(event.text)}"
+            return [(3, escape(f"{event.command} denied: {reply} [{event.reason}]"))]
+        case events.DataConnectionRefused():
+            return [(3, f"data connection refused [{event.reason}]")]
+        case events.SessionClosed():
+            end = f"session ended [{event.reason}] after {event.seconds:.1f} s {event.detail}"
+            return [(2, escape(end.rstrip()))]
+    return []
+
+
+def tls_lines(event: Event) -> tuple[str, ...]:
+    """What the TLSLog gets of an event; a line may have several rows."""
+    match event:
+        case events.TLSNote() | events.TLSNegotiation():
+            lines = event.lines
+        case events.HandshakeSucceeded() | events.HandshakeFailed():
+            lines = event.lines
+        case events.CommandDenied() if event.tls:
+            lines = event.lines
+        case events.DataConnectionRefused() if event.reason not in events.ADDRESS_REASONS:
+            lines = event.lines
+        case _:
+            return ()
+    return tuple(escape_rows(line) for line in lines)
+
+
+def trace_lines(event: Event) -> list[tuple[str, int, str]]:
+    """(channel, level, text) of what a TraceLog gets."""
+    match event:
+        case events.Trace():
+            return [(event.channel, event.level, escape(event.text))]
+        case events.CommandReceived():
+            return [("command", 7, escape(f"dispatching CMD command '{_field(event.text)}'"))]
+        case events.ReplySent():
+            return [("response", 1, escape(f"{event.code} {_field(event.text)}"))]
+        case events.Debug():
+            return [("debug", event.level, escape(event.text))]
+    return [("tls", 5, line) for line in tls_lines(event)]
+
+
+def _field(text: str) -> str:
+    return shorten(text, _LONGEST_FIELD)
+
+
+def _ending(event: events.SessionClosed) -> list[SystemLine]:
+    timer = _TIMER_REASONS.get(event.reason)
+    return [] if timer is None else [(Level.INFO, _timed_out(timer))]
+
+
+def _timed_out(timer: str) -> str:
+    return _TIMEOUTS.get(timer, f"{timer} exceeded, disconnected")
+
+
+def _login_failed(event: events.LoginFailed) -> str:
+    if event.detail.startswith("USER "):
+        return event.detail
+    return f"USER {_field(event.user)} (Login failed): {event.detail or event.reason}"

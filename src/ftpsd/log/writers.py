@@ -1,0 +1,252 @@
+"""The sinks: what becomes of an event, and where it is written.
+
+Each keeps no state but its open files, may be called by any thread, and gets the time from an injectable
+clock (seconds since the epoch). Which host's file is meant says `Origin.host_id`.
+"""
+
+from __future__ import annotations
+
+import sys
+import syslog
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ftpsd.log import stamps, texts, wtmp, xferlog
+from ftpsd.log.escape import escape
+from ftpsd.log.events import Event, Level, LoginSucceeded, Origin, SessionClosed
+from ftpsd.log.files import LogFile, LogFiles
+from ftpsd.log.identity import PROGRAM, TLS_MODULE, short_hostname, writer_id
+from ftpsd.settings.logging import LEVELS, LoggingSettings
+from ftpsd.settings.values import TraceChannel
+
+Clock = Callable[[], float]
+
+
+class FileSink:
+    """Base of the sinks that write to files of a common `LogFiles`."""
+
+    def __init__(self, files: LogFiles, clock: Clock) -> None:
+        self._files = files
+        self._clock = clock
+
+    @property
+    def capped(self) -> bool:
+        return True
+
+    def reopen(self) -> list[str]:
+        return self._files.reopen()
+
+    def close(self) -> None:
+        self._files.close()
+
+
+class TLSLogSink(FileSink):
+    """`2026-11-21 10:29:46,770 mod_tls/2.9.2[PID]: text`, one file per host (TLSLog)."""
+
+    def __init__(self, files: LogFiles, hosts: Mapping[int, LogFile], clock: Clock) -> None:
+        super().__init__(files, clock)
+        self._hosts = hosts
+
+    def __str__(self) -> str:
+        return "TLSLog"
+
+    def emit(self, event: Event, origin: Origin) -> None:
+        lines = texts.tls_lines(event)
+        file = self._hosts.get(origin.host_id)
+        if not lines or file is None:
+            return
+        head = f"{stamps.milliseconds(self._clock())} {TLS_MODULE}[{writer_id()}]: "
+        for line in lines:
+            file.write(head + line)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemTarget:
+    """Where a host's system log lines go: to `file`, else to syslog when `use_syslog`, else nowhere."""
+
+    settings: LoggingSettings
+    file: LogFile | None = None
+    use_syslog: bool = False
+
+
+def threshold(settings: LoggingSettings) -> int:
+    """The least important severity that SyslogLevel lets through."""
+    return LEVELS.index(settings.syslog_level)
+
+
+def system_entry(origin: Origin, text: str, now: float, program: str = PROGRAM) -> str:
+    """A line of a system log file."""
+    head = f"{stamps.milliseconds(now)} {short_hostname()} {program}[{writer_id()}]"
+    return f"{head} {system_message(origin, text)}"
+
+
+def system_message(origin: Origin, text: str) -> str:
+    """What follows the program's name: `SERVER (PEER): text`; server-wide without a peer."""
+    server = escape(origin.host) or short_hostname()
+    return f"{server} ({escape(origin.peer_shown)}): {text}" if origin.peer else f"{server}: {text}"
+
+
+class SystemLogSink(FileSink):
+    """SystemLog, ServerLog or syslog, filtered by SyslogLevel and DebugLevel."""
+
+    def __init__(
+        self, files: LogFiles, hosts: Mapping[int, SystemTarget], clock: Clock, *, program: str = PROGRAM,
+        debug_level: int | None = None,
+    ) -> None:
+        """`debug_level`: the command line's, over DebugLevel."""
+        super().__init__(files, clock)
+        self._hosts = hosts
+        self._program = program
+        self._debug_level = debug_level
+
+    def __str__(self) -> str:
+        return "SystemLog"
+
+    def emit(self, event: Event, origin: Origin) -> None:
+        target = self._hosts.get(origin.host_id) or self._hosts.get(0)
+        if target is None:
+            return
+        settings = origin.logging or target.settings
+        most = threshold(settings)
+        for level, text in self._lines(event, origin, settings):
+            if level <= most:
+                self._write(target, event, origin, level, text)
+
+    def _lines(self, event: Event, origin: Origin, settings: LoggingSettings) -> list[texts.SystemLine]:
+        lines = texts.system_lines(event, origin)
+        wanted = settings.debug_level if self._debug_level is None else self._debug_level
+        if wanted:
+            lines += [(Level.DEBUG, text) for level, text in texts.debug_lines(event) if level <= wanted]
+        return lines
+
+    def _write(self, target: SystemTarget, event: Event, origin: Origin, level: Level, text: str) -> None:
+        if target.file is not None:
+            target.file.write(system_entry(origin, text, self._clock(), self._program))
+        elif target.use_syslog:
+            syslog.syslog(level | _facility(target.settings, event), system_message(origin, text))
+
+
+def _facility(settings: LoggingSettings, event: Event) -> int:
+    if settings.syslog_facility == "DAEMON" and texts.is_login(event):
+        return syslog.LOG_AUTHPRIV
+    facility: int = getattr(syslog, f"LOG_{settings.syslog_facility}", syslog.LOG_DAEMON)
+    return facility
+
+
+class StderrSink:
+    """What a server in the foreground says on standard error.
+
+    System log lines, and debug lines up to a level.
+    """
+
+    capped = False
+
+    def __init__(self, clock: Clock, *, program: str = PROGRAM, debug_level: int = 0) -> None:
+        self._clock = clock
+        self._program = program
+        self._debug_level = debug_level
+
+    def __str__(self) -> str:
+        return "standard error"
+
+    def emit(self, event: Event, origin: Origin) -> None:
+        lines = [text for _, text in texts.system_lines(event, origin)]
+        lines += [text for level, text in texts.debug_lines(event) if level <= self._debug_level]
+        now = self._clock()
+        if lines:
+            entries = [system_entry(origin, text, now, self._program) for text in lines]
+            sys.stderr.write("\n".join(entries) + "\n")
+            sys.stderr.flush()
+
+    def reopen(self) -> list[str]:
+        return []
+
+    def close(self) -> None:
+        """Standard error stays open."""
+
+
+class TransferLogSink(FileSink):
+    """xferlog lines, to the TransferLog in force for the session."""
+
+    def __init__(
+        self, files: LogFiles, hosts: Mapping[int, LoggingSettings], by_path: Mapping[str, LogFile],
+        clock: Clock,
+    ) -> None:
+        super().__init__(files, clock)
+        self._hosts = hosts
+        self._by_path = by_path
+
+    def __str__(self) -> str:
+        return "TransferLog"
+
+    def emit(self, event: Event, origin: Origin) -> None:
+        now = self._clock()
+        line = xferlog.line(event, origin, now)
+        settings = origin.logging or self._hosts.get(origin.host_id)
+        if line is None or settings is None or settings.transfer_log is None:
+            return
+        file = self._by_path.get(settings.transfer_log)
+        if file is not None:
+            file.write(line)
+
+
+class TraceSink(FileSink):
+    """`2026-11-21 10:48:59,248 [PID] <channel:level>: text` (TraceLog, Trace)."""
+
+    capped = False
+
+    def __init__(
+        self, files: LogFiles, file: LogFile, hosts: Mapping[int, tuple[TraceChannel, ...]], clock: Clock,
+    ) -> None:
+        super().__init__(files, clock)
+        self._file = file
+        self._hosts = hosts
+
+    def __str__(self) -> str:
+        return "TraceLog"
+
+    def emit(self, event: Event, origin: Origin) -> None:
+        rules = self._hosts.get(origin.host_id, ())
+        for channel, level, text in texts.trace_lines(event):
+            if traced(rules, channel, level):
+                head = f"{stamps.milliseconds(self._clock())} [{writer_id()}] <{channel}:{level}>: "
+                self._file.write(head + text)
+
+
+def traced(rules: tuple[TraceChannel, ...], channel: str, level: int) -> bool:
+    """Whether Trace asks for messages of `channel` at `level`; DEFAULT is for channels without a rule."""
+    own = [rule for rule in rules if rule.channel.lower() == channel]
+    own = own or [rule for rule in rules if rule.channel.upper() == "DEFAULT"]
+    return any(rule.low <= level <= rule.high for rule in own)
+
+
+class WtmpSink:
+    """Logins and logouts to wtmp (WtmpLog)."""
+
+    capped = False
+
+    def __init__(self, file: LogFile, hosts: Mapping[int, LoggingSettings], clock: Clock) -> None:
+        self._file = file
+        self._hosts = hosts
+        self._clock = clock
+
+    def __str__(self) -> str:
+        return "wtmp"
+
+    def emit(self, event: Event, origin: Origin) -> None:
+        login = isinstance(event, LoginSucceeded)
+        if not login and not (isinstance(event, SessionClosed) and origin.logged_in):
+            return
+        settings = origin.logging or self._hosts.get(origin.host_id)
+        if settings is None or not settings.wtmp_log:
+            return
+        self._file.append(wtmp.record(
+            login=login, line=f"ftpd{origin.session_id}", user=origin.user,
+            host=origin.peer_name or origin.peer, address=origin.peer, pid=writer_id(), now=self._clock(),
+        ))
+
+    def reopen(self) -> list[str]:
+        return []
+
+    def close(self) -> None:
+        self._file.close()
