@@ -112,13 +112,11 @@ def check_per_user(host: Host) -> None:
 
 
 def _section_requirements(host: Host) -> Iterable[TLSRequirement]:
-    conditionals = [*host.conditionals]
     directories = [*host.directories]
     for section in host.anonymous:
         yield section.settings.tls.required
-        conditionals += section.conditionals
-        directories += section.settings.directories
-    for conditional in conditionals:
+        directories += section.directories
+    for conditional in host.conditionals:
         directories += conditional.directories
         yield from _requirements(conditional.changes)
     for directory in directories:
