@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ftpsd.settings.loader import load
+from ftpsd.settings.manual import did_you_mean, help
 from ftpsd.settings.model import (
     AnonymousSection,
     Change,
@@ -14,8 +16,9 @@ from ftpsd.settings.model import (
     Host,
     Settings,
 )
+from ftpsd.settings.registry import DIRECTIVES, MODULES
 
 __all__ = [
-    "AnonymousSection", "Change", "ClassRule", "ClassSection", "ConditionalSection", "Configuration",
-    "DirectorySection", "Expression", "Host", "Settings",
+    "DIRECTIVES", "MODULES", "AnonymousSection", "Change", "ClassRule", "ClassSection", "ConditionalSection", "Configuration",
+    "DirectorySection", "Expression", "Host", "Settings", "did_you_mean", "help", "load",
 ]

@@ -128,8 +128,17 @@ class OptionalInteger(Argument["int | None"]):
 
 LONGEST_DURATION = 0x7FFFFFFF
 _DURATION_UNITS = {
-    "": 1, "s": 1, "sec": 1, "secs": 1, "m": 60, "min": 60, "mins": 60,
-    "h": 3600, "hr": 3600, "hour": 3600, "hours": 3600,
+    "": 1,
+    "s": 1,
+    "sec": 1,
+    "secs": 1,
+    "m": 60,
+    "min": 60,
+    "mins": 60,
+    "h": 3600,
+    "hr": 3600,
+    "hour": 3600,
+    "hours": 3600,
 }
 
 
@@ -221,9 +230,7 @@ class OneOf(Argument[str]):
         for choice in self.choices:
             if words[0].lower() == choice.lower():
                 return choice
-        raise ArgumentError(
-            self.error.format(words[0]), remedy=f"It is one of {', '.join(self.choices)}."
-        )
+        raise ArgumentError(self.error.format(words[0]), remedy=f"It is one of {', '.join(self.choices)}.")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class CoreSettings:
 
     server_name: str = directive(
         "ServerName", Text(), "ftpsd", contexts=BARE_HOST, good=('"Our files"',), bad=("", "a b"),
-        doc="Name of this server in its greeting and in logs.",
+        combine=Combine.LAST, doc="Name of this server in its greeting and in logs.",
     )
     server_ident: ServerIdent = directive(
         "ServerIdent", Special('off|on ["text"]', parsers.server_ident), ServerIdent(), contexts=HOST,
@@ -29,16 +29,18 @@ class CoreSettings:
     )
     server_admin: str | None = directive(
         "ServerAdmin", Text("e-mail"), None, contexts=BARE_HOST, good=("ftp@example.org",), bad=("",),
+        combine=Combine.LAST,
         doc="E-mail address of the administrator, shown where a message file says %E and by HELP.",
     )
     port: int = directive(
         "Port", Integer(0, 65535, "port"), 21, contexts=BARE_HOST, good=("2121", "0"),
         bad=("65536", "ftp", "-1"),
-        doc="TCP port of this host. 0: no listener for this host.",
+        combine=Combine.LAST, doc="TCP port of this host. 0: no listener for this host.",
     )
     default_address: tuple[str, ...] = directive(
         "DefaultAddress", Addresses(), (), contexts=ROOT, good=("127.0.0.1", "::1 127.0.0.1"),
         bad=("", "1.2.3.400"),
+        combine=Combine.LAST,
         doc="Addresses (or names) that server config answers on. Default: all.", default_text="all addresses",
     )
     server_alias: tuple[str, ...] = directive(
@@ -81,7 +83,7 @@ class CoreSettings:
     )
     use_reverse_dns: bool = directive(
         "UseReverseDNS", Boolean(), True, contexts=HOST, good=("off",), bad=("sometimes",),
-        doc="Look up the client's name.",
+        combine=Combine.LAST, doc="Look up the client's name.",
     )
     ident_lookups: bool = directive(
         "IdentLookups", Boolean(), False, contexts=HOST, module="mod_ident", good=("off", "on"),
@@ -95,6 +97,7 @@ class CoreSettings:
     )
     multiline_rfc2228: bool = directive(
         "MultilineRFC2228", Boolean(), False, contexts=ROOT, good=("on",), bad=("RFC",),
+        combine=Combine.LAST,
         doc="Every line of a multi-line reply starts with the code, as RFC 2228 allows.",
     )
     defer_welcome: bool = directive(

@@ -53,6 +53,7 @@ def context_names(contexts: Context) -> str:
 class Combine(enum.Enum):
     """What happens to a directive that stands more than once in a section, and down the merge."""
 
+    FIRST = "the first one counts; a section's replaces what it inherits"
     LAST = "the last one counts; a section's replaces what it inherits"
     APPEND = "all count, in order; a section's stand before what it inherits"
     UNION = "all words count, also those that a section inherits"
@@ -84,7 +85,7 @@ class Declaration:
     contexts: Context
     doc: str
     status: Status = Status.SUPPORTED
-    combine: Combine = Combine.LAST
+    combine: Combine = Combine.FIRST
     reason: str = ""
     needs: tuple[str, ...] = ()
     good: tuple[str, ...] = ()
@@ -112,7 +113,7 @@ def directive(
     contexts: Context = HOST,
     module: str = "mod_core",
     status: Status = Status.SUPPORTED,
-    combine: Combine = Combine.LAST,
+    combine: Combine = Combine.FIRST,
     reason: str = "",
     needs: tuple[str, ...] = (),
     good: tuple[str, ...] = (),
@@ -121,8 +122,18 @@ def directive(
 ) -> Any:
     """A dataclass field whose value the directive `name` sets. `good`/`bad` are examples of its arguments."""
     declaration = Declaration(
-        name=name, module=module, argument=argument, contexts=contexts, doc=doc, status=status,
-        combine=combine, reason=reason, needs=needs, good=good, bad=bad, default=default,
+        name=name,
+        module=module,
+        argument=argument,
+        contexts=contexts,
+        doc=doc,
+        status=status,
+        combine=combine,
+        reason=reason,
+        needs=needs,
+        good=good,
+        bad=bad,
+        default=default,
         default_text=default_text,
     )
     return dataclasses.field(default=default, metadata={METADATA_KEY: declaration})
@@ -142,6 +153,13 @@ def without_value(
 ) -> Declaration:
     """A directive that is known but sets nothing."""
     return Declaration(
-        name=name, module=module, argument=argument, contexts=contexts, doc=doc, status=status,
-        reason=reason, good=good, bad=bad,
+        name=name,
+        module=module,
+        argument=argument,
+        contexts=contexts,
+        doc=doc,
+        status=status,
+        reason=reason,
+        good=good,
+        bad=bad,
     )

@@ -1,14 +1,12 @@
 """Bounds in number and time. Times are seconds, 0 means none."""
 
-# ruff: noqa: RUF009 (`directive` makes a dataclass field)
-
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ftpsd.settings import parsers
 from ftpsd.settings.arguments import Duration, OptionalInteger, Special
-from ftpsd.settings.declaration import HOST, LOGIN, ROOT, directive
+from ftpsd.settings.declaration import HOST, LOGIN, ROOT, Combine, directive
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +16,7 @@ class LimitSettings:
     max_instances: int | None = directive(
         "MaxInstances", OptionalInteger(1, 2**31 - 1), None, contexts=ROOT, good=("30", "none"),
         bad=("0", "many"),
+        combine=Combine.LAST,
         doc="Sessions at the same time in the whole server; a connection beyond is closed at once.",
         default_text="none",
     )

@@ -1,7 +1,5 @@
 """What is written down, and where."""
 
-# ruff: noqa: RUF009 (`directive` makes a dataclass field)
-
 from __future__ import annotations
 
 from dataclasses import dataclass

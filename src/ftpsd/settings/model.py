@@ -5,6 +5,8 @@ else. `Settings.changed` lays changes over settings, so that merging happens in 
 under a host, a host under <Anonymous>) or per session (<IfUser>, <Directory>).
 """
 
+# ruff: noqa: RUF009 (the defaults are frozen)
+
 from __future__ import annotations
 
 import dataclasses
@@ -141,6 +143,9 @@ class Expression:
         return all(results) if self.operator == "and" else any(results)
 
 
+_ORDER = {"user": 0, "group": 1, "authenticated": 2, "class": 3}
+
+
 @dataclass(frozen=True, slots=True)
 class ConditionalSection:
     """<IfClass>, <IfUser>, <IfGroup> or <IfAuthenticated> (`kind` class, user, group, authenticated)."""
@@ -173,7 +178,7 @@ class AnonymousSection:
     group: str | None = None
     aliases: tuple[UserAlias, ...] = ()
     changes: tuple[Change, ...] = ()
-    conditionals: tuple[ConditionalSection, ...] = ()
+    directories: tuple[DirectorySection, ...] = ()
     location: Location | None = None
 
     def serves(self, name: str) -> bool:
@@ -211,7 +216,16 @@ class Host:
     """`addresses` as IP addresses where the loader had to look names up; else empty."""
     anonymous: tuple[AnonymousSection, ...] = ()
     conditionals: tuple[ConditionalSection, ...] = ()
+    changes: tuple[Change, ...] = ()
+    """What gave `settings` its values: <Global>'s first, then the host's own."""
     location: Location | None = None
+
+    def origin(self, group: str, name: str) -> Location | None:
+        """Where the value of `settings.<group>.<name>` comes from; None: it is the default."""
+        found = [
+            change.location for change in self.changes if (change.group, change.field) == (group, name)
+        ]
+        return found[-1] if found else None
 
     @property
     def directories(self) -> tuple[DirectorySection, ...]:
@@ -228,15 +242,24 @@ class Host:
         return next((section for section in self.anonymous if section.serves(name)), None)
 
     def for_login(
-        self, *, user: str, groups: Collection[str] = (), classes: Collection[str] = (),
+        self,
+        *,
+        user: str,
+        groups: Collection[str] = (),
+        classes: Collection[str] = (),
         anonymous: AnonymousSection | None = None,
     ) -> Settings:
-        """Settings of a session that `user`, a member of `groups` (names), has logged in on."""
-        settings = anonymous.settings if anonymous is not None else self.settings
-        conditionals = self.conditionals + (anonymous.conditionals if anonymous is not None else ())
-        for section in conditionals:
+        """Settings of a session that `user`, a member of `groups` (names), has logged in on.
+
+        As in ProFTPD, <IfGroup> is laid over <IfUser>, then <IfAuthenticated>, then <IfClass>, and what the
+        <Anonymous> section itself says over all of them.
+        """
+        settings = self.settings
+        for section in sorted(self.conditionals, key=lambda section: _ORDER[section.kind]):
             if section.holds(user=user, groups=groups, classes=classes):
                 settings = settings.changed(section.changes, section.directories)
+        if anonymous is not None:
+            settings = settings.changed(anonymous.changes, anonymous.directories)
         return settings
 
     def for_connection(self, *, classes: Collection[str] = ()) -> Settings:

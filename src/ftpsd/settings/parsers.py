@@ -75,11 +75,14 @@ def auth_order(words: Sequence[str]) -> tuple[str, ...]:
     for word in words:
         match = re.fullmatch(r"(mod_[a-z0-9_]+?)(?:\.c)?(\*?)", word.lower())
         if match is None:
-            raise ArgumentError(f"'{word}' is not the name of a module", remedy="Write for example mod_auth_file.c.")
+            raise ArgumentError(
+                f"'{word}' is not the name of a module", remedy="Write for example mod_auth_file.c."
+            )
         name = f"{match[1]}.c"
         if name not in AUTH_MODULES:
             raise NotSupportedYet(
-                f"authentication by {name}", remedy=f"It can be one or more of {', '.join(sorted(AUTH_MODULES))}."
+                f"authentication by {name}",
+                remedy=f"It can be one or more of {', '.join(sorted(AUTH_MODULES))}.",
             )
         order.append(name + match[2])
     return tuple(order)
@@ -96,7 +99,9 @@ def rooted_path(words: Sequence[str]) -> tuple[RootedPath, ...]:
         raise ArgumentError("parameter must be an absolute path or start with '~'")
     groups = tuple(name.strip() for name in words[1].split(",")) if len(words) == 2 else ()
     if any(name in ("", "!") for name in groups):
-        raise ArgumentError(f"badly formatted group expression '{words[1]}'", remedy="Write group1,!group2.")
+        raise ArgumentError(
+            f"badly formatted group expression '{words[1]}'", remedy="Write group1,!group2."
+        )
     return (RootedPath(path, groups),)
 
 
@@ -150,7 +155,9 @@ def allow_foreign_address(words: Sequence[str]) -> bool:
     want(words, 1, 1)
     value = boolean(words[0])
     if value is None:
-        raise NotSupportedYet("AllowForeignAddress with a class", remedy="Put it into an <IfClass> section.")
+        raise NotSupportedYet(
+            "AllowForeignAddress with a class", remedy="Put it into an <IfClass> section."
+        )
     return value
 
 
@@ -174,21 +181,28 @@ def transfer_rate(words: Sequence[str]) -> tuple[TransferRate, ...]:
     """`commands KiB-per-second[:free-bytes]`; commands by commas."""
     want(words, 2, 4)
     if len(words) > 2:
-        raise NotSupportedYet("TransferRate for a user, group or class", remedy="Put it into an <IfUser> section.")
+        raise NotSupportedYet(
+            "TransferRate for a user, group or class", remedy="Put it into an <IfUser> section."
+        )
     commands = frozenset(word.upper() for word in words[0].split(","))
     if not commands <= TRANSFER_COMMANDS:
         raise ArgumentError(f"invalid FTP command: '{words[0]}'", remedy="It can be RETR,STOR,APPE,STOU.")
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(?::([0-9]{1,15}))?", words[1])
     if match is None:
-        raise ArgumentError(f"badly formatted rate '{words[1]}'", remedy="Write KiB per second, or rate:free-bytes.")
+        raise ArgumentError(
+            f"badly formatted rate '{words[1]}'", remedy="Write KiB per second, or rate:free-bytes."
+        )
     if float(match[1]) <= 0:
         raise ArgumentError("rate must be greater than zero")
     return (TransferRate(commands, float(match[1]) * 1024, int(match[2] or 0)),)
 
 
 _LIST_FLAGS = {
-    "strict": ("strict", True), "listonly": ("list_only", True), "nlstonly": ("nlst_only", True),
-    "noadjustedsymlinks": ("adjusted_symlinks", False), "sortednlst": ("sorted_nlst", True),
+    "strict": ("strict", True),
+    "listonly": ("list_only", True),
+    "nlstonly": ("nlst_only", True),
+    "noadjustedsymlinks": ("adjusted_symlinks", False),
+    "sortednlst": ("sorted_nlst", True),
     "noerrorifabsent": ("error_if_absent", False),
 }
 _LIST_BOUNDS = {"maxfiles": "max_files", "maxdirs": "max_dirs", "maxdepth": "max_depth"}
@@ -226,7 +240,9 @@ def _keep_alive(value: str) -> dict[str, bool | int]:
         return {"keep_alive": switch}
     parts = value.split(":")
     if len(parts) != 3:
-        raise ArgumentError(f"badly formatted TCP keepalive '{value}'", remedy="Write on, off or idle:count:interval.")
+        raise ArgumentError(
+            f"badly formatted TCP keepalive '{value}'", remedy="Write on, off or idle:count:interval."
+        )
     names = ("keep_alive_idle", "keep_alive_count", "keep_alive_interval")
     return {"keep_alive": True} | {
         name: Integer(1, 32767).parse([part]) for name, part in zip(names, parts, strict=True)
@@ -256,7 +272,9 @@ def trace(words: Sequence[str]) -> tuple[TraceChannel, ...]:
     for word in words:
         match = re.fullmatch(r"([A-Za-z0-9_.]+):([0-9]{1,2})(?:-([0-9]{1,2}))?", word)
         if match is None:
-            raise ArgumentError(f"badly formatted parameter: '{word}'", remedy="Write channel:level, e.g. tls:20.")
+            raise ArgumentError(
+                f"badly formatted parameter: '{word}'", remedy="Write channel:level, e.g. tls:20."
+            )
         low, high = (int(match[2]), int(match[3])) if match[3] else (1, int(match[2]))
         if low > high:
             raise ArgumentError(f"badly formatted level: '{word}'")
@@ -269,7 +287,9 @@ def timeout_session(words: Sequence[str]) -> int:
     """Seconds; ProFTPD also takes `user|group|class name`."""
     want(words, 1, 3)
     if len(words) > 1:
-        raise NotSupportedYet("TimeoutSession for a user, group or class", remedy="Put it into an <IfUser> section.")
+        raise NotSupportedYet(
+            "TimeoutSession for a user, group or class", remedy="Put it into an <IfUser> section."
+        )
     return duration(words[0])
 
 

@@ -1,7 +1,5 @@
 """The process as a whole."""
 
-# ruff: noqa: RUF009 (`directive` makes a dataclass field)
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,7 +7,7 @@ from dataclasses import dataclass
 
 from ftpsd.settings import parsers
 from ftpsd.settings.arguments import Boolean, Integer, NotSupportedYet, OneOf, OptionalPath, Special, Text
-from ftpsd.settings.declaration import HOST, ROOT, Context, directive
+from ftpsd.settings.declaration import HOST, ROOT, Combine, Context, directive
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class ServerSettings:
 
     server_type: str = directive(
         "ServerType", ServerType(), "standalone", contexts=ROOT, good=("standalone",), bad=("inetd", "cgi"),
-        doc="How the server is started.",
+        combine=Combine.LAST, doc="How the server is started.",
     )
     user: str | None = directive(
         "User", Text("name"), None, contexts=HOST | Context.ANONYMOUS, good=("nobody",), bad=("", "a b"),
@@ -43,27 +41,29 @@ class ServerSettings:
     )
     pid_file: str | None = directive(
         "PidFile", OptionalPath(), "/run/ftpsd.pid", contexts=ROOT, good=("/run/ftp.pid",), bad=("ftp.pid",),
-        doc="File with the supervisor's process id.",
+        combine=Combine.LAST, doc="File with the supervisor's process id.",
     )
     scoreboard_file: str | None = directive(
         "ScoreboardFile", OptionalPath(), "/run/ftpsd.scoreboard", contexts=ROOT,
         good=("/run/ftp.scoreboard", "none", "off"), bad=("scoreboard",),
+        combine=Combine.LAST,
         doc="File in which sessions are kept; one that cannot be used is a notice and the server has one in memory.",
     )
     use_ipv6: bool = directive(
         "UseIPv6", Boolean(), True, contexts=ROOT, good=("off",), bad=("4",),
-        doc="Listen on IPv6 addresses too.",
+        combine=Combine.LAST, doc="Listen on IPv6 addresses too.",
     )
     socket_bind_tight: bool = directive(
         "SocketBindTight", Boolean(), False, contexts=ROOT, good=("on",), bad=("all",),
-        doc="A socket for each host's own address, instead of one for each port.",
+        combine=Combine.LAST, doc="A socket for each host's own address, instead of one for each port.",
     )
     tcp_backlog: int = directive(
         "TCPBackLog", Integer(1, 65535), 128, contexts=ROOT, good=("1024",), bad=("0", "x"),
-        doc="Connections that the kernel keeps until they are accepted.",
+        combine=Combine.LAST, doc="Connections that the kernel keeps until they are accepted.",
     )
     workers: int = directive(
         "Workers", Special("auto|number", parsers.workers), 0, contexts=ROOT, module="mod_ftpsd",
         good=("auto", "4"), bad=("0", "some"), default_text="auto",
+        combine=Combine.LAST,
         doc="Worker processes; auto (0): one for each CPU core. A directive of ftpsd's own.",
     )

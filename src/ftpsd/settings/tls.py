@@ -123,6 +123,7 @@ class TLSSettings:
         "TLSSessionCache", Special("off|internal:[seconds]", tls_parsers.session_cache), SessionCache(), module=MODULE,
         contexts=Context.SERVER, good=("off", "internal:", "internal: 1800", "internal:1800"),
         bad=("", "internal", "shm:/file=/tmp/x", "internal:soon"), default_text="internal:15840",
+        combine=Combine.LAST,
         doc="Where sessions of control connections are kept for resumption, and how long.",
     )
     session_tickets: bool = directive(

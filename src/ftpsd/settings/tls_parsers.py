@@ -36,9 +36,19 @@ def required(words: Sequence[str]) -> TLSRequirement:
 
 SUPPORTED_OPTIONS = ("AllowPerUser", "NoCertRequest", "NoSessionReuseRequired", "UseImplicitSSL")
 LATER_OPTIONS = (
-    "AllowClientRenegotiations", "AllowDotLogin", "AllowWeakDH", "AllowWeakSecurity", "CommonNameRequired",
-    "dNSNameRequired", "EnableDiags", "ExportCertData", "IgnoreSNI", "iPAddressRequired", "NoAutoECDH",
-    "NoEmptyFragments", "StdEnvVars",
+    "AllowClientRenegotiations",
+    "AllowDotLogin",
+    "AllowWeakDH",
+    "AllowWeakSecurity",
+    "CommonNameRequired",
+    "dNSNameRequired",
+    "EnableDiags",
+    "ExportCertData",
+    "IgnoreSNI",
+    "iPAddressRequired",
+    "NoAutoECDH",
+    "NoEmptyFragments",
+    "StdEnvVars",
 )
 _OPTION_WORDS = {option.lower(): option for option in SUPPORTED_OPTIONS + LATER_OPTIONS}
 _OPTION_WORDS["allowclientrenegotiation"] = "AllowClientRenegotiations"
@@ -66,7 +76,13 @@ def close_to(word: str, known: Mapping[str, str]) -> str | None:
     return f"Did you mean {known[close[0]]}?" if close else None
 
 
-PROTOCOLS = {"sslv3": "SSLv3", "tlsv1": "TLSv1", "tlsv1.1": "TLSv1.1", "tlsv1.2": "TLSv1.2", "tlsv1.3": "TLSv1.3"}
+PROTOCOLS = {
+    "sslv3": "SSLv3",
+    "tlsv1": "TLSv1",
+    "tlsv1.1": "TLSv1.1",
+    "tlsv1.2": "TLSv1.2",
+    "tlsv1.3": "TLSv1.3",
+}
 DEFAULT_PROTOCOLS = frozenset({"TLSv1.2", "TLSv1.3"})
 _EVERY = frozenset(PROTOCOLS.values())
 
@@ -74,7 +90,9 @@ _EVERY = frozenset(PROTOCOLS.values())
 def _protocol(word: str) -> str:
     name = PROTOCOLS.get(word.lower())
     if name is None:
-        raise ArgumentError(f"unknown protocol: '{word}'", remedy=f"It is one of {', '.join(PROTOCOLS.values())}.")
+        raise ArgumentError(
+            f"unknown protocol: '{word}'", remedy=f"It is one of {', '.join(PROTOCOLS.values())}."
+        )
     return name
 
 
@@ -116,7 +134,9 @@ def renegotiate(words: Sequence[str]) -> Renegotiate:
     if len(words) == 1 and words[0].lower() == "none":
         return Renegotiate(refused=True)
     if len(words) % 2:
-        raise ArgumentError("wrong number of parameters", remedy="Write none, or keywords with one value each.")
+        raise ArgumentError(
+            "wrong number of parameters", remedy="Write none, or keywords with one value each."
+        )
     values = {"ctrl": 0, "data": 0, "timeout": 30}
     is_required = True
     for keyword, value in zip(words[::2], words[1::2], strict=True):
@@ -129,8 +149,12 @@ def renegotiate(words: Sequence[str]) -> Renegotiate:
         elif key in values:
             values[key] = whole_number(value, f"{key} value")
         else:
-            raise ArgumentError(f"unknown TLSRenegotiate argument '{keyword}'", remedy="ctrl, data, required, timeout.")
-    return Renegotiate(ctrl=values["ctrl"], data=values["data"], timeout=values["timeout"], required=is_required)
+            raise ArgumentError(
+                f"unknown TLSRenegotiate argument '{keyword}'", remedy="ctrl, data, required, timeout."
+            )
+    return Renegotiate(
+        ctrl=values["ctrl"], data=values["data"], timeout=values["timeout"], required=is_required
+    )
 
 
 def session_cache(words: Sequence[str]) -> SessionCache:
@@ -141,7 +165,9 @@ def session_cache(words: Sequence[str]) -> SessionCache:
         return SessionCache("off", 0)
     kind, colon, info = words[0].partition(":")
     if not colon:
-        raise ArgumentError("badly formatted parameter", remedy="Write internal:1800 or off (mind the colon).")
+        raise ArgumentError(
+            "badly formatted parameter", remedy="Write internal:1800 or off (mind the colon)."
+        )
     if kind.lower() != "internal":
         raise NotSupportedYet(f"a session cache of type '{kind}'", remedy="Write internal:1800 or off.")
     seconds = [part for part in (info, *words[1:]) if part]
@@ -154,12 +180,15 @@ def ciphers(words: Sequence[str]) -> tuple[CipherSuite, ...]:
     """`[TLSv1.3] LIST` in OpenSSL's notation."""
     want(words, 1, 2)
     if len(words) == 2 and words[0].lower() != "tlsv1.3":
-        raise ArgumentError(f"unknown protocol: '{words[0]}'", remedy="Only TLSv1.3 can stand before the list.")
+        raise ArgumentError(
+            f"unknown protocol: '{words[0]}'", remedy="Only TLSv1.3 can stand before the list."
+        )
     suites = words[-1]
     if not re.fullmatch(r"[A-Za-z0-9_:+!@,=. -]+", suites):
         raise ArgumentError(f"unable to use ciphersuite '{suites}'")
     if len(words) == 1 and "_" in suites and not suites.upper().startswith("PROFILE="):
         raise ArgumentError(
-            f"unable to use ciphersuite '{suites}'", remedy=f"For TLS 1.3 write TLSCipherSuite TLSv1.3 {suites}."
+            f"unable to use ciphersuite '{suites}'",
+            remedy=f"For TLS 1.3 write TLSCipherSuite TLSv1.3 {suites}.",
         )
     return (CipherSuite(len(words) == 2, suites),)

@@ -100,6 +100,7 @@ class TransferSettings:
         good=("rcvbuf 65536 sndbuf 65536", "keepalive 100:30:10", "maxseg 1400"),
         bad=("", "rcvbuf", "speed 9"),
         default_text="as the kernel has them, keepalive on",
+        combine=Combine.LAST,
         doc="Options of control and data sockets: rcvbuf, sndbuf, maxseg in bytes, keepalive on|off|idle:count:interval.",
     )
     upload_end: UploadEnd = directive(

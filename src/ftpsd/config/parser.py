@@ -1,0 +1,265 @@
+"""Lines to a tree: sections, Include, Define, <IfModule>, <IfDefine>, %{env:NAME}.
+
+Two kinds of sections exist. <IfModule> and <IfDefine> are decided here, and what they leave out is not looked at
+further than to find its end. All others become `Section` nodes; what they mean, and whether they and what is in
+them may stand where they do, is the schema's business. Every section must be closed in the file
+that opened it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from ftpsd.config.lexer import Line, Word, logical_lines, split
+from ftpsd.config.source import MAGIC, Source
+from ftpsd.config.tree import Directive, Node, Section, Tree
+from ftpsd.errors import ConfigError, Location
+
+DEEPEST_INCLUDE = 16
+"""Files that may be open within each other."""
+
+DEEPEST_SECTION = 32
+MOST_FILES = 10_000
+
+_ENVIRONMENT = re.compile(r"%\{env:([^{}]*)\}")
+_CONDITIONS = {"ifmodule": "IfModule", "ifdefine": "IfDefine"}
+
+
+def parse(
+    path: str,
+    source: Source,
+    *,
+    environment: Mapping[str, str],
+    defines: Collection[str] = (),
+    has_module: Callable[[str], bool],
+) -> Tree:
+    """The tree of the file `path` (absolute) and what it includes; raises `ConfigError`.
+
+    `has_module` decides <IfModule>: it is given the name as written, `mod_tls.c`.
+    """
+    parser = _Parser(source, environment, set(defines), has_module)
+    nodes = parser.file(path, None)
+    return Tree(nodes, tuple(parser.files), frozenset(parser.defines))
+
+
+@dataclass(slots=True)
+class _Open:
+    """A section that is not closed yet. A `condition` has no node of its own."""
+
+    name: str
+    words: tuple[str, ...]
+    location: Location
+    condition: bool = False
+    children: list[Node] = field(default_factory=list)
+
+
+class _Parser:
+    def __init__(
+        self,
+        source: Source,
+        environment: Mapping[str, str],
+        defines: set[str],
+        has_module: Callable[[str], bool],
+    ) -> None:
+        self.source = source
+        self.environment = environment
+        self.defines = defines
+        self.has_module = has_module
+        self.files: list[str] = []
+        self.active: list[object] = []
+
+    def file(self, path: str, origin: Location | None) -> tuple[Node, ...]:
+        identity = self.source.identity(path)
+        if identity in self.active:
+            raise ConfigError(f"'{path}' includes itself", location=origin, directive="Include")
+        if len(self.active) >= DEEPEST_INCLUDE or len(self.files) >= MOST_FILES:
+            raise ConfigError("too many files include each other", location=origin, directive="Include")
+        try:
+            text = self.source.read(path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ConfigError(
+                f"unable to read configuration file '{path}': {reason}",
+                location=origin,
+                directive="Include" if origin else None,
+            ) from None
+        self.files.append(path)
+        self.active.append(identity)
+        try:
+            return _FileParser(self, path).run(text)
+        finally:
+            self.active.pop()
+
+
+class _FileParser:
+    """One file: a stack of open sections, the file itself being the lowest."""
+
+    def __init__(self, parser: _Parser, path: str) -> None:
+        self.parser = parser
+        self.path = path
+        self.stack = [_Open("", (), Location(path, 1))]
+        self.skipping: list[_Open] = []
+
+    def run(self, text: str) -> tuple[Node, ...]:
+        for line in logical_lines(text, self.path):
+            if self.skipping:
+                self._skip(line)
+            else:
+                self._take(line)
+        unclosed = (self.skipping or self.stack[1:])[-1:]
+        for section in unclosed:
+            raise ConfigError(
+                "unclosed configuration section",
+                location=section.location,
+                directive=f"<{section.name}>",
+                remedy=f"Write </{section.name}> before the end of '{self.path}'.",
+            )
+        return tuple(self.stack[0].children)
+
+    def _take(self, line: Line) -> None:
+        words = split(line.text, line.location)
+        if not words:
+            return
+        head = words[0]
+        if head.quoted or not head.text:
+            raise ConfigError(f'a line cannot start with "{head.text}"', location=line.location)
+        if head.text.startswith("</"):
+            self._close(line, words)
+        elif head.text.startswith("<"):
+            self._open(line, words)
+        else:
+            self._directive(head.text, self._arguments(words[1:]), line.location)
+
+    def _arguments(self, words: tuple[Word, ...]) -> tuple[str, ...]:
+        return tuple(_ENVIRONMENT.sub(self._variable, word.text) for word in words)
+
+    def _variable(self, match: re.Match[str]) -> str:
+        return self.parser.environment.get(match[1], "")
+
+    def _directive(self, name: str, words: tuple[str, ...], location: Location) -> None:
+        lowered = name.lower()
+        if lowered == "include":
+            self._include(words, location)
+        elif lowered == "define":
+            if len(words) != 1:
+                raise ConfigError("wrong number of parameters", location=location, directive=name)
+            self.parser.defines.add(words[0])
+        else:
+            self.stack[-1].children.append(Directive(name, words, location))
+
+    def _include(self, words: tuple[str, ...], location: Location) -> None:
+        if len(words) != 1 or not words[0]:
+            raise ConfigError("wrong number of parameters", location=location, directive="Include")
+        pattern = posixpath.join(posixpath.dirname(self.path), words[0])
+        try:
+            found = self.parser.source.expand(pattern)
+        except OSError as error:
+            raise ConfigError(
+                f"unable to include '{pattern}': {error.strerror or error}",
+                location=location,
+                directive="Include",
+                remedy="Give the name of a file that exists, a directory, or a pattern."
+                if not MAGIC & set(pattern)
+                else None,
+            ) from None
+        for path in found:
+            self.stack[-1].children.extend(self.parser.file(path, location))
+
+    def _open(self, line: Line, words: tuple[Word, ...]) -> None:
+        name, rest = _opening(words, line)
+        if len(self.stack) > DEEPEST_SECTION:
+            raise ConfigError(
+                "sections are nested too deeply", location=line.location, directive=f"<{name}>"
+            )
+        arguments = self._arguments(rest)
+        canonical = _CONDITIONS.get(name.lower())
+        section = _Open(canonical or name, arguments, line.location, condition=canonical is not None)
+        if canonical is not None and not self._holds(section):
+            self.skipping.append(section)
+        else:
+            self.stack.append(section)
+
+    def _holds(self, section: _Open) -> bool:
+        if len(section.words) != 1 or section.words[0] in ("", "!"):
+            raise ConfigError(
+                "wrong number of parameters",
+                location=section.location,
+                directive=f"<{section.name}>",
+                remedy=f"Write <{section.name} name> or <{section.name} !name>.",
+            )
+        name = section.words[0].removeprefix("!")
+        known = self.parser.has_module(name) if section.name == "IfModule" else name in self.parser.defines
+        return known is not section.words[0].startswith("!")
+
+    def _close(self, line: Line, words: tuple[Word, ...]) -> None:
+        name = _closing(words, line)
+        section = self.stack[-1]
+        if section.name.lower() != name.lower():
+            raise _mismatch(name, section if len(self.stack) > 1 else None, line.location)
+        self.stack.pop()
+        if section.condition:
+            self.stack[-1].children.extend(section.children)
+        else:
+            node = Section(section.name, section.words, section.location, tuple(section.children))
+            self.stack[-1].children.append(node)
+
+    def _skip(self, line: Line) -> None:
+        """Text that a condition leaves out: only further conditions in it matter."""
+        match = re.match(r"<(/?)(ifmodule|ifdefine)(?=[\s>]|$)", line.text, re.IGNORECASE)
+        if match is None:
+            return
+        name = _CONDITIONS[match[2].lower()]
+        if not match[1]:
+            self.skipping.append(_Open(name, (), line.location, condition=True))
+        elif self.skipping[-1].name == name:
+            self.skipping.pop()
+        else:
+            raise _mismatch(name, self.skipping[-1], line.location)
+
+
+def _mismatch(name: str, section: _Open | None, location: Location) -> ConfigError:
+    if section is None:
+        return ConfigError(
+            "directive not allowed in server config context",
+            location=location,
+            directive=f"</{name}>",
+            remedy=f"No <{name}> is open here.",
+        )
+    return ConfigError(
+        f"directive not allowed in <{section.name}> context",
+        location=location,
+        directive=f"</{name}>",
+        remedy=f"<{section.name}> was opened on {section.location} and must be closed before.",
+    )
+
+
+def _opening(words: tuple[Word, ...], line: Line) -> tuple[str, tuple[Word, ...]]:
+    """Name and arguments of `<Name word …>`."""
+    last = words[-1]
+    if last.quoted or not last.text.endswith(">"):
+        raise ConfigError(
+            f"'{line.text}' has no closing '>'",
+            location=line.location,
+            remedy="A section starts with <Name …>.",
+        )
+    trimmed = [*words[:-1], Word(last.text[:-1])]
+    name = trimmed[0].text[1:]
+    if not name:
+        raise ConfigError(f"unknown configuration directive '{words[0].text}'", location=line.location)
+    rest = trimmed[1:]
+    if rest and not rest[-1].text:
+        rest.pop()
+    return name, tuple(rest)
+
+
+def _closing(words: tuple[Word, ...], line: Line) -> str:
+    """Name of `</Name>`."""
+    match = re.fullmatch(r"</([^<>\s]+)>", words[0].text)
+    if match is None:
+        raise ConfigError(f"unknown configuration directive '{words[0].text}'", location=line.location)
+    if len(words) > 1:
+        raise ConfigError("wrong number of parameters", location=line.location, directive=words[0].text)
+    return match[1]

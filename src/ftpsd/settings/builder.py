@@ -1,0 +1,400 @@
+"""A tree to a configuration: contexts checked, arguments parsed, sections merged.
+
+Merging, as in ProFTPD: what <Global> says holds for every host unless the host says otherwise; a <VirtualHost> takes
+nothing else from server config, except ServerName, ServerAdmin and what concerns the process as a whole; <Anonymous>
+lies over its host, <Directory> and <IfUser> and the like over whatever a session has when they apply.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftpsd.config import Directive, Node, Section, Tree
+from ftpsd.errors import ConfigError, Location
+from ftpsd.settings import modules
+from ftpsd.settings.arguments import ArgumentError, host_or_address
+from ftpsd.settings.declaration import ROOT, Combine, Context, Declaration, Status, context_names
+from ftpsd.settings.model import (
+    AnonymousSection,
+    Change,
+    ClassRule,
+    ClassSection,
+    ConditionalSection,
+    Configuration,
+    DirectorySection,
+    Host,
+    Settings,
+)
+from ftpsd.settings.registry import DIRECTIVES, MODULES, suggestion
+from ftpsd.settings.sections import KINDS, RULES, SectionRule, class_rules, expression
+
+Resolve = Callable[[str], tuple[str, ...]]
+"""IP addresses of a DNS name; () when there are none."""
+
+
+@dataclass(slots=True)
+class _Body:
+    """What a section says: its own directives and the sections in it."""
+
+    context: Context
+    name: str
+    changes: dict[tuple[str, str], Change] = field(default_factory=dict)
+    anonymous: list[tuple[Section, _Body]] = field(default_factory=list)
+    conditionals: list[ConditionalSection] = field(default_factory=list)
+    directories: list[DirectorySection] = field(default_factory=list)
+
+    def value(self, group: str, name: str) -> object:
+        change = self.changes.get((group, name))
+        return change.value if change is not None else None
+
+
+def build(tree: Tree, *, listen: str | None = None, resolve: Resolve) -> Configuration:
+    """The configuration that `tree` describes; raises `ConfigError`. `listen` replaces DefaultAddress."""
+    return _Builder(resolve).run(tree, listen)
+
+
+class _Builder:
+    def __init__(self, resolve: Resolve) -> None:
+        self.resolve = resolve
+        self.notices: list[str] = []
+        self.absent_modules: list[str] = []
+        self.classes: dict[str, ClassSection] = {}
+        self.globals = _Body(Context.GLOBAL, "<Global>")
+        self.virtual: list[tuple[Section, _Body]] = []
+
+    def run(self, tree: Tree, listen: str | None) -> Configuration:
+        main = _Body(Context.SERVER, "server config")
+        self._fill(main, tree.nodes)
+        hosts = [self._main_host(main, listen, Location(tree.files[0], 1))]
+        hosts += [
+            self._virtual_host(section, body, main, number)
+            for number, (section, body) in enumerate(self.virtual, start=1)
+        ]
+        if self.absent_modules:
+            self.notices.append(
+                "these modules are not part of ftpsd, <IfModule> is false for them: "
+                + ", ".join(self.absent_modules)
+            )
+        return Configuration(
+            hosts=tuple(hosts),
+            classes=tuple(self.classes.values()),
+            notices=tuple(self.notices),
+            files=tree.files,
+            defines=tree.defines,
+        )
+
+    # -- reading a section
+
+    def _fill(self, body: _Body, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            if isinstance(node, Section):
+                self._section(body, node)
+            else:
+                self._directive(body, node)
+
+    def _section(self, body: _Body, section: Section) -> None:
+        key = section.name.lower()
+        if key == "limit":
+            raise ConfigError(
+                "not supported yet",
+                location=section.location,
+                directive="<Limit>",
+                remedy="This version of ftpsd cannot enforce it and does not ignore it: take the section out.",
+            )
+        rule = RULES.get(key)
+        if rule is None:
+            raise _unknown(f"<{section.name}>", section.location)
+        rule.check(section, body.context, body.name)
+        if rule.inside is Context.CLASS:
+            self._class(section)
+        elif rule.inside is Context.DIRECTORY:
+            body.directories.append(self._directory(body, section, rule))
+        elif rule.inside is Context.CONDITIONAL:
+            body.conditionals.append(self._conditional(section, rule))
+        elif rule.inside is Context.ANONYMOUS:
+            body.anonymous.append((section, self._anonymous_body(section, rule)))
+        elif rule.inside is Context.GLOBAL:
+            self._fill(self.globals, section.children)
+        else:
+            self._virtual_section(section, rule)
+
+    def _virtual_section(self, section: Section, rule: SectionRule) -> None:
+        body = _Body(rule.inside, rule.tag)
+        self.virtual.append((section, body))
+        self._fill(body, section.children)
+
+    def _anonymous_body(self, section: Section, rule: SectionRule) -> _Body:
+        if not section.words[0].startswith(("/", "~")):
+            raise ConfigError(
+                f"({section.words[0]}) absolute pathname required",
+                location=section.location,
+                directive=rule.tag,
+                remedy="Write an absolute path, or ~name for the home of a user.",
+            )
+        body = _Body(rule.inside, rule.tag)
+        self._fill(body, section.children)
+        return body
+
+    def _directory(self, parent: _Body, section: Section, rule: SectionRule) -> DirectorySection:
+        path = section.words[0]
+        if not path.startswith(("/", "~")) and parent.context is not Context.ANONYMOUS:
+            raise ConfigError(
+                "relative path not allowed in non-<Anonymous> sections",
+                location=section.location,
+                directive=rule.tag,
+                remedy="Write an absolute path, or ~/… for a directory below the home.",
+            )
+        if path.startswith("~") and path not in ("~",) and not path.startswith("~/"):
+            raise ConfigError(
+                f"'{path}' is not supported yet",
+                location=section.location,
+                directive=rule.tag,
+                remedy="Write the home as an absolute path, or ~/… for every user's own.",
+            )
+        body = _Body(rule.inside, rule.tag)
+        self._fill(body, section.children)
+        return DirectorySection(path, tuple(body.changes.values()), section.location)
+
+    def _conditional(self, section: Section, rule: SectionRule) -> ConditionalSection:
+        kind = KINDS[section.name.lower()]
+        try:
+            condition = expression(kind, section.words) if section.words else None
+        except ArgumentError as error:
+            raise _bad_argument(rule.tag, error, section.location) from None
+        body = _Body(rule.inside, rule.tag)
+        self._fill(body, section.children)
+        return ConditionalSection(
+            kind, condition, tuple(body.changes.values()), tuple(body.directories), section.location
+        )
+
+    def _class(self, section: Section) -> None:
+        name = section.words[0]
+        if name in self.classes:
+            raise ConfigError(
+                f"class '{name}' is already defined",
+                location=section.location,
+                directive="<Class>",
+                remedy=f"It was defined on {self.classes[name].location}.",
+            )
+        rules: list[ClassRule] = []
+        satisfy = "any"
+        for node in section.children:
+            if isinstance(node, Section):
+                raise _not_here(f"<{node.name}>", node.location, "<Class>")
+            declaration = self._declaration(node)
+            words = self._allowed(declaration, node, Context.CLASS, "<Class>")
+            if declaration.name == "Satisfy":
+                satisfy = words.lower()
+            else:
+                try:
+                    rules.extend(class_rules(node.words))
+                except ArgumentError as error:
+                    raise _bad_argument(declaration.name, error, node.location) from None
+        if not rules:
+            self.notices.append(f"empty <Class> definition on {section.location}")
+        self.classes[name] = ClassSection(name, tuple(rules), satisfy, section.location)
+
+    # -- one directive
+
+    @staticmethod
+    def _declaration(node: Directive) -> Declaration:
+        declaration = DIRECTIVES.get(node.name.lower())
+        if declaration is None:
+            raise _unknown(node.name, node.location)
+        return declaration
+
+    @staticmethod
+    def _allowed(declaration: Declaration, node: Directive, context: Context, context_name: str) -> Any:
+        """The value of a directive that may stand here; raises `ConfigError`."""
+        name, location = declaration.name, node.location
+        match declaration.status:
+            case Status.NOT_YET:
+                raise ConfigError(
+                    "not supported yet",
+                    location=location,
+                    directive=name,
+                    remedy="This version of ftpsd cannot do it and does not ignore it: take the line out.",
+                )
+            case Status.RENAMED:
+                raise ConfigError(
+                    "renamed",
+                    location=location,
+                    directive=name,
+                    remedy=f"Write {declaration.reason} instead; see `ftpsd help {declaration.reason}`.",
+                )
+            case Status.REFUSED:
+                raise ConfigError(
+                    "refused", location=location, directive=name, remedy=f"{declaration.reason}."
+                )
+        if context not in declaration.contexts:
+            raise _not_here(
+                name, location, context_name, f"It may stand in {context_names(declaration.contexts)}."
+            )
+        try:
+            return declaration.argument.parse(node.words)
+        except ArgumentError as error:
+            raise _bad_argument(name, error, location) from None
+
+    def _directive(self, body: _Body, node: Directive) -> None:
+        declaration = self._declaration(node)
+        value = self._allowed(declaration, node, body.context, body.name)
+        if declaration.name == "LoadModule":
+            self._load_module(value, node.location)
+        if not declaration.field:
+            return
+        key = (declaration.group, declaration.field)
+        change = Change(*key, value, declaration.combine, node.location)
+        earlier = body.changes.get(key)
+        if earlier is not None:
+            change = self._repeated(declaration, earlier, change, body)
+        body.changes[key] = change
+
+    def _repeated(self, declaration: Declaration, earlier: Change, change: Change, body: _Body) -> Change:
+        combine = declaration.combine
+        if combine is Combine.FIRST and body.context is Context.CONDITIONAL:
+            combine = Combine.LAST
+        match combine:
+            case Combine.APPEND:
+                return dataclasses.replace(change, value=(*earlier.value, *change.value))
+            case Combine.UNION:
+                return dataclasses.replace(change, value=earlier.value | change.value)
+            case Combine.ERROR:
+                raise ConfigError(
+                    "stands twice in the same section",
+                    location=change.location,
+                    directive=declaration.name,
+                    remedy=f"It first stands on {earlier.location}.",
+                )
+        kept, lost = (earlier, change) if combine is Combine.FIRST else (change, earlier)
+        if kept.value != lost.value:
+            self.notices.append(
+                f"{declaration.name} on {lost.location} has no effect: the one on {kept.location} counts"
+            )
+        return kept
+
+    def _load_module(self, words: tuple[str, ...], location: Location | None) -> None:
+        name = words[0].lower()
+        if name in MODULES:
+            return
+        if name.removesuffix(".c") not in modules.OTHERS or not name.endswith(".c"):
+            known = {f"{other}.c" for other in modules.OTHERS} | set(MODULES)
+            close = difflib.get_close_matches(name, sorted(known), n=1)
+            raise ConfigError(
+                f"error loading module '{words[0]}': No such file or directory",
+                location=location,
+                directive="LoadModule",
+                remedy=f"Did you mean {close[0]}?" if close else None,
+            )
+        if name not in self.absent_modules:
+            self.absent_modules.append(name)
+
+    # -- hosts
+
+    def _host(
+        self, body: _Body, inherited: Iterable[Change], number: int, location: Location, **addresses: Any
+    ) -> Host:
+        changes = (*inherited, *self.globals.changes.values(), *body.changes.values())
+        settings = Settings().changed(changes, (*self.globals.directories, *body.directories))
+        sections = (*body.anonymous, *self.globals.anonymous)
+        return Host(
+            settings=settings,
+            id=number,
+            location=location,
+            anonymous=tuple(self._anonymous(section, inner, settings) for section, inner in sections),
+            conditionals=(*self.globals.conditionals, *body.conditionals),
+            changes=changes,
+            **addresses,
+        )
+
+    @staticmethod
+    def _anonymous(section: Section, body: _Body, settings: Settings) -> AnonymousSection:
+        changes = tuple(body.changes.values())
+        user, group = body.value("server", "user"), body.value("server", "group")
+        aliases = body.value("auth", "user_alias")
+        return AnonymousSection(
+            root=section.words[0],
+            settings=settings.changed(changes, body.directories),
+            user=user if isinstance(user, str) else None,
+            group=group if isinstance(group, str) else None,
+            aliases=aliases if isinstance(aliases, tuple) else (),
+            changes=changes,
+            directories=tuple(body.directories),
+            location=section.location,
+        )
+
+    def _main_host(self, body: _Body, listen: str | None, location: Location) -> Host:
+        written = body.changes.get(("core", "default_address"))
+        addresses = (listen,) if listen else (tuple(written.value) if written is not None else ())
+        where = written.location if written is not None else None
+        resolved = self._resolved(addresses, "DefaultAddress", where)
+        return self._host(body, (), 0, location, addresses=addresses, resolved=resolved)
+
+    def _virtual_host(self, section: Section, body: _Body, main: _Body, number: int) -> Host:
+        try:
+            addresses = tuple(host_or_address(word) for word in section.words)
+        except ArgumentError as error:
+            raise _bad_argument("<VirtualHost>", error, section.location) from None
+        inherited = [
+            change
+            for change in main.changes.values()
+            if (change.group, change.field) in _INHERITED or change.group == "server"
+        ]
+        resolved = self._resolved(addresses, "<VirtualHost>", section.location)
+        return self._host(body, inherited, number, section.location, addresses=addresses, resolved=resolved)
+
+    def _resolved(
+        self, addresses: tuple[str, ...], directive: str, location: Location | None
+    ) -> tuple[str, ...]:
+        """IP addresses of `addresses`, or () when they all are IP addresses already."""
+        found: list[str] = []
+        for address in addresses:
+            if _is_ip(address):
+                found.append(address)
+                continue
+            answers = self.resolve(address)
+            if not answers:
+                raise ConfigError(
+                    f"error resolving '{address}'",
+                    location=location,
+                    directive=directive,
+                    remedy="Write an IP address, or a name that the system can look up.",
+                )
+            found.extend(answers)
+        return () if tuple(found) == addresses else tuple(dict.fromkeys(found))
+
+
+def _is_ip(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
+
+
+_INHERITED = {
+    (declaration.group, declaration.field)
+    for declaration in DIRECTIVES.values()
+    if declaration.field
+    and (declaration.contexts == ROOT or declaration.name in ("ServerName", "ServerAdmin"))
+} - {("core", "default_address")}
+
+
+def _unknown(name: str, location: Location) -> ConfigError:
+    return ConfigError(
+        f"unknown configuration directive '{name}'", location=location, remedy=suggestion(name)
+    )
+
+
+def _not_here(name: str, location: Location, context_name: str, remedy: str | None = None) -> ConfigError:
+    return ConfigError(
+        f"directive not allowed in {context_name} context", location=location, directive=name, remedy=remedy
+    )
+
+
+def _bad_argument(name: str, error: ArgumentError, location: Location | None) -> ConfigError:
+    return ConfigError(error.text, location=location, directive=name, remedy=error.remedy)

@@ -1,0 +1,78 @@
+"""All declarations, by name and by module."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ftpsd.settings import modules, undone
+from ftpsd.settings.declaration import METADATA_KEY, Declaration, Status
+from ftpsd.settings.model import Settings
+
+
+def _fields() -> list[Declaration]:
+    found = []
+    defaults = Settings()
+    for group in dataclasses.fields(Settings):
+        if group.name == "directories":
+            continue
+        for field in dataclasses.fields(getattr(defaults, group.name)):
+            declaration: Declaration = field.metadata[METADATA_KEY]
+            found.append(dataclasses.replace(declaration, group=group.name, field=field.name))
+    return found
+
+
+def _by_key() -> Mapping[str, Declaration]:
+    table: dict[str, Declaration] = {}
+    for declaration in (*_fields(), *undone.DECLARATIONS):
+        if declaration.key in table:
+            raise AssertionError(f"{declaration.name} is declared twice")
+        table[declaration.key] = declaration
+    return MappingProxyType(dict(sorted(table.items())))
+
+
+DIRECTIVES: Mapping[str, Declaration] = _by_key()
+"""Every known directive by its name in lower case, sorted."""
+
+
+def _modules() -> tuple[str, ...]:
+    effective = {Status.SUPPORTED, Status.NO_EFFECT}
+    named = {declaration.module for declaration in DIRECTIVES.values() if declaration.status in effective}
+    return tuple(
+        sorted(f"{name}.c" for name in (named | set(modules.ALWAYS) | {"mod_ifsession"}) - {modules.OWN})
+    )
+
+
+MODULES: tuple[str, ...] = _modules()
+"""ProFTPD's modules that ftpsd has: `mod_tls.c` …, sorted."""
+
+SECTIONS = (
+    "Global",
+    "VirtualHost",
+    "Anonymous",
+    "Directory",
+    "Limit",
+    "Class",
+    "IfClass",
+    "IfUser",
+    "IfGroup",
+    "IfAuthenticated",
+    "IfModule",
+    "IfDefine",
+)
+
+
+def has_module(name: str) -> bool:
+    """Whether <IfModule name> is true."""
+    return name.lower() in MODULES
+
+
+def suggestion(name: str) -> str | None:
+    """`Did you mean X?` for a directive's or section's (`<X>`) name that does not exist."""
+    known = {key: declaration.name for key, declaration in DIRECTIVES.items()}
+    known |= {f"<{section.lower()}>": f"<{section}>" for section in SECTIONS}
+    known |= {"include": "Include", "define": "Define"}
+    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.7)
+    return f"Did you mean {' or '.join(known[key] for key in close)}?" if close else None

@@ -1,0 +1,98 @@
+"""Rules over a whole configuration that need no look at the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ftpsd.errors import ConfigError
+from ftpsd.settings.addresses import canonical
+from ftpsd.settings.model import Change, Configuration, DirectorySection, Host
+from ftpsd.settings.registry import DIRECTIVES
+from ftpsd.settings.tls import MODULE_VERSION
+
+
+def check(configuration: Configuration) -> tuple[str, ...]:
+    """Notices about `configuration`; raises `ConfigError` for what cannot be."""
+    notices: list[str] = []
+    for host in configuration.hosts:
+        _needs(host)
+        _per_user(host)
+    notices.extend(_shared_addresses(configuration.hosts))
+    notices.extend(_unknown_classes(configuration))
+    return tuple(notices)
+
+
+def _needs(host: Host) -> None:
+    for declaration in DIRECTIVES.values():
+        if (
+            not declaration.needs
+            or getattr(getattr(host.settings, declaration.group), declaration.field) is None
+        ):
+            continue
+        for needed in declaration.needs:
+            other = DIRECTIVES[needed.lower()]
+            if getattr(getattr(host.settings, other.group), other.field) is None:
+                raise ConfigError(
+                    f"needs {needed} beside it",
+                    location=host.origin(declaration.group, declaration.field),
+                    directive=declaration.name,
+                    remedy=f"Give {needed}, or take {declaration.name} out.",
+                )
+
+
+def _per_user(host: Host) -> None:
+    """AllowPerUser with a TLSRequired that no section lifts can never be satisfied: semantics 2.12."""
+    tls = host.settings.tls
+    if "AllowPerUser" not in tls.options or tls.required.auth != 1 or _lifted(host):
+        return
+    raise ConfigError(
+        f"{MODULE_VERSION}: Server {host.settings.core.server_name}: cannot enforce both 'TLSRequired auth' and "
+        "'TLSOptions AllowPerUser' at the same time",
+        location=host.origin("tls", "required") or host.location,
+        remedy="Say TLSRequired off in an <Anonymous>, <Directory>, <IfUser>, <IfGroup> or <IfClass> section, or"
+        " take AllowPerUser out.",
+    )
+
+
+def _lifted(host: Host) -> bool:
+    def lifts(changes: Iterable[Change], directories: Iterable[DirectorySection] = ()) -> bool:
+        own = any(
+            change.group == "tls" and change.field == "required" and change.value.auth != 1
+            for change in changes
+        )
+        return own or any(lifts(directory.changes) for directory in directories)
+
+    return (
+        lifts((), host.settings.directories)
+        or any(lifts(section.changes, section.directories) for section in host.anonymous)
+        or any(lifts(section.changes, section.directories) for section in host.conditionals)
+    )
+
+
+def _shared_addresses(hosts: tuple[Host, ...]) -> list[str]:
+    """Hosts that can never be reached because another one has their address, port and no name tells them apart."""
+    notices, taken = [], dict[tuple[str, int], Host]()
+    for host in hosts:
+        port = host.settings.core.port
+        for address in host.resolved or host.addresses:
+            key = (canonical(address), port)
+            owner = taken.setdefault(key, host)
+            if owner is not host and not host.names and port:
+                notices.append(
+                    f'"{host.settings.core.server_name}" address/port ({address}:{port}) already in use by'
+                    f' "{owner.settings.core.server_name}"'
+                )
+    return notices
+
+
+def _unknown_classes(configuration: Configuration) -> list[str]:
+    known = {section.name for section in configuration.classes}
+    return [
+        f"<IfClass> on {section.location}: there is no <Class {name}>"
+        for section in dict.fromkeys(
+            section for host in configuration.hosts for section in host.conditionals
+        )
+        if section.kind == "class" and section.expression is not None
+        for name in (word.removeprefix("!") for word in section.expression.names)
+        if name not in known
+    ]

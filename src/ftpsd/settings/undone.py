@@ -1,0 +1,156 @@
+"""Directives that set nothing: accepted without effect, renamed, refused, or not supported yet.
+
+A directive that a later version gives an effect moves from here to a field of a settings class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ftpsd.settings.arguments import Boolean, OneOf, Path, Words
+from ftpsd.settings.declaration import ANYWHERE, ROOT, Context, Declaration, Status, without_value
+
+_ANY = Words("…", least=0)
+
+NO_EFFECT = (
+    without_value(
+        "LoadModule", Status.NO_EFFECT, "every module that ftpsd has is always there", module="mod_dso",
+        contexts=ROOT, argument=Words("mod_name.c"), good=("mod_tls.c",), bad=("",), doc="Loads a module.",
+    ),
+    without_value(
+        "LoadFile", Status.NO_EFFECT, "ftpsd loads no foreign code", module="mod_dso",
+        contexts=ROOT, argument=Path(), good=("/usr/lib/libfoo.so",), bad=("libfoo.so",), doc="Loads a library.",
+    ),
+    without_value(
+        "ModulePath", Status.NO_EFFECT, "ftpsd's modules are part of it", module="mod_dso",
+        contexts=ROOT, argument=Path(), good=("/usr/lib/proftpd",), bad=("lib",), doc="Directory of modules.",
+    ),
+    without_value(
+        "ModuleOrder", Status.NO_EFFECT, "the order of ftpsd's modules is fixed", module="mod_dso",
+        contexts=ROOT, argument=Words("mod_name.c …"), good=("mod_core.c mod_tls.c",), bad=("",),
+        doc="Order in which modules are asked.",
+    ),
+    without_value(
+        "ModuleControlsACLs", Status.NO_EFFECT, "modules cannot be loaded into a running ftpsd", module="mod_dso",
+        contexts=ROOT, argument=Words("actions allow|deny user|group list", least=4),
+        good=("lsmod allow user *",), bad=("lsmod",), doc="Who may load modules with ftpdctl.",
+    ),
+    without_value(
+        "DelayEngine", Status.NO_EFFECT, "checking a password takes the same time for known and unknown users",
+        module="mod_delay", argument=Boolean(), good=("on", "off"), bad=("slow",),
+        doc="Delays answers so that their timing does not tell which users exist.",
+    ),
+    without_value(
+        "DelayTable", Status.NO_EFFECT, "there is nothing to be kept, see DelayEngine",
+        module="mod_delay", contexts=ROOT, argument=Words("/path|none"), good=("/run/delay",), bad=("",),
+        doc="File for DelayEngine.",
+    ),
+    without_value(
+        "CapabilitiesEngine", Status.NO_EFFECT, "a session gives up all other rights after login anyway",
+        module="mod_cap", argument=Boolean(), good=("on",), bad=("all",), doc="Drops root's capabilities.",
+    ),
+    without_value(
+        "CapabilitiesSet", Status.NO_EFFECT, "see CapabilitiesEngine",
+        module="mod_cap", argument=Words("±CAP_NAME …"), good=("-CAP_CHOWN",), bad=("",),
+        doc="Which capabilities stay.",
+    ),
+    without_value(
+        "ScoreboardMutex", Status.NO_EFFECT, "the scoreboard needs no lock file",
+        contexts=ROOT, argument=Path(), good=("/run/board.lock",), bad=("lock",), doc="Lock of the scoreboard.",
+    ),
+    without_value(
+        "ScoreboardScrub", Status.NO_EFFECT, "ended sessions leave the scoreboard by themselves",
+        contexts=ROOT, argument=Words("on|off|seconds"), good=("on", "60"), bad=("",),
+        doc="Removes ended sessions from the scoreboard.",
+    ),
+    without_value(
+        "ProcessTitles", Status.NO_EFFECT, "a session is not a process",
+        contexts=ROOT, argument=OneOf(("verbose", "terse")), good=("terse",), bad=("long",),
+        doc="What ps shows of a session.",
+    ),
+    without_value(
+        "FSCachePolicy", Status.NO_EFFECT, "ftpsd keeps no results of stat(2)",
+        argument=Words("on|off|keyword value …"), good=("off", "size 8 maxAge 10"), bad=("",),
+        doc="Cache of file attributes.",
+    ),
+)
+
+RENAMED = tuple(
+    without_value(old, Status.RENAMED, new, argument=_ANY, doc=f"The former name of {new}.")
+    for old, new in {
+        "HiddenStor": "HiddenStores", "LsDefaultOptions": "ListOptions", "DisplayFirstChdir": "DisplayChdir",
+        "DefaultChDir": "DefaultChdir", "RateReadBPS": "TransferRate", "RateReadFreeBytes": "TransferRate",
+        "RateReadHardBPS": "TransferRate", "RateWriteBPS": "TransferRate", "RateWriteFreeBytes": "TransferRate",
+        "RateWriteHardBPS": "TransferRate", "TCPReceiveWindow": "SocketOptions", "TCPSendWindow": "SocketOptions",
+        "Bind": "DefaultAddress", "AuthPAMAuthoritative": "AuthOrder", "LogFile": "SystemLog",
+    }.items()
+    if old.lower() != new.lower()
+)
+
+REFUSED = (
+    without_value(
+        "UserDirRoot", Status.REFUSED, "it lets a session leave the root of its login", module="mod_auth",
+        argument=_ANY, contexts=Context.ANONYMOUS, doc="The home of the user is the root of an anonymous login.",
+    ),
+    without_value(
+        "DisplayGoAway", Status.REFUSED, "ProFTPD has no such directive any more", argument=_ANY,
+        doc="File shown to a client that is turned away.",
+    ),
+    without_value(
+        "AllowChrootSymlinks", Status.REFUSED, "the root of a session is opened without following links of others",
+        module="mod_auth", argument=_ANY, doc="The path of the root may hold symbolic links.",
+    ),
+)
+
+_LATER = {
+    "mod_core": """Allow AllowAll AllowClass AllowFilter AllowGroup AllowOverride AllowUser AnonymousGroup
+        CDPath Deny DenyAll DenyClass DenyGroup DenyUser DisplayFileTransfer FSOptions GroupOwner HideFiles HideGroup
+        HideNoAccess HideUser IgnoreHidden IncludeOptions MaxClients MaxClientsPerClass MaxClientsPerHost
+        MaxClientsPerUser MaxCommandRate MaxConnectionRate MaxConnectionsPerHost MaxHostsPerUser MaxPasswordSize
+        Order PathAllowFilter PathDenyFilter Protocols RegexOptions SetEnv TraceOptions UnsetEnv UserOwner UseSlink
+        AddressCollisionCheck""",
+    "mod_auth": """AllowEmptyPasswords AnonAllowRobots AnonRejectPasswords AuthAliasOnly AuthUsingAlias CreateHome
+        GroupPassword RewriteHome RootRevoke UseLastlog UserPassword""",
+    "mod_auth_file": "AuthFileOptions",
+    "mod_auth_pam": "AuthPAMOptions",
+    "mod_auth_unix": "AuthUnixOptions",
+    "mod_cap": "CapabilitiesRootRevoke",
+    "mod_ctrls": """ControlsACLs ControlsAuthFreshness ControlsEngine ControlsInterval ControlsLog ControlsMaxClients
+        ControlsSocket ControlsSocketACL ControlsSocketOwner""",
+    "mod_ctrls_admin": "AdminControlsACLs AdminControlsEngine",
+    "mod_delay": "DelayControlsACLs DelayOnEvent",
+    "mod_facts": "FactsAdvertise FactsDefault FactsOptions",
+    "mod_ifsession": "IfSessionOptions",
+    "mod_lang": "LangDefault LangEngine LangOptions LangPath",
+    "mod_log": "ExtendedLog LogFormat LogOptions",
+    "mod_ls": "DirFakeGroup DirFakeMode DirFakeUser ListStyle UseGlobbing",
+    "mod_rlimit": "RLimitChroot RLimitCPU RLimitMemory RLimitOpenFiles",
+    "mod_tls": """TLSCARevocationFile TLSCARevocationPath TLSControlsACLs TLSCryptoDevice TLSDHParamFile
+        TLSDSACertificateFile TLSDSACertificateKeyFile TLSECDHCurve TLSMasqueradeAddress TLSPassPhraseProvider
+        TLSPKCS12File TLSPreSharedKey TLSRandomSeed TLSServerInfoFile TLSSessionTicketKeys TLSStapling
+        TLSStaplingCache TLSStaplingOptions TLSStaplingResponder TLSStaplingTimeout TLSUserName TLSVerifyOrder
+        TLSVerifyServer""",
+    "mod_xfer": """MaxRetrieveFileSize MaxStoreFileSize MaxTransfersPerHost MaxTransfersPerUser StoreUniquePrefix
+        TransferOptions TransferPriority UseNonCompliantActiveTransfer""",
+}
+
+
+def _not_yet() -> Iterable[Declaration]:
+    for module, names in _LATER.items():
+        for name in names.split():
+            yield without_value(name, Status.NOT_YET, module=module, contexts=ANYWHERE, argument=_ANY)
+
+
+OF_CLASSES = (
+    without_value(
+        "From", Status.SUPPORTED, contexts=Context.CLASS, argument=Words("[!]address|block|name …"),
+        good=("127.0.0.1", "10.0.0.0/8,!10.1.0.0/16 .example.org"), bad=("",),
+        doc="Who belongs to the class: addresses, CIDR blocks, names with wildcards, `all`, `none`; `!` excludes.",
+    ),
+    without_value(
+        "Satisfy", Status.SUPPORTED, contexts=Context.CLASS, argument=OneOf(("any", "all")),
+        good=("all", "ANY"), bad=("some",), doc="Whether one word of the From lines is enough, or all must fit.",
+    ),
+)
+
+DECLARATIONS: tuple[Declaration, ...] = (*NO_EFFECT, *RENAMED, *REFUSED, *OF_CLASSES, *_not_yet())
