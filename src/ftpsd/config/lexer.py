@@ -1,10 +1,11 @@
 r"""From text to logical lines, and from a line to words, by ProFTPD's rules.
 
 Lines: blanks at both ends do not count. A line whose first character is `#` is a comment and is never
-continued. Any other line that ends with a backslash goes on in the next line (the backslash is dropped, the next
-line's leading blanks stay).
+continued. Any other line that ends with a backslash goes on in the next line (the backslash is dropped, the
+next line's leading blanks stay).
 
-Words are separated by blanks. A word that starts with `"` goes on to the next `"`, and a backslash in it takes the
+Words are separated by blanks. A word that starts with `"` goes on to the next `"`, and a backslash in it
+takes the
 character behind it as it is; the closing quote ends the word even when no blank follows. A quote or backslash
 anywhere else is an ordinary character (`DenyFilter \*.*/`). A word that starts with `#` outside
 quotes begins a comment: `TLSRequired on # or auth` is `TLSRequired on`, `a#b` is one word.

@@ -1,8 +1,9 @@
 """Lines to a tree: sections, Include, Define, <IfModule>, <IfDefine>, %{env:NAME}.
 
-Two kinds of sections exist. <IfModule> and <IfDefine> are decided here, and what they leave out is not looked at
-further than to find its end. All others become `Section` nodes; what they mean, and whether they and what is in
-them may stand where they do, is the schema's business. Every section must be closed in the file
+Two kinds of sections exist. <IfModule> and <IfDefine> are decided here, and what they leave out is not
+looked at
+further than to find its end. All others become `Section` nodes; what they mean, and whether they and what is
+in them may stand where they do, is the schema's business. Every section must be closed in the file
 that opened it.
 """
 

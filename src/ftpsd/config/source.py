@@ -1,4 +1,5 @@
-"""Where configuration text comes from: the file system, or a mapping for tests and generated configurations."""
+"""Where configuration text comes from: the file system, or a mapping for tests and generated
+configurations."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ class Source(abc.ABC):
     def expand(self, pattern: str) -> tuple[str, ...]:
         """Files that an Include names, sorted: a file, all files of a directory, or what a glob matches.
 
-        Names with a leading dot are only found when the pattern has one. A name without wildcards that does not
-        exist raises `FileNotFoundError`; a pattern that nothing matches gives ().
+        Names with a leading dot are only found when the pattern has one. A name without wildcards that does
+        not exist raises `FileNotFoundError`; a pattern that nothing matches gives ().
         """
 
     @abc.abstractmethod

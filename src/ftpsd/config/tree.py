@@ -31,7 +31,8 @@ Node = Directive | Section
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A configuration: its nodes in order, the files that were read, the names that are defined at the end."""
+    """A configuration: its nodes in order, the files that were read, the names that are defined at the
+    end."""
 
     nodes: tuple[Node, ...]
     files: tuple[str, ...]

@@ -19,6 +19,7 @@ from ftpsd.settings.model import (
 from ftpsd.settings.registry import DIRECTIVES, MODULES
 
 __all__ = [
-    "DIRECTIVES", "MODULES", "AnonymousSection", "Change", "ClassRule", "ClassSection", "ConditionalSection", "Configuration",
+    "DIRECTIVES", "MODULES", "AnonymousSection", "Change", "ClassRule", "ClassSection",
+    "ConditionalSection", "Configuration",
     "DirectorySection", "Expression", "Host", "Settings", "did_you_mean", "help", "load",
 ]

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def canonical(address: str) -> str:
-    """`address` in one spelling: compressed, without brackets and zone, IPv4-mapped as IPv4; names in lower case."""
+    """`address` in one spelling: compressed, without brackets and zone, IPv4-mapped as IPv4; names in lower
+    case."""
     bare = address.strip("[]").partition("%")[0]
     try:
         parsed = ipaddress.ip_address(bare)
@@ -27,7 +28,8 @@ WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
 def _ways(host: Host, address: str) -> int:
-    """How well `host` fits `address`: 0 exact, 1 a wildcard that it names, 2 it names no address, 3 not at all."""
+    """How well `host` fits `address`: 0 exact, 1 a wildcard that it names, 2 it names no address, 3 not at
+    all."""
     own = {canonical(entry) for entry in host.resolved or host.addresses}
     if canonical(address) in own:
         return 0
@@ -37,7 +39,8 @@ def _ways(host: Host, address: str) -> int:
 
 
 def choose(hosts: Sequence[Host], address: str, port: int) -> Host | None:
-    """See `Configuration.host_for`. A host without any address of its own comes behind DefaultServer on its port."""
+    """See `Configuration.host_for`. A host without any address of its own comes behind DefaultServer on its
+    port."""
     here = [host for host in hosts if host.settings.core.port == port]
     default = [host for host in hosts if host.settings.core.default_server]
     preferences = (

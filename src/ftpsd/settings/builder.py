@@ -1,7 +1,9 @@
 """A tree to a configuration: contexts checked, arguments parsed, sections merged.
 
-Merging, as in ProFTPD: what <Global> says holds for every host unless the host says otherwise; a <VirtualHost> takes
-nothing else from server config, except ServerName, ServerAdmin and what concerns the process as a whole; <Anonymous>
+Merging, as in ProFTPD: what <Global> says holds for every host unless the host says otherwise; a
+<VirtualHost> takes
+nothing else from server config, except ServerName, ServerAdmin and what concerns the process as a whole;
+<Anonymous>
 lies over its host, <Directory> and <IfUser> and the like over whatever a session has when they apply.
 """
 
@@ -104,7 +106,8 @@ class _Builder:
                 "not supported yet",
                 location=section.location,
                 directive="<Limit>",
-                remedy="This version of ftpsd cannot enforce it and does not ignore it: take the section out.",
+                remedy="This version of ftpsd cannot enforce it and does not ignore it: take the section"
+                " out.",
             )
         rule = RULES.get(key)
         if rule is None:

@@ -108,5 +108,6 @@ class CoreSettings:
         "UseEncoding", Special("on|off|UTF-8 UTF-8", parsers.use_encoding), True, contexts=HOST,
         module="mod_lang",
         good=("on", "off", "utf8 utf8"), bad=("maybe", "koi8-r cp1251"),
-        doc="File names on the wire are UTF-8. `off`: they are bytes as they are, and FEAT does not say UTF8.",
+        doc="File names on the wire are UTF-8. `off`: they are bytes as they are, and FEAT does not say"
+        " UTF8.",
     )

@@ -1,8 +1,10 @@
 """What is known of a directive: one `Declaration`, attached to the field that holds its value.
 
 A directive with an effect is a field of one of the settings classes, made with `directive(...)`. One without
-a field (accepted without effect, renamed, refused, not supported yet) is declared with `without_value(...)` in
-`undone.py`. Everything else (parsing, contexts, merging, help, the reference page, tests) is derived from here.
+a field (accepted without effect, renamed, refused, not supported yet) is declared with `without_value(...)`
+in
+`undone.py`. Everything else (parsing, contexts, merging, help, the reference page, tests) is derived from
+here.
 """
 
 from __future__ import annotations

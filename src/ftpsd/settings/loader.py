@@ -34,7 +34,8 @@ def load(
 ) -> Configuration:
     """Read the configuration file `path` and what it includes.
 
-    `defines`: names given with -D. `env`: for `%{env:NAME}`. `listen`: address in place of DefaultAddress (-S).
+    `defines`: names given with -D. `env`: for `%{env:NAME}`. `listen`: address in place of DefaultAddress
+    (-S).
     `source` and `resolve` replace the file system and the system's resolver. Raises `ConfigError`.
     """
     absolute = path if source is not None else os.path.abspath(path)

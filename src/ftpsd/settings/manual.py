@@ -31,7 +31,8 @@ _SECTION_HELP = {
     "IfUser": ("<IfUser [AND|OR|regex] expression>", "What holds once certain users have logged in."),
     "IfGroup": (
         "<IfGroup [AND|OR|regex] expression>",
-        "What holds once members of groups have logged in; names are joined by AND unless OR stands before them.",
+        "What holds once members of groups have logged in; names are joined by AND unless OR stands"
+        " before them.",
     ),
     "IfAuthenticated": ("<IfAuthenticated>", "What holds once anybody has logged in."),
     "IfModule": (
@@ -44,7 +45,8 @@ _SECTION_HELP = {
     ),
 }
 _WORDS = {
-    "include": "Include /path|directory|pattern\n\nReads other files here, sorted by name. Relative names are relative"
+    "include": "Include /path|directory|pattern\n\nReads other files here, sorted by name. Relative names"
+    " are relative"
     " to the file that says so. A name without wildcards must exist.",
     "define": "Define name\n\nDefines a name for <IfDefine>, as the option -D does.",
 }
@@ -125,8 +127,10 @@ def page() -> str:
     parts = [
         "# Directives",
         "<!-- Printed by `python -m ftpsd.settings.reference`; do not edit. -->",
-        "Names are case-insensitive. A switch takes on/off, yes/no, true/false or 1/0. Times are seconds, or have a"
-        " unit (90s, 5m, 2h, 01:30:00). `%{env:NAME}` stands for an environment variable. Where a directive stands"
+        "Names are case-insensitive. A switch takes on/off, yes/no, true/false or 1/0. Times are seconds,"
+        " or have a"
+        " unit (90s, 5m, 2h, 01:30:00). `%{env:NAME}` stands for an environment variable. Where a"
+        " directive stands"
         " twice in one section, one of them counts and a notice at start says which.",
         "## Sections",
         *(f"### {name}\n\n    {syntax}\n\n{text}" for name, (syntax, text) in _SECTION_HELP.items()),

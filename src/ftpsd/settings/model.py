@@ -1,8 +1,8 @@
 """A whole configuration: hosts, their settings and the sections that change them for some sessions.
 
 A `Settings` holds one frozen dataclass per group. Sections hold *changes*: what they say, and nothing
-else. `Settings.changed` lays changes over settings, so that merging happens in one place, whether at start (Global
-under a host, a host under <Anonymous>) or per session (<IfUser>, <Directory>).
+else. `Settings.changed` lays changes over settings, so that merging happens in one place, whether at start
+(Global under a host, a host under <Anonymous>) or per session (<IfUser>, <Directory>).
 """
 
 # ruff: noqa: RUF009 (the defaults are frozen)
@@ -103,7 +103,8 @@ class DirectorySection:
 
 @functools.lru_cache(maxsize=4096)
 def _directory_pattern(path: str) -> re.Pattern[str]:
-    """A <Directory> path as a pattern; `*`, `?` and `[…]` stay within one component, a last `*` is all below."""
+    """A <Directory> path as a pattern; `*`, `?` and `[…]` stay within one component, a last `*` is all
+    below."""
     base = path.rstrip("/")
     only_below = base.endswith("/*")
     translated = _GLOB.sub(_translate_glob, base.removesuffix("/*"))
@@ -124,7 +125,8 @@ def _translate_glob(match: re.Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """The condition of <IfUser>, <IfGroup>, <IfClass>: names that AND or OR joins, or a regular expression."""
+    """The condition of <IfUser>, <IfGroup>, <IfClass>: names that AND or OR joins, or a regular
+    expression."""
 
     operator: str
     """`and`, `or` or `regex`."""
@@ -188,7 +190,8 @@ class AnonymousSection:
 
 @dataclass(frozen=True, slots=True)
 class ClassRule:
-    """One word of a `From` line: address, CIDR block, name (`.example.org`, with wildcards), `all` or `none`."""
+    """One word of a `From` line: address, CIDR block, name (`.example.org`, with wildcards), `all` or
+    `none`."""
 
     pattern: str
     negated: bool = False
@@ -273,7 +276,8 @@ class Host:
     def for_directory(self, base: Settings, path: str, *, home: str = "/", root: str = "/") -> Settings:
         """`base` with the <Directory> sections for the real path `path` laid over it, outer ones first.
 
-        `path` is a directory's or a file's; give the file's where there is one, `<Directory dir/*>` means those.
+        `path` is a directory's or a file's; give the file's where there is one, `<Directory dir/*>` means
+        those.
         `home` is the user's (for `~`), `root` the real root of the login (for relative paths in <Anonymous>).
         """
         found = [
@@ -305,15 +309,16 @@ class Configuration:
     def host_for(self, address: str, port: int) -> Host | None:
         """The host that answers at the local end `address`:`port`; None: nobody is there.
 
-        An exact address and port wins over a wildcard on that port, and that over DefaultServer. Among hosts with
-        the same address and port the first answers until HOST or SNI names another.
+        An exact address and port wins over a wildcard on that port, and that over DefaultServer. Among hosts
+        with the same address and port the first answers until HOST or SNI names another.
         """
         from ftpsd.settings.addresses import choose
 
         return choose(self.hosts, address, port)
 
     def host_named(self, name: str, address: str, port: int) -> Host | None:
-        """The host at `address`:`port` that has the DNS name `name` (HOST, SNI) as ServerAlias; None: no host has."""
+        """The host at `address`:`port` that has the DNS name `name` (HOST, SNI) as ServerAlias; None: no
+        host has."""
         from ftpsd.settings.addresses import named
 
         return named(self.hosts, name, address, port)

@@ -40,7 +40,8 @@ def _translate(match: re.Match[str]) -> str:
 
 
 def posix(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
-    """`pattern` compiled; bracket expressions have POSIX's rules. Raises `ArgumentError` if it is not valid."""
+    """`pattern` compiled; bracket expressions have POSIX's rules. Raises `ArgumentError` if it is not
+    valid."""
     translated = _ESCAPED_OR_BRACKET.sub(_translate, pattern)
     try:
         return re.compile(translated, re.IGNORECASE if ignore_case else 0)

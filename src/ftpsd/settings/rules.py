@@ -46,10 +46,12 @@ def _per_user(host: Host) -> None:
     if "AllowPerUser" not in tls.options or tls.required.auth != 1 or _lifted(host):
         return
     raise ConfigError(
-        f"{MODULE_VERSION}: Server {host.settings.core.server_name}: cannot enforce both 'TLSRequired auth' and "
+        f"{MODULE_VERSION}: Server {host.settings.core.server_name}: cannot enforce both 'TLSRequired"
+        " auth' and "
         "'TLSOptions AllowPerUser' at the same time",
         location=host.origin("tls", "required") or host.location,
-        remedy="Say TLSRequired off in an <Anonymous>, <Directory>, <IfUser>, <IfGroup> or <IfClass> section, or"
+        remedy="Say TLSRequired off in an <Anonymous>, <Directory>, <IfUser>, <IfGroup> or <IfClass>"
+        " section, or"
         " take AllowPerUser out.",
     )
 
@@ -70,7 +72,8 @@ def _lifted(host: Host) -> bool:
 
 
 def _shared_addresses(hosts: tuple[Host, ...]) -> list[str]:
-    """Hosts that can never be reached because another one has their address, port and no name tells them apart."""
+    """Hosts that can never be reached because another one has their address, port and no name tells them
+    apart."""
     notices, taken = [], dict[tuple[str, int], Host]()
     for host in hosts:
         port = host.settings.core.port

@@ -70,7 +70,8 @@ _DEFAULT_OPERATOR = {"class": "or", "user": "or", "group": "and"}
 def expression(kind: str, words: tuple[str, ...]) -> Expression:
     """The condition `[AND|OR|regex] name,!name …`; raises `ArgumentError`.
 
-    Without a word before the names, users and classes are joined by OR and groups by AND, as mod_ifsession does.
+    Without a word before the names, users and classes are joined by OR and groups by AND, as mod_ifsession
+    does.
     """
     operator = words[0].lower()
     rest = words[1:]

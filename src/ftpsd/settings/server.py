@@ -47,7 +47,8 @@ class ServerSettings:
         "ScoreboardFile", OptionalPath(), "/run/ftpsd.scoreboard", contexts=ROOT,
         good=("/run/ftp.scoreboard", "none", "off"), bad=("scoreboard",),
         combine=Combine.LAST,
-        doc="File in which sessions are kept; one that cannot be used is a notice and the server has one in memory.",
+        doc="File in which sessions are kept; one that cannot be used is a notice and the server has one"
+        " in memory.",
     )
     use_ipv6: bool = directive(
         "UseIPv6", Boolean(), True, contexts=ROOT, good=("off",), bad=("4",),

@@ -43,7 +43,8 @@ class TLSSettings:
         tls_parsers.DEFAULT_PROTOCOLS, module=MODULE,
         good=("TLSv1.2", "tlsv1.2 TLSv1.3", "ALL -SSLv3 -TLSv1", "SSLv23"),
         bad=("", "TLSv4", "ALL TLSv1.2", "SSLv2"), default_text="TLSv1.2 TLSv1.3",
-        doc="Versions that are offered. TLSv1 and TLSv1.1 are obsolete; SSLv3 is a word without effect in OpenSSL today.",
+        doc="Versions that are offered. TLSv1 and TLSv1.1 are obsolete; SSLv3 is a word without effect in"
+        " OpenSSL today.",
     )
     required: TLSRequirement = directive(
         "TLSRequired", Special("on|off|ctrl|ctrl+[!]data|[!]data|auth|auth+[!]data", tls_parsers.required),
@@ -59,8 +60,10 @@ class TLSSettings:
         good=("NoCertRequest", "AllowPerUser nosessionreuserequired", "UseImplicitSSL"),
         bad=("", "NoCert", "EnableDiags"), default_text="none",
         doc="AllowPerUser: TLSRequired is enforced after login, so that sections of a user can say otherwise."
-        " NoCertRequest: clients are not asked for a certificate. NoSessionReuseRequired: data connections need"
-        " not resume the control connection's TLS session. UseImplicitSSL: TLS starts at once (port 990), without AUTH.",
+        " NoCertRequest: clients are not asked for a certificate. NoSessionReuseRequired: data"
+        " connections need"
+        " not resume the control connection's TLS session. UseImplicitSSL: TLS starts at once (port 990),"
+        " without AUTH.",
     )
     cipher_suites: tuple[CipherSuite, ...] = directive(
         "TLSCipherSuite", Special("[TLSv1.3] list", tls_parsers.ciphers), (), module=MODULE,
@@ -78,25 +81,29 @@ class TLSSettings:
         "TLSRSACertificateFile", "Certificate (PEM) with an RSA key, and its chain.", "/etc/ftpsd/rsa.pem",
     )
     rsa_certificate_key_file: str | None = _file(
-        "TLSRSACertificateKeyFile", "Key (PEM) of TLSRSACertificateFile; default: the same file.", "/etc/ftpsd/rsa.key",
+        "TLSRSACertificateKeyFile", "Key (PEM) of TLSRSACertificateFile; default: the same file.",
+        "/etc/ftpsd/rsa.key",
         needs=("TLSRSACertificateFile",),
     )
     ec_certificate_file: str | None = _file(
         "TLSECCertificateFile", "Certificate (PEM) with an EC key, and its chain.", "/etc/ftpsd/ec.pem",
     )
     ec_certificate_key_file: str | None = _file(
-        "TLSECCertificateKeyFile", "Key (PEM) of TLSECCertificateFile; default: the same file.", "/etc/ftpsd/ec.key",
+        "TLSECCertificateKeyFile", "Key (PEM) of TLSECCertificateFile; default: the same file.",
+        "/etc/ftpsd/ec.key",
         needs=("TLSECCertificateFile",),
     )
     ca_certificate_file: str | None = _file(
-        "TLSCACertificateFile", "Certificates (PEM) of authorities that client certificates are trusted from.",
+        "TLSCACertificateFile",
+        "Certificates (PEM) of authorities that client certificates are trusted from.",
         "/etc/ftpsd/ca.pem",
     )
     ca_certificate_path: str | None = _file(
         "TLSCACertificatePath", "Directory of such certificates, one per file.", "/etc/ftpsd/ca",
     )
     certificate_chain_file: str | None = _file(
-        "TLSCertificateChainFile", "Certificates (PEM) sent along with the server's, in the order of the chain.",
+        "TLSCertificateChainFile", "Certificates (PEM) sent along with the server's, in the order of the"
+        " chain.",
         "/etc/ftpsd/chain.pem",
     )
     verify_client: str = directive(
@@ -112,7 +119,8 @@ class TLSSettings:
         "TLSRenegotiate", Special("none|keyword value …", tls_parsers.renegotiate), None, module=MODULE,
         good=("none", "required off", "ctrl 3600 data 1024 required on timeout 300"),
         bad=("", "ctrl", "ctrl x", "every 5", "required maybe"), default_text="nothing is scheduled",
-        doc="When the server asks for a renegotiation or new keys: ctrl (seconds), data (KiB), timeout (seconds),"
+        doc="When the server asks for a renegotiation or new keys: ctrl (seconds), data (KiB), timeout"
+        " (seconds),"
         " required. `none`: the client may not renegotiate either.",
     )
     timeout_handshake: int = directive(
@@ -120,7 +128,8 @@ class TLSSettings:
         doc="Seconds that a handshake may take; 0: no bound of its own.",
     )
     session_cache: SessionCache = directive(
-        "TLSSessionCache", Special("off|internal:[seconds]", tls_parsers.session_cache), SessionCache(), module=MODULE,
+        "TLSSessionCache", Special("off|internal:[seconds]", tls_parsers.session_cache), SessionCache(),
+        module=MODULE,
         contexts=Context.SERVER, good=("off", "internal:", "internal: 1800", "internal:1800"),
         bad=("", "internal", "shm:/file=/tmp/x", "internal:soon"), default_text="internal:15840",
         combine=Combine.LAST,

@@ -101,11 +101,13 @@ class TransferSettings:
         bad=("", "rcvbuf", "speed 9"),
         default_text="as the kernel has them, keepalive on",
         combine=Combine.LAST,
-        doc="Options of control and data sockets: rcvbuf, sndbuf, maxseg in bytes, keepalive on|off|idle:count:interval.",
+        doc="Options of control and data sockets: rcvbuf, sndbuf, maxseg in bytes, keepalive"
+        " on|off|idle:count:interval.",
     )
     upload_end: UploadEnd = directive(
         "UploadEnd", OneOf(("strict", "observed", "lenient")), "observed", module="mod_ftpsd", contexts=LOGIN,
         good=("strict", "Lenient"), bad=("", "fin"),
-        doc="A TLS upload that ends with a FIN and no close_notify: `strict` never takes it for complete, `lenient`"
+        doc="A TLS upload that ends with a FIN and no close_notify: `strict` never takes it for complete,"
+        " `lenient`"
         " always, `observed` from clients that closed all their earlier data connections so. ftpsd's own.",
     )

@@ -19,7 +19,8 @@ NO_EFFECT = (
     ),
     without_value(
         "LoadFile", Status.NO_EFFECT, "ftpsd loads no foreign code", module="mod_dso",
-        contexts=ROOT, argument=Path(), good=("/usr/lib/libfoo.so",), bad=("libfoo.so",), doc="Loads a library.",
+        contexts=ROOT, argument=Path(), good=("/usr/lib/libfoo.so",), bad=("libfoo.so",),
+        doc="Loads a library.",
     ),
     without_value(
         "ModulePath", Status.NO_EFFECT, "ftpsd's modules are part of it", module="mod_dso",
@@ -31,12 +32,14 @@ NO_EFFECT = (
         doc="Order in which modules are asked.",
     ),
     without_value(
-        "ModuleControlsACLs", Status.NO_EFFECT, "modules cannot be loaded into a running ftpsd", module="mod_dso",
+        "ModuleControlsACLs", Status.NO_EFFECT, "modules cannot be loaded into a running ftpsd",
+        module="mod_dso",
         contexts=ROOT, argument=Words("actions allow|deny user|group list", least=4),
         good=("lsmod allow user *",), bad=("lsmod",), doc="Who may load modules with ftpdctl.",
     ),
     without_value(
-        "DelayEngine", Status.NO_EFFECT, "checking a password takes the same time for known and unknown users",
+        "DelayEngine", Status.NO_EFFECT,
+        "checking a password takes the same time for known and unknown users",
         module="mod_delay", argument=Boolean(), good=("on", "off"), bad=("slow",),
         doc="Delays answers so that their timing does not tell which users exist.",
     ),
@@ -56,7 +59,8 @@ NO_EFFECT = (
     ),
     without_value(
         "ScoreboardMutex", Status.NO_EFFECT, "the scoreboard needs no lock file",
-        contexts=ROOT, argument=Path(), good=("/run/board.lock",), bad=("lock",), doc="Lock of the scoreboard.",
+        contexts=ROOT, argument=Path(), good=("/run/board.lock",), bad=("lock",),
+        doc="Lock of the scoreboard.",
     ),
     without_value(
         "ScoreboardScrub", Status.NO_EFFECT, "ended sessions leave the scoreboard by themselves",
@@ -80,8 +84,10 @@ RENAMED = tuple(
     for old, new in {
         "HiddenStor": "HiddenStores", "LsDefaultOptions": "ListOptions", "DisplayFirstChdir": "DisplayChdir",
         "DefaultChDir": "DefaultChdir", "RateReadBPS": "TransferRate", "RateReadFreeBytes": "TransferRate",
-        "RateReadHardBPS": "TransferRate", "RateWriteBPS": "TransferRate", "RateWriteFreeBytes": "TransferRate",
-        "RateWriteHardBPS": "TransferRate", "TCPReceiveWindow": "SocketOptions", "TCPSendWindow": "SocketOptions",
+        "RateReadHardBPS": "TransferRate", "RateWriteBPS": "TransferRate",
+        "RateWriteFreeBytes": "TransferRate",
+        "RateWriteHardBPS": "TransferRate", "TCPReceiveWindow": "SocketOptions",
+        "TCPSendWindow": "SocketOptions",
         "Bind": "DefaultAddress", "AuthPAMAuthoritative": "AuthOrder", "LogFile": "SystemLog",
     }.items()
     if old.lower() != new.lower()
@@ -90,33 +96,37 @@ RENAMED = tuple(
 REFUSED = (
     without_value(
         "UserDirRoot", Status.REFUSED, "it lets a session leave the root of its login", module="mod_auth",
-        argument=_ANY, contexts=Context.ANONYMOUS, doc="The home of the user is the root of an anonymous login.",
+        argument=_ANY, contexts=Context.ANONYMOUS,
+        doc="The home of the user is the root of an anonymous login.",
     ),
     without_value(
         "DisplayGoAway", Status.REFUSED, "ProFTPD has no such directive any more", argument=_ANY,
         doc="File shown to a client that is turned away.",
     ),
     without_value(
-        "AllowChrootSymlinks", Status.REFUSED, "the root of a session is opened without following links of others",
+        "AllowChrootSymlinks", Status.REFUSED,
+        "the root of a session is opened without following links of others",
         module="mod_auth", argument=_ANY, doc="The path of the root may hold symbolic links.",
     ),
 )
 
 _LATER = {
     "mod_core": """Allow AllowAll AllowClass AllowFilter AllowGroup AllowOverride AllowUser AnonymousGroup
-        CDPath Deny DenyAll DenyClass DenyGroup DenyUser DisplayFileTransfer FSOptions GroupOwner HideFiles HideGroup
+        CDPath Deny DenyAll DenyClass DenyGroup DenyUser DisplayFileTransfer FSOptions GroupOwner HideFiles
+        HideGroup
         HideNoAccess HideUser IgnoreHidden IncludeOptions MaxClients MaxClientsPerClass MaxClientsPerHost
-        MaxClientsPerUser MaxCommandRate MaxConnectionRate MaxConnectionsPerHost MaxHostsPerUser MaxPasswordSize
-        Order PathAllowFilter PathDenyFilter Protocols RegexOptions SetEnv TraceOptions UnsetEnv UserOwner UseSlink
-        AddressCollisionCheck""",
-    "mod_auth": """AllowEmptyPasswords AnonAllowRobots AnonRejectPasswords AuthAliasOnly AuthUsingAlias CreateHome
-        GroupPassword RewriteHome RootRevoke UseLastlog UserPassword""",
+        MaxClientsPerUser MaxCommandRate MaxConnectionRate MaxConnectionsPerHost MaxHostsPerUser
+        MaxPasswordSize
+        Order PathAllowFilter PathDenyFilter Protocols RegexOptions SetEnv TraceOptions UnsetEnv UserOwner
+        UseSlink AddressCollisionCheck""",
+    "mod_auth": """AllowEmptyPasswords AnonAllowRobots AnonRejectPasswords AuthAliasOnly AuthUsingAlias
+    CreateHome GroupPassword RewriteHome RootRevoke UseLastlog UserPassword""",
     "mod_auth_file": "AuthFileOptions",
     "mod_auth_pam": "AuthPAMOptions",
     "mod_auth_unix": "AuthUnixOptions",
     "mod_cap": "CapabilitiesRootRevoke",
-    "mod_ctrls": """ControlsACLs ControlsAuthFreshness ControlsEngine ControlsInterval ControlsLog ControlsMaxClients
-        ControlsSocket ControlsSocketACL ControlsSocketOwner""",
+    "mod_ctrls": """ControlsACLs ControlsAuthFreshness ControlsEngine ControlsInterval ControlsLog
+    ControlsMaxClients ControlsSocket ControlsSocketACL ControlsSocketOwner""",
     "mod_ctrls_admin": "AdminControlsACLs AdminControlsEngine",
     "mod_delay": "DelayControlsACLs DelayOnEvent",
     "mod_facts": "FactsAdvertise FactsDefault FactsOptions",
@@ -130,8 +140,8 @@ _LATER = {
         TLSPKCS12File TLSPreSharedKey TLSRandomSeed TLSServerInfoFile TLSSessionTicketKeys TLSStapling
         TLSStaplingCache TLSStaplingOptions TLSStaplingResponder TLSStaplingTimeout TLSUserName TLSVerifyOrder
         TLSVerifyServer""",
-    "mod_xfer": """MaxRetrieveFileSize MaxStoreFileSize MaxTransfersPerHost MaxTransfersPerUser StoreUniquePrefix
-        TransferOptions TransferPriority UseNonCompliantActiveTransfer""",
+    "mod_xfer": """MaxRetrieveFileSize MaxStoreFileSize MaxTransfersPerHost MaxTransfersPerUser
+    StoreUniquePrefix TransferOptions TransferPriority UseNonCompliantActiveTransfer""",
 }
 
 
@@ -145,11 +155,13 @@ OF_CLASSES = (
     without_value(
         "From", Status.SUPPORTED, contexts=Context.CLASS, argument=Words("[!]address|block|name …"),
         good=("127.0.0.1", "10.0.0.0/8,!10.1.0.0/16 .example.org"), bad=("",),
-        doc="Who belongs to the class: addresses, CIDR blocks, names with wildcards, `all`, `none`; `!` excludes.",
+        doc="Who belongs to the class: addresses, CIDR blocks, names with wildcards, `all`, `none`; `!`"
+        " excludes.",
     ),
     without_value(
         "Satisfy", Status.SUPPORTED, contexts=Context.CLASS, argument=OneOf(("any", "all")),
-        good=("all", "ANY"), bad=("some",), doc="Whether one word of the From lines is enough, or all must fit.",
+        good=("all", "ANY"), bad=("some",), doc="Whether one word of the From lines is enough, or all"
+        " must fit.",
     ),
 )
 

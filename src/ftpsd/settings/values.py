@@ -78,7 +78,8 @@ class HiddenStores:
 
 @dataclass(frozen=True, slots=True)
 class TransferRate:
-    """`rate` bytes per second for `commands` (RETR, STOR, APPE, STOU) once `free` bytes have gone at full speed."""
+    """`rate` bytes per second for `commands` (RETR, STOR, APPE, STOU) once `free` bytes have gone at full
+    speed."""
 
     commands: frozenset[str]
     rate: float
@@ -89,8 +90,8 @@ class TransferRate:
 class ListOptions:
     """Options that LIST and NLST use: `options` (as `-la`) as if the client had sent them.
 
-    `strict`: the client's own options are ignored. `max_files`, `max_dirs`, `max_depth`: bounds of a recursive
-    listing (0: none). `list_only`, `nlst_only`: applies to that command alone.
+    `strict`: the client's own options are ignored. `max_files`, `max_dirs`, `max_depth`: bounds of a
+    recursive listing (0: none). `list_only`, `nlst_only`: applies to that command alone.
     """
 
     options: str = ""
@@ -107,7 +108,8 @@ class ListOptions:
 
 @dataclass(frozen=True, slots=True)
 class SocketOptions:
-    """Options of every socket; 0 and None leave what the kernel has. Buffers in bytes, keep-alive in seconds."""
+    """Options of every socket; 0 and None leave what the kernel has. Buffers in bytes, keep-alive in
+    seconds."""
 
     receive_buffer: int = 0
     send_buffer: int = 0
