@@ -18,9 +18,9 @@ Reason = Literal[
 class Account:
     """A user as the server will act for him.
 
-    `groups` are all his group ids, the primary one first, each once; `group_names` the names of those that
-    have one, in the same order. `home` and `shell` are as written in their source: "file" is an
-    AuthUserFile, "system" whatever the name service switch knows.
+    `groups` are all his group ids, the primary one first, each once; `group_names` their names, the primary
+    group's first (a group without a name has none here, one with two names both). `home` and `shell` are as
+    written in their source: "file" is an AuthUserFile, "system" whatever the name service switch knows.
     """
 
     name: str

@@ -24,7 +24,7 @@ from typing import Final, Literal
 
 from ftpsd.auth import passwords
 from ftpsd.auth.account import Account, LoginResult, Reason
-from ftpsd.auth.files import GroupFile, Note, UserEntry, UserFile, check_permissions
+from ftpsd.auth.files import GroupFile, Groups, Note, UserEntry, UserFile, check_permissions
 from ftpsd.auth.names import Names
 from ftpsd.auth.pam import Pam, PamUnavailable
 from ftpsd.auth.selection import Selection, select
@@ -201,17 +201,14 @@ class Authenticator:
         entry = self._file_entry(user)
         if entry is None:
             return None
-        known = self._groups.current(self._note) if self._groups is not None else None
-        gids: dict[int, str | None] = {entry.gid: None}
-        if known is not None:
-            primary = known.by_gid.get(entry.gid)
-            gids[entry.gid] = primary.name if primary is not None else None
-            gids.update({group.gid: group.name for group in known.of(user) if group.gid not in gids})
-        if gids[entry.gid] is None:
-            gids[entry.gid] = group_name(entry.gid)
+        known = self._groups.current(self._note) if self._groups is not None else Groups()
+        primary = known.by_gid.get(entry.gid)
+        primary_name = primary.name if primary is not None else group_name(entry.gid)
+        names = [primary_name] if primary_name is not None else []
         return Account(
-            name=entry.name, uid=entry.uid, gid=entry.gid, groups=tuple(gids),
-            group_names=tuple(name for name in gids.values() if name is not None),
+            name=entry.name, uid=entry.uid, gid=entry.gid,
+            groups=tuple(dict.fromkeys([entry.gid, *(group.gid for group in known.of(user))])),
+            group_names=tuple(dict.fromkeys([*names, *(group.name for group in known.of(user))])),
             home=entry.home, shell=entry.shell, source="file")
 
     def _file_entry(self, user: str) -> UserEntry | None:

@@ -98,7 +98,8 @@ def _joined(lines: list[bytes]) -> bytes:
 
 
 def _is_entry(line: bytes, name: str) -> bool:
-    return line.startswith(_encode(name) + b":")
+    found, colon, _ = line.partition(b":")
+    return bool(colon) and found == _encode(name)
 
 
 def _find(data: bytes, name: str, path: str) -> int:

@@ -38,7 +38,7 @@ class Pam:
         self, service: str, *, load: Callable[[str], Any] = importlib.import_module,
         exists: Callable[[str], bool] = _service_exists,
     ) -> None:
-        if "/" in service or not exists(service):
+        if not service or "/" in service or not exists(service):
             raise PamUnavailable(
                 f"there is no PAM service '{service}' (/etc/pam.d/{service}); system users are checked "
                 "without PAM. Set AuthPAMConfig to a service that exists, or AuthPAM off")
