@@ -60,8 +60,13 @@ def plain_address(address: str) -> str:
 class Service:
     """Serves sessions of one configuration."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(
+        self, configuration: Configuration, *, debug_level: int | None = None, stderr: bool = False
+    ) -> None:
+        """`debug_level` is the command line's (`-d`), `stderr`: logs go to standard error too."""
         self.configuration = configuration
+        self._debug_level = debug_level
+        self._stderr = stderr
         self.notices: list[str] = list(configuration.notices)
         self.log = EventLog()
         self.names = HostNames()
@@ -77,9 +82,7 @@ class Service:
         self._worker_ids = rights.resolve_worker(server.user, server.group)
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
-        sinks, notices = open_sinks(self.configuration)
-        self.log.replace(sinks)
-        self.notices += notices
+        self.notices += self._open_logs()
         for text in self.notices:
             self.log.emit(events.Notice(text))
 
@@ -178,10 +181,14 @@ class Service:
 
     def reopen_logs(self) -> None:
         """Log files were moved away: write to new ones."""
-        sinks, notices = open_sinks(self.configuration)
-        self.log.replace(sinks)
-        for text in notices:
+        for text in self._open_logs():
             self.log.emit(events.Notice(text))
+
+    def _open_logs(self) -> list[str]:
+        sinks, notices = open_sinks(
+            self.configuration, debug_level=self._debug_level, stderr=self._stderr)
+        self.log.replace(sinks)
+        return notices
 
     def close(self) -> None:
         """Gives back what `prepare` opened."""
