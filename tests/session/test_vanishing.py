@@ -1,0 +1,109 @@
+"""Clients that vanish leave nothing behind: no thread, no descriptor, no place on the scoreboard (DESIGN.md 5.4)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ftpsd.server.scoreboard import Scoreboard
+from ftpsd.testing.client import ScriptedClient
+from ftpsd.testing.plugin import ServerFactory
+from ftpsd.testing.server import RunningServer
+
+SESSIONS = 1000
+DEADLINE = 30.0
+LIMITS = [
+    "TimeoutLogin 3", "TimeoutIdle 3", "Workers 2", "MaxInstances none",
+]
+TLS = ["TLSRequired on", "TLSTimeoutHandshake 3"]
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def held(server: RunningServer) -> tuple[int, int]:
+    """(threads, sockets) of all workers."""
+    threads = sockets = 0
+    for worker in children(server.process.pid):
+        threads += len(os.listdir(f"/proc/{worker}/task"))
+        for descriptor in os.listdir(f"/proc/{worker}/fd"):
+            with contextlib.suppress(OSError):
+                sockets += os.readlink(f"/proc/{worker}/fd/{descriptor}").startswith("socket:")
+    return threads, sockets
+
+
+def on_scoreboard(server: RunningServer) -> int:
+    board = Scoreboard.open(str(server.files.directory / "scoreboard"))
+    try:
+        return len(board.entries())
+    finally:
+        board.close()
+
+
+def assert_nothing_is_left(server: RunningServer, before: tuple[int, int]) -> None:
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        if held(server) <= before and on_scoreboard(server) == 0:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"before {before}, now {held(server)}, on the scoreboard {on_scoreboard(server)}{server.report()}")
+
+
+def reset(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def half_handshake(server: RunningServer, context: ssl.SSLContext) -> socket.socket:
+    client = ScriptedClient(server.address, server.port, context=context, timeout=10)
+    client.connect()
+    client.expect(234, "AUTH TLS")
+    client.control.begin_tls(context)
+    return client.control.socket
+
+
+def logged_in(server: RunningServer, context: ssl.SSLContext) -> socket.socket:
+    client = ScriptedClient(server.address, server.port, context=context, timeout=10)
+    client.begin()
+    client.send_line("PASV")
+    return client.control.socket
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("vanish", [half_handshake, logged_in])
+def test_a_thousand_clients_that_vanish_leave_nothing(
+    ftps_server: ServerFactory, tls_version: str,
+    vanish: Callable[[RunningServer, ssl.SSLContext], socket.socket],
+) -> None:
+    """A third resets, a third closes, a third stays silent until the server's deadlines pass."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+    server = ftps_server(tls=TLS, directives=LIMITS)
+    context = server.context(tls_version)
+    before = held(server)
+    silent: list[socket.socket] = []
+    for number in range(SESSIONS):
+        sock = vanish(server, context)
+        if number % 3 == 0:
+            reset(sock)
+        elif number % 3 == 1:
+            sock.close()
+        else:
+            silent.append(sock)
+    assert_nothing_is_left(server, before)
+    for sock in silent:
+        sock.close()
+    with server.client(tls_version).begin() as client:
+        client.expect(257, "PWD")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
