@@ -11,12 +11,12 @@ from ftpsd.data.outcomes import (
     CloseStyle,
     End,
     Outcome,
-    UploadEndPolicy,
     accepts_plain_fin,
     classify,
     keeps_partial,
     reply_for,
 )
+from ftpsd.settings.transfer import UploadEndPolicy
 
 
 @pytest.mark.parametrize(("policy", "earlier", "accepted"), [

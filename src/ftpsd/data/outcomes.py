@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-UploadEndPolicy = Literal["strict", "observed", "lenient"]
+from ftpsd.settings.transfer import UploadEndPolicy
+
 CloseStyle = Literal["notify", "fin"]
 
 
