@@ -16,7 +16,7 @@ from ftpsd.data.outcomes import (
     keeps_partial,
     reply_for,
 )
-from ftpsd.settings.transfer import UploadEndPolicy
+from ftpsd.settings.transfer import UploadEnd
 
 
 @pytest.mark.parametrize(("policy", "earlier", "accepted"), [
@@ -31,7 +31,7 @@ from ftpsd.settings.transfer import UploadEndPolicy
     ("lenient", ["notify"], True),
 ])
 def test_a_plain_fin_ends_an_upload_only_for_clients_known_to_do_so(
-    policy: UploadEndPolicy, earlier: Sequence[CloseStyle], accepted: bool
+    policy: UploadEnd, earlier: Sequence[CloseStyle], accepted: bool
 ) -> None:
     assert accepts_plain_fin(policy, earlier) is accepted
 

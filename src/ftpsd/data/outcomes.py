@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from ftpsd.settings.transfer import UploadEndPolicy
+from ftpsd.settings.transfer import UploadEnd
 
 CloseStyle = Literal["notify", "fin"]
 
@@ -52,7 +52,7 @@ class Outcome:
         return self.end is End.COMPLETE
 
 
-def accepts_plain_fin(policy: UploadEndPolicy, earlier: Iterable[CloseStyle]) -> bool:
+def accepts_plain_fin(policy: UploadEnd, earlier: Iterable[CloseStyle]) -> bool:
     """Whether a TLS upload that ended with a FIN and no close_notify counts as complete.
 
     `earlier` holds how the client closed the data connections of this session on which it only *received*.

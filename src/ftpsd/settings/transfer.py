@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from typing import Literal
 
 from ftpsd.settings import parsers
 from ftpsd.settings.arguments import Addresses, Boolean, OneOf, Special
@@ -14,8 +13,6 @@ from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, Combine, directive
 from ftpsd.settings.values import HiddenStores, ListOptions, PortRange, SocketOptions, TransferRate, Umask
 
 UploadEnd = Literal["strict", "observed", "lenient"]
-
-UploadEndPolicy = Literal["strict", "observed", "lenient"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +49,6 @@ class TransferSettings:
         bad=("old",),
         default_text="on where HiddenStores is on, else off",
         doc="An upload that does not end well is deleted.",
-    )
-    upload_end: UploadEndPolicy = directive(
-        "UploadEnd", OneOf(("strict", "observed", "lenient")), "observed", module="mod_ftpsd", contexts=LOGIN,
-        good=("strict", "lenient"), bad=("", "fin"),
-        doc="What a TLS upload that ends with a plain FIN, without close_notify, is taken for. `strict`: cut off (426)."
-        " `observed`: complete when this client has closed its earlier downloads and listings of the session so too, else"
-        " cut off. `lenient`: complete. A connection that was reset or cut within a TLS record is never complete.",
     )
     default_transfer_mode: str = directive(
         "DefaultTransferMode", OneOf(("ascii", "binary")), "ascii", module="mod_xfer", good=("binary",),
