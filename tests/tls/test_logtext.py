@@ -42,7 +42,8 @@ class Failure:
         ("closed", 0, (f"{M}: TLS connection closed",), "tls-closed"),
         ("eof", 0, (
             f"{M}: received EOF that violates protocol",
-            f"{M}: usually this indicates an FTP-aware router, NAT, or firewall interfering with the TLS handshake",
+            f"{M}: usually this indicates an FTP-aware router, NAT, or firewall interfering with the TLS "
+            "handshake",
         ), "tls-eof"),
         ("reset", 104, (f"{M}: system call error: [104] Connection reset by peer",), "tls-reset"),
         ("syscall", 113, (f"{M}: system call error: [113] No route to host",), "tls-system-error"),

@@ -114,7 +114,6 @@ class ControlChannel:
             connection.handshake(timeout if timeout > 0 else handshake.LONGEST)
         except TLSError as error:
             raise handshake.failure(error, connection, host) from None
-        handshake.check_depth(connection, host)
         self._ending = None
         self.connection = connection
         self.session_connection = connection

@@ -271,7 +271,7 @@ def _set_verification(
         return []
     context.set_client_ca_names(certificates.pem(trusted))
     context.set_verify(
-        "require" if wanted == "on" else "request", depth=max(0, settings.verify_depth - 1),
+        "require" if wanted == "on" else "request", depth=settings.verify_depth,
         optional_failure_ok=wanted == "off",
     )
     if wanted == "on" and "NoCertRequest" in settings.options:

@@ -69,24 +69,3 @@ def report(connection: Connection) -> HandshakeReport:
             ),
         ),
     )
-
-
-def check_depth(connection: Connection, host: HostTLS) -> None:
-    """TLSVerifyDepth 0 leaves no room even for one authority above the client's certificate.
-
-    OpenSSL cannot be told that (its 0 allows a root directly above the leaf), so it is looked at here. Raises
-    `HandshakeFailed`.
-    """
-    der = connection.peer_certificate
-    settings = host.settings
-    if der is None or settings.verify_depth > 0 or settings.verify_client == "off":
-        return
-    if certificates.is_self_issued(der):
-        return
-    text = "certificate chain too long"
-    lines = (
-        f"error: unable to verify certificate at depth 1: {text}",
-        f"error: cert subject: {certificates.subject_of(der)}",
-        f"client certificate failed verification: {text}",
-    )
-    raise HandshakeFailed("tls-client-certificate-rejected", lines)
