@@ -32,7 +32,8 @@ fmt: $(VENV)/.stamp-test
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.stamp-test
-	$(BIN)/python -m ftpsd.settings.reference docs/reference
+	mkdir -p docs/reference
+	$(BIN)/python -m ftpsd.settings.reference > docs/reference/directives.md
 	$(BIN)/python -m tests.test_architecture
 
 fuzz: $(VENV)/.stamp-test

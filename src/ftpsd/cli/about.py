@@ -26,9 +26,9 @@ def version(program: str) -> str:
 
 def module_names() -> list[str]:
     """ProFTPD's modules whose directives and commands ftpsd has, without `.c`, sorted."""
-    from ftpsd import settings
+    from ftpsd.settings.registry import MODULES
 
-    return sorted(name.removesuffix(".c") for name in settings.modules())
+    return [name.removesuffix(".c") for name in MODULES]
 
 
 def modules() -> str:
@@ -73,7 +73,7 @@ def compile_time_settings(program: str) -> str:
 
 def _features() -> list[tuple[str, bool]]:
     """ProFTPD's list of features: which of them are true of this ftpsd on this machine."""
-    from ftpsd.tls import contexts
+    from ftpsd.tls import library
 
     return [
         ("Autoshadow support", False),
@@ -87,7 +87,7 @@ def _features() -> list[tuple[str, bool]]:
         ("Memcache support", False),
         ("ncursesw support", False),
         ("NLS support", sys.getfilesystemencoding().lower().replace("-", "") == "utf8"),
-        (f"OpenSSL support ({contexts.library_version()})", True),
+        (f"OpenSSL support ({library.version()})", True),
         ("PCRE support", False),
         ("PCRE2 support", False),
         ("POSIX ACL support", False),

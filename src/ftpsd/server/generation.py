@@ -19,7 +19,8 @@ Load = Callable[[], Configuration]
 
 @dataclass(slots=True)
 class Generation:
-    """`number` counts from 1; `rows` are its workers' rows of the scoreboard."""
+    """`number` counts from 1; `rows` are its workers' rows of the scoreboard. The service has logged its
+    own notices; `notices` are those that nobody has."""
 
     number: int
     configuration: Configuration
@@ -56,6 +57,5 @@ def build(
         undo.pop_all()
     if not opened.sockets:
         notices = (*notices, "no server has a port: nobody can connect")
-    said = dict.fromkeys((*configuration.notices, *service.notices, *notices))
-    return Generation(number, configuration, service, opened, tuple(said))
+    return Generation(number, configuration, service, opened, notices)
 

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
-import sys
 import time
 
+from ftpsd.log.bus import EventLog, Sink
+from ftpsd.log.events import Notice
+from ftpsd.log.files import LogFile, LogFileError, LogFiles
+from ftpsd.log.identity import PROGRAM
+from ftpsd.log.writers import StderrSink, SystemLogSink, SystemTarget
 from ftpsd.settings import Configuration
+from ftpsd.settings.logging import SYSLOG, LoggingSettings
 
 
 class Journal:
-    """Lines for the administrator: on standard error where `stderr`, and in the SystemLog."""
+    """Lines for the administrator: on standard error where `stderr`, and in the SystemLog. Never fails."""
 
-    def __init__(self, *, stderr: bool) -> None:
-        self._stderr = stderr
-        self._host = socket.gethostname().partition(".")[0]
+    def __init__(self, *, stderr: bool, program: str = PROGRAM) -> None:
+        self._program = program
+        self._console = EventLog([StderrSink(time.time, program=program)] if stderr else [])
+        self._log = EventLog()
+        self._files = LogFiles()
 
     def open(self, configuration: Configuration) -> None:
-        """Write to the SystemLog of `configuration` from now on."""
+        """Write to the SystemLog of `configuration` from now on; where it cannot be opened, nowhere."""
+        old, self._files = self._files, LogFiles()
+        self._log.replace([self._sink(configuration.hosts[0].settings.logging)])
+        old.close()
 
-    def say(self, text: str, *, stderr: bool = True) -> None:
-        """One message; lines after the first are indented by the caller. Never fails."""
-        if self._stderr and stderr:
-            now = time.time()
-            stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
-            line = f"{stamp},{int(now % 1 * 1000):03d} {self._host} ftpsd[{os.getpid()}]: {text}\n"
-            with contextlib.suppress(OSError, ValueError):
-                sys.stderr.write(line)
-                sys.stderr.flush()
+    def _sink(self, settings: LoggingSettings) -> Sink:
+        use_syslog = settings.system_log == SYSLOG
+        file: LogFile | None = None
+        if settings.system_log is not None and not use_syslog:
+            try:
+                file = self._files.get(settings.system_log, allow_symlink=settings.allow_log_symlinks)
+            except LogFileError:
+                file = None
+        target = SystemTarget(settings, file, use_syslog)
+        return SystemLogSink(self._files, {0: target}, time.time, program=self._program)
+
+    def say(self, text: str, *, console: bool = True) -> None:
+        """One message, of one or more lines, to the log and the console."""
+        if console:
+            self._console.emit(Notice(text))
+        self._log.emit(Notice(text))
 
     def reopen(self) -> None:
         """The log was moved away: write to a new one."""
+        for notice in self._files.reopen():
+            self.say(notice)
 
     def close(self) -> None:
         """Close the log."""
+        self._log.close()
+        self._files.close()

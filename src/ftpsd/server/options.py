@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ftpsd import settings
 from ftpsd.errors import ConfigError
 from ftpsd.settings import Configuration
+from ftpsd.settings.loader import load as load_file
 
 DEFAULT_PATHS = ("/etc/ftpsd.conf", "/etc/proftpd/proftpd.conf")
 
@@ -40,4 +40,4 @@ class Options:
 
 def load(options: Options) -> Configuration:
     """Read the configuration that `options` name. Raises `ConfigError`."""
-    return settings.load(options.config_path(), defines=options.defines, listen=options.listen)
+    return load_file(options.config_path(), defines=options.defines, listen=options.listen)

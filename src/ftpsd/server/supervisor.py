@@ -56,7 +56,7 @@ def run(
         given = inherited_sockets(os.environ)
         listeners = Listeners.from_sockets(given) if given else Listeners()
         read = functools.partial(loader, options)
-        builder = functools.partial(_build, read, factory or service_factory(), options.ipv6)
+        builder = functools.partial(_build, read, factory or service_factory(options), options.ipv6)
         generation = builder(listeners, 1)
     except ConfigError as error:
         print(error, file=sys.stderr)
@@ -76,19 +76,20 @@ def check(options: Options, factory: ServiceFactory | None = None) -> tuple[str,
     Raises `ConfigError`.
     """
     configuration = load(options)
-    service = (factory or service_factory())(configuration)
+    service = (factory or service_factory(options))(configuration)
     try:
         service.prepare()
-        return (*configuration.notices, *service.notices)
+        return tuple(dict.fromkeys((*configuration.notices, *service.notices)))
     finally:
         service.close()
 
 
-def service_factory() -> ServiceFactory:
+def service_factory(options: Options) -> ServiceFactory:
     """The service that serves files. Imported here, so that `server` can be used without it."""
     from ftpsd.session.service import Service
 
-    return Service
+    stderr = options.foreground and not options.quiet
+    return functools.partial(Service, debug_level=options.debug, stderr=stderr)
 
 
 def _build(
@@ -124,7 +125,7 @@ class Supervisor:
             self._start()
         except (StartError, ConfigError) as error:
             self._launch.failed(f"fatal: {error}")
-            self._journal.say(f"fatal: {error}", stderr=False)
+            self._journal.say(f"fatal: {error}", console=False)
             self._end()
             return 1
         if announce is not None:
