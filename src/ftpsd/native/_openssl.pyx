@@ -1,0 +1,93 @@
+# cython: language_level=3, freethreading_compatible=True
+"""A thin binding to the system's OpenSSL (3.0 or later), and the pump.
+
+`_openssl.pyi` is the reference of what is here. The parts:
+
+    ossl_errors.pxi      the error queue and the exceptions
+    ossl_context.pxi     Context: certificates, protocols, verification, session and ticket policy
+    ossl_session.pxi     Session: what a client keeps
+    ossl_connection.pxi  Connection: handshake, read, write, shutdown, and what was negotiated
+    pump.pxi             Pump and wait_readable
+
+What runs without the GIL is C: `ossl_hooks.h` (OpenSSL's callbacks and the theory of resumption), `ossl_io.h`
+(deadlines), `ossl_keys.h` (the ticket keys), `ossl_store.h` (sessions by id), `pump_*.h` (the transfer loops).
+A callback of OpenSSL never enters Python, save the three that are asked for: SNI, info, message.
+"""
+
+cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EINTR, errno
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+from libc.stdint cimport int64_t, uint64_t
+from libc.time cimport time as c_time
+from posix.fcntl cimport F_GETFL, O_NONBLOCK, fcntl
+from posix.unistd cimport close as c_close
+from posix.unistd cimport getpid
+
+from ftpsd.native.ossl cimport *
+
+import os
+from collections import namedtuple
+from typing import Literal
+
+VerifyMode = Literal["none", "request", "require"]
+ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", "renegotiation"]
+Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit"]
+
+include "ossl_errors.pxi"
+include "ossl_context.pxi"
+include "ossl_session.pxi"
+include "ossl_connection.pxi"
+include "pump.pxi"
+
+
+def random_bytes(int size):
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, size)
+    if size > 0 and RAND_bytes(<unsigned char *>PyBytes_AS_STRING(out), size) != 1:
+        raise openssl_error("cannot make random bytes")
+    return out
+
+
+def library_version():
+    return OpenSSL_version(0).decode()
+
+
+def header_version():
+    return OPENSSL_VERSION_TEXT.decode()
+
+
+def supports(str protocol):
+    cdef SSL_CTX *ctx
+    cdef int version = protocol_number(protocol)
+    cdef bint known
+    ctx = SSL_CTX_new(TLS_server_method())
+    if ctx == NULL:
+        raise openssl_error("cannot make a context")
+    known = SSL_CTX_set_min_proto_version(ctx, version) == 1 and SSL_CTX_set_max_proto_version(ctx, version) == 1
+    SSL_CTX_free(ctx)
+    ERR_clear_error()
+    return known
+
+
+def load_fips():
+    cdef OSSL_PROVIDER *fips
+    cdef OSSL_PROVIDER *base
+    ERR_clear_error()
+    fips = OSSL_PROVIDER_load(NULL, b"fips")
+    if fips == NULL:
+        raise openssl_error("cannot load the FIPS provider")
+    base = OSSL_PROVIDER_load(NULL, b"base")
+    if base == NULL or EVP_default_properties_enable_fips(NULL, 1) != 1:
+        error = openssl_error("cannot make the FIPS provider the default")
+        if base != NULL:
+            OSSL_PROVIDER_unload(base)
+        OSSL_PROVIDER_unload(fips)
+        raise error
+
+
+py_name = on_name
+py_info = on_info
+py_message = on_message

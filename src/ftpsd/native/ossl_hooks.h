@@ -1,0 +1,558 @@
+/* What hangs on every connection, and OpenSSL's callbacks. No callback enters Python except through the three `py_`
+ * hooks, which are set only when somebody asked for them.
+ *
+ * The theory of resumption, which is what most of this file is about:
+ *
+ * A *control* connection has an identity, 32 random bytes. It travels in the application data of every ticket and of
+ * every stored session that the connection issues. A *data* connection must prove that it resumed a session of its
+ * control connection; the proof is the identity in the ticket that it presented, or the hit of the session id in the
+ * lookup below. Equal ids alone prove nothing: with a ticket, a TLS 1.2 client chooses the id that both sides
+ * then show.
+ *
+ *              full handshake        resumption by ticket             resumption by id (TLS <= 1.2)
+ *   control    tickets, store        any known key; always renewed    from the store
+ *   data       neither               any known key; never renewed,    only the control connection's own session,
+ *                                    age of our own does not count    from a private copy with a fresh time
+ *
+ * TLS 1.3 tickets are stateless only while SSL_OP_NO_TICKET is off, TLS <= 1.2 tickets exist only while it is off:
+ * hook_hello decides per connection, when the version that will be negotiated is known.
+ */
+#ifndef FTPSD_OSSL_HOOKS_H
+#define FTPSD_OSSL_HOOKS_H
+
+#include <sys/types.h>
+#include <unistd.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include "ossl_keys.h"
+#include "ossl_store.h"
+
+#define IDENTITY_SIZE 32
+#define FAILURES_MAX 16
+#define RECEIVED_MAX 16
+#define KEY_UPDATES_IN_ROW 32
+#define ALPN_MAX 256
+
+struct ctx_config {
+    struct key_ring *keys;
+    struct session_store *store;
+    int tickets12, renegotiation, ktls;
+    int depth, failure_ok;
+    int alpn_strict;
+    unsigned alpn_size;
+    unsigned char alpn[ALPN_MAX];
+    int python_name, python_info, python_message;
+};
+
+struct verify_failure {
+    int depth, code;
+    X509 *certificate;
+};
+
+struct conn {
+    SSL *ssl;
+    void *owner;                        /* the Connection, borrowed */
+    const struct ctx_config *config;
+    int fd, server, data_role;
+    pid_t pid;
+    int broken;                         /* a fatal error happened: no more SSL calls but SSL_free */
+    int established;                    /* the first handshake is complete */
+    int depth, failure_ok;
+
+    unsigned char identity[IDENTITY_SIZE];
+    unsigned char presented[IDENTITY_SIZE];
+    int has_presented, by_id;
+    SSL_SESSION *parent;                /* data: copy of the control connection's session */
+    unsigned char parent_identity[IDENTITY_SIZE];
+
+    int hello_version;
+    unsigned long messages;             /* handshake and alert messages read */
+    unsigned key_updates_in_row;
+    unsigned long key_updates, handshakes, started_by_peer;
+    int renegotiating;                  /* we asked for it */
+    int alert_received, alert_sent;     /* level << 8 | description, 0: none */
+
+    int failure_count, received_count;
+    struct verify_failure *failures;
+    SSL_SESSION **received;             /* client: sessions that arrived */
+};
+
+static int (*py_name)(struct conn *conn, const char *name, int *alert);
+static void (*py_info)(struct conn *conn, int where, int value);
+static void (*py_message)(struct conn *conn, int sent, int version, int type, const void *data, size_t size);
+
+static struct conn *conn_of(const SSL *ssl)
+{
+    return SSL_get_ex_data(ssl, 0);
+}
+
+/* ---- tickets ---------------------------------------------------------------------------------------------------- */
+
+static int ticket_mac(EVP_MAC_CTX *mac, struct ticket_key *key)
+{
+    OSSL_PARAM params[3];
+
+    params[0] = OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key->mac, sizeof key->mac);
+    params[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0);
+    params[2] = OSSL_PARAM_construct_end();
+    return EVP_MAC_CTX_set_params(mac, params);
+}
+
+static int ticket_encrypt(const struct ctx_config *config, unsigned char *name, unsigned char *iv,
+                          EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+    struct ticket_key key;
+    int ok;
+
+    if (keys_find(config->keys, NULL, &key) < 0)
+        return 0;
+    memcpy(name, key.name, TICKET_NAME_SIZE);
+    ok = RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1
+        && EVP_EncryptInit_ex2(cipher, EVP_aes_256_cbc(), key.cipher, iv, NULL) == 1 && ticket_mac(mac, &key);
+    OPENSSL_cleanse(&key, sizeof key);
+    return ok ? 1 : -1;
+}
+
+static int hook_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                           EVP_MAC_CTX *mac, int encrypt)
+{
+    struct conn *conn = conn_of(ssl);
+    struct ticket_key key;
+    int ok;
+
+    if (conn == NULL)
+        return 0;
+    if (encrypt)
+        return ticket_encrypt(conn->config, name, iv, cipher, mac);
+    if (keys_find(conn->config->keys, name, &key) < 0)
+        return 0;
+    ok = EVP_DecryptInit_ex2(cipher, EVP_aes_256_cbc(), key.cipher, iv, NULL) == 1 && ticket_mac(mac, &key);
+    OPENSSL_cleanse(&key, sizeof key);
+    if (!ok)
+        return -1;
+    return conn->data_role ? 1 : 2;
+}
+
+static void present(struct conn *conn, SSL_SESSION *session)
+{
+    void *data;
+    size_t size;
+
+    conn->has_presented = 0;
+    if (session != NULL && SSL_SESSION_get0_ticket_appdata(session, &data, &size) == 1 && size == IDENTITY_SIZE) {
+        memcpy(conn->presented, data, IDENTITY_SIZE);
+        conn->has_presented = 1;
+    }
+}
+
+static int hook_ticket_issue(SSL *ssl, void *argument)
+{
+    struct conn *conn = conn_of(ssl);
+
+    return conn == NULL || SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), conn->identity, IDENTITY_SIZE);
+}
+
+static SSL_TICKET_RETURN hook_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                          size_t name_size, SSL_TICKET_STATUS status, void *argument)
+{
+    struct conn *conn = conn_of(ssl);
+
+    if (conn == NULL)
+        return SSL_TICKET_RETURN_IGNORE;
+    conn->by_id = 0;
+    conn->has_presented = 0;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+        return conn->data_role ? SSL_TICKET_RETURN_IGNORE : SSL_TICKET_RETURN_IGNORE_RENEW;
+    present(conn, session);
+    if (!conn->data_role)
+        return SSL_TICKET_RETURN_USE_RENEW;
+    if (conn->has_presented && CRYPTO_memcmp(conn->presented, conn->parent_identity, IDENTITY_SIZE) == 0)
+        SSL_SESSION_set_time(session, (long)time(NULL));
+    return SSL_TICKET_RETURN_USE;
+}
+
+/* ---- sessions by id --------------------------------------------------------------------------------------------- */
+
+static SSL_SESSION *own_session(struct conn *conn, const unsigned char *id, unsigned size)
+{
+    unsigned own_size;
+    const unsigned char *own = SSL_SESSION_get_id(conn->parent, &own_size);
+    SSL_SESSION *copy;
+
+    if (own_size == 0 || own_size != size || memcmp(own, id, size) != 0)
+        return NULL;
+    copy = SSL_SESSION_dup(conn->parent);
+    if (copy != NULL)
+        SSL_SESSION_set_time(copy, (long)time(NULL));
+    return copy;
+}
+
+static SSL_SESSION *hook_session_get(SSL *ssl, const unsigned char *id, int size, int *keep)
+{
+    struct conn *conn = conn_of(ssl);
+    SSL_SESSION *found = NULL;
+
+    *keep = 0;
+    if (conn == NULL || size <= 0)
+        return NULL;
+    if (conn->data_role) {
+        if (conn->parent != NULL)
+            found = own_session(conn, id, (unsigned)size);
+        conn->by_id = conn->has_presented = found != NULL;
+        memcpy(conn->presented, conn->parent_identity, IDENTITY_SIZE);
+    } else {
+        found = store_get(conn->config->store, id, (unsigned)size);
+        present(conn, found);
+    }
+    return found;
+}
+
+static void session_received(struct conn *conn, SSL_SESSION *session)
+{
+    if (conn->received == NULL)
+        conn->received = calloc(RECEIVED_MAX, sizeof *conn->received);
+    if (conn->received == NULL)
+        return;
+    if (conn->received_count == RECEIVED_MAX) {
+        SSL_SESSION_free(conn->received[0]);
+        memmove(conn->received, conn->received + 1, (RECEIVED_MAX - 1) * sizeof *conn->received);
+        conn->received_count--;
+    }
+    SSL_SESSION_up_ref(session);
+    conn->received[conn->received_count++] = session;
+}
+
+static int hook_session_new(SSL *ssl, SSL_SESSION *session)
+{
+    struct conn *conn = conn_of(ssl);
+    SSL_SESSION *copy;
+
+    if (conn == NULL)
+        return 0;
+    if (!conn->server) {
+        session_received(conn, session);
+        return 0;
+    }
+    if (conn->data_role || SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION)
+        return 0;
+    copy = SSL_SESSION_dup(session);
+    if (copy != NULL) {
+        SSL_SESSION_set1_ticket_appdata(copy, conn->identity, IDENTITY_SIZE);
+        store_add(conn->config->store, copy);
+    }
+    return 0;
+}
+
+/* Data connections: a full handshake makes a session that nobody can resume (no id, no TLS <= 1.2 ticket). */
+static int hook_not_resumable(SSL *ssl, int forward_secure)
+{
+    return 1;
+}
+
+/* ---- hello, verification, names --------------------------------------------------------------------------------- */
+
+static int highest_offered(SSL *ssl)
+{
+    const unsigned char *data;
+    size_t size, i;
+    int version, highest = 0;
+
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &data, &size) || size < 1)
+        return (int)SSL_client_hello_get0_legacy_version(ssl);
+    for (i = 1; i + 1 < size; i += 2) {
+        version = data[i] << 8 | data[i + 1];
+        if (version <= TLS1_3_VERSION && version > highest)
+            highest = version;
+    }
+    return highest;
+}
+
+static int serves_tls13(SSL *ssl)
+{
+    int highest = SSL_get_max_proto_version(ssl);
+
+    return (highest == 0 || highest >= TLS1_3_VERSION) && !(SSL_get_options(ssl) & SSL_OP_NO_TLSv1_3);
+}
+
+static int hook_hello(SSL *ssl, int *alert, void *argument)
+{
+    struct conn *conn = conn_of(ssl);
+
+    if (conn == NULL)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    conn->hello_version = highest_offered(ssl);
+    if (conn->config->tickets12 || (conn->hello_version >= TLS1_3_VERSION && serves_tls13(ssl)))
+        SSL_clear_options(ssl, SSL_OP_NO_TICKET);
+    else
+        SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+static void verify_objection(struct conn *conn, int depth, int code, X509 *certificate)
+{
+    if (conn->failures == NULL)
+        conn->failures = calloc(FAILURES_MAX, sizeof *conn->failures);
+    if (conn->failures == NULL || conn->failure_count == FAILURES_MAX)
+        return;
+    if (certificate != NULL)
+        X509_up_ref(certificate);
+    conn->failures[conn->failure_count++] = (struct verify_failure){depth, code, certificate};
+}
+
+/* The library was told depth + 1, so that a chain that is too long is seen (and said) here. */
+static int hook_verify(int good, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct conn *conn = ssl == NULL ? NULL : conn_of(ssl);
+    int depth = X509_STORE_CTX_get_error_depth(store);
+
+    if (conn == NULL)
+        return good;
+    if (good && depth > conn->depth) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_CHAIN_TOO_LONG);
+        good = 0;
+    }
+    if (good)
+        return 1;
+    verify_objection(conn, depth, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_current_cert(store));
+    return conn->failure_ok;
+}
+
+static int hook_name(SSL *ssl, int *alert, void *argument)
+{
+    struct conn *conn = conn_of(ssl);
+
+    if (conn == NULL || !conn->config->python_name)
+        return SSL_TLSEXT_ERR_OK;
+    return py_name(conn, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name), alert);
+}
+
+static int hook_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *in,
+                     unsigned in_size, void *argument)
+{
+    struct conn *conn = conn_of(ssl);
+    const struct ctx_config *config = conn == NULL ? NULL : conn->config;
+    unsigned ours, theirs;
+
+    if (config == NULL || config->alpn_size == 0)
+        return SSL_TLSEXT_ERR_NOACK;
+    for (ours = 0; ours < config->alpn_size; ours += 1 + config->alpn[ours]) {
+        for (theirs = 0; theirs < in_size; theirs += 1u + in[theirs]) {
+            if (config->alpn[ours] == in[theirs] && theirs + 1u + in[theirs] <= in_size
+                && memcmp(config->alpn + ours + 1, in + theirs + 1, in[theirs]) == 0) {
+                *out = in + theirs + 1;
+                *out_size = in[theirs];
+                return SSL_TLSEXT_ERR_OK;
+            }
+        }
+    }
+    return config->alpn_strict ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK;
+}
+
+/* ---- what happens on the connection ----------------------------------------------------------------------------- */
+
+static void note_alert(struct conn *conn, int where, int alert)
+{
+    const unsigned char *id;
+    unsigned size;
+
+    if ((alert & 0xff) == SSL_AD_CLOSE_NOTIFY)
+        return;
+    if (where & SSL_CB_READ)
+        conn->alert_received = alert;
+    else
+        conn->alert_sent = alert;
+    if (alert >> 8 == SSL3_AL_FATAL && conn->server && !conn->data_role && conn->established
+        && SSL_get_session(conn->ssl) != NULL) {
+        id = SSL_SESSION_get_id(SSL_get_session(conn->ssl), &size);
+        if (size > 0)
+            store_remove(conn->config->store, id, size);        /* RFC 5246 7.2.2 */
+    }
+}
+
+static void note_handshake_start(struct conn *conn)
+{
+    if (conn->established && conn->server && !conn->renegotiating)
+        conn->started_by_peer++;
+}
+
+static void note_handshake_done(struct conn *conn)
+{
+    conn->handshakes++;
+    conn->established = 1;
+    if (conn->renegotiating) {
+        conn->renegotiating = 0;
+        if (!conn->config->renegotiation)
+            SSL_set_options(conn->ssl, SSL_OP_NO_RENEGOTIATION);
+    }
+}
+
+static void hook_info(const SSL *ssl, int where, int value)
+{
+    struct conn *conn = conn_of(ssl);
+
+    if (conn == NULL)
+        return;
+    if (where & SSL_CB_HANDSHAKE_START)
+        note_handshake_start(conn);
+    else if (where & SSL_CB_HANDSHAKE_DONE)
+        note_handshake_done(conn);
+    else if (where & SSL_CB_ALERT)
+        note_alert(conn, where, value);
+    if (conn->config->python_info)
+        py_info(conn, where, value);
+}
+
+static void hook_message(int sent, int version, int type, const void *data, size_t size, SSL *ssl, void *argument)
+{
+    struct conn *conn = conn_of(ssl);
+
+    if (conn == NULL)
+        return;
+    if (!sent && (type == SSL3_RT_HANDSHAKE || type == SSL3_RT_ALERT)) {
+        conn->messages++;
+        if (type == SSL3_RT_HANDSHAKE && size > 0 && *(const unsigned char *)data == SSL3_MT_KEY_UPDATE) {
+            conn->key_updates++;
+            conn->key_updates_in_row++;
+        }
+    }
+    if (conn->config->python_message)
+        py_message(conn, sent, version, type, data, size);
+}
+
+/* ---- making and ending ------------------------------------------------------------------------------------------ */
+
+static void context_prepare(SSL_CTX *ctx, int server)
+{
+    SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE
+                     | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_info_callback(ctx, hook_info);
+    SSL_CTX_set_msg_callback(ctx, hook_message);
+    SSL_CTX_sess_set_new_cb(ctx, hook_session_new);
+    if (!server) {
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        return;
+    }
+    SSL_CTX_set_dh_auto(ctx, 1);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL
+                                   | SSL_SESS_CACHE_NO_AUTO_CLEAR);
+    SSL_CTX_sess_set_get_cb(ctx, hook_session_get);
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, hook_ticket_key);
+    SSL_CTX_set_session_ticket_cb(ctx, hook_ticket_issue, hook_ticket_read, NULL);
+    SSL_CTX_set_client_hello_cb(ctx, hook_hello, NULL);
+    SSL_CTX_set_tlsext_servername_callback(ctx, hook_name);
+    SSL_CTX_set_alpn_select_cb(ctx, hook_alpn, NULL);
+}
+
+static void context_set_verify(SSL_CTX *ctx, struct ctx_config *config, int mode, int depth, int failure_ok)
+{
+    config->depth = depth;
+    config->failure_ok = failure_ok;
+    SSL_CTX_set_verify(ctx, mode, mode == SSL_VERIFY_NONE ? NULL : hook_verify);
+    SSL_CTX_set_verify_depth(ctx, depth + 1);
+}
+
+/* Another context for the rest of the handshake (SNI): certificates, CA names and ciphers come with the context,
+ * what SSL_new copied is copied again. Tickets and sessions stay those of the first context. */
+static void conn_switch(struct conn *conn, SSL_CTX *ctx, const struct ctx_config *config)
+{
+    SSL_set_SSL_CTX(conn->ssl, ctx);
+    SSL_set_verify(conn->ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
+    SSL_set_verify_depth(conn->ssl, SSL_CTX_get_verify_depth(ctx));
+    conn->depth = config->depth;
+    conn->failure_ok = config->failure_ok;
+}
+
+/* NULL: OpenSSL's error queue says why (or memory is short). */
+static struct conn *conn_new(SSL_CTX *ctx, const struct ctx_config *config, int fd, int server)
+{
+    struct conn *conn = calloc(1, sizeof *conn);
+
+    if (conn == NULL)
+        return NULL;
+    conn->config = config;
+    conn->fd = fd;
+    conn->server = server;
+    conn->pid = getpid();
+    conn->depth = config->depth;
+    conn->failure_ok = config->failure_ok;
+    conn->ssl = SSL_new(ctx);
+    if (conn->ssl == NULL || !SSL_set_ex_data(conn->ssl, 0, conn) || !SSL_set_fd(conn->ssl, fd)) {
+        SSL_free(conn->ssl);
+        free(conn);
+        return NULL;
+    }
+    if (server)
+        SSL_set_accept_state(conn->ssl);
+    else
+        SSL_set_connect_state(conn->ssl);
+    return conn;
+}
+
+static void data_prepare(struct conn *conn, struct conn *control)
+{
+    SSL_SESSION *session;
+
+    conn->data_role = 1;
+    SSL_clear_mode(conn->ssl, SSL_MODE_RELEASE_BUFFERS);
+    SSL_set_read_ahead(conn->ssl, 1);
+    SSL_set_default_read_buffer_len(conn->ssl, 4 * (SSL3_RT_MAX_PLAIN_LENGTH + SSL3_RT_MAX_ENCRYPTED_OVERHEAD));
+    if (conn->config->ktls)
+        SSL_set_options(conn->ssl, SSL_OP_ENABLE_KTLS);
+    if (!conn->server)
+        return;
+    SSL_set_num_tickets(conn->ssl, 0);
+    SSL_set_not_resumable_session_callback(conn->ssl, hook_not_resumable);
+    if (control == NULL)
+        return;
+    memcpy(conn->parent_identity, control->identity, IDENTITY_SIZE);
+    session = control->established ? SSL_get_session(control->ssl) : NULL;
+    if (session != NULL && SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION)
+        conn->parent = SSL_SESSION_dup(session);
+}
+
+static int same_id(const struct conn *one, const struct conn *other)
+{
+    unsigned size, other_size;
+    const unsigned char *id = SSL_SESSION_get_id(SSL_get_session(one->ssl), &size);
+    const unsigned char *other_id = SSL_SESSION_get_id(SSL_get_session(other->ssl), &other_size);
+
+    return size > 0 && size == other_size && CRYPTO_memcmp(id, other_id, size) == 0;
+}
+
+/* 1 the connection resumed the control connection's session, 0 it resumed nothing, -1 it resumed another. */
+static int conn_proof(const struct conn *conn, const struct conn *control)
+{
+    if (!conn->established || !SSL_session_reused(conn->ssl))
+        return 0;
+    if (conn->has_presented && CRYPTO_memcmp(conn->presented, control->identity, IDENTITY_SIZE) == 0)
+        return 1;
+    return conn->by_id && control->established && same_id(conn, control) ? 1 : -1;
+}
+
+static void conn_free(struct conn *conn)
+{
+    int i;
+
+    for (i = 0; i < conn->failure_count; i++)
+        X509_free(conn->failures[i].certificate);
+    for (i = 0; i < conn->received_count; i++)
+        SSL_SESSION_free(conn->received[i]);
+    free(conn->failures);
+    free(conn->received);
+    if (conn->parent != NULL)
+        SSL_SESSION_free(conn->parent);
+    if (conn->ssl != NULL) {
+        SSL_set_shutdown(conn->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(conn->ssl);
+    }
+    OPENSSL_cleanse(conn, sizeof *conn);
+    free(conn);
+}
+
+#endif

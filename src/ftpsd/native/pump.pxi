@@ -1,0 +1,131 @@
+cdef dict STOPS = {
+    PUMP_DONE: "done", PUMP_CONTROL: "control", PUMP_STALLED: "stalled", PUMP_RESET: "reset", PUMP_EOF: "eof",
+    PUMP_TLS: "tls", PUMP_FILE: "file", PUMP_ABORTED: "aborted", PUMP_LIMIT: "limit",
+}
+
+
+cdef class Pump:
+    """One transfer between a file (or buffer) and a socket, in one C loop without the GIL."""
+
+    cdef pump state
+    cdef Connection tls
+    cdef object source
+    cdef object failure
+    cdef object ended
+    cdef bint running
+
+    def __cinit__(
+        self, *, str direction, source, int sock, Connection tls=None, int control=-1, offset=None,
+        int64_t limit=-1, bint ascii=False, double rate=0.0, double stall=0.0,
+    ):
+        self.state.wake = -1
+        if direction not in ("send", "receive"):
+            raise ValueError(f"unknown direction {direction!r}")
+        require_nonblocking(sock)
+        self.source = source
+        self.tls = tls
+        self.state.sending = direction == "send"
+        self.state.position = -1 if offset is None else offset
+        self.take_source(source)
+        self.state.sock = sock
+        self.state.control = control
+        self.state.tls = tls.state if tls is not None else NULL
+        self.state.limit = limit
+        self.state.ascii = ascii
+        self.state.rate = rate
+        self.state.stall = stall
+        self.state.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
+        if self.state.wake < 0:
+            raise OSError(errno, os.strerror(errno))
+
+    cdef int take_source(self, source) except -1:
+        cdef Py_ssize_t skipped
+        if not isinstance(source, bytes):
+            self.state.file = source
+            return 0
+        if not self.state.sending:
+            raise ValueError("bytes cannot be received into")
+        skipped = max(0, min(self.state.position, <Py_ssize_t>len(source)))
+        self.state.file = -1
+        self.state.memory = <const unsigned char *>PyBytes_AS_STRING(source) + skipped
+        self.state.memory_left = len(source) - skipped
+        return 0
+
+    def __dealloc__(self):
+        pump_release(&self.state)
+        if self.state.wake >= 0:
+            c_close(self.state.wake)
+
+    def run(self):
+        cdef int stop
+        if self.ended is not None:
+            return self.ended
+        if self.running:
+            raise RuntimeError("the pump is running")
+        self.running = True
+        try:
+            while True:
+                with nogil:
+                    stop = pump_run(&self.state)
+                if stop != PUMP_INTERRUPTED:
+                    return self.stopped(stop)
+                PyErr_CheckSignals()
+        finally:
+            self.running = False
+
+    cdef object stopped(self, int stop):
+        cdef str reason = STOPS[stop]
+        if self.tls is not None and self.tls.raised is not None:
+            raised, self.tls.raised = self.tls.raised, None
+            raise raised
+        if stop == PUMP_CONTROL:
+            return reason
+        self.ended = reason
+        if self.tls is not None and (stop == PUMP_TLS or stop == PUMP_EOF or stop == PUMP_RESET):
+            self.failure = tls_error("transfer", self.state.io_kind, self.state.error)
+        ERR_clear_error()
+        pump_release(&self.state)
+        return reason
+
+    def abort(self):
+        pump_abort(&self.state)
+
+    @property
+    def bytes(self):
+        return pump_counted(&self.state.wire_bytes)
+
+    @property
+    def file_bytes(self):
+        return pump_counted(&self.state.file_bytes)
+
+    @property
+    def error(self):
+        return self.failure
+
+    @property
+    def errno(self):
+        return self.state.error if self.ended in ("file", "reset") else 0
+
+
+def wait_readable(fds, double timeout):
+    cdef Py_ssize_t count = len(fds)
+    cdef double deadline = io_deadline(timeout)
+    cdef int ready = 0
+    cdef Py_ssize_t i
+    cdef pollfd *entries = <pollfd *>calloc(count + 1, sizeof(pollfd))
+    if entries == NULL:
+        raise MemoryError
+    try:
+        for i in range(count):
+            entries[i].fd = fds[i]
+            entries[i].events = POLLIN
+        while True:
+            with nogil:
+                ready = poll(entries, count, io_milliseconds(deadline))
+            if ready >= 0:
+                return [i for i in range(count) if entries[i].revents] if ready else []
+            if errno != EINTR:
+                raise OSError(errno, os.strerror(errno))
+            PyErr_CheckSignals()
+    finally:
+        free(entries)

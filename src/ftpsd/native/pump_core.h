@@ -1,0 +1,216 @@
+/* The pump: moves one file over one data connection.
+ *
+ * What both directions share is here: counters, abort, the glance at the control connection, waiting, the rate
+ * limit. pump_send.h and pump_receive.h hold the two loops.
+ *
+ * A loop runs without the GIL and stops for a reason (`enum pump_stop`). After PUMP_CONTROL it can be entered again:
+ * whatever is under way (unsent bytes, a TLS record to retry, bytes not yet in the file) lives in the struct.
+ * Every wait is one poll() on at most three descriptors: the data socket, the control connection, an eventfd that
+ * abort() writes to. Between waits a loop looks at the latter two every GLANCE_BYTES, so that a transfer that never
+ * blocks can be interrupted too.
+ *
+ * Rate: a token bucket that holds an eighth of a second. Stall: the clock of the last byte moved; time in which we
+ * hold back ourselves does not count.
+ */
+#ifndef FTPSD_PUMP_CORE_H
+#define FTPSD_PUMP_CORE_H
+
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include "ossl_io.h"
+#include "pump_ascii.h"
+
+#define BUFFER_SIZE (256 * 1024)
+#define GLANCE_BYTES (1024 * 1024)
+#define DISCARD_MAX (1024 * 1024)
+#define RATE_QUANTUM (16 * 1024)
+
+enum pump_stop {
+    PUMP_GO, PUMP_DONE, PUMP_CONTROL, PUMP_STALLED, PUMP_RESET, PUMP_EOF, PUMP_TLS, PUMP_FILE, PUMP_ABORTED, PUMP_LIMIT,
+    PUMP_INTERRUPTED                    /* a signal: run its handler and come back */
+};
+
+enum send_mode { SEND_UNDECIDED, SEND_BUFFERED, SEND_FILE, SEND_KERNEL_TLS };
+
+struct pump {
+    int sending, ascii, file, sock, control, wake;
+    struct conn *tls;
+    const unsigned char *memory;        /* send: instead of `file` */
+    int64_t position;                   /* pread/pwrite; -1: sequential */
+    int64_t limit;                      /* file bytes; -1: none */
+    double rate, stall;
+
+    uint64_t wire_bytes, file_bytes;    /* read by other threads */
+    int aborted;
+    int started, finished;
+    double moved_at, refilled_at, tokens;
+    size_t unglanced;
+    unsigned char *buffer, *converted;
+    int io_kind, error;                 /* why PUMP_TLS, PUMP_RESET, PUMP_FILE … */
+
+    enum send_mode mode;                /* sending */
+    const unsigned char *out;
+    size_t out_size, retry_size, memory_left;
+    int source_ended, peer_ended;
+    size_t discarded;
+    unsigned char last;
+
+    size_t held;                        /* receiving: bytes in the buffer */
+    int held_cr;
+};
+
+static void pump_count(uint64_t *counter, size_t size)
+{
+    __atomic_fetch_add(counter, size, __ATOMIC_RELAXED);
+}
+
+static uint64_t pump_counted(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static int pump_is_aborted(const struct pump *pump)
+{
+    return __atomic_load_n(&pump->aborted, __ATOMIC_ACQUIRE);
+}
+
+static void pump_abort(struct pump *pump)
+{
+    uint64_t one = 1;
+
+    __atomic_store_n(&pump->aborted, 1, __ATOMIC_RELEASE);
+    while (write(pump->wake, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+/* Bytes went over the wire. */
+static void pump_moved(struct pump *pump, size_t size)
+{
+    pump_count(&pump->wire_bytes, size);
+    pump->unglanced += size;
+    pump->tokens -= (double)size;
+    if (pump->stall > 0)
+        pump->moved_at = io_now();
+}
+
+static int pump_fail(struct pump *pump, enum pump_stop stop, int error)
+{
+    pump->error = error;
+    return stop;
+}
+
+/* The meaning of an I/O result that is neither success nor "would block". */
+static int pump_verdict(struct pump *pump, int kind, int error)
+{
+    pump->io_kind = kind;
+    pump->error = error;
+    switch (kind) {
+    case IO_CLOSED:
+        return PUMP_DONE;
+    case IO_EOF:
+        return PUMP_EOF;
+    case IO_RESET:
+    case IO_SYSCALL:
+        return PUMP_RESET;
+    case IO_INTERRUPTED:
+        return PUMP_INTERRUPTED;
+    }
+    return PUMP_TLS;
+}
+
+static int pump_socket_verdict(struct pump *pump, int error)
+{
+    return pump_verdict(pump, io_is_reset(error) ? IO_RESET : IO_SYSCALL, error);
+}
+
+/* Polls socket (0 events: not at all), control and wake. PUMP_GO: the socket is ready (see `*seen`) or time is up. */
+static int pump_poll(struct pump *pump, short events, int milliseconds, short *seen)
+{
+    struct pollfd fds[3] = {
+        {events ? pump->sock : -1, events, 0}, {pump->control, POLLIN, 0}, {pump->wake, POLLIN, 0},
+    };
+    int ready = poll(fds, 3, milliseconds);
+
+    *seen = 0;
+    pump->unglanced = 0;
+    if (ready < 0)
+        return errno == EINTR ? PUMP_INTERRUPTED : pump_fail(pump, PUMP_RESET, errno);
+    if (fds[2].revents || pump_is_aborted(pump))
+        return PUMP_ABORTED;
+    if (fds[1].revents)
+        return PUMP_CONTROL;
+    *seen = fds[0].revents;
+    return PUMP_GO;
+}
+
+static int pump_glance(struct pump *pump)
+{
+    short seen;
+
+    if (pump->unglanced < GLANCE_BYTES)
+        return PUMP_GO;
+    return pump_poll(pump, 0, 0, &seen);
+}
+
+/* Waits for the socket; PUMP_STALLED when nothing has moved for `stall` seconds. */
+static int pump_wait(struct pump *pump, short events, short *seen)
+{
+    double deadline = pump->stall > 0 ? pump->moved_at + pump->stall : IO_FOREVER;
+    int stop = pump_poll(pump, events, io_milliseconds(deadline), seen);
+
+    if (stop == PUMP_GO && *seen == 0 && deadline > 0 && io_now() >= deadline)
+        return PUMP_STALLED;
+    return stop;
+}
+
+/* How many bytes may go now (`*allowed` > 0), after waiting for tokens if need be. */
+static int pump_allow(struct pump *pump, size_t wanted, size_t *allowed)
+{
+    double now, bucket, quantum;
+    short seen;
+    int stop;
+
+    *allowed = wanted;
+    if (pump->rate <= 0)
+        return PUMP_GO;
+    bucket = fmax(1.0, pump->rate / 8);
+    quantum = fmin(fmin(bucket, RATE_QUANTUM), (double)wanted);
+    for (;;) {
+        now = io_now();
+        pump->tokens = fmin(bucket, pump->tokens + (now - pump->refilled_at) * pump->rate);
+        pump->refilled_at = now;
+        if (pump->tokens >= quantum)
+            break;
+        stop = pump_poll(pump, 0, io_milliseconds(now + (quantum - pump->tokens) / pump->rate), &seen);
+        if (stop != PUMP_GO)
+            return stop;
+        pump->moved_at = io_now();
+    }
+    if (pump->tokens < (double)wanted)
+        *allowed = (size_t)pump->tokens;
+    return PUMP_GO;
+}
+
+static int pump_begin(struct pump *pump)
+{
+    short seen;
+
+    if (!pump->started) {
+        pump->started = 1;
+        pump->moved_at = pump->refilled_at = io_now();
+        pump->tokens = fmax(1.0, pump->rate / 8);
+    }
+    return pump_poll(pump, 0, 0, &seen);
+}
+
+static void pump_release(struct pump *pump)
+{
+    free(pump->buffer);
+    free(pump->converted);
+    pump->buffer = pump->converted = NULL;
+    pump->out_size = pump->held = 0;
+}
+
+#endif

@@ -1,0 +1,286 @@
+/* Sending: file or memory to a plain or TLS socket.
+ *
+ * Plain sockets get sendfile(2), TLS with kernel encryption SSL_sendfile, everything else goes through the buffer.
+ * The peer should be silent, but what it does is noticed while we wait for it: TLS messages (a key update) are
+ * processed, data is thrown away up to a bound, its FIN or close_notify is no reason to stop (it may have closed its
+ * sending half), RST is.
+ */
+#ifndef FTPSD_PUMP_SEND_H
+#define FTPSD_PUMP_SEND_H
+
+#include <sys/stat.h>
+#include "pump_core.h"
+
+static void send_choose(struct pump *pump)
+{
+    struct stat status;
+
+    pump->mode = SEND_BUFFERED;
+    if (pump->memory != NULL || pump->ascii || fstat(pump->file, &status) != 0 || !S_ISREG(status.st_mode))
+        return;
+    if (pump->tls == NULL)
+        pump->mode = SEND_FILE;
+    else if (BIO_get_ktls_send(SSL_get_wbio(pump->tls->ssl)))
+        pump->mode = SEND_KERNEL_TLS;
+}
+
+/* File bytes that may still be taken; SIZE_MAX: no limit. */
+static size_t send_left(const struct pump *pump)
+{
+    return pump->limit < 0 ? SIZE_MAX : (size_t)pump->limit - (size_t)pump->file_bytes;
+}
+
+static int send_read(struct pump *pump, size_t size, size_t *got)
+{
+    ssize_t n;
+
+    do {
+        if (pump->position >= 0)
+            n = pread(pump->file, pump->buffer, size, pump->position);
+        else
+            n = read(pump->file, pump->buffer, size);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return pump_fail(pump, PUMP_FILE, errno);
+    if (pump->position >= 0)
+        pump->position += n;
+    *got = (size_t)n;
+    return PUMP_GO;
+}
+
+static int send_buffers(struct pump *pump)
+{
+    if (pump->buffer == NULL && pump->memory == NULL)
+        pump->buffer = malloc(BUFFER_SIZE);
+    if (pump->ascii && pump->converted == NULL)
+        pump->converted = malloc(2 * BUFFER_SIZE);
+    if ((pump->memory == NULL && pump->buffer == NULL) || (pump->ascii && pump->converted == NULL))
+        return pump_fail(pump, PUMP_FILE, ENOMEM);
+    return PUMP_GO;
+}
+
+/* Makes `out` ready; an empty one means the end of the source. */
+static int send_fill(struct pump *pump)
+{
+    const unsigned char *raw = pump->memory;
+    size_t size = send_left(pump) < BUFFER_SIZE ? send_left(pump) : BUFFER_SIZE;
+    int stop = send_buffers(pump);
+
+    if (stop != PUMP_GO)
+        return stop;
+    if (pump->memory != NULL) {
+        if (size > pump->memory_left)
+            size = pump->memory_left;
+        pump->memory += size;
+        pump->memory_left -= size;
+    } else {
+        stop = send_read(pump, size, &size);
+        if (stop != PUMP_GO)
+            return stop;
+        raw = pump->buffer;
+    }
+    pump_count(&pump->file_bytes, size);
+    pump->out = raw;
+    pump->out_size = size;
+    if (pump->ascii) {
+        pump->out_size = ascii_to_wire(raw, size, pump->converted, &pump->last);
+        pump->out = pump->converted;
+    }
+    pump->source_ended = size == 0;
+    return PUMP_GO;
+}
+
+/* One SSL_write of at most `size` bytes. A write to be retried is retried with the same size. */
+static int send_tls(struct pump *pump, size_t size, size_t *sent)
+{
+    struct io_call call = {0};
+    int kind = IO_OK;
+
+    if (pump->tls->broken)
+        return IO_PROTOCOL;
+    if (pump->retry_size > 0)
+        size = pump->retry_size;
+    ERR_clear_error();
+    errno = 0;
+    if (SSL_write_ex(pump->tls->ssl, pump->out, size, sent) != 1) {
+        *sent = 0;
+        kind = io_judge(pump->tls, 0, &call);
+        pump->error = call.error;
+    }
+    pump->retry_size = kind == IO_WANT_WRITE || kind == IO_WANT_READ ? size : 0;
+    return kind;
+}
+
+static int send_plain(struct pump *pump, size_t size, size_t *sent)
+{
+    ssize_t n = send(pump->sock, pump->out, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    *sent = n > 0 ? (size_t)n : 0;
+    if (n >= 0)
+        return IO_OK;
+    pump->error = errno;
+    if (errno == EAGAIN || errno == EINTR)
+        return IO_WANT_WRITE;
+    return io_is_reset(errno) ? IO_RESET : IO_SYSCALL;
+}
+
+static int send_buffered(struct pump *pump, size_t size, size_t *sent)
+{
+    int kind;
+
+    if (size > pump->out_size)
+        size = pump->out_size;
+    kind = pump->tls != NULL ? send_tls(pump, size, sent) : send_plain(pump, size, sent);
+    pump->out += *sent;
+    pump->out_size -= *sent;
+    return kind;
+}
+
+static void send_taken(struct pump *pump, size_t size)
+{
+    pump_count(&pump->file_bytes, size);
+    if (pump->position >= 0)
+        pump->position += (int64_t)size;
+    if (size == 0)
+        pump->source_ended = 1;
+}
+
+static int send_file(struct pump *pump, size_t size, size_t *sent)
+{
+    off_t position = pump->position;
+    ssize_t n = sendfile(pump->sock, pump->file, pump->position >= 0 ? &position : NULL, size);
+
+    *sent = n > 0 ? (size_t)n : 0;
+    if (n >= 0) {
+        send_taken(pump, *sent);
+        return IO_OK;
+    }
+    pump->error = errno;
+    if (errno == EAGAIN || errno == EINTR)
+        return IO_WANT_WRITE;
+    if (errno == EINVAL || errno == ENOSYS) {           /* this file system cannot */
+        pump->mode = SEND_BUFFERED;
+        return IO_OK;
+    }
+    if (io_is_reset(errno))
+        return IO_RESET;
+    return errno == EIO ? -PUMP_FILE : IO_SYSCALL;
+}
+
+static int send_kernel_tls(struct pump *pump, size_t size, size_t *sent)
+{
+    struct io_call call = {0};
+    off_t position = pump->position >= 0 ? (off_t)pump->position : lseek(pump->file, 0, SEEK_CUR);
+    ossl_ssize_t n;
+    int kind;
+
+    if (pump->tls->broken)
+        return IO_PROTOCOL;
+    ERR_clear_error();
+    errno = 0;
+    n = SSL_sendfile(pump->tls->ssl, pump->file, position, size, 0);
+    *sent = n > 0 ? (size_t)n : 0;
+    if (n < 0) {
+        kind = io_judge(pump->tls, (int)n, &call);
+        pump->error = call.error;
+        return kind;
+    }
+    if (pump->position < 0)
+        (void)lseek(pump->file, position + n, SEEK_SET);
+    send_taken(pump, *sent);
+    return IO_OK;
+}
+
+/* The peer said something: PUMP_GO when it does not end the transfer. */
+static int send_hear(struct pump *pump)
+{
+    unsigned char scratch[4096];
+    struct io_call call = {scratch, sizeof scratch, 0, 0};
+    ssize_t n = recv(pump->sock, scratch, 1, MSG_PEEK | MSG_DONTWAIT);
+    int kind;
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? PUMP_GO : pump_socket_verdict(pump, errno);
+    if (n == 0) {
+        pump->peer_ended = 1;
+        return PUMP_GO;
+    }
+    kind = io_run(pump->tls, op_read, &call, IO_NOWAIT);
+    pump->discarded += call.done;
+    if (kind == IO_CLOSED || pump->discarded > DISCARD_MAX)
+        pump->peer_ended = 1;
+    if (kind == IO_OK || kind == IO_CLOSED || kind == IO_WANT_READ || kind == IO_WANT_WRITE)
+        return PUMP_GO;
+    return pump_verdict(pump, kind, call.error);
+}
+
+static int send_wait(struct pump *pump, int kind)
+{
+    int listens = pump->tls != NULL && !pump->peer_ended;
+    short seen;
+    int stop = pump_wait(pump, kind == IO_WANT_WRITE ? POLLOUT | (listens ? POLLIN : 0) : POLLIN, &seen);
+
+    if (stop == PUMP_GO && listens && (seen & POLLIN))
+        return send_hear(pump);
+    return stop;
+}
+
+static int send_once(struct pump *pump, size_t size, size_t *sent)
+{
+    switch (pump->mode) {
+    case SEND_FILE:
+        return send_file(pump, size, sent);
+    case SEND_KERNEL_TLS:
+        return send_kernel_tls(pump, size, sent);
+    default:
+        return send_buffered(pump, size, sent);
+    }
+}
+
+static int send_step(struct pump *pump)
+{
+    size_t allowed, sent = 0, wanted = send_left(pump) < BUFFER_SIZE ? send_left(pump) : BUFFER_SIZE;
+    int kind, stop = PUMP_GO;
+
+    if (pump->mode == SEND_BUFFERED) {
+        if (pump->out_size == 0)
+            stop = send_fill(pump);
+        if (stop != PUMP_GO || pump->out_size == 0)
+            return stop;
+        wanted = pump->out_size;
+    }
+    stop = pump_allow(pump, wanted, &allowed);
+    if (stop != PUMP_GO)
+        return stop;
+    kind = send_once(pump, allowed, &sent);
+    if (sent > 0)
+        pump_moved(pump, sent);
+    if (kind == IO_OK)
+        return PUMP_GO;
+    if (kind == -PUMP_FILE)
+        return PUMP_FILE;
+    if (kind == IO_WANT_WRITE || kind == IO_WANT_READ)
+        return send_wait(pump, kind);
+    stop = pump_verdict(pump, kind, pump->error);
+    return stop == PUMP_DONE ? PUMP_EOF : stop;
+}
+
+static int pump_send(struct pump *pump)
+{
+    int stop = pump_begin(pump);
+
+    if (pump->mode == SEND_UNDECIDED)
+        send_choose(pump);
+    while (stop == PUMP_GO) {
+        if (pump->out_size == 0 && pump->source_ended)
+            return PUMP_DONE;
+        if (pump->out_size == 0 && send_left(pump) == 0)
+            return PUMP_LIMIT;
+        stop = pump_glance(pump);
+        if (stop == PUMP_GO)
+            stop = send_step(pump);
+    }
+    return stop;
+}
+
+#endif
