@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftpsd.access.classes import belongs, classes_of, rule_matches
@@ -115,6 +115,7 @@ def test_what_is_no_address_is_an_error(address: str) -> None:
         rule_matches(ClassRule("all"), address, None)
 
 
+@settings(database=None)
 @given(st.text(min_size=1, max_size=40), st.ip_addresses(), st.none() | st.text(max_size=40))
 def test_no_word_raises_and_negation_is_the_opposite(word: str, address: object, name: str | None) -> None:
     plain = rule_matches(ClassRule(word), str(address), name)

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftpsd.auth import files
@@ -118,6 +118,7 @@ def test_bad_lines_of_groups(line: str, reason: str) -> None:
     assert groups.problems[0].startswith("line 1 of 'g'")
 
 
+@settings(database=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_make_the_parsers_raise(data: bytes) -> None:
     users, groups = parse_users(data, "f"), parse_groups(data, "f")

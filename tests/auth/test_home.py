@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, expand, place, substitute_user
@@ -114,6 +115,7 @@ def test_the_name_in_paths(path: str, user: str, expected: str) -> None:
     assert substitute_user(path, user) == expected
 
 
+@hypothesis_settings(database=None)
 @given(st.text(max_size=30), st.text(max_size=20))
 def test_a_name_never_adds_a_directory(path: str, user: str) -> None:
     try:

@@ -153,7 +153,7 @@ def test_a_full_house_is_an_error_and_not_an_endless_wait(monkeypatch: pytest.Mo
     assert verify("geheim", stored)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, database=None)
 @given(st.text(max_size=200))
 def test_no_text_in_the_password_field_raises(stored: str) -> None:
     assert not verify("a password nobody has", stored)
