@@ -5,6 +5,7 @@ poll() and a monotonic deadline, and run without the GIL. An object is used by o
 `Pump.abort` and the pump's counters are the exception. A `Connection` never owns its descriptor.
 """
 
+import builtins
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -51,7 +52,9 @@ class TLSError(OpenSSLError):
     ) -> None: ...
 
 class VerifyFailure(NamedTuple):
-    """One objection of the certificate verification; `subject` and `issuer` as RFC 2253 one-liners."""
+    """One objection of the certificate verification; `subject` and `issuer` on one line each (`C = DE, CN =
+    x`).
+    """
 
     depth: int
     code: int
@@ -108,7 +111,7 @@ class Context:
     def add_chain_certificate(self, pem: bytes) -> None:
         """Every certificate in `pem` is sent after the leaf that was used last."""
     def add_trusted(self, pem_many: bytes) -> int:
-        """CA certificates (and CRLs) for verification; how many were new."""
+        """CA certificates (and CRLs) for verification; how many there were."""
     def use_default_trust(self) -> None:
         """The system's CA store."""
     def check_revocation(self, whole_chain: bool = True) -> None:
@@ -303,14 +306,14 @@ class Pump:
     """One transfer between a file (or buffer) and a socket, in one C loop without the GIL."""
 
     def __init__(
-        self, *, direction: Literal["send", "receive"], source: int | bytes, sock: int,
+        self, *, direction: Literal["send", "receive"], source: int | builtins.bytes, sock: int,
         tls: Connection | None = None, control: int = -1, offset: int | None = None, limit: int = -1,
-        ascii: bool = False, rate: float = 0.0, stall: float = 0.0,
+        ascii: bool = False, rate: float = 0.0, burst: int = 0, stall: float = 0.0,
     ) -> None:
         """`source` is a descriptor (the sink when receiving) or the bytes to send; `control` a descriptor
         watched for input (-1: none); `offset` a position for pread/pwrite (None: sequential); `limit` file
-        bytes (-1: none); `rate` wire bytes per second (0: no limit); `stall` seconds without a byte (0:
-        for ever).
+        bytes (-1: none); `rate` wire bytes per second (0: no limit), from which the first `burst` are free;
+        `stall` seconds without a byte (0: for ever).
         """
     def run(self) -> Stop:
         """Moves data until the end and says why it stopped. May be called again after "control" and
@@ -323,6 +326,8 @@ class Pump:
         """
     def abort(self) -> None:
         """Makes `run` return "aborted", now or at its next call. From any thread."""
+    control: int
+    """The descriptor that is watched; may be changed while `run` does not run."""
     @property
     def bytes(self) -> int:
         """Payload bytes on the wire side of the ASCII conversion. Live, from any thread."""

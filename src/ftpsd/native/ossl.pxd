@@ -330,6 +330,7 @@ cdef extern from "pump_send.h" nogil:
         size_t memory_left
         int64_t position, limit
         double rate, stall
+        size_t burst
         uint64_t wire_bytes, file_bytes
         int aborted, finished
         int io_kind, error

@@ -16,7 +16,8 @@ cdef class Pump:
 
     def __cinit__(
         self, *, str direction, source, int sock, Connection tls=None, int control=-1, offset=None,
-        int64_t limit=-1, bint ascii=False, double rate=0.0, double stall=0.0,
+        int64_t limit=-1, bint ascii=False, double rate=0.0, size_t burst=0,
+        double stall=0.0,
     ):
         self.state.wake = -1
         if direction not in ("send", "receive"):
@@ -33,6 +34,7 @@ cdef class Pump:
         self.state.limit = limit
         self.state.ascii = ascii
         self.state.rate = rate
+        self.state.burst = burst
         self.state.stall = stall
         self.state.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
         if self.state.wake < 0:
@@ -89,6 +91,14 @@ cdef class Pump:
 
     def abort(self):
         pump_abort(&self.state)
+
+    @property
+    def control(self):
+        return self.state.control
+
+    @control.setter
+    def control(self, int descriptor):
+        self.state.control = descriptor
 
     @property
     def bytes(self):

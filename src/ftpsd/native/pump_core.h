@@ -41,6 +41,7 @@ struct pump {
     int64_t position;                   /* pread/pwrite; -1: sequential */
     int64_t limit;                      /* file bytes; -1: none */
     double rate, stall;
+    size_t burst; /* wire bytes that the rate does not concern yet */
 
     uint64_t wire_bytes, file_bytes;    /* read by other threads */
     int aborted;
@@ -90,7 +91,12 @@ static void pump_moved(struct pump *pump, size_t size)
 {
     pump_count(&pump->wire_bytes, size);
     pump->unglanced += size;
-    pump->tokens -= (double)size;
+    if (pump->burst > size)
+        pump->burst -= size;
+    else {
+        pump->tokens -= (double)(size - pump->burst);
+        pump->burst = 0;
+    }
     if (pump->stall > 0)
         pump->moved_at = io_now();
 }
@@ -175,6 +181,12 @@ static int pump_allow(struct pump *pump, size_t wanted, size_t *allowed)
     *allowed = wanted;
     if (pump->rate <= 0)
         return PUMP_GO;
+    if (pump->burst > 0) {
+        if (pump->burst < wanted)
+            *allowed = pump->burst;
+        pump->refilled_at = io_now();
+        return PUMP_GO;
+    }
     bucket = fmax(1.0, pump->rate / 8);
     quantum = fmin(fmin(bucket, RATE_QUANTUM), (double)wanted);
     for (;;) {
