@@ -184,7 +184,7 @@ def shake(server: Connection, client: Connection) -> tuple[TLSError | None, TLSE
 
 def connect(
     server: Context, client: Context, *, session: Session | None = None, control: Connection | None = None,
-    identity: bytes = b"", server_name: str | None = None,
+    identity: bytes = b"", server_name: str | None = None, verify_host: str | None = None,
 ) -> Pair:
     """A pair after its handshake attempt; with `control` the server's end is that connection's data end."""
     near, far = socket_pair()
@@ -195,6 +195,8 @@ def connect(
         offered.set_session(session)
     if server_name is not None:
         offered.set_server_name(server_name)
+    if verify_host is not None:
+        offered.set_verify_host(verify_host)
     pair = Pair(accepted, offered, far, near)
     pair.errors = shake(accepted, offered)
     return pair
