@@ -54,7 +54,7 @@ class TalkingService:
         self._reopened = 0
 
     def prepare(self) -> None:
-        self._log = open(os.devnull)
+        self._log = open(os.devnull)  # noqa: SIM115 - held until close()
         if self._name == "bad-service":
             raise ConfigError("the certificate does not match the key", directive="TLSRSACertificateKeyFile")
         if self._name == "bug":

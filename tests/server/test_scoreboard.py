@@ -29,8 +29,10 @@ def test_slot_is_shown_until_released(board: Scoreboard) -> None:
     assert slot is not None
     slot.update(user="alice", command="RETR file", phase=Phase.TRANSFER, bytes=1 << 40)
     (entry,) = board.entries()
-    assert (entry.peer, entry.peer_port, entry.local, entry.local_port) == ("192.0.2.7", 4711, "2001:db8::1", 21)
-    assert (entry.user, entry.command, entry.phase, entry.bytes) == ("alice", "RETR file", Phase.TRANSFER, 1 << 40)
+    assert (entry.peer, entry.peer_port) == ("192.0.2.7", 4711)
+    assert (entry.local, entry.local_port) == ("2001:db8::1", 21)
+    assert (entry.user, entry.command, entry.phase) == ("alice", "RETR file", Phase.TRANSFER)
+    assert entry.bytes == 1 << 40
     assert entry.pid == os.getpid()
     assert entry.process_start == scoreboard.process_start(os.getpid())
     assert 0 < entry.opened <= entry.changed
@@ -62,7 +64,7 @@ def test_a_released_slot_belongs_to_the_next(board: Scoreboard) -> None:
 
 @pytest.mark.parametrize(
     ("given", "shown"),
-    [("é" * 40, "é" * 32), ("x" * 63 + "é", "x" * 63 + "\N{REPLACEMENT CHARACTER}"), ("\udcff", "\ufffd"), ("", "")],
+    [("é" * 40, "é" * 32), ("x" * 63 + "é", "x" * 63 + "\ufffd"), ("\udcff", "\ufffd"), ("", "")],
 )
 def test_long_and_odd_names_are_cut(board: Scoreboard, given: str, shown: str) -> None:
     slot = board.acquire()

@@ -40,10 +40,11 @@ class Journal:
         return SystemLogSink(self._files, {0: target}, time.time, program=self._program)
 
     def say(self, text: str, *, console: bool = True) -> None:
-        """One message, of one or more lines, to the log and the console."""
-        if console:
-            self._console.emit(Notice(text))
-        self._log.emit(Notice(text))
+        """One message, an entry for each of its lines, to the log and the console."""
+        for line in text.splitlines():
+            if console:
+                self._console.emit(Notice(line))
+            self._log.emit(Notice(line))
 
     def reopen(self) -> None:
         """The log was moved away: write to a new one."""

@@ -1,0 +1,180 @@
+"""The program as scripts written for proftpd call it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ftpsd
+from ftpsd.settings.registry import MODULES
+
+SOURCES = Path(ftpsd.__file__).parents[1]
+CALL_AS = "import sys; sys.argv[0] = {name!r}; from ftpsd.cli.main import main; main()"
+MINIMAL = "ServerName test\nPort 0\nWtmpLog off\nSystemLog none\nPidFile none\nScoreboardFile none\n"
+
+
+def call(*arguments: str, name: str = "ftpsd", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the program under the name `name`."""
+    return subprocess.run(
+        [sys.executable, "-c", CALL_AS.format(name=f"/usr/sbin/{name}"), *arguments], text=True, timeout=60,
+        capture_output=True, stdin=subprocess.DEVNULL, check=False,
+        env=dict(os.environ, PYTHONPATH=str(SOURCES), **environment),
+    )
+
+
+def config(directory: Path, text: str) -> str:
+    """A configuration file with `text` beside what every one here has."""
+    path = directory / "test.conf"
+    path.write_text(MINIMAL + text)
+    return str(path)
+
+
+@pytest.mark.parametrize("option", ["-v", "--version"])
+@pytest.mark.parametrize(
+    ("name", "first"), [("ftpsd", f"ftpsd Version {ftpsd.__version__}"), ("proftpd", "ProFTPD Version 1.3.9")]
+)
+def test_version(option: str, name: str, first: str) -> None:
+    done = call(option, name=name)
+    assert (done.returncode, done.stdout, done.stderr) == (0, first + "\n", "")
+
+
+def test_version_needs_next_to_nothing() -> None:
+    loaded = "import sys\ntry:\n    main()\nfinally:\n    print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"from ftpsd.cli.main import main\n{loaded}", "-v"], text=True, timeout=60,
+        capture_output=True, check=True, env=dict(os.environ, PYTHONPATH=str(SOURCES)),
+    )
+    names = done.stdout.split()
+    assert "click" in names
+    assert not {"ftpsd.settings", "ftpsd.native._openssl", "ftpsd.session", "cryptography"} & set(names)
+
+
+def test_modules() -> None:
+    lines = call("-l").stdout.splitlines()
+    assert lines == ["Compiled-in modules:", *(f"  {name}" for name in MODULES)]
+    assert "  mod_tls.c" in lines
+
+
+@pytest.mark.parametrize("option", [("-vv",), ("-v", "-v"), ("--version-status",)])
+def test_extended_version(tmp_path: Path, option: tuple[str, ...]) -> None:
+    done = call(*option, "-c", config(tmp_path, ""), name="proftpd")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "ProFTPD Version: 1.3.9 (stable)"
+    assert len([line for line in lines if re.fullmatch(r"  mod_\w+/[\d.]+", line)]) == len(MODULES)
+
+
+def test_compile_time_settings() -> None:
+    lines = call("-V").stdout.splitlines()
+    assert f"  Version: {ftpsd.__version__} (stable)" in lines
+    assert any(line.strip().startswith("configure ") for line in lines)
+    features = [line for line in lines if re.fullmatch(r"    [+-] .* support( \(.*\))?", line)]
+    assert len(features) > 15
+    assert any(line.startswith("    + OpenSSL support (OpenSSL 3.") for line in features)
+    assert "    - Memcache support" in features
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(option: str) -> None:
+    done = call(option, name="proftpd")
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: proftpd [options]\n -h, --help\n")
+    for words in (" -c [config-file], --config\n", " -n, --nodaemon\n", " -t, --configtest\n", " passwd\n"):
+        assert words in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--nonsense",), "fatal: No such option '--nonsense'"),
+        (("-c",), "fatal: Option '-c' requires an argument."),
+        (("-d", "11"), "'-d' / '--debug': 11 is not in the range 0<=x<=10"),
+        (("-p", "2"), "'2' is not one of '0', '1'"),
+        (("nonsense",), "fatal: unknown parameter: 'nonsense' (commands: run, demo, passwd, help)"),
+        (("demo", "--port", "x"), "'x' is not a valid integer range"),
+    ],
+)
+def test_misuse_is_one_message(arguments: tuple[str, ...], message: str) -> None:
+    done = call(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 2
+    assert "--help` lists the options" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("-t",), ("run", "-t"), ("--configtest", "-q"), ("-td5",), ("-t", "-d", "0")]
+)
+def test_syntax_check(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = call(*arguments, "-c", config(tmp_path, ""))
+    assert done.stdout == "Checking syntax of configuration file\nSyntax check complete.\n"
+    assert done.returncode == 0
+
+
+def test_syntax_check_of_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("-t", "-c", os.path.basename(config(tmp_path, ""))).returncode == 0
+
+
+@pytest.mark.parametrize("mode", [("-t",), ("-n",), ("-n", "-q"), ()])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Prot 21\n", "unknown configuration directive 'Prot' on line 7 of '{file}'"),
+        ("<IfModule mod_tls.c>\n  TLSEngine perhaps\n</IfModule>\n", "on line 8 of '{file}'"),
+        ("TLSEngine on\nTLSRSACertificateFile /nonexistent/cert.pem\n", "'/nonexistent/cert.pem'"),
+    ],
+)
+def test_check_and_start_find_the_same_errors(
+    tmp_path: Path, mode: tuple[str, ...], text: str, message: str
+) -> None:
+    file = config(tmp_path, text)
+    done = call(*mode, "-c", file)
+    assert done.returncode == 1
+    assert done.stderr.startswith("fatal: ")
+    assert message.format(file=file) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "complete" not in done.stdout
+
+
+@pytest.mark.parametrize("mode", [("-t",), ("-n",), ()])
+def test_missing_configuration(tmp_path: Path, mode: tuple[str, ...]) -> None:
+    done = call(*mode, "-c", str(tmp_path / "none.conf"))
+    assert done.returncode == 1
+    assert f"'{tmp_path}/none.conf': No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ((), 0), (("-D", "BROKEN"), 1), (("-DBROKEN",), 1), (("-DOTHER", "--define", "BROKEN"), 1),
+        (("-DOTHER",), 0),
+    ],
+)
+def test_defines(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+    file = config(tmp_path, "<IfDefine BROKEN>\n  Nonsense on\n</IfDefine>\n")
+    assert call("-t", *arguments, "-c", file).returncode == code
+    assert call(*arguments, "run", "-t", "-c", file).returncode == code
+
+
+def test_environment(tmp_path: Path) -> None:
+    file = config(tmp_path, "TimeoutIdle %{env:TEST_IDLE}\n")
+    assert call("-t", "-c", file, TEST_IDLE="17").returncode == 0
+    assert call("-t", "-c", file, TEST_IDLE="x").returncode == 1
+
+
+def test_help_explains_directives() -> None:
+    done = call("help", "tlsrequired")
+    assert done.returncode == 0
+    assert done.stdout.startswith("TLSRequired on|off|")
+    assert "TLSRequired" in call("help").stdout.split()
+
+
+def test_help_suggests() -> None:
+    done = call("help", "TLSRequire")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Did you mean TLSRequired" in done.stderr
