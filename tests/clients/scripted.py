@@ -1,0 +1,91 @@
+"""Libraries of other languages, driven by a small program of ours: Net::FTP, basic-ftp, commons-net."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import ClassVar
+
+from tests.clients.base import Adapter, Link, Step, run
+from tests.clients.command_line import need
+
+HERE = Path(__file__).parent
+COMMONS_NET = Path("/usr/share/java/commons-net.jar")
+
+
+def _job(link: Link, steps: Sequence[Step]) -> str:
+    plain = asdict(link) | {"authority": str(link.authority)}
+    return json.dumps({"link": plain, "steps": [asdict(step) for step in steps]})
+
+
+class NetFtp(Adapter):
+    """Perl's Net::FTP with IO::Socket::SSL. It does not resume sessions."""
+
+    name = "Net::FTP"
+    resumes: ClassVar[frozenset[str]] = frozenset()
+
+    def missing(self) -> str | None:
+        if reason := need("perl"):
+            return reason
+        probe = subprocess.run(["perl", "-MIO::Socket::SSL", "-e1"], capture_output=True, check=False)
+        return None if probe.returncode == 0 else "IO::Socket::SSL is not installed (libio-socket-ssl-perl)"
+
+    def perform(self, link: Link, steps: Sequence[Step], work: Path) -> None:
+        run(["perl", str(HERE / "net_ftp.pl")], work, text=_job(link, steps))
+
+
+class BasicFtp(Adapter):
+    """Node's basic-ftp; passive only."""
+
+    name = "basic-ftp"
+    active = False
+
+    def missing(self) -> str | None:
+        if reason := need("node", "nodejs"):
+            return reason
+        if (HERE / "node" / "node_modules" / "basic-ftp").is_dir():
+            return None
+        return "basic-ftp is not installed (npm install --no-package-lock --prefix tests/clients/node)"
+
+    def perform(self, link: Link, steps: Sequence[Step], work: Path) -> None:
+        run(["node", str(HERE / "node" / "basic_ftp.cjs")], work, text=_job(link, steps))
+
+
+class CommonsNet(Adapter):
+    """Java's commons-net; FTPSClient does not resume sessions."""
+
+    name = "commons-net"
+    resumes: ClassVar[frozenset[str]] = frozenset()
+
+    def missing(self) -> str | None:
+        if reason := need("javac", "default-jdk-headless"):
+            return reason
+        return None if COMMONS_NET.exists() else "commons-net is not installed (libcommons-net-java)"
+
+    def perform(self, link: Link, steps: Sequence[Step], work: Path) -> None:
+        head = [
+            link.host, str(link.port), "implicit" if link.implicit else "explicit",
+            "active" if link.active else "passive", str(link.authority), link.user, link.password,
+        ]
+        rows = [head, *([step.verb, step.remote, step.other, step.local] for step in steps)]
+        text = "".join("\t".join(row) + "\n" for row in rows)
+        path = f"{COMMONS_NET}:{_classes().name}"
+        command = ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", path, "CommonsNet"]
+        run(command, work, text=text, environment={"JAVA_TOOL_OPTIONS": "-Dfile.encoding=UTF-8"})
+
+
+@functools.cache
+def _classes() -> tempfile.TemporaryDirectory[str]:
+    """The compiled Java program; compiled once per process, removed with it."""
+    directory = tempfile.TemporaryDirectory(prefix="ftpsd-java-")
+    javac = shutil.which("javac")
+    assert javac is not None
+    source = HERE / "java" / "CommonsNet.java"
+    run([javac, "-cp", str(COMMONS_NET), "-d", directory.name, str(source)], Path(directory.name))
+    return directory
