@@ -91,6 +91,11 @@ def test_homes_that_are_not_known_fail_the_login(path: str) -> None:
         place(settings(rules(path)), ALICE, HOMES.get)
 
 
+def test_a_root_is_never_taken_from_where_the_server_stands() -> None:
+    with pytest.raises(NoSuchPlace, match="not an absolute path"):
+        place(settings(rules("srv")), ALICE, HOMES.get)
+
+
 @pytest.mark.parametrize("home", ["", "relative", "~", "./x"])
 def test_a_home_must_be_absolute(home: str) -> None:
     with pytest.raises(NoSuchPlace, match="not an absolute path"):
@@ -150,4 +155,4 @@ def test_default_root_does_not_apply_to_anonymous_logins() -> None:
 def test_roots_of_anonymous_that_make_no_sense(root: str) -> None:
     section = AnonymousSection(root, Settings(), user="ftp")
     with pytest.raises(NoSuchPlace):
-        anonymous_place(section, settings(), ALICE, HOMES.get, real_path=same)
+        anonymous_place(section, settings(), ALICE, HOMES.get)

@@ -77,6 +77,13 @@ def home_directory(account: Account) -> str:
     return home
 
 
+def _root(path: str, account: Account, home_of: HomeOf) -> str:
+    root = expand(path, account, home_of)
+    if not root.startswith("/"):
+        raise NoSuchPlace(f"the root '{path}' is not an absolute path")
+    return root
+
+
 def _first(rules: tuple[RootedPath, ...], account: Account) -> str | None:
     groups = frozenset(account.group_names)
     return next((rule.path for rule in rules if rule.applies_to(groups)), None)
@@ -108,7 +115,7 @@ def place(
     """
     home = real_path(home_directory(account))
     chosen = _first(access.default_root, account)
-    root = real_path(expand(chosen, account, home_of)) if chosen is not None else "/"
+    root = real_path(_root(chosen, account, home_of)) if chosen is not None else "/"
     start = _start(access.default_chdir, account, home_of, home)
     wanted = [_virtual(start, root)] if start is not None else []
     wanted += [_virtual(home, root)] if root == "/" or start is None else []
@@ -121,9 +128,7 @@ def anonymous_place(
     real_path: RealPath = os.path.realpath,
 ) -> Place:
     """Where an anonymous login lives: the root of its section, and DefaultChdir below that."""
-    root = real_path(expand(section.root, account, home_of))
-    if not root.startswith("/"):
-        raise NoSuchPlace(f"<Anonymous {section.root}>: not an absolute path")
+    root = real_path(_root(section.root, account, home_of))
     start = _start(access.default_chdir, account, home_of, "/")
     wanted = [_virtual(start, root)] if start is not None else []
     return Place(root, tuple(dict.fromkeys([*wanted, "/"])))
