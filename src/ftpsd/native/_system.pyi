@@ -24,7 +24,7 @@ class ThreadCredentials(NamedTuple):
     groups: tuple[int, ...]
 
 class Listing(NamedTuple):
-    """What a scan gave: `body` of `entries` lines, and with `want_directories` the names of sub-directories."""
+    """What a scan gave: `body` of `entries` lines; with `want_directories` the sub-directories' names."""
 
     body: bytes
     entries: int
@@ -45,7 +45,7 @@ def chmod_fd(fd: int, mode: int) -> None:
     """Set the mode of what a descriptor (O_PATH too) stands for."""
 
 def utime_fd(fd: int, accessed_ns: int | None, modified_ns: int | None) -> None:
-    """Set the times of what a descriptor (O_PATH too) stands for, in nanoseconds; None leaves one as it is."""
+    """Set the times (nanoseconds) of what a descriptor (O_PATH too) stands for; None leaves one alone."""
 
 def rename_at(olddir: int, old: bytes, newdir: int, new: bytes, *, replace: bool = True) -> None:
     """renameat2; `replace=False` is RENAME_NOREPLACE (`FileExistsError`)."""
@@ -60,7 +60,7 @@ def set_thread_credentials(uid: int, gid: int, groups: Sequence[int], *, shield:
     """
 
 def set_thread_effective(uid: int, gid: int, groups: Sequence[int]) -> None:
-    """Effective ids and groups, for a while; real and saved stay 0. `CredentialsError` when it did not take."""
+    """Effective ids and groups, for a while; real and saved stay 0. `CredentialsError` if it did not take."""
 
 def restore_thread_root(groups: Sequence[int] | None = None) -> None:
     """Effective ids 0 again (and `groups`, unless None) after `set_thread_effective`."""
@@ -112,17 +112,19 @@ def list_directory(
     max_entries: int = 400_000,
     max_bytes: int = 134_217_728,
 ) -> Listing:
-    """The body of a listing of the directory `dirfd` (read from its start; it stays open), or of `names` in it.
+    """The body of a listing of the directory `dirfd` (read from its start, left open), or of `names` in it.
 
-    `form` is "list" (`ls -l`), "nlst" (names) or "mlsd" (facts, RFC 3659); lines end in CRLF. `shown` prints other
-    texts than `names`; `prefix` comes before each name of nlst and mlsd. `owner` and `group` are called once per
-    distinct number (None: print the number). `now` (seconds since the epoch) decides between year and time of day.
+    `form` is "list" (`ls -l`), "nlst" (names) or "mlsd" (facts, RFC 3659); lines end in CRLF. `shown` prints
+    other texts than `names`; `prefix` comes before each name of nlst and mlsd. `owner` and `group` are called
+    once per distinct number (None: print the number). `now` (seconds since the epoch) decides between year
+    and time of day.
 
-    Links are followed below `rootfd` (a descriptor, `path` being the directory's own path there), or by `follow`
-    when `rootfd` is -1; one that leads nowhere is left out, except where LIST shows the link itself. `parentfd` is what
-    ".." is shown as (-1: the directory itself, for the root). A listing shows the rights of the calling thread.
+    Links are followed below `rootfd` (a descriptor; `path` is the directory's own path there), or by `follow`
+    when `rootfd` is -1; one that leads nowhere is left out, except where LIST shows the link itself.
+    `parentfd` is shown as ".." (-1: the directory itself, for the root). Facts tell the thread's own rights.
 
-    CR and LF in names become "?", with `list` all control characters; in names of owners and groups control characters,
-    blanks and ";" become "_". `limit` (0: none) ends the listing early; more than `max_entries` entries or `max_bytes`
-    bytes is an OSError with EFBIG. An entry that vanishes meanwhile, or may not be looked at, is left out.
+    CR and LF in names become "?", with `list` all control characters; in names of owners and groups control
+    characters, blanks and ";" become "_". `limit` (0: none) ends the listing early; more than `max_entries`
+    entries or `max_bytes` bytes is an OSError with EFBIG. An entry that vanishes meanwhile, or may not be
+    looked at, is left out.
     """

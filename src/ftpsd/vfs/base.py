@@ -65,36 +65,37 @@ def decimal_name(identifier: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingOptions:
-    """How a listing is to look; the letters are LIST's (`LIST -la`), the defaults ListOptions' and the site's.
+    """How a listing is to look; the letters are those of LIST (`LIST -la`), the defaults the site's.
 
     `form` chooses the body: `list` is `ls -l`, `nlst` bare names, `mlsd` facts (RFC 3659).
     `owner` and `group` are asked once per distinct number. `facts` are the chosen MLST facts (RFC 3659 7.8).
-    `max_files`, `max_directories` and `max_depth` are ListOptions' words (0: none); whatever they say, a
-    listing ends at `max_entries` entries or `max_bytes` bytes.
+    `max_files`, `max_directories` and `max_depth` are the words of ListOptions (0: none): beyond them a
+    listing ends silently. Beyond `max_entries` entries or `max_bytes` bytes it fails (`ListingTooLarge`).
     """
 
     form: Form = "list"
     all: bool = False                  # -a  names with a leading dot, "." and ".."
     almost_all: bool = False           # -A  names with a leading dot
-    bare: bool = False                 # -1  LIST: names only
-    classify: bool = False             # -F  a mark behind directories, programs, links
-    columns: bool = False              # -C  names in columns
+    bare: bool = False                 # -1  LIST: names only; NLST: without the directory before them
+    classify: bool = False             # -F  a mark behind directories and programs
+    columns: bool = False              # -C  LIST: names in columns
     dereference: bool = False          # -L  what a symbolic link leads to
     directory: bool = False            # -d  the directory itself, not what it holds
-    long: bool = False                 # -l  NLST: `ls -l` lines
+    human: bool = False                # -h  sizes like 4.0k
+    long: bool = False                 # -l  taken and without effect: LIST is long, NLST never
     numeric: bool = False              # -n  numbers instead of owner and group names
-    recursive: bool = False            # -R
+    recursive: bool = False            # -R  LIST: sub-directories too
     reverse: bool = False              # -r
     sort: SortKey = "name"             # -t time, -S size, -U none
     time: TimeKind = "modify"          # -u access, -c change
     show_symlinks: bool = True         # ShowSymlinks
+    slink: bool = False                # FactsOptions UseSlink: type=OS.unix=slink:TARGET
     gmt: bool = True                   # TimesGMT
-    hide_dot_files: bool = False       # NLST and MLSD hide them like LIST does
     max_files: int = 0
     max_directories: int = 0
     max_depth: int = 0
-    max_entries: int = 1_000_000
-    max_bytes: int = 256 * 1024 * 1024
+    max_entries: int = 400_000
+    max_bytes: int = 128 * 1024 * 1024
     facts: frozenset[str] = ALL_FACTS
     owner: Callable[[int], str] = field(default=decimal_name)
     group: Callable[[int], str] = field(default=decimal_name)
@@ -103,16 +104,18 @@ class ListingOptions:
 class OpenFile:
     """An open regular file: `fd` (blocking, close-on-exec), `stat` at the time of opening, virtual `path`.
 
-    A context manager; leaving it closes the descriptor and, for a hidden store that was not committed,
-    removes the temporary file.
+    `created` says whether the file is new, `hidden` whether it still has a temporary name. A context
+    manager: a hidden file that was neither committed nor kept is removed at the end of the block.
     """
 
-    def __init__(self, fd: int, status: os.stat_result, path: str, *, created: bool = False) -> None:
+    def __init__(
+        self, fd: int, status: os.stat_result, path: str, *, created: bool = False, hidden: bool = False,
+    ) -> None:
         self.fd = fd
         self.stat = status
         self.path = path
         self.created = created
-        self.hidden = False
+        self.hidden = hidden
 
     @property
     def size(self) -> int:
@@ -123,12 +126,19 @@ class OpenFile:
         """The descriptor, for whoever wants a file-like thing."""
         return self.fd
 
+    def begin(self) -> None:
+        """The transfer starts: empties a file that `truncate=False` spared. Harmless otherwise."""
+
     def commit(self) -> None:
-        """Close; a hidden file takes its final name, atomically. Raises `OSError` (disk full, name taken …)."""
+        """Close; a hidden file takes its final name, atomically. Raises `OSError` (disk full, name taken)."""
+        self.close()
+
+    def keep(self) -> None:
+        """Close and leave what is there: a partial file, a hidden one under its temporary name."""
         self.close()
 
     def discard(self) -> None:
-        """Close and remove what the transfer left (the temporary file, or the file that was written).
+        """Close and remove what the transfer left: the temporary file, or the file that was written.
 
         A file that somebody has put in its place meanwhile is not touched. Raises `OSError`.
         """
@@ -146,7 +156,10 @@ class OpenFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if self.hidden and self.fd >= 0:
+            self.discard()
+        else:
+            self.close()
 
 
 class FileSystem(abc.ABC):
@@ -154,20 +167,21 @@ class FileSystem(abc.ABC):
 
     @abc.abstractmethod
     def open_read(self, path: str) -> OpenFile:
-        """Open a regular file for reading (RETR). `NotRegularFile` for anything else; never blocks on a FIFO."""
+        """Open a regular file for reading (RETR). `NotRegularFile` for others; never blocks on a FIFO."""
 
     @abc.abstractmethod
     def open_write(
         self, path: str, *, mode: StoreMode = "store", offset: int = 0, overwrite: bool = True,
-        umask: int | None = None,
+        umask: int | None = None, truncate: bool = True,
     ) -> OpenFile:
         """Open a regular file for writing.
 
-        `store` (STOR) creates or empties it; `append` (APPE) creates or appends; `resume` (REST n, STOR)
-        needs at least `offset` bytes there, cuts nothing off and leaves the position at `offset`
-        (`BadRestart`); `unique` (STOU) takes `path` as the beginning of a name and creates a file that did
-        not exist: `OpenFile.path` is the full name. `overwrite=False` (AllowOverwrite off) makes an existing
-        file `FileExistsError`, without a race. The mode of a new file is 0666 less `umask`.
+        `store` (STOR) creates or empties it, with `truncate=False` not before `OpenFile.begin()`; `append`
+        (APPE) creates or appends; `resume` (REST n, STOR) needs at least `offset` bytes there, cuts nothing
+        off and leaves the position at `offset` (`BadRestart`); `unique` (STOU) takes `path` as the beginning
+        of a name and creates a file that did not exist: `OpenFile.path` is the full name. `overwrite=False`
+        (AllowOverwrite off): an existing file is `FileExistsError`, without a race. The mode of a new file
+        is 0666 less `umask` (None: the store's own).
         """
 
     @abc.abstractmethod
@@ -186,11 +200,12 @@ class FileSystem(abc.ABC):
         """Status of what the path names; `follow=False`: of a final symbolic link itself."""
 
     @abc.abstractmethod
-    def listing(self, path: str, options: ListingOptions) -> bytes:
+    def listing(self, path: str, options: ListingOptions, *, shown: str | None = None) -> bytes:
         """The whole body of LIST, NLST or MLSD for a directory, a file or a pattern (`*`, `?`, `[…]`).
 
-        Lines end in CRLF. `ListingTooLarge` at the bounds of `options`. A pattern without a match and a missing
-        file are `FileNotFoundError`. For `mlsd` the path must be a directory (`NotADirectoryError`).
+        `shown` is the path as the client wrote it (None: it gave none); names of files, of what a pattern
+        matches and in NLST begin with it. Lines end in CRLF. A missing file and a pattern without a match
+        are `FileNotFoundError`; `mlsd` of what is no directory is `NotADirectoryError`.
         """
 
     @abc.abstractmethod
@@ -234,11 +249,11 @@ class FileSystem(abc.ABC):
 
     @abc.abstractmethod
     def check_directory(self, path: str) -> None:
-        """CWD: the path is a directory and the thread may enter it; else `NotADirectoryError`, `PermissionError`."""
+        """CWD: a directory that the thread may enter; else `NotADirectoryError`, `PermissionError`."""
 
     @abc.abstractmethod
     def canonical(self, path: str) -> str:
-        """The virtual path with symbolic links and `..` resolved; components that do not exist stay as they are."""
+        """The virtual path with symbolic links and `..` resolved; what cannot be looked at stays as it is."""
 
     @abc.abstractmethod
     def real_path(self, path: str) -> str:

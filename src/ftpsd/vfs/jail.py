@@ -1,0 +1,347 @@
+"""The local store: a directory of this machine as the root of a session's files.
+
+Theory
+------
+Everything is done relative to one descriptor, that of the root. What exists is opened through a `Resolver`
+(openat2 with RESOLVE_IN_ROOT, or the walk) and then handled by its descriptor: fstat, chmod and utimes act
+on what was opened, not on a name that may mean something else by now. What names a directory *entry*
+(create, mkdir, unlink, rename) resolves the parent in the same way and makes the `*at()` call on the last
+component, which none of those calls follows.
+
+Regular files only: a path is looked at with O_PATH first, which opens nothing, so that a FIFO does not
+block and a device notices nothing; then it is opened with O_NONBLOCK and looked at once more, in case it
+was swapped.
+
+The process umask is shared by all threads and must be 0 (`rights.prepare_process`); new files and
+directories get `0666 & ~umask` and `0777 & ~umask` with the umask of the session. Default ACLs and
+set-group-id directories work as the kernel has them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import string
+
+from ftpsd.native import _system
+from ftpsd.vfs import listing
+from ftpsd.vfs.base import (
+    BadRestart,
+    FileSystem,
+    ListingOptions,
+    NotRegularFile,
+    OpenFile,
+    StoreMode,
+    is_regular,
+)
+from ftpsd.vfs.names import decode, encode, split
+from ftpsd.vfs.opened import HiddenFile, WrittenFile, rename
+from ftpsd.vfs.resolve import Resolver, best_resolver
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+_WRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
+_ATTEMPTS = 16
+_LETTERS = string.ascii_letters + string.digits
+
+
+class Jail(FileSystem):
+    """The files below `root`: a directory's path, or a descriptor (O_PATH will do) that the jail takes over.
+
+    `umask` is what new files and directories lack where a call does not say. `resolver` is for tests.
+    Raises `OSError` when the root cannot be opened.
+    """
+
+    def __init__(
+        self, root: str | int, *, umask: int = 0o022, resolver: type[Resolver] | None = None,
+    ) -> None:
+        self._umask = umask
+        self._aliases: tuple[str, ...] = ()
+        if isinstance(root, int):
+            self._root = root
+            self._real = _path_of(root)
+        else:
+            self._root = os.open(encode(root), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._real = _path_of(self._root) or os.path.realpath(root)
+            self._aliases = (os.path.normpath(root),)
+        self._resolver = resolver(self._root) if resolver is not None else best_resolver(self._root)
+
+    def close(self) -> None:
+        root, self._root = self._root, -1
+        if root >= 0:
+            self._resolver.root = -1
+            os.close(root)
+
+    # ---- files ---------------------------------------------------------------------------------------
+
+    def open_read(self, path: str) -> OpenFile:
+        name = encode(path)
+        self._probe(path, name, must_exist=True)
+        fd = self._resolver.open(name, _READ)
+        return OpenFile(fd, _settle(fd, path), path)
+
+    def open_write(
+        self, path: str, *, mode: StoreMode = "store", offset: int = 0, overwrite: bool = True,
+        umask: int | None = None, truncate: bool = True,
+    ) -> OpenFile:
+        if mode == "unique":
+            return self._open_unique(path, umask)
+        parent, name = self._parent(path)
+        try:
+            flags = _WRITE | (os.O_APPEND if mode == "append" else 0)
+            fd, created = self._open_or_create(parent, name, path, flags, self._file_mode(umask), overwrite)
+            status = _settle(fd, path)
+            opened = WrittenFile(
+                fd, status, path, parent=parent, name=name, created=created, spared=mode == "store")
+        except BaseException:
+            os.close(parent)
+            raise
+        try:
+            if mode == "store" and truncate:
+                opened.begin()
+            elif mode == "resume":
+                _seek(opened, offset)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def open_hidden(
+        self, path: str, *, prefix: str = ".in.", suffix: str = ".", overwrite: bool = True,
+        umask: int | None = None,
+    ) -> OpenFile:
+        self._probe(path, encode(path), must_exist=False, refuse_existing=not overwrite)
+        parent, final = self._parent(path)
+        try:
+            name = encode(prefix) + final + encode(suffix)
+            if b"/" in name:
+                raise OSError(errno.EINVAL, "HiddenStores: a slash in the name", path)
+            fd = _create(parent, name, _WRITE, self._file_mode(umask))
+            return HiddenFile(
+                fd, _settle(fd, path), path, parent=parent, name=name, final=final, overwrite=overwrite)
+        except BaseException:
+            os.close(parent)
+            raise
+
+    def _open_unique(self, beginning: str, umask: int | None) -> OpenFile:
+        parent, first = self._parent(beginning)
+        try:
+            for _ in range(_ATTEMPTS):
+                end = "".join(secrets.choice(_LETTERS) for _ in range(6))
+                try:
+                    fd = _create(parent, first + encode(end), _WRITE, self._file_mode(umask))
+                except FileExistsError:
+                    continue
+                path = beginning + end
+                return WrittenFile(
+                    fd, _settle(fd, path), path, parent=parent, name=first + encode(end), created=True)
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), beginning)
+        except BaseException:
+            os.close(parent)
+            raise
+
+    def _open_or_create(
+        self, parent: int, name: bytes, path: str, flags: int, mode: int, overwrite: bool,
+    ) -> tuple[int, bool]:
+        """(descriptor, whether the file is new). Tries again when others create and remove it meanwhile."""
+        whole = encode(path)
+        for _ in range(_ATTEMPTS):
+            try:
+                if self._probe(path, whole, must_exist=False, refuse_existing=not overwrite):
+                    return self._resolver.open(whole, flags), False
+                return _create(parent, name, flags, mode), True
+            except FileNotFoundError:
+                if os.fstat(parent).st_nlink == 0:  # the directory itself is gone
+                    raise
+            except FileExistsError:
+                if not overwrite:
+                    raise
+                if _is_link(parent, name):  # dangling: what it points to is created, inside the root
+                    return self._resolver.open(whole, flags | os.O_CREAT, mode), True
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
+
+    def _probe(self, path: str, name: bytes, *, must_exist: bool, refuse_existing: bool = False) -> bool:
+        """Whether something is there; opens nothing. Raises `NotRegularFile` for what is no regular file."""
+        try:
+            status = self._status(name)
+        except FileNotFoundError:
+            if must_exist:
+                raise
+            return False
+        if not is_regular(status):
+            raise NotRegularFile(path)
+        if refuse_existing:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        return True
+
+    # ---- status, names ---------------------------------------------------------------------------------
+
+    def stat(self, path: str, *, follow: bool = True) -> os.stat_result:
+        return self._status(encode(path), follow=follow)
+
+    def listing(self, path: str, options: ListingOptions, *, shown: str | None = None) -> bytes:
+        return listing.body(self._resolver, path, options, shown)
+
+    def facts(self, path: str, options: ListingOptions) -> str:
+        return listing.facts(self._resolver, path, options)
+
+    def names(self, path: str) -> list[str]:
+        fd = self._resolver.open(encode(path), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return [decode(name) for name in listing.names(fd)]
+        finally:
+            os.close(fd)
+
+    def readlink(self, path: str) -> str:
+        parent, name = self._parent(path)
+        try:
+            return decode(os.readlink(name, dir_fd=parent))
+        finally:
+            os.close(parent)
+
+    def check_directory(self, path: str) -> None:
+        fd = self._resolver.open(encode(path), os.O_PATH | os.O_DIRECTORY)
+        try:
+            os.stat(b".", dir_fd=fd)  # asks for the right to search it
+        finally:
+            os.close(fd)
+
+    def canonical(self, path: str) -> str:
+        return decode(self._resolver.canonical(encode(path)))
+
+    def real_path(self, path: str) -> str:
+        return _join(self._real, self.canonical(path))
+
+    def virtual_of(self, real: str) -> str | None:
+        path = os.path.normpath(real)
+        for root in (self._real, *self._aliases):
+            if root == "/":
+                return path
+            if path == root or path.startswith(root + "/"):
+                return path[len(root):] or "/"
+        return None
+
+    # ---- entries ---------------------------------------------------------------------------------------
+
+    def mkdir(self, path: str, *, umask: int | None = None) -> None:
+        parent, name = self._parent(path, root_is=errno.EEXIST)
+        try:
+            os.mkdir(name, 0o777 & ~self._mask(umask), dir_fd=parent)
+        finally:
+            os.close(parent)
+
+    def rmdir(self, path: str) -> None:
+        parent, name = self._parent(path)
+        try:
+            os.rmdir(name, dir_fd=parent)
+        finally:
+            os.close(parent)
+
+    def unlink(self, path: str) -> None:
+        parent, name = self._parent(path, root_is=errno.EISDIR)
+        try:
+            os.unlink(name, dir_fd=parent)
+        finally:
+            os.close(parent)
+
+    def rename(self, old: str, new: str, *, overwrite: bool = True) -> None:
+        old_parent, old_name = self._parent(old)
+        try:
+            new_parent, new_name = self._parent(new)
+            try:
+                rename(old_parent, old_name, new_parent, new_name, overwrite=overwrite)
+            finally:
+                os.close(new_parent)
+        finally:
+            os.close(old_parent)
+
+    def chmod(self, path: str, mode: int) -> None:
+        fd = self._resolver.open(encode(path), os.O_PATH)
+        try:
+            _system.chmod_fd(fd, mode & 0o7777)
+        finally:
+            os.close(fd)
+
+    def utime(self, path: str, modified: float, *, accessed: float | None = None) -> None:
+        fd = self._resolver.open(encode(path), os.O_PATH)
+        try:
+            _system.utime_fd(fd, None if accessed is None else _nanoseconds(accessed), _nanoseconds(modified))
+        finally:
+            os.close(fd)
+
+    # ---- pieces ----------------------------------------------------------------------------------------
+
+    def _status(self, name: bytes, *, follow: bool = True) -> os.stat_result:
+        fd = self._resolver.open(name, os.O_PATH | (0 if follow else os.O_NOFOLLOW))
+        try:
+            return os.fstat(fd)
+        finally:
+            os.close(fd)
+
+    def _parent(self, path: str, *, root_is: int = errno.EBUSY) -> tuple[int, bytes]:
+        """(descriptor of the directory, last component). The root itself has none: the errno `root_is`."""
+        directory, name = split(encode(path))
+        if not name:
+            raise OSError(root_is, os.strerror(root_is), path)
+        if name in (b".", b".."):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        if b"\0" in name:
+            raise OSError(errno.EINVAL, "Name contains a NUL byte", path)
+        return self._resolver.open(directory, os.O_PATH | os.O_DIRECTORY), name
+
+    def _mask(self, umask: int | None) -> int:
+        return self._umask if umask is None else umask
+
+    def _file_mode(self, umask: int | None) -> int:
+        return 0o666 & ~self._mask(umask)
+
+
+def _create(parent: int, name: bytes, flags: int, mode: int) -> int:
+    if b"\0" in name:
+        raise OSError(errno.EINVAL, "Name contains a NUL byte", name)
+    return os.open(name, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=parent)
+
+
+def _settle(fd: int, path: str) -> os.stat_result:
+    """The status of a file just opened, which must be regular; it blocks from now on. Else closes `fd`."""
+    try:
+        status = os.fstat(fd)
+        if not is_regular(status):
+            raise NotRegularFile(path)
+        os.set_blocking(fd, True)
+    except BaseException:
+        os.close(fd)
+        raise
+    return status
+
+
+def _seek(opened: OpenFile, offset: int) -> None:
+    if not 0 <= offset <= opened.size:
+        raise BadRestart(opened.path)
+    os.lseek(opened.fd, offset, os.SEEK_SET)
+
+
+def _is_link(parent: int, name: bytes) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _path_of(fd: int) -> str:
+    """Where a descriptor lies, as far as /proc tells; "" otherwise."""
+    try:
+        return decode(os.readlink(encode(f"/proc/self/fd/{fd}")))
+    except OSError:
+        return ""
+
+
+def _join(root: str, virtual: str) -> str:
+    if virtual == "/":
+        return root or "/"
+    return virtual if root == "/" else root + virtual
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000_000)

@@ -1,0 +1,335 @@
+"""LIST, NLST, MLSD and MLST for the local store: what is to be listed, in which order, under which name.
+
+The lines themselves are made in C (`ftpsd.native._system.list_directory`), a directory at a time; here are
+the cases (directory, file, pattern, recursion, columns) and the bounds. What stands before a name is what
+the client wrote: ProFTPD prints `LIST sub/x` as `sub/x` and the entries of `LIST sub` bare, and clients
+rely on both.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import translate
+
+from ftpsd.native import _system
+from ftpsd.vfs.base import Form, ListingOptions, ListingTooLarge
+from ftpsd.vfs.names import decode, encode, split
+from ftpsd.vfs.resolve import KernelResolver, Resolver
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
+_MAGIC = re.compile(rb"[*?[]")
+_SCREEN = 80
+_TAB = 8
+_MOST_MATCHED_DIRECTORIES = 10_000
+
+
+def names(fd: int) -> list[bytes]:
+    """The names in an open directory, sorted by byte value, without `.` and `..`."""
+    return sorted(os.fsencode(name) for name in os.listdir(fd))
+
+
+def body(resolver: Resolver, path: str, options: ListingOptions, shown: str | None) -> bytes:
+    """The body of a listing; see `FileSystem.listing`."""
+    return _Lister(resolver, options).body(encode(path), None if shown is None else encode(shown))
+
+
+def facts(resolver: Resolver, path: str, options: ListingOptions) -> str:
+    """The line of MLST, without CRLF; see `FileSystem.facts`."""
+    whole = encode(path)
+    directory, name = split(whole)
+    with _Descriptor(resolver.open(directory, _DIRECTORY_PATH)) as fd:
+        lines = _Lister(resolver, options).entry(fd, directory, name or b".", whole or b"/", mlst=True)
+    if not lines:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return decode(lines[:-2])
+
+
+_DIRECTORY_PATH = os.O_PATH | os.O_DIRECTORY
+
+
+class _Descriptor:
+    """Closes a descriptor at the end of a block."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __enter__(self) -> int:
+        return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """Names in one directory that a pattern matched; `before` is what is printed in front of each."""
+
+    directory: bytes
+    before: bytes
+    names: list[bytes]
+
+
+class _Lister:
+    """One listing: the options and what is left of its bounds."""
+
+    def __init__(self, resolver: Resolver, options: ListingOptions) -> None:
+        self._resolver = resolver
+        self._options = options
+        self._entries = options.max_entries
+        self._bytes = options.max_bytes
+        self._files = options.max_files
+        self._now = int(time.time())
+        bare = options.form == "list" and (options.bare or options.columns)
+        self._form: Form = "nlst" if bare else options.form
+
+    def body(self, path: bytes, shown: bytes | None) -> bytes:
+        options = self._options
+        try:
+            is_directory = self._is_directory(path)
+        except FileNotFoundError:
+            if options.form == "mlsd" or not _MAGIC.search(path):
+                raise
+            return self._pattern(path, shown)
+        if options.form == "mlsd" and not is_directory:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        if is_directory and (options.form != "list" or not options.directory):
+            return self._columns(self._tree(path, shown))
+        directory, name = split(path)
+        with _Descriptor(self._resolver.open(directory, _DIRECTORY_PATH)) as fd:
+            return self._columns(self.entry(fd, directory, name or b".", shown or b"."))
+
+    # ---- one call into C -------------------------------------------------------------------------------
+
+    def entry(self, fd: int, directory: bytes, name: bytes, shown: bytes, *, mlst: bool = False) -> bytes:
+        """The line of one name."""
+        return self._call(fd, directory, names=[name], shown=[shown], mlst=mlst).body
+
+    def _call(
+        self, fd: int, path: bytes, *, names: list[bytes] | None = None, shown: list[bytes] | None = None,
+        prefix: bytes = b"", want_directories: bool = False, mlst: bool = False,
+    ) -> _system.Listing:
+        options = self._options
+        kernel = isinstance(self._resolver, KernelResolver)
+        dots = names is None and (options.all or options.form == "mlsd")
+        with _Parent(self._resolver, path, wanted=dots) as parent:
+            try:
+                got = _system.list_directory(
+                    fd, form="mlsd" if mlst else self._form, names=names, shown=shown, prefix=prefix,
+                    all=options.all, almost_all=options.almost_all, classify=options.classify,
+                    dereference=options.dereference, show_symlinks=options.show_symlinks and not mlst,
+                    slink=options.slink, reverse=options.reverse, human=options.human, sort=options.sort,
+                    time=options.time, gmt=options.gmt, now=self._now, facts=options.facts,
+                    numeric=options.numeric, owner=options.owner, group=options.group,
+                    rootfd=self._resolver.root if kernel else -1, parentfd=parent, path=path,
+                    follow=None if kernel else _Follow(self._resolver, path),
+                    want_directories=want_directories, limit=self._files, max_entries=self._entries,
+                    max_bytes=self._bytes,
+                )
+            except OSError as error:
+                if error.errno == errno.EFBIG:
+                    raise ListingTooLarge(decode(path)) from None
+                raise
+        self._spend(got)
+        return got
+
+    def _spend(self, got: _system.Listing) -> None:
+        self._entries -= got.entries
+        self._bytes -= len(got.body)
+        if self._options.max_files:
+            self._files -= got.entries
+
+    @property
+    def _full(self) -> bool:
+        """Whether ListOptions maxfiles is reached."""
+        return self._options.max_files != 0 and self._files <= 0
+
+    def _is_directory(self, path: bytes) -> bool:
+        with _Descriptor(self._resolver.open(path, os.O_PATH)) as fd:
+            return stat.S_ISDIR(os.fstat(fd).st_mode)
+
+    # ---- directories -----------------------------------------------------------------------------------
+
+    def _tree(self, path: bytes, shown: bytes | None) -> bytes:
+        options = self._options
+        prefix = b""
+        if options.form == "nlst" and not options.bare and shown is not None:
+            prefix = shown.rstrip(b"/") + b"/"
+        deep = options.recursive and self._form == "list"
+        with _Descriptor(self._resolver.open(path, _DIRECTORY)) as fd:
+            got = self._call(fd, path, prefix=prefix, want_directories=deep)
+        if not deep:
+            return got.body
+        head = b"" if shown is None else shown.rstrip(b"/") + b"/"
+        return b"".join(self._below(path.rstrip(b"/") + b"/", head, got))
+
+    def _below(self, path: bytes, head: bytes, top: _system.Listing) -> Iterator[bytes]:
+        """The listing of a directory, then those of its sub-directories, each before its own (`ls -R`)."""
+        options = self._options
+        seen = 0
+        yield top.body
+        waiting = [(path + name, head + name, 1) for name in reversed(top.directories)]
+        while waiting and not self._full:
+            path, head, depth = waiting.pop()
+            if options.max_depth and depth > options.max_depth:
+                continue
+            seen += 1
+            if options.max_directories and seen > options.max_directories:
+                return
+            got = self._sub_directory(path)
+            if got is None:
+                continue
+            self._bytes -= len(head) + 5
+            self._entries -= 1
+            if self._bytes < 0 or self._entries < 0:
+                raise ListingTooLarge(decode(path))
+            yield b"\r\n" + _harmless(head) + b":\r\n" + got.body
+            below = reversed(got.directories)
+            waiting += [(path + b"/" + name, head + b"/" + name, depth + 1) for name in below]
+
+    def _sub_directory(self, path: bytes) -> _system.Listing | None:
+        """None when it may not be read, or has become something else."""
+        try:
+            fd = self._resolver.open(path, _DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        with _Descriptor(fd):
+            return self._call(fd, path, want_directories=True)
+
+    # ---- patterns --------------------------------------------------------------------------------------
+
+    def _pattern(self, path: bytes, shown: bytes | None) -> bytes:
+        parts = []
+        matched = False
+        for match in self._matches(path, shown):
+            matched = True
+            if self._full:
+                break
+            with _Descriptor(self._resolver.open(match.directory, _DIRECTORY_PATH)) as fd:
+                shown_names = [match.before + name for name in match.names]
+                got = self._call(fd, match.directory, names=match.names, shown=shown_names)
+                parts.append(got.body)
+        if not matched:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return self._columns(b"".join(parts))
+
+    def _matches(self, path: bytes, shown: bytes | None) -> Iterator[_Match]:
+        components = [part for part in path.split(b"/") if part]
+        first = next(at for at, part in enumerate(components) if _MAGIC.search(part))
+        start = b"/" + b"".join(part + b"/" for part in components[:first])
+        places = [(start, _before(components[first:], shown, start))]
+        for component in components[first:-1]:
+            places = list(self._step(places, component))
+        for directory, before in places:
+            found = self._in_directory(directory, components[-1])
+            if found:
+                yield _Match(directory, before, found)
+
+    def _step(self, places: list[tuple[bytes, bytes]], component: bytes) -> Iterator[tuple[bytes, bytes]]:
+        count = 0
+        for directory, before in places:
+            for name in self._in_directory(directory, component):
+                count += 1
+                if count > _MOST_MATCHED_DIRECTORIES:
+                    raise ListingTooLarge(decode(directory))
+                yield directory + name + b"/", before + name + b"/"
+
+    def _in_directory(self, directory: bytes, component: bytes) -> list[bytes]:
+        """Names there that a component of a pattern matches; a leading dot must be written or asked for."""
+        if not _MAGIC.search(component):
+            return [component] if self._exists(directory + component) else []
+        try:
+            fd = self._resolver.open(directory, _DIRECTORY)
+        except OSError:
+            return []
+        with _Descriptor(fd):
+            everything = names(fd)
+        self._entries -= len(everything)
+        if self._entries < 0:
+            raise ListingTooLarge(decode(directory))
+        fits = _matcher(component)
+        dots = self._options.all or self._options.almost_all or component.startswith(b".")
+        seen = everything if dots else [name for name in everything if not name.startswith(b".")]
+        return [name for name in seen if fits.match(decode(name))]
+
+    def _exists(self, path: bytes) -> bool:
+        try:
+            os.close(self._resolver.open(path, os.O_PATH | os.O_NOFOLLOW))
+        except OSError:
+            return False
+        return True
+
+    # ---- columns ---------------------------------------------------------------------------------------
+
+    def _columns(self, lines: bytes) -> bytes:
+        """LIST -C: the names down the columns, tabs between them, as wide as a terminal."""
+        if self._options.form != "list" or not self._options.columns or not lines:
+            return lines
+        cells = lines.split(b"\r\n")[:-1]
+        width = (max(len(cell) for cell in cells) // _TAB + 1) * _TAB
+        across = max(1, _SCREEN // width)
+        down = -(-len(cells) // across)
+        rows = (cells[row::down] for row in range(down))
+        return b"".join(_row(row, width) + b"\r\n" for row in rows)
+
+
+class _Follow:
+    """Says what a link in a directory leads to, where the kernel has no openat2."""
+
+    def __init__(self, resolver: Resolver, directory: bytes) -> None:
+        self._resolver = resolver
+        self._directory = directory
+
+    def __call__(self, name: bytes) -> os.stat_result | None:
+        try:
+            with _Descriptor(self._resolver.open(self._directory + b"/" + name, os.O_PATH)) as fd:
+                return os.fstat(fd)
+        except OSError:
+            return None
+
+
+class _Parent:
+    """The directory above, for `..`: -1 when it is not wanted or not to be had."""
+
+    def __init__(self, resolver: Resolver, path: bytes, *, wanted: bool) -> None:
+        self._fd = -1
+        if wanted:
+            try:
+                self._fd = resolver.open(path + b"/..", _DIRECTORY_PATH)
+            except OSError:
+                pass
+
+    def __enter__(self) -> int:
+        return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+
+def _before(pattern: list[bytes], shown: bytes | None, start: bytes) -> bytes:
+    """What stands before the pattern in the client's words (or the absolute directory if they do not fit)."""
+    written = (shown or b"").split(b"/")
+    if shown is None or written[-len(pattern):] != pattern:
+        return start
+    head = written[:-len(pattern)]
+    return b"".join(part + b"/" for part in head)
+
+
+def _matcher(component: bytes) -> re.Pattern[str]:
+    return re.compile(translate(decode(component.replace(b"[^", b"[!"))))
+
+
+def _harmless(name: bytes) -> bytes:
+    return bytes(0x3F if byte < 0x20 or byte == 0x7F else byte for byte in name)
+
+
+def _row(cells: list[bytes], width: int) -> bytes:
+    """Cells padded with tabs to columns of `width`."""
+    padded = [cell + b"\t" * -(-(width - len(cell)) // _TAB) for cell in cells[:-1]]
+    return b"".join(padded) + cells[-1]

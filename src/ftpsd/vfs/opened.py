@@ -1,0 +1,108 @@
+"""Files that a transfer writes, and what becomes of them: committed, kept, discarded.
+
+The directory stays open beside the file, so that the end of the transfer happens where its beginning did,
+although somebody may have renamed the directory meanwhile.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ftpsd.native import _system
+from ftpsd.vfs.base import OpenFile
+
+
+class WrittenFile(OpenFile):
+    """A file of the local store open for writing; `name` lies in the directory `parent`, which it owns."""
+
+    def __init__(
+        self, fd: int, status: os.stat_result, path: str, *, parent: int, name: bytes, created: bool,
+        spared: bool = False, hidden: bool = False,
+    ) -> None:
+        super().__init__(fd, status, path, created=created, hidden=hidden)
+        self._parent = parent
+        self._name = name
+        self._spared = spared
+
+    def begin(self) -> None:
+        if self._spared:
+            self._spared = False
+            os.ftruncate(self.fd, 0)
+
+    def discard(self) -> None:
+        try:
+            self._remove()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        parent, self._parent = self._parent, -1
+        if parent >= 0:
+            os.close(parent)
+        super().close()
+
+    def _remove(self) -> None:
+        """Unlinks the name if it still stands for this file."""
+        if self._parent < 0:
+            return
+        try:
+            there = os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)
+            if (there.st_dev, there.st_ino) == (self.stat.st_dev, self.stat.st_ino):
+                os.unlink(self._name, dir_fd=self._parent)
+        except FileNotFoundError:
+            pass
+
+
+class HiddenFile(WrittenFile):
+    """A store under a temporary name (HiddenStores) until `commit()` renames it to `final`."""
+
+    def __init__(
+        self, fd: int, status: os.stat_result, path: str, *, parent: int, name: bytes, final: bytes,
+        overwrite: bool,
+    ) -> None:
+        super().__init__(fd, status, path, parent=parent, name=name, created=True, hidden=True)
+        self._final = final
+        self._overwrite = overwrite
+
+    def commit(self) -> None:
+        """Takes the final name. When that fails, the temporary file is removed and the old one untouched."""
+        if self.fd < 0:
+            return
+        try:
+            os.close(self._taken_fd())  # a late write error must be known before the old file is replaced
+            rename(self._parent, self._name, self._parent, self._final, overwrite=self._overwrite)
+            self.hidden = False
+        except BaseException:
+            self._remove()
+            raise
+        finally:
+            self.close()
+
+    def _taken_fd(self) -> int:
+        fd, self.fd = self.fd, -1
+        return fd
+
+
+def rename(old_parent: int, old: bytes, new_parent: int, new: bytes, *, overwrite: bool) -> None:
+    """Renames between two directories; `overwrite=False` never replaces anything, without a race."""
+    try:
+        _system.rename_at(old_parent, old, new_parent, new, replace=overwrite)
+    except OSError as error:
+        if overwrite or error.errno not in (errno.EINVAL, errno.ENOSYS):
+            raise
+        _link_over(old_parent, old, new_parent, new)
+
+
+def _link_over(old_parent: int, old: bytes, new_parent: int, new: bytes) -> None:
+    """Where the file system has no RENAME_NOREPLACE: link, which never replaces, then unlink the old name."""
+    if stat.S_ISDIR(os.stat(old, dir_fd=old_parent, follow_symlinks=False).st_mode):
+        try:
+            os.stat(new, dir_fd=new_parent, follow_symlinks=False)
+        except FileNotFoundError:
+            os.rename(old, new, src_dir_fd=old_parent, dst_dir_fd=new_parent)
+            return
+        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+    os.link(old, new, src_dir_fd=old_parent, dst_dir_fd=new_parent, follow_symlinks=False)
+    os.unlink(old, dir_fd=old_parent)

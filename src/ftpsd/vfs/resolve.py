@@ -1,0 +1,212 @@
+"""Opening files below a root directory, whatever `..` and symbolic links say.
+
+Theory
+------
+A resolver turns a path into a descriptor so that nothing outside of its root is ever reached: an absolute
+path or link starts at the root, `..` at the root stays there. That holds while others rename directories
+and swap links under it, because no name is looked up twice: the descriptor that comes back is the thing
+that was checked.
+
+`KernelResolver` leaves it to the kernel: openat2 with RESOLVE_IN_ROOT (Linux 5.6). `WalkResolver` does the
+same by hand where the kernel (or a sandbox) has no openat2: component by component, each opened relative to
+the one before with O_NOFOLLOW; a symbolic link is read through the descriptor that was found to be one and
+its text put in front of what is left; `..` goes back to the descriptor that we came from, never to what the
+directory's own `..` says by now. Both pass the same tests.
+
+Paths here are bytes and may be absolute or not. Descriptors are close-on-exec.
+"""
+
+from __future__ import annotations
+
+import abc
+import errno
+import os
+import stat
+from types import TracebackType
+from typing import Self
+
+from ftpsd.native import _system
+
+MOST_LINKS = 40
+"""Symbolic links on one path, as the kernel has it."""
+DEEPEST = 512
+"""Directories that the walk holds open at once."""
+
+
+class Resolver(abc.ABC):
+    """Opens paths below `root`, an O_PATH descriptor that stays its caller's."""
+
+    def __init__(self, root: int) -> None:
+        self.root = root
+
+    @abc.abstractmethod
+    def open(self, path: bytes, flags: int, mode: int = 0) -> int:
+        """Like open(2) in a process whose root were this one. Raises `OSError`."""
+
+    def canonical(self, path: bytes) -> bytes:
+        """The absolute path without links, `.` and `..`. What cannot be looked at stays as it is written."""
+        with _Walk(self.root) as walk:
+            return walk.canonical(path)
+
+
+class KernelResolver(Resolver):
+    """openat2 with RESOLVE_IN_ROOT."""
+
+    def open(self, path: bytes, flags: int, mode: int = 0) -> int:
+        return _system.openat2(self.root, path, flags, mode)
+
+
+class WalkResolver(Resolver):
+    """The same without openat2."""
+
+    def open(self, path: bytes, flags: int, mode: int = 0) -> int:
+        if b"\0" in path:
+            raise OSError(errno.EINVAL, "Name contains a NUL byte", path)
+        if not path:
+            raise _error(errno.ENOENT, path)
+        if flags & os.O_CREAT and path.endswith(b"/"):
+            raise _error(errno.EISDIR, path)
+        with _Walk(self.root) as walk:
+            return walk.open(path, flags, mode)
+
+
+def best_resolver(root: int) -> Resolver:
+    """The resolver for this kernel."""
+    return KernelResolver(root) if _system.has_openat2() else WalkResolver(root)
+
+
+def _error(code: int, path: bytes) -> OSError:
+    return OSError(code, os.strerror(code), path)
+
+
+def _components(path: bytes) -> list[bytes]:
+    """Its components, last first. A slash at the end asks for a directory, as a dot does."""
+    parts = [part for part in path.split(b"/") if part]
+    if path.endswith(b"/"):
+        parts.append(b".")
+    return parts[::-1]
+
+
+class _Walk:
+    """One resolution: the directories gone through (open), their names, and the components still to go."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._fds: list[int] = []
+        self._names: list[bytes] = []
+        self._left: list[bytes] = []
+        self._links = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        while self._fds:
+            os.close(self._fds.pop())
+
+    @property
+    def _here(self) -> int:
+        return self._fds[-1] if self._fds else self._root
+
+    def open(self, path: bytes, flags: int, mode: int) -> int:
+        self._left = _components(path)
+        while self._left:
+            name = self._left.pop()
+            if name in (b".", b".."):
+                self._dots(name)
+            elif self._left:
+                self._enter(name)
+            else:
+                fd = self._last(name, flags, mode)
+                if fd is not None:
+                    return fd
+        return os.open(b".", flags | os.O_CLOEXEC, mode, dir_fd=self._here)
+
+    def canonical(self, path: bytes) -> bytes:
+        self._left = _components(path)
+        while self._left:
+            name = self._left.pop()
+            try:
+                if name in (b".", b".."):
+                    self._dots(name)
+                else:
+                    self._enter(name)
+            except OSError:
+                self._left.append(name)
+                break
+        for name in reversed(self._left):
+            if name == b"..":
+                del self._names[-1:]
+            elif name != b".":
+                self._names.append(name)
+        return b"/" + b"/".join(self._names)
+
+    def _dots(self, name: bytes) -> None:
+        """`.` and `..`, which like any name need the right to search the directory."""
+        os.stat(b".", dir_fd=self._here)
+        if name == b".." and self._fds:
+            os.close(self._fds.pop())
+            self._names.pop()
+
+    def _enter(self, name: bytes) -> None:
+        """Goes into a directory, or replaces a link by its text."""
+        if len(self._fds) >= DEEPEST:
+            raise _error(errno.ENAMETOOLONG, name)
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._here)
+        try:
+            kind = stat.S_IFMT(os.fstat(fd).st_mode)
+            if kind == stat.S_IFLNK:
+                self._replace(name, os.readlink(b"", dir_fd=fd))
+            elif kind != stat.S_IFDIR:
+                raise _error(errno.ENOTDIR, name)
+            else:
+                self._fds.append(fd)
+                self._names.append(name)
+                fd = -1
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
+    def _replace(self, name: bytes, target: bytes) -> None:
+        self._count_link(name)
+        if target.startswith(b"/"):
+            while self._fds:
+                os.close(self._fds.pop())
+            self._names.clear()
+        self._left += _components(target)
+
+    def _count_link(self, name: bytes) -> None:
+        self._links += 1
+        if self._links > MOST_LINKS:
+            raise _error(errno.ELOOP, name)
+
+    def _last(self, name: bytes, flags: int, mode: int) -> int | None:
+        """Opens the last component; None when it was a link and its text is to be walked now."""
+        follow = not flags & os.O_NOFOLLOW and flags & (os.O_CREAT | os.O_EXCL) != os.O_CREAT | os.O_EXCL
+        if follow:
+            target = self._target(name)
+            if target is not None:
+                self._replace(name, target)
+                return None
+        try:
+            fd = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=self._here)
+        except OSError as error:
+            if not follow or error.errno != errno.ELOOP:
+                raise
+        else:
+            if not follow or not flags & os.O_PATH or not stat.S_ISLNK(os.fstat(fd).st_mode):
+                return fd
+            os.close(fd)
+        self._count_link(name)
+        self._left.append(name)  # it has become a link since: look again
+        return None
+
+    def _target(self, name: bytes) -> bytes | None:
+        try:
+            return os.readlink(name, dir_fd=self._here)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOENT):
+                return None
+            raise

@@ -1,0 +1,213 @@
+"""Whose rights a session has.
+
+Theory
+------
+The worker process is root; its threads are sessions. Linux keeps credentials per *thread*, so each session
+has its own:
+
+* Before login a session thread runs as the configured User and Group (`as_worker`): effective ids only, so
+  that it can be root for the moments that need it (`privileged`: reading shadow passwords, opening the root
+  of the login).
+* At login `take_on` makes it the user for good: groups, gid and uid, no capabilities, then a Landlock
+  domain that leaves it the login's root and read-only the system's own directories (name service, time
+  zones, Python's modules). There is no way back; the thread ends with the session. Other threads of the
+  worker notice nothing.
+
+The kernel lets any process of a user send signals to a thread whose real or saved uid is that user's, and a
+fatal signal to one thread ends the whole worker with everybody's sessions. So after login the real and
+saved uid are those of the *worker's* User (when there is one, and it is not root), only the effective one
+is the user's: access to files goes by that alone.
+
+Threads of a process that is not root stay who they are: `take_on` says so in a notice and still confines by
+Landlock.
+
+What the server must do: call `prepare_process()` once in each process that runs sessions, before its first
+thread. It sets the umask, which threads share, to 0 (everything in this project that creates a file says
+its whole mode) and, as root, makes the process undumpable, so that no user can attach a debugger to the
+thread that has become theirs.
+
+Anything here that cannot be done as asked raises (`OSError`, mostly `CredentialsError`), and the session
+must end: half of a change of rights is never served from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import pwd
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+
+from ftpsd.errors import ConfigError
+from ftpsd.native import _system
+
+READABLE = (
+    "/etc", "/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/run", "/var/lib/sss", "/var/db",
+    "/var/cache/nscd",
+    "/proc", "/dev/null", "/dev/urandom", "/dev/zero",
+)
+"""What a confined session may still read: name service, time zones, shared libraries, Python."""
+
+_REMEDY = "Create it or name another."
+
+
+class _Thread(threading.local):
+    worker: int | None = None
+    """The uid that `as_worker` gave this thread."""
+
+
+_thread = _Thread()
+
+
+def prepare_process() -> None:
+    """Once per process that runs sessions, before its threads: umask 0, and as root no dumps."""
+    os.umask(0)
+    if _may_change():
+        _system.forbid_dumps()
+
+
+def resolve_worker(user: str | None, group: str | None) -> tuple[int, int]:
+    """(uid, gid) of the directives User and Group, names or numbers; the process's own where they are unset.
+
+    Raises `ConfigError` when there is no such account. In a process that is not root: the process's own ids.
+    """
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    uid, gid = os.geteuid(), os.getegid()
+    if user is not None:
+        uid, gid = _user(user)
+    if group is not None:
+        gid = _group(group)
+    return uid, gid
+
+
+def _user(name: str) -> tuple[int, int]:
+    try:
+        entry = pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
+    except KeyError:
+        if name.isdecimal():
+            return int(name), os.getegid()
+        raise ConfigError(f"unknown user '{name}'", directive="User", remedy=_REMEDY) from None
+    return entry.pw_uid, entry.pw_gid
+
+
+def _group(name: str) -> int:
+    if name.isdecimal():
+        return int(name)
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise ConfigError(f"unknown group '{name}'", directive="Group", remedy=_REMEDY) from None
+
+
+def _may_change() -> bool:
+    """Whether this thread is root or can be so again."""
+    now = _system.thread_credentials()
+    return 0 in (now.ruid, now.euid, now.suid)
+
+
+class as_worker:
+    """Runs the thread as the worker's user, root only in `privileged()`.
+
+    The change is made when this is called; as a context manager it is taken back at the end (unless `take_on`
+    has been for good meanwhile). Nothing happens in a process that is not root, or with uid 0.
+    """
+
+    def __init__(self, uid: int, gid: int, groups: Sequence[int] = ()) -> None:
+        self._before: _system.ThreadCredentials | None = None
+        if uid == 0 or not _may_change():
+            return
+        self._before = _system.thread_credentials()
+        _system.set_thread_effective(uid, gid, groups)
+        _thread.worker = uid
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        if self._before is not None and _may_change():
+            _return_to(self._before)
+            _thread.worker = None
+
+
+def _return_to(before: _system.ThreadCredentials) -> None:
+    if before.euid == 0:
+        _system.restore_thread_root(before.groups)
+    else:
+        _system.set_thread_effective(before.euid, before.egid, before.groups)
+
+
+@contextlib.contextmanager
+def privileged() -> Iterator[None]:
+    """Root for the block, where the thread can be that; otherwise (ordinary user, after login) nothing."""
+    before = _system.thread_credentials()
+    if before.euid == 0 or not _may_change():
+        yield
+        return
+    _system.restore_thread_root()
+    try:
+        yield
+    finally:
+        if _may_change():
+            _return_to(before)
+
+
+def take_on(
+    uid: int, gid: int, groups: Sequence[int], root: str | int, *, readable: Sequence[str] = (),
+    writable: Sequence[str] = (), confine: bool = True,
+) -> list[str]:
+    """Makes the calling thread that user for good, with nothing but `root` (a path or descriptor) to work in.
+
+    `readable` and `writable` are further paths that it may open. `confine=False` leaves Landlock out.
+    Returns notices: what could not be done here and does not endanger anything. Raises `OSError` when a
+    step failed; then the thread must end.
+    """
+    notices: list[str] = []
+    with contextlib.ExitStack() as opened:
+        with privileged():
+            rules = _rules(opened, root, readable, writable) if confine else []
+        if _may_change():
+            shield = _thread.worker if uid != 0 else None
+            _system.set_thread_credentials(uid, gid, groups, shield=shield)
+        elif (uid, gid) != (os.geteuid(), os.getegid()):
+            notices.append(
+                f"unable to switch to UID {uid}, GID {gid}: the server is not running as root; "
+                f"the session goes on as UID {os.geteuid()}, GID {os.getegid()}")
+        if rules:
+            notices += _confine(rules)
+    return notices
+
+
+def _rules(
+    opened: contextlib.ExitStack, root: str | int, readable: Sequence[str], writable: Sequence[str],
+) -> list[tuple[int, bool]]:
+    """Landlock's rules; none when the root is the machine's own, which leaves nothing to confine."""
+    fd = root if isinstance(root, int) else _open(opened, root)
+    if os.path.samestat(os.fstat(fd), os.stat("/")):
+        return []
+    rules = [(fd, True)]
+    rules += [(_open(opened, path), True) for path in writable]
+    for path in dict.fromkeys((*READABLE, sys.prefix, sys.base_prefix, *filter(None, sys.path), *readable)):
+        with contextlib.suppress(OSError):
+            rules.append((_open(opened, path), False))
+    return rules
+
+
+def _open(opened: contextlib.ExitStack, path: str) -> int:
+    fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    opened.callback(os.close, fd)
+    return fd
+
+
+def _confine(rules: Sequence[tuple[int, bool]]) -> list[str]:
+    abi = _system.landlock_abi()
+    if abi < 2:
+        return ["no Landlock here (Linux 5.19 or later is needed): only path resolution confines the session"]
+    _system.landlock_restrict(rules)
+    return []
+
