@@ -16,7 +16,7 @@ import socket
 import time
 
 from ftpsd.native._openssl import Connection, TLSError
-from ftpsd.tls import handshake
+from ftpsd.tls import handshake, logtext
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.handshake import HandshakeFailed, HandshakeReport
 
@@ -70,6 +70,12 @@ class ControlChannel:
             if error.kind in ("eof", "closed"):
                 return b""
             raise
+
+    def failure_lines(self, error: TLSError) -> tuple[str, ...]:
+        """What the TLSLog says about an `error` of `recv_available`, `recv` or `send`; may be nothing."""
+        connection = self.session_connection
+        renegotiated = connection is not None and connection.renegotiations_by_peer > 0
+        return logtext.connection_failure(error.kind, error.queue, error.errno, renegotiated=renegotiated)
 
     def recv(self, size: int, timeout: float) -> bytes:
         """Up to `size` bytes; b"": the client has closed. Raises `TimeoutError` after `timeout` seconds."""

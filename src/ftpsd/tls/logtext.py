@@ -186,4 +186,17 @@ def data_accepted(version: str, cipher: str, bits: int, *, resumed: bool) -> str
     return _parameters(version, cipher, bits, resumed, "data connection")
 
 
-CLIENT_RENEGOTIATION = "warning: client-initiated session renegotiation detected, aborting connection"
+def connection_failure(
+    kind: str, queue: Sequence[QueueEntry], number: int, *, renegotiated: bool
+) -> tuple[str, ...]:
+    """An established connection broke. `renegotiated`: the client has started a handshake on it."""
+    match kind:
+        case "renegotiation" if renegotiated:
+            return ("warning: client-initiated session renegotiation detected, aborting connection",)
+        case "renegotiation":
+            return ("warning: client sends too many TLS key updates, aborting connection",)
+        case "protocol":
+            return (f"panic: SSL_ERROR_SSL: {numbered(queue)}", "unexpected OpenSSL error, disconnecting")
+        case "reset" | "syscall":
+            return (f"system call error: [{number}] {os.strerror(number)}",)
+    return ()
