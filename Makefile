@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 NATIVE := $(wildcard src/ftpsd/native/*.pyx src/ftpsd/native/*.pxd src/ftpsd/native/*.h)
 BUILD  := pyproject.toml setup.py $(NATIVE)
+PARSERS := tests/config tests/settings tests/ftp tests/log
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint fmt docs fuzz bench clean
@@ -34,10 +35,11 @@ fmt: $(VENV)/.stamp-test
 docs: $(VENV)/.stamp-test
 	mkdir -p docs/reference
 	$(BIN)/python -m ftpsd.settings.reference > docs/reference/directives.md
+	$(BIN)/python -m ftpsd.ftp.reference docs/reference/commands.md
 	$(BIN)/python -m tests.test_architecture
 
 fuzz: $(VENV)/.stamp-test
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -n 2 -p no:timeout -m fuzz tests
+	$(BIN)/python -m pytest -q -n 2 -p no:timeout -p tests.long_search $(PARSERS)
 
 bench: $(VENV)/.stamp-test $(VENV)/.stamp-clients
 	$(BIN)/python bench/run.py
@@ -65,4 +67,8 @@ $(VENV)/.stamp-test: $(VENV)/.stamp-venv $(BUILD)
 # Programs that the tests drive. What cannot be installed is said, and its tests are skipped with the reason.
 $(VENV)/.stamp-clients: .ci/packages $(VENV)/.stamp-venv
 	.ci/packages clients
+	@if command -v npm >/dev/null; then \
+	  npm install --silent --no-package-lock --no-audit --no-fund --prefix tests/clients/node \
+	  || echo "basic-ftp could not be installed: its tests will be skipped"; \
+	fi
 	touch $@
