@@ -213,7 +213,8 @@ def test_secrets_are_in_no_log(ftps_server: ServerFactory) -> None:
     with server.client("TLSv1.3") as client:
         client.connect()
         client.auth()
-        client.login("alice", "hunter2-is-wrong")
+        client.expect(331, "USER alice")
+        client.expect(530, "PASS hunter2-is-wrong")
         client.login()
         client.quit()
     text = "\n".join(server.system_log() + server.tls_log()) + server.files.stderr.read_text()

@@ -126,7 +126,8 @@ def test_root_may_not_log_in_unless_root_login_says_so(ftps_server: ServerFactor
     with ftps_server(users=users).client("TLSv1.3") as client:
         client.connect()
         client.auth()
-        assert client.login("rooty").code == 530
+        client.expect(331, "USER rooty")
+        client.expect(530, "PASS secret")
     with ftps_server(users=users, directives=["RootLogin on"]).client("TLSv1.3") as client:
         client.connect()
         client.auth()

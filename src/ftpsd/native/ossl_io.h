@@ -94,7 +94,8 @@ static int io_judge(struct conn *conn, int result, struct io_call *call)
     }
     conn->broken = 1;
     if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-        return IO_EOF;
+        /* The end within a record is no end that any peer means. */
+        return SSL_has_pending(conn->ssl) ? IO_RESET : IO_EOF;
     return IO_PROTOCOL;
 }
 

@@ -62,6 +62,8 @@ def conduct(session: Session, job: Job) -> Outcome:
         if session.tls.data_private:
             _secure(session, channel)
         return _pump(session, channel, job)
+    except waiting.TransferAborted:
+        return Outcome(End.ABORTED)
     finally:
         session.transfer_ended()
         channel.close()

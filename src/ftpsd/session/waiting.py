@@ -16,6 +16,11 @@ from ftpsd.log import events
 from ftpsd.session.state import Session
 from ftpsd.session.timers import next_timer
 
+
+class TransferAborted(Exception):
+    """ABOR came while the data connection was still being made."""
+
+
 _LONGEST = 3600.0
 _ENDED = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -91,7 +96,7 @@ def _until(session: Session, channel: DataChannel, timeout: float, stages: froze
             channel.fail(TimeoutError(110, "Connection timed out"))
             return
         if wait(session, deadline, control=not session.control.full) and not attend(session):
-            channel.fail(InterruptedError(4, "Transfer aborted"))
+            raise TransferAborted
 
 
 def attend(session: Session) -> bool:
