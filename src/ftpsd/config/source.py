@@ -6,6 +6,7 @@ from __future__ import annotations
 import abc
 import fnmatch
 import glob
+import itertools
 import os
 import posixpath
 import stat
@@ -56,10 +57,20 @@ class FileSource(Source):
                 os.stat(pattern)
                 return (pattern,)
             return self._inside(pattern)
+        self._readable(pattern)
         found: list[str] = []
         for path in sorted(glob.glob(pattern)):
             found.extend(self._inside(path) if os.path.isdir(path) else (path,))
         return tuple(found)
+
+    @staticmethod
+    def _readable(pattern: str) -> None:
+        """Raise if the directory that is searched may not be read: glob would find nothing there, in
+        silence."""
+        plain = itertools.takewhile(lambda part: not MAGIC & set(part), pattern.split("/"))
+        directory = "/".join(plain) or "/"
+        if os.path.isdir(directory):
+            os.scandir(directory).close()
 
     def _inside(self, directory: str) -> tuple[str, ...]:
         names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
@@ -82,9 +93,9 @@ class TextSource(Source):
         return self._texts[path]
 
     def expand(self, pattern: str) -> tuple[str, ...]:
+        pattern = directory = posixpath.normpath(pattern)
         if pattern in self._texts:
             return (pattern,)
-        directory = pattern.rstrip("/")
         inside = [path for path in sorted(self._texts) if posixpath.dirname(path) == directory]
         if not MAGIC & set(pattern) and not inside:
             raise FileNotFoundError(2, "No such file or directory", pattern)

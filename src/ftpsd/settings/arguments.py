@@ -49,8 +49,10 @@ def boolean(word: str) -> bool | None:
 
 def want(words: Sequence[str], least: int, most: int | None = None) -> None:
     """Raise unless there are `least` … `most` words (`most` None: any number above)."""
-    if len(words) < least or (most is not None and len(words) > most):
-        raise ArgumentError("wrong number of parameters")
+    if len(words) < least:
+        raise ArgumentError("missing parameters")
+    if most is not None and len(words) > most:
+        raise ArgumentError("wrong number of parameters", remedy="Put a value with blanks into quotes.")
 
 
 def whole_number(word: str, what: str = "number") -> int:
@@ -123,6 +125,8 @@ class OptionalInteger(Argument["int | None"]):
         want(words, 1, 1)
         if words[0].lower() == "none":
             return None
+        if re.fullmatch("0+|-.*", words[0]) and self.low == 1:
+            raise ArgumentError("parameter must be 'none' or a number greater than 0")
         return Integer(self.low, self.high).parse(words)
 
 

@@ -63,8 +63,8 @@ class AuthSettings:
         doc="An anonymous login needs the password of the account in User.",
     )
     max_login_attempts: int = directive(
-        "MaxLoginAttempts", Integer(0, 10000, "number|none", (("none", 0),)), 3, module="mod_auth",
-        good=("1", "none"), bad=("-1", "few"),
+        "MaxLoginAttempts", Integer(1, 10000, "number|none", (("none", 0),)), 3, module="mod_auth",
+        good=("1", "none"), bad=("-1", "few", "0"),
         doc="Wrong passwords after which the connection is closed; none (0): no bound.",
     )
     persistent_passwd: bool = directive(

@@ -13,7 +13,6 @@ from ftpsd.settings.arguments import (
     boolean,
     duration,
     want,
-    whole_number,
 )
 from ftpsd.settings.regexes import posix
 from ftpsd.settings.values import (
@@ -125,7 +124,7 @@ def command_filter(words: Sequence[str]) -> re.Pattern[str] | None:
 
 def _octal(word: str) -> int:
     if not re.fullmatch(r"0?[0-7]{1,3}", word):
-        raise ArgumentError("invalid umask", remedy="Write octal digits, for example 022.")
+        raise ArgumentError(f"'{word}' is not a valid umask", remedy="Write octal digits, for example 022.")
     return int(word, 8)
 
 
@@ -139,14 +138,15 @@ def umask(words: Sequence[str]) -> Umask:
 def port_range(words: Sequence[str]) -> PortRange:
     """`low high`, 1024 to 65535."""
     want(words, 2, 2)
-    low, high = (whole_number(word, "port") for word in words)
-    for port in (low, high):
-        if not 0 < port <= 65535:
-            raise ArgumentError(f"port {port} is not between 1024 and 65535")
-    if min(low, high) < 1024:
-        raise ArgumentError("port must be above 1023", remedy="Low ports belong to the system.")
+    for word, which in zip(words, ("min", "max"), strict=True):
+        if not re.fullmatch("[0-9]{1,5}", word) or not 0 < int(word) <= 65535:
+            raise ArgumentError(f"{which} port must be allowable port number", remedy="Ports are 1024 to"
+            " 65535.")
+    low, high = int(words[0]), int(words[1])
+    if low < 1024 or high < 1024:
+        raise ArgumentError("port numbers must be above 1023", remedy="Low ports belong to the system.")
     if low > high:
-        raise ArgumentError("min-port must be less than or equal to max-port")
+        raise ArgumentError("min port must be less than max port")
     return PortRange(low, high)
 
 

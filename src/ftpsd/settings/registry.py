@@ -74,5 +74,5 @@ def suggestion(name: str) -> str | None:
     known = {key: declaration.name for key, declaration in DIRECTIVES.items()}
     known |= {f"<{section.lower()}>": f"<{section}>" for section in SECTIONS}
     known |= {"include": "Include", "define": "Define"}
-    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.7)
-    return f"Did you mean {' or '.join(known[key] for key in close)}?" if close else None
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.7)
+    return f"Did you mean {known[close[0]]}?" if close else None

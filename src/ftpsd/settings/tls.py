@@ -42,7 +42,7 @@ class TLSSettings:
         "TLSProtocol", Special("version …|SSLv23|ALL ±version …", tls_parsers.protocol),
         tls_parsers.DEFAULT_PROTOCOLS, module=MODULE,
         good=("TLSv1.2", "tlsv1.2 TLSv1.3", "ALL -SSLv3 -TLSv1", "SSLv23"),
-        bad=("", "TLSv4", "ALL TLSv1.2", "SSLv2"), default_text="TLSv1.2 TLSv1.3",
+        bad=("", "TLSv4", "ALL TLSv1.2", "SSLv2", "SSLv3"), default_text="TLSv1.2 TLSv1.3",
         doc="Versions that are offered. TLSv1 and TLSv1.1 are obsolete; SSLv3 is a word without effect in"
         " OpenSSL today.",
     )

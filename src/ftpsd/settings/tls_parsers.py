@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -56,7 +57,8 @@ _OPTION_WORDS["allowclientrenegotiation"] = "AllowClientRenegotiations"
 
 def options(words: Sequence[str]) -> frozenset[str]:
     """One or more words of the two lists above, in any case."""
-    want(words, 1)
+    if not words:
+        raise ArgumentError("wrong number of parameters")
     chosen = set()
     for word in words:
         option = _OPTION_WORDS.get(word.lower())
@@ -70,8 +72,6 @@ def options(words: Sequence[str]) -> frozenset[str]:
 
 def close_to(word: str, known: Mapping[str, str]) -> str | None:
     """`Did you mean X?` when a known word (keys in lower case) is close to `word`."""
-    import difflib
-
     close = difflib.get_close_matches(word.lower(), known, n=1)
     return f"Did you mean {known[close[0]]}?" if close else None
 
@@ -84,7 +84,7 @@ PROTOCOLS = {
     "tlsv1.3": "TLSv1.3",
 }
 DEFAULT_PROTOCOLS = frozenset({"TLSv1.2", "TLSv1.3"})
-_EVERY = frozenset(PROTOCOLS.values())
+_EVERY = frozenset(PROTOCOLS.values()) - {"SSLv3"}
 
 
 def _protocol(word: str) -> str:
@@ -97,23 +97,35 @@ def _protocol(word: str) -> str:
 
 
 def protocol(words: Sequence[str]) -> frozenset[str]:
-    """Names of versions; `SSLv23` (all), or `ALL` followed by `-name` and `+name`."""
+    """Names of versions; `SSLv23` (all of TLS), or `ALL` followed by `-name` and `+name`.
+
+    SSLv3 is in the value only where it is named, so that a notice can say that it is not there.
+    """
     want(words, 1)
     first = words[0].lower()
     if first == "sslv23" and len(words) == 1:
         return _EVERY
-    if first != "all":
-        return frozenset(_protocol(word) for word in words)
+    chosen = _adjusted(words[1:]) if first == "all" else frozenset(_protocol(word) for word in words)
+    if chosen <= {"SSLv3"}:
+        raise ArgumentError("no protocol is left", remedy="OpenSSL has no SSLv3 any more: add TLSv1.2"
+        " TLSv1.3.")
+    return chosen
+
+
+def _adjusted(words: Sequence[str]) -> frozenset[str]:
+    """All versions of TLS with `+name` added and `-name` taken away, in order."""
     chosen = set(_EVERY)
-    for word in words[1:]:
+    for word in words:
         if word[:1] not in ("+", "-"):
-            raise ArgumentError(f"missing required +/- prefix: {word}")
+            raise ArgumentError(
+                f"missing required +/- prefix: {word}", remedy="After ALL write for example -TLSv1 -TLSv1.1."
+            )
+        if word[1:].lower() not in PROTOCOLS:
+            raise ArgumentError(f"unknown protocol: '{word}'")
         if word[0] == "+":
             chosen.add(_protocol(word[1:]))
         else:
             chosen.discard(_protocol(word[1:]))
-    if not chosen:
-        raise ArgumentError("no protocol is left")
     return frozenset(chosen)
 
 
@@ -144,7 +156,7 @@ def renegotiate(words: Sequence[str]) -> Renegotiate:
         if key == "required":
             switch = boolean(value)
             if switch is None:
-                raise ArgumentError("expected Boolean parameter for required")
+                raise ArgumentError(f"required must be a Boolean value: '{value}'")
             is_required = switch
         elif key in values:
             values[key] = whole_number(value, f"{key} value")

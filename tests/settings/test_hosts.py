@@ -1,0 +1,136 @@
+"""Which host answers at an address."""
+
+from __future__ import annotations
+
+import pytest
+
+from ftpsd.settings.addresses import canonical
+from tests.settings.support import configuration
+
+TEXT = """
+ServerName main
+DefaultAddress 127.0.0.1
+Port 2121
+<VirtualHost 127.0.0.2 ::1>
+  ServerName two
+  Port 2121
+</VirtualHost>
+<VirtualHost 0.0.0.0>
+  ServerName wild
+  Port 990
+</VirtualHost>
+<VirtualHost ftp.example.org>
+  ServerName named
+  Port 2121
+</VirtualHost>
+"""
+
+
+def name_at(text: str, address: str, port: int) -> str | None:
+    host = configuration(text).host_for(address, port)
+    return host.settings.core.server_name if host is not None else None
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "name"),
+    [
+        ("127.0.0.1", 2121, "main"),
+        ("::ffff:127.0.0.1", 2121, "main"),
+        ("127.0.0.2", 2121, "two"),
+        ("::1", 2121, "two"),
+        ("0:0:0:0:0:0:0:1", 2121, "two"),
+        ("127.0.0.9", 990, "wild"),
+        ("::1", 990, "wild"),
+        ("192.0.2.7", 2121, "named"),
+        ("2001:db8::7", 2121, "named"),
+        ("127.0.0.3", 2121, None),
+        ("127.0.0.1", 21, None),
+    ],
+)
+def test_exact_wildcard_nobody(address: str, port: int, name: str | None) -> None:
+    assert name_at(TEXT, address, port) == name
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "name"),
+    [
+        ("127.0.0.3", 2121, "two"),
+        ("127.0.0.1", 2121, "main"),
+        ("127.0.0.1", 990, "wild"),
+        ("127.0.0.1", 4, "two"),
+    ],
+)
+def test_default_server_takes_the_rest(address: str, port: int, name: str) -> None:
+    text = TEXT.replace("ServerName two", "ServerName two\nDefaultServer on")
+    assert name_at(text, address, port) == name
+
+
+def test_server_config_without_address_is_behind_a_default_server_of_its_port() -> None:
+    text = "ServerName main\n<VirtualHost 127.0.0.2>\nServerName v\nDefaultServer on\n</VirtualHost>"
+    assert name_at(text, "127.0.0.9", 21) == "v"
+    assert name_at(text.replace("DefaultServer on", ""), "127.0.0.9", 21) == "main"
+    assert name_at(text.replace("DefaultServer on", "DefaultServer on\nPort 990"), "127.0.0.9", 21) == "main"
+
+
+def test_listen_replaces_default_address() -> None:
+    found = configuration("DefaultAddress 127.0.0.1", listen="127.0.0.7")
+    assert found.hosts[0].addresses == ("127.0.0.7",)
+    assert found.host_for("127.0.0.1", 21) is None
+
+
+def test_names_are_kept_as_written_and_resolved() -> None:
+    host = configuration(TEXT).hosts[3]
+    assert host.addresses == ("ftp.example.org",)
+    assert host.resolved == ("192.0.2.7", "2001:db8::7")
+    assert configuration(TEXT).hosts[1].resolved == ()
+
+
+NAMED = """
+<VirtualHost 127.0.0.1>
+  ServerName a
+  ServerAlias a.example.org
+</VirtualHost>
+<VirtualHost 127.0.0.1>
+  ServerName b
+  ServerAlias b.example.org *.b.example.org
+  ServerAlias extra
+</VirtualHost>
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("a.example.org", "a"),
+        ("B.Example.ORG.", "b"),
+        ("x.b.example.org", "b"),
+        ("extra", "b"),
+        ("c.example.org", None),
+    ],
+)
+def test_hosts_by_name(name: str, found: str | None) -> None:
+    loaded = configuration(NAMED)
+    host = loaded.host_named(name, "127.0.0.1", 21)
+    assert (host.settings.core.server_name if host else None) == found
+    assert loaded.host_named(name, "127.0.0.1", 990) is None
+    first = loaded.host_for("127.0.0.1", 21)
+    assert first is loaded.hosts[1]
+    assert loaded.notices == ()
+
+
+def test_hosts_that_nobody_can_reach_are_told() -> None:
+    notices = configuration("ServerName main\n" + 2 * "<VirtualHost localhost>\n</VirtualHost>\n").notices
+    assert notices == ('"main" address/port (127.0.0.1:21) already in use by "main"',)
+
+
+@pytest.mark.parametrize(
+    ("written", "one"),
+    [
+        ("[::1]", "::1"),
+        ("::FFFF:1.2.3.4", "1.2.3.4"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("Host.Example.", "host.example"),
+    ],
+)
+def test_canonical(written: str, one: str) -> None:
+    assert canonical(written) == one

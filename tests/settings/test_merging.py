@@ -1,0 +1,418 @@
+"""How sections merge. The cases were put to a real ProFTPD 1.3.8 and have its answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from ftpsd.settings import Host
+from ftpsd.settings.values import RootedPath, TLSRequirement, Umask
+from tests.settings.support import configuration, failure, main_host
+
+
+def messages(host: Host, **login: object) -> str | None:
+    settings = host.for_login(user="u", groups={"ga", "gb"}, classes={"local"}, anonymous=None)
+    return settings.core.access_grant_msg
+
+
+def test_virtual_hosts_take_global_but_not_server_config() -> None:
+    found = configuration("""
+ServerName main
+ServerAdmin root@example.org
+Port 2121
+Umask 077
+AccessGrantMsg main
+TLSEngine on
+<Global>
+  AllowOverwrite on
+  AccessGrantMsg global
+  TLSRequired on
+</Global>
+<VirtualHost 127.0.0.1>
+  AccessDenyMsg vhost
+</VirtualHost>
+""")
+    main, virtual = found.hosts
+    assert (main.settings.core.port, virtual.settings.core.port) == (2121, 21)
+    assert main.settings.transfer.umask == Umask(0o077, 0o077)
+    assert virtual.settings.transfer.umask == Umask(0o022, 0o022)
+    assert main.settings.core.access_grant_msg == "main"
+    assert virtual.settings.core.access_grant_msg == "global"
+    assert virtual.settings.core.access_deny_msg == "vhost"
+    assert all(host.settings.transfer.allow_overwrite for host in found.hosts)
+    assert all(host.settings.tls.required == TLSRequirement(1, 1, 1) for host in found.hosts)
+    assert not virtual.settings.tls.engine
+    assert virtual.settings.core.server_name == "main"
+    assert virtual.settings.core.server_admin == "root@example.org"
+    assert [host.id for host in found.hosts] == [0, 1]
+
+
+def test_what_concerns_the_process_is_seen_from_every_host() -> None:
+    found = configuration("""
+MaxInstances 7
+SystemLog /var/log/x
+User nobody
+Workers 3
+<VirtualHost 127.0.0.1>
+</VirtualHost>
+""")
+    assert found.server.user == "nobody"
+    virtual = found.hosts[1].settings
+    assert (virtual.limits.max_instances, virtual.logging.system_log) == (7, "/var/log/x")
+    assert virtual.server == found.server
+    assert found.server.workers == 3
+
+
+def test_global_anywhere_and_several_times() -> None:
+    found = configuration("""
+<Global>
+Umask 027
+</Global>
+<VirtualHost 127.0.0.1>
+</VirtualHost>
+<Global>
+Umask 077
+AllowOverwrite on
+</Global>
+""")
+    for host in found.hosts:
+        assert host.settings.transfer.umask.file == 0o027
+        assert host.settings.transfer.allow_overwrite
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("AccessGrantMsg a\nAccessGrantMsg b", "a"),
+        ("<Global>\nAccessGrantMsg g\n</Global>\nAccessGrantMsg a", "a"),
+        ("<IfUser u>\nAccessGrantMsg a\nAccessGrantMsg b\n</IfUser>", "b"),
+        ("<IfUser u>\nAccessGrantMsg a\n</IfUser>\n<IfUser u>\nAccessGrantMsg b\n</IfUser>", "b"),
+        ("AccessGrantMsg base\n<IfUser u>\nAccessGrantMsg U\n</IfUser>", "U"),
+        ("AccessGrantMsg base\n<Global>\n<IfUser u>\nAccessGrantMsg U\n</IfUser>\n</Global>", "U"),
+        ("<IfGroup ga>\nAccessGrantMsg G\n</IfGroup>\n<IfUser u>\nAccessGrantMsg U\n</IfUser>", "G"),
+        (
+            "<IfAuthenticated>\nAccessGrantMsg A\n</IfAuthenticated>\n<IfGroup ga>\nAccessGrantMsg"
+            " G\n</IfGroup>",
+            "A",
+        ),
+        (
+            "<IfClass local>\nAccessGrantMsg C\n</IfClass>\n<IfAuthenticated>\nAccessGrantMsg"
+            " A\n</IfAuthenticated>",
+            "C",
+        ),
+        ("<IfGroup ga,zz>\nAccessGrantMsg G\n</IfGroup>", None),
+        ("<IfGroup OR ga,zz>\nAccessGrantMsg G\n</IfGroup>", "G"),
+        ("<IfUser zz,u>\nAccessGrantMsg U\n</IfUser>", "U"),
+        ("<IfUser AND zz,u>\nAccessGrantMsg U\n</IfUser>", None),
+        ("<IfUser OR zz,!yy>\nAccessGrantMsg U\n</IfUser>", "U"),
+        ("<IfUser !u>\nAccessGrantMsg U\n</IfUser>", None),
+        ("<IfUser regex ^[[:alpha:]]$>\nAccessGrantMsg U\n</IfUser>", "U"),
+        ("<IfUser regex !^u>\nAccessGrantMsg U\n</IfUser>", None),
+        ("<IfClass !local>\nAccessGrantMsg C\n</IfClass>", None),
+    ],
+)
+def test_who_wins(text: str, value: str | None) -> None:
+    assert messages(main_host(text)) == value
+
+
+def test_a_repeated_directive_is_told() -> None:
+    found = configuration("Umask 022\nUmask 077\nPort 21\nPort 22\nTimesGMT on\nTimesGMT on")
+    assert found.hosts[0].settings.core.port == 22
+    assert found.hosts[0].settings.transfer.umask.file == 0o022
+    assert found.notices == (
+        "Umask on line 2 of '/etc/main.conf' has no effect: the one on line 1 of '/etc/main.conf' counts",
+        "Port on line 3 of '/etc/main.conf' has no effect: the one on line 4 of '/etc/main.conf' counts",
+    )
+
+
+def test_lists_add_up_and_the_inner_section_comes_first() -> None:
+    host = main_host("""
+<Global>
+DefaultRoot /global
+TLSOptions NoCertRequest
+UserAlias a b
+</Global>
+DefaultRoot /one staff
+DefaultRoot /two
+TLSOptions AllowPerUser
+TLSOptions NoSessionReuseRequired
+<IfUser u>
+DefaultRoot /mine
+TLSOptions UseImplicitSSL
+</IfUser>
+""")
+    assert [entry.path for entry in host.settings.access.default_root] == ["/one", "/two", "/global"]
+    assert host.settings.tls.options == {"NoCertRequest", "AllowPerUser", "NoSessionReuseRequired"}
+    login = host.for_login(user="u")
+    assert login.access.default_root[0] == RootedPath("/mine")
+    assert login.tls.options == host.settings.tls.options | {"UseImplicitSSL"}
+
+
+def test_before_login_only_classes_count() -> None:
+    host = main_host("""
+<IfAuthenticated>
+TimeoutIdle 1
+</IfAuthenticated>
+<IfUser regex .>
+TimeoutIdle 2
+</IfUser>
+<IfClass local>
+TLSRequired off
+</IfClass>
+<IfClass !local>
+TLSRequired on
+</IfClass>
+""")
+    assert host.for_connection(classes={"local"}).limits.timeout_idle == 600
+    assert host.for_connection(classes={"local"}).tls.required == TLSRequirement()
+    assert host.for_connection(classes=()).tls.required == TLSRequirement(1, 1, 1)
+    assert host.for_login(user="x").limits.timeout_idle == 1
+
+
+ANONYMOUS = """
+Umask 077
+AccessGrantMsg host
+User nobody
+UserAlias all bob
+<Anonymous ~ftp>
+  User ftp
+  Group nogroup
+  UserAlias anonymous ftp
+  AccessGrantMsg anonymous
+  TLSRequired off
+  <Directory incoming>
+    Umask 000
+  </Directory>
+</Anonymous>
+<IfClass !local>
+  TLSRequired on
+  AllowOverwrite on
+</IfClass>
+"""
+
+
+def test_anonymous_lies_over_its_host() -> None:
+    host = main_host(ANONYMOUS)
+    section = host.anonymous[0]
+    assert (section.root, section.user, section.group) == ("~ftp", "ftp", "nogroup")
+    assert section.settings.transfer.umask.file == 0o077
+    assert section.settings.core.access_grant_msg == "anonymous"
+    assert host.settings.core.access_grant_msg == "host"
+    assert host.settings.server.user == "nobody"
+    assert [(alias.alias, alias.user) for alias in section.aliases] == [("anonymous", "ftp")]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("ftp", True), ("anonymous", True), ("all", False), ("bob", False)]
+)
+def test_who_is_anonymous(name: str, found: bool) -> None:
+    assert (main_host(ANONYMOUS).anonymous_for(name) is not None) is found
+
+
+def test_an_anonymous_login_has_conditionals_below_what_the_section_says() -> None:
+    host = main_host(ANONYMOUS)
+    settings = host.for_login(user="ftp", classes=(), anonymous=host.anonymous[0])
+    assert settings.tls.required == TLSRequirement()
+    assert settings.transfer.allow_overwrite
+    inner = host.for_directory(settings, "/srv/ftp/incoming/x", root="/srv/ftp")
+    assert inner.transfer.umask.file == 0
+    assert host.for_directory(settings, "/srv/ftp/pub", root="/srv/ftp") is settings
+
+
+def test_anonymous_in_global_reaches_every_host() -> None:
+    found = configuration(
+        "<Global>\n<Anonymous ~ftp>\nUser ftp\n</Anonymous>\n</Global>\n"
+        "<VirtualHost 127.0.0.1>\nUmask 011\n</VirtualHost>"
+    )
+    assert [host.anonymous[0].user for host in found.hosts] == ["ftp", "ftp"]
+    assert found.hosts[1].anonymous[0].settings.transfer.umask.file == 0o011
+
+
+DIRECTORIES = """
+<Directory />
+  Umask 001
+</Directory>
+<Directory /srv/a/b>
+  Umask 003
+</Directory>
+<Directory /srv/a>
+  Umask 002
+  TLSRequired data
+</Directory>
+<Directory ~/private>
+  Umask 004
+</Directory>
+<Directory /srv/*/up/*>
+  Umask 005
+</Directory>
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "umask"),
+    [
+        ("/", 1),
+        ("/srv", 1),
+        ("/srv/ab", 1),
+        ("/srv/a", 2),
+        ("/srv/a/", 2),
+        ("/srv/a/x/y", 2),
+        ("/srv/a/b", 3),
+        ("/srv/a/b/c", 3),
+        ("/home/u/private", 4),
+        ("/home/u/private/x", 4),
+        ("/home/v/private", 1),
+        ("/srv/q/up", 1),
+        ("/srv/q/up/x", 5),
+        ("/srv/q/r/up/x", 1),
+    ],
+)
+def test_directories_merge_down_outer_first(path: str, umask: int) -> None:
+    host = main_host(DIRECTORIES)
+    settings = host.for_directory(host.for_login(user="u"), path, home="/home/u")
+    assert settings.transfer.umask.file == umask
+    assert settings.tls.required.data == (
+        1 if path.startswith("/srv/a") and not path.startswith("/srv/ab") else 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches"),
+    [
+        ("/a?c", "/abc/d", True),
+        ("/a?c", "/a/c", False),
+        ("/[ab]", "/b", True),
+        ("/[!ab]", "/b", False),
+        ("/[!ab]", "/c", True),
+        ("/x.y", "/xzy", False),
+        ("/*", "/", False),
+        ("/*", "/x", True),
+        ("*", "/root/x", True),
+        ("*", "/other", False),
+        ("~", "/home/u", True),
+        ("/a//b/", "/a/b", True),
+        ("/a\nb", "/a\nb", True),
+        ("/a[", "/a[", True),
+        ("/[]x]", "/]", True),
+        ("/a\\b", "/a\\b", True),
+    ],
+)
+def test_directory_patterns(pattern: str, path: str, matches: bool) -> None:
+    from ftpsd.settings import DirectorySection
+
+    assert DirectorySection(pattern).matches(path, home="/home/u", root="/root") is matches
+
+
+def test_directories_of_conditionals() -> None:
+    host = main_host("<IfUser bob>\n<Directory /x>\nUmask 011\n</Directory>\n</IfUser>")
+    bob, eve = (host.for_directory(host.for_login(user=name), "/x") for name in ("bob", "eve"))
+    assert (bob.transfer.umask.file, eve.transfer.umask.file) == (0o011, 0o022)
+
+
+def test_origin_says_where_a_value_comes_from() -> None:
+    host = main_host("\nUmask 011\n<Global>\nAllowOverwrite on\nUmask 000\n</Global>")
+    origin = host.origin("transfer", "umask")
+    assert origin is not None
+    assert origin.line == 2
+    overwrite = host.origin("transfer", "allow_overwrite")
+    assert overwrite is not None
+    assert overwrite.line == 4
+    assert host.origin("core", "port") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<Global x>\n</Global>", "fatal: <Global>: wrong number of parameters on line 1"),
+        ("<VirtualHost>\n</VirtualHost>", "fatal: <VirtualHost>: wrong number of parameters on line 1"),
+        (
+            "<VirtualHost nosuch.invalid>\n</VirtualHost>",
+            "fatal: <VirtualHost>: error resolving 'nosuch.invalid' on line 1",
+        ),
+        ("<VirtualHost 127.0.0.1:21>\n</VirtualHost>", "is not an IP address or a host name on line 1"),
+        (
+            "DefaultAddress nosuch.invalid",
+            "fatal: DefaultAddress: error resolving 'nosuch.invalid' on line 1",
+        ),
+        (
+            "<Global>\n<Global>\n</Global>\n</Global>",
+            "<Global>: directive not allowed in <Global> context on line 2",
+        ),
+        (
+            "<Directory foo>\n</Directory>",
+            "<Directory>: relative path not allowed in non-<Anonymous> sections on line 1",
+        ),
+        ("<Directory /a b>\n</Directory>", "<Directory>: wrong number of parameters"),
+        ("<Directory ~bob/x>\n</Directory>", "<Directory>: '~bob/x' is not supported yet"),
+        (
+            "<Directory /a>\n<Directory /a/b>\n</Directory>\n</Directory>",
+            "not allowed in <Directory> context on line 2",
+        ),
+        ("<Anonymous ftp>\n</Anonymous>", "fatal: <Anonymous>: (ftp) absolute pathname required on line 1"),
+        (
+            "<Anonymous ~ftp>\nPort 21\n</Anonymous>",
+            "fatal: Port: directive not allowed in <Anonymous> context on line 2",
+        ),
+        (
+            "<Anonymous ~ftp>\n<IfUser a>\n</IfUser>\n</Anonymous>",
+            "<IfUser>: directive not allowed in <Anonymous> context",
+        ),
+        (
+            "<VirtualHost 127.0.0.1>\nServerType standalone\n</VirtualHost>",
+            "not allowed in <VirtualHost> context on line 2",
+        ),
+        (
+            "<IfUser a>\n<IfGroup b>\n</IfGroup>\n</IfUser>",
+            "<IfGroup>: directive not allowed in <IfUser> context on line 2",
+        ),
+        ("<IfUser foo a>\n</IfUser>", "<IfUser>: badly formatted expression 'foo a' on line 1"),
+        ("<IfUser !>\n</IfUser>", "<IfUser>: badly formatted expression"),
+        ("<IfUser regex a b>\n</IfUser>", "<IfUser>: wrong number of parameters"),
+        ("<IfUser regex (>\n</IfUser>", "<IfUser>: unable to compile regex '('"),
+        ("<IfUser>\n</IfUser>", "<IfUser>: wrong number of parameters"),
+        ("<IfAuthenticated x>\n</IfAuthenticated>", "<IfAuthenticated>: wrong number of parameters"),
+        ("<Class a>\nUmask 022\n</Class>", "Umask: directive not allowed in <Class> context on line 2"),
+        (
+            "<Class a>\n<Global>\n</Global>\n</Class>",
+            "<Global>: directive not allowed in <Class> context on line 2",
+        ),
+        ("<Class a>\nFrom 1.2.3.4/33\n</Class>", "From: bad ACL '1.2.3.4/33' on line 2"),
+        ("<Class a>\nFrom ,\n</Class>", "From: missing parameters on line 2"),
+        (
+            "<Class a>\nFrom all\n</Class>\n<Class a>\nFrom all\n</Class>",
+            "class 'a' is already defined on line 4",
+        ),
+        ("From 1.2.3.4", "From: directive not allowed in server config context on line 1"),
+        (
+            "LoadModule mod_tsl.c",
+            "LoadModule: error loading module 'mod_tsl.c': No such file or directory on line 1",
+        ),
+        ("LoadModule mod_tsl.c", "Did you mean mod_tls.c?"),
+    ],
+)
+def test_structural_errors(text: str, message: str) -> None:
+    assert message in failure(text)
+
+
+def test_classes() -> None:
+    found = configuration("""
+<Class local>
+  From 127.0.0.1,10.0.0.0/8 !10.1.0.0/16
+  From .example.org
+</Class>
+<Class both>
+  From *.org all
+  Satisfy all
+</Class>
+<Class void>
+</Class>
+""")
+    local, both, void = found.classes
+    assert [(rule.pattern, rule.negated) for rule in local.rules] == [
+        ("127.0.0.1", False),
+        ("10.0.0.0/8", False),
+        ("10.1.0.0/16", True),
+        (".example.org", False),
+    ]
+    assert (local.satisfy, both.satisfy) == ("any", "all")
+    assert void.rules == ()
+    assert found.notices == ("empty <Class> definition on line 10 of '/etc/main.conf'",)

@@ -1,0 +1,130 @@
+"""Rules over the whole configuration, and the command line's part in loading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ftpsd.settings import load
+from ftpsd.settings.loader import look_up
+from tests.settings.support import configuration, failure, main_host
+
+CONFLICT = (
+    "fatal: mod_tls/2.9.2: Server main: cannot enforce both 'TLSRequired auth' and 'TLSOptions AllowPerUser'"
+    " at the same time on line 2 of '/etc/main.conf'"
+)
+
+
+@pytest.mark.parametrize(
+    "requirement", ["on", "ctrl", "ctrl+!data", "auth", "auth+data", "auth+!data", "both"]
+)
+@pytest.mark.parametrize(
+    "section",
+    [
+        "",
+        "<Anonymous ~ftp>\nUser ftp\n</Anonymous>",
+        "<IfUser bob>\nTLSRequired on\n</IfUser>",
+        "<IfUser bob>\nUmask 022\n</IfUser>",
+        "<Directory /x>\nTLSRequired auth\n</Directory>",
+    ],
+)
+def test_per_user_conflict(requirement: str, section: str) -> None:
+    text = f"ServerName main\nTLSRequired {requirement}\nTLSOptions AllowPerUser\n{section}"
+    assert failure(text).startswith(CONFLICT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TLSRequired on",
+        "TLSRequired data\nTLSOptions AllowPerUser",
+        "TLSRequired !data\nTLSOptions AllowPerUser",
+        "TLSRequired on\nTLSOptions AllowPerUser\n<Anonymous ~ftp>\nTLSRequired off\n</Anonymous>",
+        "TLSRequired on\nTLSOptions AllowPerUser\n<Directory /x>\nTLSRequired data\n</Directory>",
+        "TLSRequired on\nTLSOptions AllowPerUser\n<IfGroup trusted>\nTLSRequired off\n</IfGroup>",
+        "TLSRequired on\nTLSOptions AllowPerUser\n<IfUser a>\n<Directory /x>\nTLSRequired"
+        " off\n</Directory>\n</IfUser>",
+    ],
+)
+def test_per_user_without_conflict(text: str) -> None:
+    assert configuration(text).notices == ()
+
+
+def test_per_user_conflict_in_a_virtual_host() -> None:
+    message = failure(
+        "TLSRequired on\n<VirtualHost 127.0.0.1>\nServerName v\nTLSOptions AllowPerUser\n"
+        "TLSRequired auth\n</VirtualHost>"
+    )
+    assert "Server v: cannot enforce both" in message
+    assert "on line 5 of" in message
+
+
+def test_a_class_that_is_not_there_is_told() -> None:
+    found = configuration(
+        "<Class a>\nFrom all\n</Class>\n<IfClass a,!b>\nUmask 022\n</IfClass>\n"
+        "<VirtualHost 127.0.0.1>\n</VirtualHost>"
+    )
+    assert found.notices == ("<IfClass> on line 4 of '/etc/main.conf': there is no <Class b>",)
+
+
+def test_key_in_global_and_certificate_in_host() -> None:
+    tls = main_host("<Global>\nTLSRSACertificateKeyFile /k\n</Global>\nTLSRSACertificateFile /c").settings.tls
+    assert (tls.rsa_certificate_file, tls.rsa_certificate_key_file) == ("/c", "/k")
+
+
+def test_defines_and_environment() -> None:
+    found = configuration(
+        "<IfDefine TLS>\nTLSEngine on\n</IfDefine>\nPort %{env:PORT}\nDefine MORE",
+        defines={"TLS"},
+        env={"PORT": "2121"},
+    )
+    assert found.hosts[0].settings.tls.engine
+    assert found.hosts[0].settings.core.port == 2121
+    assert found.defines == {"TLS", "MORE"}
+
+
+def test_modules() -> None:
+    found = configuration(
+        "LoadModule mod_tls.c\nLoadModule MOD_ban.c\nLoadModule mod_ban.c\n"
+        "<IfModule mod_ban.c>\nBanEngine on\n</IfModule>\n<IfModule mod_tls.c>\nTLSEngine on\n</IfModule>"
+    )
+    assert found.notices == ("these modules are not part of ftpsd, <IfModule> is false for them: mod_ban.c",)
+    assert found.hosts[0].settings.tls.engine
+
+
+@pytest.mark.parametrize(
+    ("module", "present"),
+    [
+        ("mod_tls.c", True),
+        ("mod_dso.c", True),
+        ("mod_delay.c", True),
+        ("mod_ident.c", True),
+        ("mod_ifsession.c", True),
+        ("mod_quotatab.c", False),
+        ("mod_ratio.c", False),
+        ("mod_ctrls.c", False),
+        ("mod_tls", False),
+        ("mod_sftp.c", False),
+    ],
+)
+def test_if_module(module: str, present: bool) -> None:
+    host = main_host(
+        f"<IfModule {module}>\nUmask 011\n</IfModule>\n<IfModule !{module}>\nUmask 044\n</IfModule>"
+    )
+    assert host.settings.transfer.umask.file == (0o011 if present else 0o044)
+
+
+def test_relative_configuration_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tmp_path
+    (directory / "ftpsd.conf").write_text("Include more.conf\nServerName x\n")
+    (directory / "more.conf").write_text("Port 0\n")
+    monkeypatch.chdir(directory)
+    found = load("ftpsd.conf")
+    assert found.files == (str(directory / "ftpsd.conf"), str(directory / "more.conf"))
+    assert found.hosts[0].settings.core.port == 0
+
+
+def test_looking_up_names() -> None:
+    assert "127.0.0.1" in look_up("localhost")
+    assert look_up("x" * 300) == ()

@@ -1,0 +1,315 @@
+"""What the words of a directive become: tables for the grammars that carry meaning."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftpsd.settings import DIRECTIVES
+from ftpsd.settings.arguments import ArgumentError, duration
+from ftpsd.settings.declaration import Declaration
+from ftpsd.settings.regexes import posix
+from ftpsd.settings.values import (
+    CipherSuite,
+    DisplayChdir,
+    HiddenStores,
+    ListOptions,
+    PortRange,
+    Renegotiate,
+    RootedPath,
+    ServerIdent,
+    SessionCache,
+    SocketOptions,
+    TLSRequirement,
+    TraceChannel,
+    TransferRate,
+    Umask,
+    UserAlias,
+)
+from tests.settings.support import failure, main_host
+
+
+def value(line: str, around: str = "{}") -> object:
+    entry = DIRECTIVES[line.split()[0].lower()]
+    return getattr(getattr(main_host(around.format(line)).settings, entry.group), entry.field)
+
+
+@pytest.mark.parametrize(
+    ("words", "ctrl", "data", "auth"),
+    [
+        ("off", 0, 0, 0),
+        ("no", 0, 0, 0),
+        ("FALSE", 0, 0, 0),
+        ("0", 0, 0, 0),
+        ("on", 1, 1, 1),
+        ("Yes", 1, 1, 1),
+        ("true", 1, 1, 1),
+        ("1", 1, 1, 1),
+        ("both", 1, 1, 1),
+        ("ctrl+data", 1, 1, 1),
+        ("ctrl", 1, 0, 1),
+        ("control", 1, 0, 1),
+        ("CTRL", 1, 0, 1),
+        ("ctrl+!data", 1, -1, 1),
+        ("data", 0, 1, 0),
+        ("!data", 0, -1, 0),
+        ("auth", 0, 0, 1),
+        ("auth+data", 0, 1, 1),
+        ("auth+!data", 0, -1, 1),
+        ('on # or "TLSRequired auth", or "TLSRequired auth+data"', 1, 1, 1),
+    ],
+)
+def test_tls_required_as_three_numbers(words: str, ctrl: int, data: int, auth: int) -> None:
+    assert value(f"TLSRequired {words}") == TLSRequirement(ctrl, data, auth)
+
+
+ALL_TLS = frozenset({"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"})
+
+
+@pytest.mark.parametrize(
+    ("words", "versions"),
+    [
+        ("TLSv1.2", {"TLSv1.2"}),
+        ("tlsv1 TLSV1.1 TLSv1.2", {"TLSv1", "TLSv1.1", "TLSv1.2"}),
+        ("SSLv3 TLSv1", {"SSLv3", "TLSv1"}),
+        ("SSLv23", ALL_TLS),
+        ("ALL", ALL_TLS),
+        ("ALL -TLSv1 -TLSv1.1 -SSLv3", {"TLSv1.2", "TLSv1.3"}),
+        ("all -TLSv1 +TLSv1", ALL_TLS),
+    ],
+)
+def test_tls_protocol(words: str, versions: set[str]) -> None:
+    assert value(f"TLSProtocol {words}") == versions
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("TLSRequired mayhap", "TLSRequired: bad parameter on line 1"),
+        ("TLSRequired", "TLSRequired: missing parameters on line 1"),
+        ("TLSOptions NoCertReq", "TLSOptions: unknown TLSOption 'NoCertReq' on line 1"),
+        ("TLSOptions NoCertReq", "Did you mean NoCertRequest?"),
+        ("TLSOptions", "TLSOptions: wrong number of parameters on line 1"),
+        ("TLSOptions EnableDiags", "TLSOptions: TLSOption EnableDiags is not supported yet on line 1"),
+        ("TLSOptions allowclientrenegotiation", "TLSOption AllowClientRenegotiations is not supported yet"),
+        ("TLSProtocol TLSv4", "TLSProtocol: unknown protocol: 'TLSv4' on line 1"),
+        ("TLSProtocol ALL x", "TLSProtocol: missing required +/- prefix: x on line 1"),
+        ("TLSProtocol ALL +x", "TLSProtocol: unknown protocol: '+x' on line 1"),
+        ("TLSProtocol SSLv2", "unknown protocol: 'SSLv2'"),
+        ("TLSProtocol SSLv3", "TLSProtocol: no protocol is left on line 1"),
+        ("TLSProtocol ALL -TLSv1 -TLSv1.1 -TLSv1.2 -TLSv1.3", "no protocol is left"),
+        (
+            "TLSRSACertificateFile cert.pem",
+            "TLSRSACertificateFile: parameter must be an absolute path on line 1",
+        ),
+        ("TLSLog tls.log", "TLSLog: parameter must be an absolute path"),
+        (
+            "TLSRSACertificateKeyFile /k",
+            "TLSRSACertificateKeyFile: needs TLSRSACertificateFile beside it on line 1",
+        ),
+        ("TLSRenegotiate ctrl", "TLSRenegotiate: wrong number of parameters"),
+        ("TLSRenegotiate ctrl -1", "'-1' is not a valid ctrl value"),
+        ("TLSRenegotiate every 1", "TLSRenegotiate: unknown TLSRenegotiate argument 'every'"),
+        ("TLSRenegotiate required x", "TLSRenegotiate: required must be a Boolean value: 'x'"),
+        ("TLSVerifyClient perhaps", "TLSVerifyClient: expected Boolean parameter"),
+        ("TLSSessionCache internal", "TLSSessionCache: badly formatted parameter"),
+        ("TLSSessionCache shm:/file=/x", "a session cache of type 'shm' is not supported yet"),
+        ("TLSSessionCache internal:1 2", "TLSSessionCache: wrong number of parameters"),
+        (
+            "TLSCipherSuite TLS_AES_128_GCM_SHA256",
+            "For TLS 1.3 write TLSCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256.",
+        ),
+        ("TLSVerifyOrder ocsp", "TLSVerifyOrder: not supported yet on line 1"),
+        ("PassivePorts 2000 1500", "PassivePorts: min port must be less than max port on line 1"),
+        ("PassivePorts 80 90", "PassivePorts: port numbers must be above 1023"),
+        ("PassivePorts a 2000", "PassivePorts: min port must be allowable port number"),
+        ("PassivePorts 2000 70000", "PassivePorts: max port must be allowable port number"),
+        ("Port 70000", "Port: value must be between 0 and 65535"),
+        ("MaxInstances 0", "MaxInstances: parameter must be 'none' or a number greater than 0"),
+        ("DefaultRoot foo", "DefaultRoot: parameter must be an absolute path or start with '~'"),
+        ("AuthOrder mod_sql.c", "authentication by mod_sql.c is not supported yet"),
+        ("TimeoutIdle foo", "TimeoutIdle: error parsing timeout value 'foo'"),
+        ("Trace tls", "Trace: badly formatted parameter: 'tls'"),
+        ("DenyFilter (", "DenyFilter: unable to compile regex '('"),
+        ("ServerName a b", "Put a value with blanks into quotes."),
+        ("TimeoutSession 5 user bob", "TimeoutSession for a user, group or class is not supported yet"),
+    ],
+)
+def test_errors_have_the_words_that_people_look_for(line: str, message: str) -> None:
+    assert message in failure(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("TLSRenegotiate none", Renegotiate(refused=True)),
+        ("TLSRenegotiate required off", Renegotiate(required=False)),
+        ("TLSRenegotiate ctrl 1500 timeout 300", Renegotiate(ctrl=1500, timeout=300)),
+        ("TLSRenegotiate DATA 1024", Renegotiate(data=1024)),
+        ("TLSSessionCache internal: 1800", SessionCache("internal", 1800)),
+        ("TLSSessionCache internal:", SessionCache("internal", 15840)),
+        ("TLSSessionCache off", SessionCache("off", 0)),
+        ("TLSVerifyClient optional", "optional"),
+        ("TLSVerifyClient yes", "on"),
+        ("TLSOptions nocertrequest AllowPerUser", frozenset({"NoCertRequest", "AllowPerUser"})),
+        ("TLSCipherSuite HIGH:!aNULL", (CipherSuite(False, "HIGH:!aNULL"),)),
+        ("TLSCipherSuite PROFILE=SYSTEM_x", (CipherSuite(False, "PROFILE=SYSTEM_x"),)),
+        ("TLSLog none", None),
+        ("TLSLog NONE", None),
+        ("SystemLog none", None),
+        ("ServerIdent on", ServerIdent(True, None)),
+        ('ServerIdent off "x"', ServerIdent(False, None)),
+        ('ServerIdent on "a b"', ServerIdent(True, "a b")),
+        ("DisplayChdir .message true", DisplayChdir(".message", True)),
+        ("UseEncoding utf8 UTF-8 strict", True),
+        ("UserAlias anonymous ftp", (UserAlias("anonymous", "ftp"),)),
+        ("AuthOrder mod_auth_pam.c* MOD_AUTH_UNIX", ("mod_auth_pam.c*", "mod_auth_unix.c")),
+        ("DefaultRoot ~ users,!staff", (RootedPath("~", ("users", "!staff")),)),
+        ("DefaultChdir public", (RootedPath("~/public"),)),
+        ("Umask 022", Umask(0o022, 0o022)),
+        ("Umask 0077 27", Umask(0o077, 0o027)),
+        ("PassivePorts 49152 65534", PortRange(49152, 65534)),
+        ("HiddenStores on", HiddenStores()),
+        ("HiddenStores off", None),
+        ("HiddenStores .up. .part", HiddenStores(".up.", ".part")),
+        ("HiddenStores .up.", HiddenStores(".up.", ".")),
+        ("TransferRate STOR,appe 1.5:4096", (TransferRate(frozenset({"STOR", "APPE"}), 1536.0, 4096),)),
+        ('ListOptions "-l"', ListOptions("-l")),
+        (
+            'ListOptions "+R -a" strict maxdepth 3 LISTOnly',
+            ListOptions("+R -a", strict=True, max_depth=3, list_only=True),
+        ),
+        (
+            "SocketOptions rcvbuf 8192 keepalive 100:3:10",
+            SocketOptions(
+                receive_buffer=8192, keep_alive_idle=100, keep_alive_count=3, keep_alive_interval=10
+            ),
+        ),
+        ("SocketOptions keepalive off", SocketOptions(keep_alive=False)),
+        ("Trace default:10 tls:5-7", (TraceChannel("DEFAULT", 1, 10), TraceChannel("tls", 5, 7))),
+        ("MaxLoginAttempts none", 0),
+        ("MaxInstances none", None),
+        ("TimeoutIdle 20m", 1200),
+        ("SyslogLevel WARN", "warn"),
+        ("SyslogFacility local3", "LOCAL3"),
+        ("Workers auto", 0),
+        ("UploadEnd Strict", "strict"),
+        ("DefaultAddress [::1] FTP.example.org", ("::1", "FTP.example.org")),
+        ("MasqueradeAddress 192.0.2.1", "192.0.2.1"),
+    ],
+)
+def test_values(line: str, expected: object) -> None:
+    assert value(line) == expected
+
+
+def test_cipher_lists_by_version() -> None:
+    tls = main_host("TLSCipherSuite TLSv1.3 A_B\nTLSCipherSuite HIGH\n").settings.tls
+    assert (tls.cipher_suite, tls.tls13_cipher_suite) == ("HIGH", "A_B")
+    empty = main_host("").settings.tls
+    assert (empty.cipher_suite, empty.tls13_cipher_suite) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("groups", "member_of", "applies"),
+    [
+        ((), set(), True),
+        (("a",), {"a", "b"}, True),
+        (("a", "b"), {"a"}, False),
+        (("!a",), {"b"}, True),
+        (("a", "!b"), {"a", "b"}, False),
+        (("!a",), {"a"}, False),
+    ],
+)
+def test_group_expressions(groups: tuple[str, ...], member_of: set[str], applies: bool) -> None:
+    assert RootedPath("~", groups).applies_to(frozenset(member_of)) is applies
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("90", 90),
+        ("90s", 90),
+        ("5sec", 5),
+        ("5m", 300),
+        ("5MIN", 300),
+        ("2h", 7200),
+        ("2hr", 7200),
+        ("00:10:00", 600),
+        ("01:30:05", 5405),
+    ],
+)
+def test_durations(text: str, seconds: int) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-5", "5x", "m", "1:2", "99999999999", "999999:00:00", "٣"])
+def test_bad_durations(text: str) -> None:
+    with pytest.raises(ArgumentError):
+        duration(text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        (r"\*.*/", "*a/", True),
+        (r"\*.*/", "a/", False),
+        ("^[[:alnum:]_]+$", "a_1", True),
+        ("^[[:upper:]]", "a", False),
+        ("[]x]", "]", True),
+        ("[^]x]", "]", False),
+        (r"[\n]", "\\", True),
+        ("[[a]", "[", True),
+        (r"\q", "q", True),
+        ("(^|/)[.]", "x/.y", True),
+        ("a{2}", "aa", True),
+        ("[[:blank:][:digit:]]", "7", True),
+        ("[&&~~]", "&", True),
+    ],
+)
+def test_posix_expressions(pattern: str, text: str, matches: bool) -> None:
+    assert (posix(pattern).search(text) is not None) is matches
+
+
+@pytest.mark.parametrize("pattern", ["(", "[a", "[[:nope:]]", "*", "a{99999999999999}"])
+def test_bad_expressions(pattern: str) -> None:
+    with pytest.raises(ArgumentError):
+        posix(pattern)
+
+
+def test_case_of_filters() -> None:
+    for flag, matches in (("", False), (" [NC]", True)):
+        found = value(f'DenyFilter "secret"{flag}')
+        assert (found.search("SECRET") is not None) is matches  # type: ignore[attr-defined]
+
+
+WORD = st.text(st.characters(exclude_characters="\0\n"), max_size=12) | st.sampled_from(
+    [
+        "on",
+        "off",
+        "none",
+        "internal:",
+        "ctrl",
+        "1",
+        "-1",
+        "ALL",
+        "+TLSv1",
+        "TLSv1.3",
+        "~",
+        "/x",
+        "RETR",
+        "1:2",
+        "a,b",
+    ]
+)
+
+
+@given(st.sampled_from([entry for entry in DIRECTIVES.values() if entry.field]), st.lists(WORD, max_size=4))
+def test_grammars_raise_nothing_but_argument_error(entry: Declaration, words: list[str]) -> None:
+
+    try:
+        result = entry.argument.parse(words)
+    except ArgumentError as error:
+        result = error.text
+    hash(result)
