@@ -59,7 +59,9 @@ def make_key(kind: KeyKind) -> PrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def issue(name: str, issuer: Credential | None = None, *, ca: bool = False, kind: KeyKind = "ec") -> Credential:
+def issue(
+    name: str, issuer: Credential | None = None, *, ca: bool = False, kind: KeyKind = "ec"
+) -> Credential:
     """A certificate for `name`, self-signed without `issuer`."""
     key = make_key(kind)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -246,10 +246,12 @@ static int hook_session_new(SSL *ssl, SSL_SESSION *session)
     return 0;
 }
 
-/* Data connections: a full handshake makes a session that nobody can resume (no id, no TLS <= 1.2 ticket). */
+/* Data connections: a full handshake makes a session that nobody can resume (no ticket; its id is in no store). */
 static int hook_not_resumable(SSL *ssl, int forward_secure)
 {
-    return 1;
+    struct conn *conn = conn_of(ssl);
+
+    return conn != NULL && conn->data_role;
 }
 
 /* ---- hello, verification, names --------------------------------------------------------------------------------- */
@@ -447,6 +449,7 @@ static void context_prepare(SSL_CTX *ctx, int server)
     SSL_CTX_set_client_hello_cb(ctx, hook_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, hook_name);
     SSL_CTX_set_alpn_select_cb(ctx, hook_alpn, NULL);
+    SSL_CTX_set_not_resumable_session_callback(ctx, hook_not_resumable);
 }
 
 static void context_set_verify(SSL_CTX *ctx, struct ctx_config *config, int mode, int depth, int failure_ok)
@@ -507,7 +510,6 @@ static void data_prepare(struct conn *conn, struct conn *control)
     if (!conn->server)
         return;
     SSL_set_num_tickets(conn->ssl, 0);
-    SSL_set_not_resumable_session_callback(conn->ssl, hook_not_resumable);
     if (control == NULL)
         return;
     memcpy(conn->parent_identity, control->identity, IDENTITY_SIZE);

@@ -1,0 +1,376 @@
+"""Who may resume what: tickets, session ids, and the proof that a data connection belongs to its control."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ftpsd.native._openssl import Connection, Context, Session, random_bytes
+from tests.native.openssl_support import (
+    TIMEOUT,
+    TLS12,
+    TLS13,
+    Pair,
+    client_context,
+    client_leaf,
+    connect,
+    connected,
+    newest_session,
+    root,
+    server_context,
+)
+
+MODES = [(TLS12, False), (TLS12, True), (TLS13, False), (TLS13, True)]
+modes = pytest.mark.parametrize(("protocol", "tickets12"), MODES)
+NEW_SESSION_TICKET = 4
+
+
+def serving(tickets12: bool = False) -> Context:
+    server = server_context()
+    server.set_options(tickets12=tickets12)
+    return server
+
+
+@contextmanager
+def control_of(server: Context, client: Context, session: Session | None = None) -> Iterator[Pair]:
+    with connected(server, client, session=session, identity=random_bytes(32)) as pair:
+        yield pair
+
+
+@modes
+def test_data_connection_proves_its_control(protocol: str, tickets12: bool) -> None:
+    server, client = serving(tickets12), client_context(protocol)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+        assert session.has_ticket is (protocol == TLS13 or tickets12)
+        with connected(server, client, session=session, control=control.server) as data:
+            assert data.server.resumed
+            assert data.client.resumed
+            assert data.server.ticket_identity == control.server.identity
+            assert data.server.proof_of(control.server) == "ok"
+            assert data.server.same_session_as(control.server)
+            assert data.server.role == "data"
+
+
+@modes
+def test_data_connection_without_a_session(protocol: str, tickets12: bool) -> None:
+    server, client = serving(tickets12), client_context(protocol)
+    with control_of(server, client) as control:
+        with connected(server, client, control=control.server) as data:
+            assert not data.server.resumed
+            assert data.server.ticket_identity == b""
+            assert data.server.proof_of(control.server) == "not-resumed"
+
+
+@modes
+def test_session_of_another_control_is_detected(protocol: str, tickets12: bool) -> None:
+    server, client = serving(tickets12), client_context(protocol)
+    with control_of(server, client) as one, control_of(server, client) as two:
+        stolen = newest_session(one)
+        with connected(server, client, session=stolen, control=two.server) as data:
+            expected = "not-resumed" if protocol == TLS12 and not tickets12 else "other-session"
+            assert data.server.proof_of(two.server) == expected
+            assert not data.server.same_session_as(two.server)
+
+
+def test_a_chosen_session_id_proves_nothing() -> None:
+    """A TLS 1.2 client with a ticket picks the session id that both sides then show (RFC 5077 3.4)."""
+    server, client = serving(tickets12=True), client_context(TLS12)
+    id_server = serving()
+    id_server.share_ticket_keys(server)
+    with control_of(id_server, client) as victim, control_of(server, client) as attacker:
+        target = victim.server.session_id
+        assert len(target) == 32
+        ticket = newest_session(attacker)
+        der = ticket.to_der()
+        assert der.count(ticket.id) == 1
+        forged = Session.from_der(der.replace(ticket.id, target))
+        with connected(server, client, session=forged, control=victim.server) as data:
+            assert data.server.session_id == target
+            assert data.server.proof_of(victim.server) == "other-session"
+
+
+@modes
+def test_two_hundred_data_connections_in_one_session(protocol: str, tickets12: bool) -> None:
+    """A client that uses each TLS 1.3 ticket once lives on the fresh one before each transfer."""
+    server, client = serving(tickets12), client_context(protocol)
+    with control_of(server, client) as control:
+        control.send_to_client(b"230")
+        spare = control.client.take_sessions()
+        for turn in range(200):
+            if protocol == TLS13:
+                assert control.server.new_session_ticket()
+                control.send_to_client(b"227")
+                spare += control.client.take_sessions()
+            session = spare.pop(0) if protocol == TLS13 else spare[0]
+            data = connect(server, client, session=session, control=control.server)
+            assert data.errors == (None, None)
+            assert data.server.proof_of(control.server) == "ok", turn
+            data.close()
+
+
+@modes
+def test_unclean_end_of_a_data_connection_evicts_nothing(protocol: str, tickets12: bool) -> None:
+    server, client = serving(tickets12), client_context(protocol)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+        for end in (cut_without_close_notify, cut_by_reset, cut_by_alert, cut_in_the_handshake):
+            with connected(server, client, session=session, control=control.server) as data:
+                assert data.server.proof_of(control.server) == "ok", end
+                end(data)
+        with control_of(server, client, session=session) as again:
+            assert again.server.resumed
+
+
+def cut_without_close_notify(data: Pair) -> None:
+    data.client_socket.close()
+    with pytest.raises(OSError, match=r".") as caught:
+        raise_as_os_error(lambda: data.server.read(10, TIMEOUT))
+    assert str(caught.value) == "eof"
+
+
+def cut_by_reset(data: Pair) -> None:
+    data.client_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+    data.client_socket.close()
+    with pytest.raises(OSError, match="reset"):
+        raise_as_os_error(lambda: data.server.read(10, TIMEOUT))
+
+
+def cut_by_alert(data: Pair) -> None:
+    data.client_socket.send(b"\x17\x03\x03\x00\x20" + bytes(32))
+    with pytest.raises(OSError, match="protocol"):
+        raise_as_os_error(lambda: data.server.read(10, TIMEOUT))
+
+
+def cut_in_the_handshake(data: Pair) -> None:
+    data.server_socket.close()
+
+
+def raise_as_os_error(act: Callable[[], object]) -> None:
+    from ftpsd.native._openssl import TLSError
+
+    try:
+        act()
+    except TLSError as error:
+        raise OSError(error.kind) from error
+
+
+@modes
+def test_age_never_refuses_a_data_connection(protocol: str, tickets12: bool) -> None:
+    """The session lives one second; the control connection lives longer."""
+    server, client = serving(tickets12), client_context(protocol)
+    server.set_session_timeout(1)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+        session.timeout = 1000
+        until = time.time() + 2.1
+        while time.time() < until:
+            control.server_socket.setblocking(False)
+            time.sleep(0.05)
+        assert control.server.session_lifetime < 0
+        with connected(server, client, session=session, control=control.server) as data:
+            assert data.server.proof_of(control.server) == "ok"
+        with control_of(server, client, session=session) as again:
+            assert not again.server.resumed
+
+
+@modes
+def test_new_control_connection_resumes_and_gets_its_own_identity(protocol: str, tickets12: bool) -> None:
+    server, client = serving(tickets12), client_context(protocol)
+    with control_of(server, client) as one:
+        old = newest_session(one)
+        old_identity = one.server.identity
+    with control_of(server, client, session=old) as two:
+        assert two.server.resumed
+        assert two.server.ticket_identity == old_identity
+        assert two.server.identity != old_identity
+        fresh = newest_session(two)
+        with connected(server, client, session=fresh, control=two.server) as data:
+            assert data.server.proof_of(two.server) == "ok"
+        if protocol == TLS13 or tickets12:
+            with connected(server, client, session=old, control=two.server) as data:
+                assert data.server.proof_of(two.server) == "other-session"
+
+
+@pytest.mark.parametrize("protocol", [TLS12, TLS13])
+@pytest.mark.parametrize("tickets12", [False, True])
+@pytest.mark.parametrize("ceiling", [TLS12, TLS13])
+def test_tickets12_rules_only_tls12(protocol: str, tickets12: bool, ceiling: str) -> None:
+    server = server_context(protocols=(TLS12, TLS13) if ceiling == TLS13 else (TLS12,))
+    server.set_options(tickets12=tickets12)
+    client = client_context() if protocol == TLS13 else client_context(TLS12)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+        spoken = min(protocol, ceiling)
+        assert control.server.version == spoken
+        assert session.has_ticket is (spoken == TLS13 or tickets12)
+        if spoken == TLS13:
+            assert len(session.ticket) > 100, "a stateless ticket holds the session"
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@modes
+def test_no_ticket_on_data_connections(protocol: str, tickets12: bool, resume: bool) -> None:
+    server = serving(tickets12)
+    client = client_context(protocol)
+    seen: list[int] = []
+
+    def listen(connection: Connection, sent: bool, version: int, kind: int, data: bytes) -> None:
+        if not sent and kind == 22:
+            seen.append(data[0])
+
+    client.set_message_callback(listen)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+        tickets = 2 if protocol == TLS13 else 1 if tickets12 else 0
+        assert seen.count(NEW_SESSION_TICKET) == tickets
+        seen.clear()
+        with connected(
+            server, client, session=session if resume else None, control=control.server
+        ) as data:
+            assert not data.server.new_session_ticket()
+            assert data.send_to_client(b"payload") == b"payload"
+            assert data.server.shutdown(TIMEOUT, wait_peer=False) is False
+            assert data.client.read(1, TIMEOUT) == b""
+            assert seen.count(NEW_SESSION_TICKET) == 0
+            assert data.server.resumed is resume
+
+
+def test_data_connections_are_never_stored() -> None:
+    server, client = serving(), client_context(TLS12)
+    with control_of(server, client) as control:
+        assert server.session_count() == 1
+        with connected(server, client, control=control.server) as data:
+            assert server.session_count() == 1
+            session = data.client.get_session()
+        with connected(server, client, session=session, control=control.server) as data:
+            assert not data.server.resumed
+        with control_of(server, client, session=session) as other:
+            assert not other.server.resumed
+
+
+def test_fatal_alert_forgets_the_control_session() -> None:
+    server, client = serving(), client_context(TLS12)
+    with control_of(server, client) as control:
+        assert server.session_count() == 1
+        cut_by_alert(control)
+        assert server.session_count() == 0
+
+
+def test_vanished_control_connection_keeps_its_session() -> None:
+    server, client = serving(), client_context(TLS12)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+        control.client_socket.close()
+    del control
+    with control_of(server, client, session=session) as again:
+        assert again.server.resumed
+
+
+def test_session_cache_is_bounded_and_can_be_flushed() -> None:
+    server, client = serving(), client_context(TLS12)
+    server.set_session_cache(3)
+    sessions = []
+    for _ in range(5):
+        with control_of(server, client) as control:
+            sessions.append(newest_session(control))
+    assert server.session_count() == 3
+    resumed = []
+    for session in sessions:
+        with connected(server, client, session=session) as control:
+            resumed.append(control.server.resumed)
+            assert control.server.session_id in {session.id for session in sessions} or not resumed[-1]
+    assert resumed[:2] == [False, False]
+    assert server.flush_sessions() == 0
+    assert server.flush_sessions(all=True) == 3
+    server.set_session_cache(0)
+    with control_of(server, client) as control:
+        assert server.session_count() == 0
+        with connected(server, client, session=newest_session(control), control=control.server) as data:
+            assert data.server.proof_of(control.server) == "ok"
+
+
+def test_session_id_context_separates_hosts() -> None:
+    one, two, client = serving(), serving(), client_context(TLS13)
+    two.share_ticket_keys(one)
+    one.set_session_id_context(b"1")
+    two.set_session_id_context(b"2")
+    with control_of(one, client) as control:
+        session = newest_session(control)
+        pair = connect(two, client, session=session)
+        assert not pair.server.resumed
+        pair.close()
+
+
+@pytest.mark.parametrize(("protocol", "tickets12"), [(TLS12, True), (TLS13, False)])
+def test_old_and_unknown_ticket_keys(protocol: str, tickets12: bool) -> None:
+    server, client = serving(tickets12), client_context(protocol)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+        server.rotate_ticket_keys(keep=2)
+        with connected(server, client, session=session, control=control.server) as data:
+            assert data.server.proof_of(control.server) == "ok"
+        with control_of(server, client, session=session) as again:
+            assert again.server.resumed
+            assert newest_session(again).ticket != session.ticket, "renewed with the new key"
+        server.rotate_ticket_keys(keep=1)
+        with control_of(server, client, session=session) as again:
+            assert not again.server.resumed
+
+
+@modes
+def test_client_certificate_survives_resumption(protocol: str, tickets12: bool) -> None:
+    server, client = serving(tickets12), client_context(protocol)
+    server.add_trusted(root().pem)
+    server.set_verify("require")
+    client.use_certificate(client_leaf().pem)
+    client.use_private_key(client_leaf().key_pem())
+    with control_of(server, client) as control:
+        session = newest_session(control)
+        with connected(server, client, session=session, control=control.server) as data:
+            assert data.server.proof_of(control.server) == "ok"
+            assert data.server.peer_certificate == control.server.peer_certificate == client_leaf().der
+
+
+def test_new_session_ticket_is_only_for_tls13_controls() -> None:
+    for protocol, possible in ((TLS12, False), (TLS13, True)):
+        with control_of(serving(), client_context(protocol)) as control:
+            control.send_to_client(b"x")
+            control.client.take_sessions()
+            assert control.server.new_session_ticket() is possible
+            assert control.client.new_session_ticket() is False
+            control.server.flush(TIMEOUT)
+            control.send_to_client(b"y")
+            assert len(control.client.take_sessions()) == int(possible)
+    with pytest.raises(TypeError):
+        Session()
+
+
+def test_number_of_tickets_and_statistics() -> None:
+    server, client = serving(), client_context(TLS13)
+    server.set_num_tickets(5)
+    with control_of(server, client) as control:
+        control.send_to_client(b"x")
+        assert len(control.client.take_sessions()) == 5
+    counters = server.statistics()
+    assert counters["accepts"] == counters["accepts_finished"] == 1
+    assert counters["resumed"] == 0
+
+
+def test_session_as_a_client_keeps_it() -> None:
+    server, client = serving(), client_context(TLS13)
+    server.set_session_timeout(77)
+    with control_of(server, client) as control:
+        assert abs(control.server.session_lifetime - 77) <= 2
+        session = newest_session(control)
+        assert session.version == TLS13
+        assert session.resumable
+        assert session.lifetime_hint == 77
+        session.created = 1000
+        session.timeout = 10
+        copy = Session.from_der(session.to_der())
+        assert (copy.created, copy.timeout, copy.ticket) == (1000, 10, session.ticket)
