@@ -11,6 +11,7 @@ import re
 
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_NOT_IN_WORDS = re.compile("[\\s\x00-\x1f\x7f-\x9f\udc80-\udc9f]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ROW = re.compile(r"\n(?=  \(\d+\) )")
 
@@ -42,4 +43,4 @@ def shorten(text: str, limit: int) -> str:
 
 def one_word(text: str) -> str:
     """`text` as a field between blanks: blanks and control characters become `_` (xferlog)."""
-    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]", "_", text) or "_"
+    return _NOT_IN_WORDS.sub("_", text) or "_"

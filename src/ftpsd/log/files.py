@@ -50,7 +50,7 @@ def _check_parent(path: str) -> None:
         status = os.stat(parent)
     except OSError as error:
         raise LogFileError(error.strerror or str(error)) from None
-    if status.st_mode & stat.S_IWOTH and not os.path.samefile(parent, "/dev"):
+    if status.st_mode & stat.S_IWOTH:
         raise LogFileError("parent directory is world-writable")
 
 
@@ -69,7 +69,7 @@ class LogFile:
 
     def write(self, entry: str) -> None:
         """Appends one entry (it gets its newline here). Raises `OSError`."""
-        data = entry.encode("utf-8", "backslashreplace")
+        data = _encode(entry)
         if len(data) > LONGEST_ENTRY:
             data = data[:LONGEST_ENTRY] + b"..."
         self.append(data + b"\n")
@@ -95,6 +95,14 @@ class LogFile:
             if self._fd >= 0:
                 fd, self._fd = self._fd, -1
                 os.close(fd)
+
+
+def _encode(entry: str) -> bytes:
+    """File names may hold bytes that are no UTF-8: they are written as they are."""
+    try:
+        return entry.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return entry.encode("utf-8", "backslashreplace")
 
 
 class LogFiles:

@@ -1,0 +1,214 @@
+"""The words of the logs, which log watchers match on."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftpsd.log import events, stamps, texts, xferlog
+from ftpsd.log.escape import escape, escape_rows, one_word, shorten
+from ftpsd.log.events import Event, Level, Origin
+from tests.log.support import CLIENT, NOON, STAMP
+
+
+def system(event: Event, origin: Origin = CLIENT) -> list[str]:
+    return [text for _, text in texts.system_lines(event, origin)]
+
+
+@pytest.mark.parametrize(
+    ("event", "lines"),
+    [
+        (events.SessionOpened(), ["FTP session opened."]),
+        (events.SessionClosed("quit"), ["FTP session closed."]),
+        (
+            events.SessionClosed("timeout-idle"),
+            ["Client session idle timeout, disconnected", "FTP session closed."],
+        ),
+        (
+            events.SessionClosed("timeout-login"),
+            ["Login timeout exceeded, disconnected", "FTP session closed."],
+        ),
+        (
+            events.SessionClosed("timeout-no-transfer"),
+            ["FTP no transfer timeout, disconnected", "FTP session closed."],
+        ),
+        (
+            events.SessionClosed("timeout-session"),
+            ["FTP session timed out, disconnected", "FTP session closed."],
+        ),
+        (events.TimedOut("TimeoutIdle", 600), ["Client session idle timeout, disconnected"]),
+        (events.TimedOut("TimeoutFoo", 600), ["TimeoutFoo exceeded, disconnected"]),
+        (events.LoginSucceeded("joe"), ["USER joe: Login successful."]),
+        (events.LoginSucceeded("ftp", anonymous=True), ["ANON ftp: Login successful."]),
+        (
+            events.LoginFailed(
+                "joe", "login-wrong-password", 1, "USER joe (Login failed): Incorrect password"
+            ),
+            ["USER joe (Login failed): Incorrect password"],
+        ),
+        (
+            events.LoginFailed("joe", "login-no-home", 1, "no such directory"),
+            ["USER joe (Login failed): no such directory"],
+        ),
+        (events.LoginFailed("joe", "login-overload"), ["USER joe (Login failed): login-overload"]),
+        (events.LoginAttemptsExceeded(3), ["Maximum login attempts (3) exceeded, connection refused"]),
+        (events.HostileInput("HTTP", "GET"), ["client sent HTTP command 'GET', disconnecting"]),
+        (events.Notice("x"), ["x"]),
+        (
+            events.DataConnectionRefused("port-below-1024", ("Refused PORT x (bounce)",)),
+            ["Refused PORT x (bounce)"],
+        ),
+        (events.DataConnectionRefused("no-session-reuse", ("x",)), []),
+        (events.CommandDenied("RETR", 550, "x", "path", ("why",), tls=False), ["why"]),
+        (events.CommandDenied("PORT", 500, "x", "port-below-1024", ("why",), tls=False), []),
+        (events.CommandDenied("PROT", 534, "x", "tls-prot", ("why",)), []),
+        (events.TransferEnded("RETR", "/a", "out", 1, 1.0, True), []),
+        (
+            events.TransferEnded("STOR", "/a", "in", 1, 1.0, False, "data-connection-reset"),
+            ["notice: user joe: aborting transfer: data-connection-reset"],
+        ),
+        (
+            events.HandshakeFailed("data", "tls-timeout"),
+            ["TLS handshake failed on the data connection [tls-timeout]"],
+        ),
+        (events.CommandReceived("RETR", "RETR x"), []),
+        (events.Debug(1, "x"), []),
+    ],
+)
+def test_system_log(event: Event, lines: list[str]) -> None:
+    assert system(event) == lines
+
+
+FAIL2BAN = (
+    r"^USER (?:\S+|.*?)(?: \(Login failed\))?: (?:[uU]ser not authorized for login|[nN]o such user found|"
+    r"[iI]ncorrect password|[pP]assword expired|[aA]ccount disabled|[iI]nvalid shell: '\S+'|[uU]ser in \S+)"
+)
+
+
+@pytest.mark.parametrize("detail", [
+    "USER joe: no such user found from c [192.0.2.7] to 192.0.2.1:21",
+    "USER joe (Login failed): Incorrect password",
+    "USER joe (Login failed): User in /etc/ftpusers",
+])
+def test_failed_logins_match_fail2ban(detail: str) -> None:
+    (line,) = system(events.LoginFailed("joe", "x", 1, detail))
+    assert re.search(FAIL2BAN, line)
+
+
+@pytest.mark.parametrize(("event", "lines"), [
+    (events.TLSNote("a", "b\n  (1) error:x\n  (2) error:y"), ("a", "b\n  (1) error:x\n  (2) error:y")),
+    (events.TLSNegotiation("control", ("x",)), ("x",)),
+    (events.HandshakeSucceeded("control", "TLSv1.3", "C", 256, False, ("x",)), ("x",)),
+    (events.HandshakeFailed("control", "r", ("x",)), ("x",)),
+    (events.CommandDenied("PROT", 534, "x", "r", ("x",)), ("x",)),
+    (events.CommandDenied("RETR", 550, "x", "r", ("x",), tls=False), ()),
+    (events.DataConnectionRefused("no-session-reuse", ("x",)), ("x",)),
+    (events.DataConnectionRefused("data-foreign-peer", ("x",)), ()),
+    (events.Notice("x"), ()),
+])
+def test_tls_log(event: Event, lines: tuple[str, ...]) -> None:
+    assert texts.tls_lines(event) == lines
+
+
+@pytest.mark.parametrize(("event", "lines"), [
+    (events.Trace("data", 7, "x\ny"), [("data", 7, "x\\ny")]),
+    (events.CommandReceived("PASS", "PASS (hidden)"),
+     [("command", 7, "dispatching CMD command 'PASS (hidden)'")]),
+    (events.ReplySent(200, "OK"), [("response", 1, "200 OK")]),
+    (events.TLSNote("x"), [("tls", 5, "x")]),
+    (events.Debug(3, "x"), [("debug", 3, "x")]),
+    (events.SessionOpened(), []),
+])
+def test_trace(event: Event, lines: list[tuple[str, int, str]]) -> None:
+    assert texts.trace_lines(event) == lines
+
+
+@pytest.mark.parametrize(("event", "level"), [
+    (events.Debug(7, "x"), 7), (events.CommandReceived("A", "A"), 4), (events.ReplySent(200, "x"), 5),
+    (events.CommandDenied("A", 500, "x", "r"), 3), (events.DataConnectionRefused("r"), 3),
+    (events.SessionClosed("quit"), 2),
+])
+def test_debug(event: Event, level: int) -> None:
+    assert [found for found, _ in texts.debug_lines(event)] == [level]
+    assert texts.debug_lines(events.SessionOpened()) == []
+
+
+def test_levels() -> None:
+    assert texts.system_lines(events.Notice("x", Level.ERR), CLIENT) == [(Level.ERR, "x")]
+    assert texts.is_login(events.LoginSucceeded("x"))
+    assert not texts.is_login(events.SessionOpened())
+
+
+def test_reasons() -> None:
+    assert events.reason_of(events.SessionOpened()) == "session-opened"
+    assert events.reason_of(events.SessionClosed("quit")) == "quit"
+
+
+def test_every_event_has_its_own_kind() -> None:
+    classes = [each for each in vars(events).values() if isinstance(each, type) and issubclass(each, Event)]
+    kinds = [each.kind for each in classes]
+    assert len(set(kinds)) == len(kinds)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", kind) for kind in kinds)
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("a\r\nb", "a\\r\\nb"), ("\x1b[31m", "\\x1b[31m"), ("\udce4", "\\xe4"), ("Grüße 🎉", "Grüße 🎉"),
+    ("\x85\u2028", "\\x85\\u2028"),
+    ("\u202e", "\\u202e"), ("a\tb", "a\\tb"), ("\0\x7f", "\\x00\\x7f"), ("\ud800", "\\ud800"),
+    ("C:\\x", "C:\\x"),
+])
+def test_escape(text: str, shown: str) -> None:
+    assert escape(text) == shown
+
+
+@given(st.text(st.characters(), max_size=80))
+def test_escaped_text_is_one_harmless_line(text: str) -> None:
+    shown = escape(text)
+    assert shown.splitlines() in ([shown], [])
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", shown)
+    shown.encode()
+
+
+def test_rows() -> None:
+    assert escape_rows("a\n  (1) b\nc\n  d\x1b") == "a\n  (1) b\\nc\\n  d\\x1b"
+
+
+@given(st.text(st.characters(), max_size=60))
+def test_a_field_is_one_word(text: str) -> None:
+    assert len(one_word(text).split()) == 1
+    assert len(shorten(text, 10)) <= max(10, 40)
+
+
+def test_stamps() -> None:
+    assert stamps.milliseconds(NOON) == STAMP
+    assert stamps.xferlog(NOON) == "Sun Nov 01 12:00:05 2026"
+
+
+# As ProFTPD 1.3.8 wrote them, but for the time and the host.
+@pytest.mark.parametrize(("event", "origin", "line"), [
+    (events.TransferEnded("STOR", "/srv/new file.txt", "in", 1000, 0.2, True), {},
+     "0 client.example 1000 /srv/new_file.txt b _ i r joe ftp 0 * c"),
+    (events.TransferEnded("RETR", "/srv/a.txt", "out", 4, 2.6, True, ascii=True), {},
+     "3 client.example 4 /srv/a.txt a _ o r joe ftp 0 * c"),
+    (events.TransferEnded("STOR", "/srv/cut", "in", 3, 0.0, False), {"secure": True},
+     "0 client.example 3 /srv/cut b _ i r joe ftps 0 * i"),
+    (events.TransferEnded("RETR", "/a", "out", 6, 0.0, True), {"anonymous": True, "email": "me@x y\x1bz"},
+     "0 client.example 6 /a b _ o a me@x_y_z ftp 0 * c"),
+    (events.FileDeleted("/srv/x y\x1bz\x7fé.bin", 10), {},
+     "0 client.example 10 /srv/x_y_z_é.bin b _ d r joe ftp 0 * c"),
+])
+def test_xferlog(event: Event, origin: dict[str, object], line: str) -> None:
+    changed = dataclasses.replace(CLIENT, **origin)  # type: ignore[arg-type]
+    assert xferlog.line(event, changed, NOON) == f"Sun Nov 01 12:00:05 2026 {line}"
+
+
+def test_xferlog_without_a_name() -> None:
+    origin = Origin(peer="192.0.2.7")
+    line = xferlog.line(events.TransferEnded("RETR", "", "out", 0, 0.0, True), origin, NOON)
+    assert line is not None
+    assert line.split()[6:] == ["192.0.2.7", "0", "_", "b", "_", "o", "r", "_", "ftp", "0", "*", "c"]
+    assert xferlog.line(events.SessionOpened(), origin, NOON) is None
