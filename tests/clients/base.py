@@ -9,10 +9,11 @@ client.
 from __future__ import annotations
 
 import abc
+import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -22,6 +23,7 @@ ALL: frozenset[Verb] = frozenset(
 )
 BOTH_VERSIONS = frozenset({"TLSv1.2", "TLSv1.3"})
 RUN_SECONDS = 60.0
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -115,3 +117,9 @@ def run(
 def write_names(step: Step, names: Sequence[str]) -> None:
     """The result of a `list` step."""
     Path(step.local).write_text("".join(f"{name}\n" for name in names))
+
+
+def as_json(link: Link, steps: Sequence[Step]) -> str:
+    """The job for an adapter's program in another language or process."""
+    plain = asdict(link) | {"authority": str(link.authority)}
+    return json.dumps({"link": plain, "steps": [asdict(step) for step in steps]})

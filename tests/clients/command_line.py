@@ -134,7 +134,7 @@ class Rclone(Adapter):
         hidden = run(["rclone", "obscure", link.password], work).stdout.strip()
         environment = {
             "RCLONE_CONFIG": str(work / "rclone.conf"), "RCLONE_CONFIG_T_TYPE": "ftp",
-            "RCLONE_CONFIG_T_HOST": link.host, "RCLONE_CONFIG_T_PORT": str(link.port),
+            "RCLONE_CONFIG_T_HOST": link.netloc.rpartition(":")[0], "RCLONE_CONFIG_T_PORT": str(link.port),
             "RCLONE_CONFIG_T_USER": link.user, "RCLONE_CONFIG_T_PASS": hidden,
             "RCLONE_CONFIG_T_TLS" if link.implicit else "RCLONE_CONFIG_T_EXPLICIT_TLS": "true",
             "SSL_CERT_FILE": str(link.authority), "RCLONE_RETRIES": "1", "RCLONE_LOW_LEVEL_RETRIES": "1",

@@ -1,18 +1,18 @@
-"""Python's clients: the standard library's ftplib and aioftp."""
+"""Python's clients: the standard library's ftplib, and aioftp."""
 
 from __future__ import annotations
 
-import asyncio
 import ftplib
 import importlib.util
 import io
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
-from tests.clients.base import Adapter, ClientFailed, Link, Step, Verb, write_names
+from tests.clients.base import HERE, Adapter, ClientFailed, Link, Step, Verb, as_json, run, write_names
 
 SECONDS = 15.0
 
@@ -100,57 +100,16 @@ class Ftplib(Adapter):
 
 
 class Aioftp(Adapter):
-    """aioftp: shakes hands on the data connection before it sends the transfer command."""
+    """aioftp: shakes hands on the data connection before it sends the transfer command.
+
+    In a process of its own, because its close() leaves transports to a loop that has ended.
+    """
 
     name = "aioftp"
     active = False
-    resumes: ClassVar[frozenset[str]] = frozenset()
 
     def missing(self) -> str | None:
         return None if importlib.util.find_spec("aioftp") else "aioftp is not installed (pip)"
 
     def perform(self, link: Link, steps: Sequence[Step], work: Path) -> None:
-        asyncio.run(asyncio.wait_for(self._session(link, steps), 45))
-
-    async def _session(self, link: Link, steps: Sequence[Step]) -> None:
-        import aioftp
-
-        context = ssl.create_default_context(cafile=link.authority)
-        client = aioftp.Client(
-            encoding="utf-8", socket_timeout=SECONDS, connection_timeout=SECONDS,
-            ssl=context if link.implicit else None,
-        )
-        try:
-            await client.connect(link.host, link.port)
-            if not link.implicit:
-                await client.upgrade_to_tls(context)
-            await client.login(link.user, link.password)
-            for step in steps:
-                await self._do(client, step)
-            await client.quit()
-        except aioftp.StatusCodeError as error:
-            raise ClientFailed(f"aioftp: {error}") from error
-        finally:
-            client.close()
-
-    @staticmethod
-    async def _do(client: Any, step: Step) -> None:
-        local, remote = Path(step.local), PurePosixPath(step.remote)
-        if step.verb == "list":
-            write_names(step, [path.name for path, _ in await client.list(remote)])
-        elif step.verb in ("get", "resume-get"):
-            done = local.read_bytes() if step.verb == "resume-get" else b""
-            async with client.download_stream(remote, offset=len(done)) as stream:
-                local.write_bytes(done + b"".join([block async for block in stream.iter_by_block()]))
-        elif step.verb in ("put", "resume-put"):
-            done_bytes = int((await client.stat(remote))["size"]) if step.verb == "resume-put" else 0
-            async with client.upload_stream(remote, offset=done_bytes) as stream:
-                await stream.write(local.read_bytes()[done_bytes:])
-        elif step.verb == "rename":
-            await client.rename(remote, PurePosixPath(step.other))
-        elif step.verb == "delete":
-            await client.remove_file(remote)
-        elif step.verb == "mkdir":
-            await client.make_directory(remote)
-        else:
-            await client.remove_directory(remote)
+        run([sys.executable, str(HERE / "aioftp_session.py")], work, text=as_json(link, steps))

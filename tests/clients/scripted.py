@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import functools
-import json
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import ClassVar
 
-from tests.clients.base import Adapter, Link, Step, run
+from tests.clients.base import HERE, Adapter, Link, Step, as_json, run
 from tests.clients.command_line import need
 
-HERE = Path(__file__).parent
 COMMONS_NET = Path("/usr/share/java/commons-net.jar")
-
-
-def _job(link: Link, steps: Sequence[Step]) -> str:
-    plain = asdict(link) | {"authority": str(link.authority)}
-    return json.dumps({"link": plain, "steps": [asdict(step) for step in steps]})
 
 
 class NetFtp(Adapter):
@@ -37,7 +29,7 @@ class NetFtp(Adapter):
         return None if probe.returncode == 0 else "IO::Socket::SSL is not installed (libio-socket-ssl-perl)"
 
     def perform(self, link: Link, steps: Sequence[Step], work: Path) -> None:
-        run(["perl", str(HERE / "net_ftp.pl")], work, text=_job(link, steps))
+        run(["perl", str(HERE / "net_ftp.pl")], work, text=as_json(link, steps))
 
 
 class BasicFtp(Adapter):
@@ -54,7 +46,7 @@ class BasicFtp(Adapter):
         return "basic-ftp is not installed (npm install --no-package-lock --prefix tests/clients/node)"
 
     def perform(self, link: Link, steps: Sequence[Step], work: Path) -> None:
-        run(["node", str(HERE / "node" / "basic_ftp.cjs")], work, text=_job(link, steps))
+        run(["node", str(HERE / "node" / "basic_ftp.cjs")], work, text=as_json(link, steps))
 
 
 class CommonsNet(Adapter):
