@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,15 @@ def test_text_source_behaves_like_the_file_system() -> None:
             source.expand(missing)
     with pytest.raises(FileNotFoundError):
         source.read("/q")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every directory")
+def test_a_directory_that_may_not_be_read_is_an_error_and_not_empty(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    closed.chmod(0o111)
+    try:
+        with pytest.raises(PermissionError):
+            FileSource().expand(f"{closed}/*.conf")
+    finally:
+        closed.chmod(0o755)
