@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ftpsd.errors import Location
-from ftpsd.native._openssl import Connection, Context, Session
+from ftpsd.native._openssl import Connection, Context, Session, wait_readable
 from ftpsd.settings.model import Host, Settings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.testing.ca import Authority
@@ -93,9 +94,10 @@ def build(files: Files, **settings: object) -> HostTLS:
 
 
 def client_context(
-    version: str | None = None, *, certificate: bool = False, trust: Authority | None = None
+    version: str | None = None, *, certificate: bool = False, name: str = "client",
+    trust: Authority | None = None,
 ) -> Context:
-    """A client that trusts Root; with `certificate` it has one of ClientCA."""
+    """A client that trusts Root; with `certificate` it has one of ClientCA for `name`."""
     context = Context(server=False)
     context.add_trusted((trust or hierarchy().root).pem)
     context.set_verify("require", 5)
@@ -105,7 +107,7 @@ def client_context(
             context.set_ciphers("ALL")
         context.set_protocols([version])
     if certificate:
-        leaf = hierarchy().client_ca.leaf("client", kind="p256")
+        leaf = hierarchy().client_ca.leaf(name, kind="p256")
         context.use_certificate(leaf.certificate_pem)
         context.use_private_key(leaf.key_pem())
         context.add_chain_certificate(leaf.chain_pem)
@@ -162,6 +164,13 @@ class Pair:
         assert self.exchange(b"220 ready\r\n") == b"220 ready\r\n"
         return report
 
+    def newest_session(self) -> Session:
+        """What a client offers on its next connections."""
+        sessions = self.tls.take_sessions()
+        session = sessions[-1] if sessions else self.tls.get_session()
+        assert session is not None
+        return session
+
     def exchange(self, reply: bytes) -> bytes:
         """Sends `reply` from server to client and returns what the client reads."""
         self.channel.send(reply, TIMEOUT)
@@ -182,9 +191,12 @@ class Pair:
 
 def shake(data: DataTLS, client: Connection) -> None:
     """Steps both sides in turn until the handshake is done on both."""
-    done = (False, False)
-    for _ in range(100):
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
         done = (data.handshake_step() == "done", client.handshake_step() == "done")
         if all(done):
             return
-    raise AssertionError(f"handshake does not end: {done}")
+        waiting = [data.connection.fileno()] if not done[0] else []
+        waiting += [client.fileno()] if not done[1] else []
+        wait_readable(waiting, TIMEOUT)
+    raise AssertionError("the handshake does not end")

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from ftpsd.native._openssl import Session
 from ftpsd.settings.values import SessionCache
 from ftpsd.tls import reuse
 from ftpsd.tls.data import DataTLS, HandshakeFailed
@@ -18,21 +17,13 @@ MODES = [("TLSv1.2", False), ("TLSv1.2", True), ("TLSv1.3", False)]
 modes = pytest.mark.parametrize(("version", "tickets"), MODES)
 
 
-def newest(pair: Pair) -> Session:
-    """What a client offers on its data connections."""
-    sessions = pair.tls.take_sessions()
-    session = sessions[-1] if sessions else pair.tls.get_session()
-    assert session is not None
-    return session
-
-
 @modes
 def test_resumed_from_the_control_connection(files: Files, version: str, tickets: bool) -> None:
     context = client_context(version)
     with Pair(build(files, session_tickets=tickets)) as pair:
         report = pair.start_tls(context)
         assert not report.resumed
-        data, client = pair.connect_data(context, newest(pair))
+        data, client = pair.connect_data(context, pair.newest_session())
         proof = data.prove(ccc_used=False)
         assert (proof.ok, proof.lines) == (True, (reuse.REUSED,))
         assert client.resumed
@@ -62,7 +53,7 @@ def test_another_control_connection_s_session_is_refused(files: Files, version: 
     with Pair(host, b"1" * 32) as first, Pair(host, b"2" * 32) as second:
         first.start_tls(context)
         second.start_tls(context)
-        data, client = second.connect_data(context, newest(first))
+        data, client = second.connect_data(context, first.newest_session())
         proof = data.prove(ccc_used=False)
         assert not proof.ok
         expected = (reuse.REUSED, reuse.NOT_FROM_CONTROL) if client.resumed else (reuse.NOT_REUSED,)
@@ -76,11 +67,11 @@ def test_control_connection_may_resume_an_earlier_one(files: Files, version: str
     host = build(files, session_tickets=tickets)
     with Pair(host, b"1" * 32) as first, Pair(host, b"2" * 32) as second:
         first.start_tls(context)
-        earlier = newest(first)
+        earlier = first.newest_session()
         report = second.start_tls(context, earlier)
         assert report.resumed
         assert report.lines[-1] == "client reused previous TLS session for control connection"
-        for session in (newest(second), earlier):
+        for session in (second.newest_session(), earlier):
             data, client = second.connect_data(context, session)
             assert client.resumed
             assert data.prove(ccc_used=False).ok
@@ -102,12 +93,12 @@ def test_many_transfers_with_single_use_tickets(files: Files, version: str, tick
     context = client_context(version)
     with Pair(build(files, session_tickets=tickets)) as pair:
         pair.start_tls(context)
-        kept = newest(pair)
+        kept = pair.newest_session()
         for _ in range(50):
             offered = pair.channel.offer_ticket()
             assert offered is (version == "TLSv1.3")
             pair.exchange(b"227 Entering Passive Mode\r\n")
-            session = newest(pair) if version == "TLSv1.3" else kept
+            session = pair.newest_session() if version == "TLSv1.3" else kept
             data, client = pair.connect_data(context, session)
             assert client.resumed
             assert data.prove(ccc_used=False).ok
@@ -119,7 +110,7 @@ def test_unclean_end_of_a_data_connection_spoils_nothing(files: Files, version: 
     context = client_context(version)
     with Pair(build(files, session_tickets=tickets)) as pair:
         pair.start_tls(context)
-        session = newest(pair)
+        session = pair.newest_session()
         for _ in range(3):
             data, client = pair.connect_data(context, session)
             assert client.resumed
@@ -136,7 +127,7 @@ def test_age_does_not_matter_while_the_control_connection_lives(files: Files) ->
             host = build(files, session_tickets=tickets, session_cache=SessionCache("internal", 1))
             pair = stack.enter_context(Pair(host))
             pair.start_tls(context)
-            session = newest(pair)
+            session = pair.newest_session()
             session.timeout = 1000
             known.append((pair, context, session))
         time.sleep(2.1)

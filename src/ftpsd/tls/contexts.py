@@ -7,6 +7,7 @@ mod_tls's words; what does not prevent a start is a notice.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from cryptography import x509
 
 from ftpsd.errors import ConfigError, Location
 from ftpsd.native._openssl import Context, OpenSSLError, library_version, supports
+from ftpsd.settings.declaration import METADATA_KEY
 from ftpsd.settings.model import Change, Host
 from ftpsd.settings.tls import MODULE_VERSION, TLSSettings
 from ftpsd.settings.values import SessionCache, TLSRequirement
@@ -29,6 +31,12 @@ more."""
 
 DEFAULT_CIPHERS = "DEFAULT:!ADH:!EXPORT:!DES"
 _OBSOLETE = frozenset({"TLSv1", "TLSv1.1"})
+_KNOWN = _OBSOLETE | {"TLSv1.2", "TLSv1.3"}
+
+_FIELDS = {
+    field.metadata[METADATA_KEY].name: field.name
+    for field in dataclasses.fields(TLSSettings) if METADATA_KEY in field.metadata
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +95,10 @@ def build(
 
 
 def _locator(host: Host) -> Locator:
+    """Where a directive stands: its own line, or else where the host begins."""
+
     def where(directive: str) -> Location | None:
-        return host.location
+        return host.origin("tls", _FIELDS[directive]) or host.location
 
     return where
 
@@ -133,7 +143,7 @@ def _set_protocols(
     context: Context, settings: TLSSettings, where: Locator, notices: list[str]
 ) -> frozenset[str]:
     """Enables the versions of TLSProtocol that this OpenSSL has; returns them."""
-    usable = frozenset(name for name in settings.protocol if supports(name))
+    usable = frozenset(name for name in settings.protocol & _KNOWN if supports(name))
     library = library_version()
     for name in sorted(settings.protocol - usable):
         notices.append(f"TLSProtocol {name}: {library} does not have it, the word has no effect")
