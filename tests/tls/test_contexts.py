@@ -346,7 +346,7 @@ def test_encrypted_key(files: Files) -> None:
 
 def test_missing_files(files: Files) -> None:
     assert start_error(TLSSettings(rsa_certificate_file="/nonexistent")).startswith(
-        "fatal: TLSRSACertificateFile: '/nonexistent' does not exist or does not contain a certificate on line"
+        "fatal: TLSRSACertificateFile: '/nonexistent' does not exist or does not contain a certificate on"
     )
     assert start_error(TLSSettings(ca_certificate_file="/nonexistent")).startswith(
         "fatal: TLSCACertificateFile: unable to use '/nonexistent': No such file or directory on line 7"
