@@ -93,7 +93,7 @@ def queue() -> Iterator[SignalQueue]:
 def test_signals_are_queued_in_order(queue: SignalQueue) -> None:
     assert queue.take() == []
     for number in (signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2):
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
     assert queue.take() == [signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2]
     queue.wake()
     assert queue.take() == []
@@ -101,7 +101,7 @@ def test_signals_are_queued_in_order(queue: SignalQueue) -> None:
 
 def test_signals_wait_while_held(queue: SignalQueue) -> None:
     with signals.held():
-        os.kill(os.getpid(), signal.SIGUSR1)
+        signal.raise_signal(signal.SIGUSR1)
         assert queue.take() == []
     assert queue.take() == [signal.SIGUSR1]
 
