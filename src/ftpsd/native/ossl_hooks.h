@@ -35,6 +35,7 @@
 #define RECEIVED_MAX 16
 #define KEY_UPDATES_IN_ROW 32
 #define ALPN_MAX 256
+#define REFRESHED_SECONDS 60
 
 struct ctx_config {
     struct key_ring *keys;
@@ -71,7 +72,7 @@ struct conn {
     int hello_version;
     unsigned long messages;             /* handshake and alert messages read */
     unsigned key_updates_in_row;
-    unsigned long key_updates, handshakes, started_by_peer;
+    unsigned long key_updates, finished, handshakes, started_by_peer;
     int renegotiating;                  /* we asked for it */
     int alert_received, alert_sent;     /* level << 8 | description, 0: none */
 
@@ -148,6 +149,14 @@ static void present(struct conn *conn, SSL_SESSION *session)
     }
 }
 
+/* While the control connection lives its session does not expire. */
+static void refresh(SSL_SESSION *session)
+{
+    SSL_SESSION_set_time(session, (long)time(NULL));
+    if (SSL_SESSION_get_timeout(session) < REFRESHED_SECONDS)
+        SSL_SESSION_set_timeout(session, REFRESHED_SECONDS);
+}
+
 static int hook_ticket_issue(SSL *ssl, void *argument)
 {
     struct conn *conn = conn_of(ssl);
@@ -170,7 +179,7 @@ static SSL_TICKET_RETURN hook_ticket_read(SSL *ssl, SSL_SESSION *session, const 
     if (!conn->data_role)
         return SSL_TICKET_RETURN_USE_RENEW;
     if (conn->has_presented && CRYPTO_memcmp(conn->presented, conn->parent_identity, IDENTITY_SIZE) == 0)
-        SSL_SESSION_set_time(session, (long)time(NULL));
+        refresh(session);
     return SSL_TICKET_RETURN_USE;
 }
 
@@ -186,7 +195,7 @@ static SSL_SESSION *own_session(struct conn *conn, const unsigned char *id, unsi
         return NULL;
     copy = SSL_SESSION_dup(conn->parent);
     if (copy != NULL)
-        SSL_SESSION_set_time(copy, (long)time(NULL));
+        refresh(copy);
     return copy;
 }
 
@@ -381,9 +390,12 @@ static void note_handshake_start(struct conn *conn)
         conn->started_by_peer++;
 }
 
+/* OpenSSL also says "done" when it has merely sent a HelloRequest: a handshake has the peer's Finished. */
 static void note_handshake_done(struct conn *conn)
 {
-    conn->handshakes++;
+    if (conn->handshakes == conn->finished)
+        return;
+    conn->handshakes = conn->finished;
     conn->established = 1;
     if (conn->renegotiating) {
         conn->renegotiating = 0;
@@ -408,6 +420,16 @@ static void hook_info(const SSL *ssl, int where, int value)
         py_info(conn, where, value);
 }
 
+static void note_handshake_message(struct conn *conn, int type)
+{
+    if (type == SSL3_MT_FINISHED)
+        conn->finished++;
+    if (type == SSL3_MT_KEY_UPDATE) {
+        conn->key_updates++;
+        conn->key_updates_in_row++;
+    }
+}
+
 static void hook_message(int sent, int version, int type, const void *data, size_t size, SSL *ssl, void *argument)
 {
     struct conn *conn = conn_of(ssl);
@@ -416,10 +438,8 @@ static void hook_message(int sent, int version, int type, const void *data, size
         return;
     if (!sent && (type == SSL3_RT_HANDSHAKE || type == SSL3_RT_ALERT)) {
         conn->messages++;
-        if (type == SSL3_RT_HANDSHAKE && size > 0 && *(const unsigned char *)data == SSL3_MT_KEY_UPDATE) {
-            conn->key_updates++;
-            conn->key_updates_in_row++;
-        }
+        if (type == SSL3_RT_HANDSHAKE && size > 0)
+            note_handshake_message(conn, *(const unsigned char *)data);
     }
     if (conn->config->python_message)
         py_message(conn, sent, version, type, data, size);
