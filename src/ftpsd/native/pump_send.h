@@ -16,7 +16,7 @@ static void send_choose(struct pump *pump)
     struct stat status;
 
     pump->mode = SEND_BUFFERED;
-    if (pump->memory != NULL || pump->ascii || fstat(pump->file, &status) != 0 || !S_ISREG(status.st_mode))
+    if (pump->buffered || pump->memory != NULL || pump->ascii || fstat(pump->file, &status) != 0 || !S_ISREG(status.st_mode))
         return;
     if (pump->tls == NULL)
         pump->mode = SEND_FILE;
@@ -145,6 +145,16 @@ static void send_taken(struct pump *pump, size_t size)
         pump->source_ended = 1;
 }
 
+/* sendfile does not say which side failed. Unless it must have been the socket, go on through the buffer: either the
+ * file system merely cannot do it, or the read to come tells the file's error. */
+static int send_fall_back(struct pump *pump, int error)
+{
+    if (io_is_reset(error) || error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH)
+        return 0;
+    pump->mode = SEND_BUFFERED;
+    return 1;
+}
+
 static int send_file(struct pump *pump, size_t size, size_t *sent)
 {
     off_t position = pump->position;
@@ -158,13 +168,9 @@ static int send_file(struct pump *pump, size_t size, size_t *sent)
     pump->error = errno;
     if (errno == EAGAIN || errno == EINTR)
         return IO_WANT_WRITE;
-    if (errno == EINVAL || errno == ENOSYS) {           /* this file system cannot */
-        pump->mode = SEND_BUFFERED;
+    if (send_fall_back(pump, errno))
         return IO_OK;
-    }
-    if (io_is_reset(errno))
-        return IO_RESET;
-    return errno == EIO ? -PUMP_FILE : IO_SYSCALL;
+    return io_is_reset(errno) ? IO_RESET : IO_SYSCALL;
 }
 
 static int send_kernel_tls(struct pump *pump, size_t size, size_t *sent)
@@ -180,6 +186,9 @@ static int send_kernel_tls(struct pump *pump, size_t size, size_t *sent)
     errno = 0;
     n = SSL_sendfile(pump->tls->ssl, pump->file, position, size, 0);
     *sent = n > 0 ? (size_t)n : 0;
+    if (n < 0 && SSL_get_error(pump->tls->ssl, (int)n) == SSL_ERROR_SYSCALL && errno != 0
+        && send_fall_back(pump, errno))
+        return IO_OK;
     if (n < 0) {
         kind = io_judge(pump->tls, (int)n, &call);
         pump->error = call.error;
@@ -257,8 +266,6 @@ static int send_step(struct pump *pump)
         pump_moved(pump, sent);
     if (kind == IO_OK)
         return PUMP_GO;
-    if (kind == -PUMP_FILE)
-        return PUMP_FILE;
     if (kind == IO_WANT_WRITE || kind == IO_WANT_READ)
         return send_wait(pump, kind);
     stop = pump_verdict(pump, kind, pump->error);
