@@ -26,19 +26,33 @@ class NoPassivePort(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SocketTuning:
-    """Buffer sizes in bytes (0: the kernel's) for data sockets (SocketOptions rcvbuf/sndbuf)."""
+    """Options of a session's sockets (SocketOptions, TCPNoDelay).
+
+    Buffers and segment in bytes, `idle` and `interval` of keep-alive in seconds; 0 and None: the kernel's.
+    """
 
     receive: int = 0
     send: int = 0
+    segment: int = 0
+    no_delay: bool = True
     keepalive: bool = True
+    idle: int | None = None
+    count: int | None = None
+    interval: int | None = None
 
     def apply(self, sock: socket.socket) -> None:
-        if self.receive:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive)
-        if self.send:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send)
-        if self.keepalive:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        """Sets the options; an accepted socket has its listener's. Raises `OSError`."""
+        for option, value in ((socket.SO_RCVBUF, self.receive), (socket.SO_SNDBUF, self.send)):
+            if value:
+                sock.setsockopt(socket.SOL_SOCKET, option, value)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, self.keepalive)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, self.no_delay)
+        for option, setting in (
+            (socket.TCP_MAXSEG, self.segment), (socket.TCP_KEEPIDLE, self.idle),
+            (socket.TCP_KEEPCNT, self.count), (socket.TCP_KEEPINTVL, self.interval),
+        ):
+            if setting:
+                sock.setsockopt(socket.IPPROTO_TCP, option, setting)
 
 
 def _candidates(ports: tuple[int, int] | None, chooser: random.Random) -> Iterator[int]:
@@ -109,7 +123,6 @@ class PassiveListener:
             sock.close()
             return None, str(address[0])
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock, None
 
     def close(self) -> None:
@@ -132,7 +145,6 @@ class ActiveTarget:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             tuning.apply(sock)
             if (":" in self.local) == (":" in self.host):
                 sock.bind((self.local, 0))

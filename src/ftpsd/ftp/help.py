@@ -10,7 +10,7 @@ from ftpsd.ftp.replies import Reply
 _PER_LINE = 8
 _HEAD = "The following commands are recognized (* =>'s unimplemented):"
 _SITE_HEAD = "The following SITE commands are recognized (* =>'s unimplemented)"
-_GENERAL_FEATURES = ("TVFS", "UTF8")
+_GENERAL_FEATURES = ("TVFS",)
 
 
 def _last_line(admin: str | None) -> str:
@@ -51,12 +51,12 @@ def site_help(argument: str, admin: str | None = None) -> Reply:
     return Reply(214, _SITE_HEAD, f"Syntax: SITE {spec.name} {spec.syntax}", _last_line(admin))
 
 
-def features(*, tls: bool, facts: str) -> list[str]:
+def features(*, tls: bool, facts: str, utf8: bool = True) -> list[str]:
     """FEAT's lines, sorted by byte value as ProFTPD's are.
 
-    `tls`: TLSEngine is on; `facts`: the MLST line (`facts.feat_line`).
+    `tls`: TLSEngine is on; `facts`: the MLST line (`facts.feat_line`); `utf8`: UseEncoding is on.
     """
-    lines = [facts, *_GENERAL_FEATURES]
+    lines = [facts, *_GENERAL_FEATURES, *(["UTF8"] if utf8 else [])]
     for spec in COMMANDS.values():
         shown = spec.feat_needs is FeatNeeds.NOTHING or (spec.feat_needs is FeatNeeds.TLS and tls)
         if spec.feat is not None and shown:
@@ -64,6 +64,6 @@ def features(*, tls: bool, facts: str) -> list[str]:
     return sorted(lines)
 
 
-def feat_reply(*, tls: bool, facts: str) -> Reply:
+def feat_reply(*, tls: bool, facts: str, utf8: bool = True) -> Reply:
     """The 211 reply to FEAT (RFC 2389 section 3.2)."""
-    return Reply(211, "Features:", *features(tls=tls, facts=facts), "End")
+    return Reply(211, "Features:", *features(tls=tls, facts=facts, utf8=utf8), "End")

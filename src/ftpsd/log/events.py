@@ -45,6 +45,7 @@ class Origin:
     host_id       its `Host.id` in the configuration, selects the log files
     user          the login name once known; `logged_in`, `anonymous` and the `email` given as password
     secure        TLS protects, or has protected, the control connection
+    ident         what the client's ident server calls its user (IdentLookups)
     logging       the settings in force for the session, where they are not its host's (<Anonymous>, <IfUser>)
     """
 
@@ -62,6 +63,7 @@ class Origin:
     anonymous: bool = False
     email: str = ""
     secure: bool = False
+    ident: str = ""
     logging: LoggingSettings | None = None
 
     def after(self, event: Event) -> Origin:

@@ -44,6 +44,7 @@ def _line(
         stamps.xferlog(now), str(round(seconds)), one_word(origin.peer_name or origin.peer), str(size),
         one_word(path), mode, "_", direction, "a" if origin.anonymous else "r",
         one_word(origin.email if origin.anonymous and origin.email else origin.user),
-        "ftps" if origin.secure else "ftp", "0", "*", "c" if complete else "i",
+        "ftps" if origin.secure else "ftp", "1" if origin.ident else "0", one_word(origin.ident or "*"),
+        "c" if complete else "i",
     )
     return " ".join(fields)

@@ -324,7 +324,7 @@ cdef extern from "pump_send.h" nogil:
         PUMP_DONE, PUMP_CONTROL, PUMP_STALLED, PUMP_RESET, PUMP_EOF, PUMP_TLS, PUMP_FILE, PUMP_ABORTED, PUMP_LIMIT
         PUMP_INTERRUPTED
     struct pump:
-        int sending, ascii, file, sock, control, wake
+        int sending, buffered, ascii, file, sock, control, wake
         conn *tls
         const unsigned char *memory
         size_t memory_left

@@ -17,7 +17,7 @@ cdef class Pump:
     def __cinit__(
         self, *, str direction, source, int sock, Connection tls=None, int control=-1, offset=None,
         int64_t limit=-1, bint ascii=False, double rate=0.0, size_t burst=0,
-        double stall=0.0,
+        double stall=0.0, bint sendfile=True,
     ):
         self.state.wake = -1
         if direction not in ("send", "receive"):
@@ -26,6 +26,7 @@ cdef class Pump:
         self.source = source
         self.tls = tls
         self.state.sending = direction == "send"
+        self.state.buffered = not sendfile
         self.state.position = -1 if offset is None else offset
         self.take_source(source)
         self.state.sock = sock

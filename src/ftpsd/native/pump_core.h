@@ -35,7 +35,7 @@ enum pump_stop {
 enum send_mode { SEND_UNDECIDED, SEND_BUFFERED, SEND_FILE, SEND_KERNEL_TLS };
 
 struct pump {
-    int sending, ascii, file, sock, control, wake;
+    int sending, buffered, ascii, file, sock, control, wake;
     struct conn *tls;
     const unsigned char *memory;        /* send: instead of `file` */
     int64_t position;                   /* pread/pwrite; -1: sequential */

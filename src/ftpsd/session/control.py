@@ -28,7 +28,9 @@ SEND_TIMEOUT = 30.0
 class Control:
     """Lines from and replies to the client."""
 
-    def __init__(self, sock: socket.socket, line_limit: int) -> None:
+    def __init__(self, sock: socket.socket, line_limit: int, *, every_line: bool = False) -> None:
+        """`line_limit` is CommandBufferSize (bytes), `every_line` MultilineRFC2228."""
+        self.every_line = every_line
         self._socket = sock
         self.channel = ControlChannel(sock)
         self.reader = LineReader(line_limit)
@@ -90,4 +92,4 @@ class Control:
 
     def send(self, reply: Reply) -> None:
         """Sends a reply; raises `TLSError` or `OSError` when the client does not take it in time."""
-        self.channel.send(reply.encode(), SEND_TIMEOUT)
+        self.channel.send(reply.encode(every_line=self.every_line), SEND_TIMEOUT)

@@ -24,7 +24,9 @@ def greeting(session: Session) -> Reply:
     """The 220 (ServerIdent), behind the lines of DisplayConnect."""
     core = session.settings.core
     ident = core.server_ident
-    if not ident.enabled:
+    if core.defer_welcome:
+        text = "ftpsd Server ready."
+    elif not ident.enabled:
         text = f"{session.ends.local} FTP server ready"
     elif ident.text is not None:
         text = expand(ident.text, session)

@@ -82,6 +82,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     session.marks.logged_in = time.monotonic()
     session.cwd = _first_directory(session, where)
     session.log.set_user(chosen.user)
+    session.log.follow(settings.logging)
     session.slot.update(user=chosen.user)
 
 

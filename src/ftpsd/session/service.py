@@ -20,12 +20,13 @@ from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
 from ftpsd.log.sinks import open_sinks
-from ftpsd.session import loop
+from ftpsd.session import ident, loop
 from ftpsd.session.control import Control
+from ftpsd.session.endpoints import Ends
 from ftpsd.session.names import HostNames
-from ftpsd.session.state import Ends, Session, SlotView
+from ftpsd.session.state import Session, SlotView
 from ftpsd.session.timers import Marks
-from ftpsd.settings.model import Configuration, Host
+from ftpsd.settings.model import Configuration, Host, Settings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.tls import contexts
 from ftpsd.tls.contexts import HostTLS
@@ -49,12 +50,6 @@ class HostRuntime:
         if self.secured is None:
             raise ValueError("TLS is not configured for this host")
         return self.secured
-
-
-def plain_address(address: str) -> str:
-    """An IPv4-mapped IPv6 address as IPv4; a scope (`%eth0`) is cut off."""
-    address = address.partition("%")[0]
-    return address[7:] if address.lower().startswith("::ffff:") and "." in address else address
 
 
 class Service:
@@ -133,33 +128,38 @@ class Service:
             session.log.emit(events.SessionClosed(cause, session.counters.event(), seconds))
 
     def _open(self, sock: socket.socket, slot: SlotView) -> Session | None:
-        ends = _ends(sock)
+        ends = Ends.of(sock)
         host = self.configuration.host_for(ends.local, ends.local_port)
         if host is None:
             sock.sendall(b"500 Sorry, no server available to handle request on this address\r\n")
             return None
         runtime = self._runtimes[host.id]
         rights.as_worker(*self._worker_ids)
-        name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else ends.peer
+        name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else None
         classes = classes_of(self.configuration.classes, ends.peer, name)
         settings = host.for_connection(classes=classes)
+        tuning = _tuning(settings)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tuning.apply(sock)
         now = time.monotonic()
         session_id = secrets.token_hex(6)
+        identified = None
+        if settings.core.ident_lookups:
+            identified = ident.ask(ends, float(settings.limits.timeout_ident))
         origin = Origin(
-            session_id, ends.peer, peer_name=name, port=ends.peer_port, local=ends.local,
+            session_id, ends.peer, peer_name=name or ends.peer, port=ends.peer_port, local=ends.local,
             local_port=ends.local_port, server_name=host.settings.core.server_name, host_id=host.id,
+            ident=identified or "",
         )
         session = Session(
-            self, runtime, ends, Control(sock, settings.core.command_buffer_size),
+            self, runtime, ends, Control(
+            sock, settings.core.command_buffer_size, every_line=settings.core.multiline_rfc2228),
             self.log.bind(origin), slot, tls=_tls_state(runtime, settings.tls), settings=settings,
             marks=Marks(now, now), identity=secrets.token_bytes(_IDENTITY_BYTES), session_id=session_id,
         )
-        session.peer_name = name
+        session.peer_name = name or ends.peer
         session.classes = classes
-        options = settings.transfer.socket_options
-        session.tuning = SocketTuning(options.receive_buffer, options.send_buffer, options.keep_alive)
+        session.tuning = tuning
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
         with self._lock:
             self._sessions.add(session)
@@ -181,7 +181,7 @@ class Service:
 
     def reopen_logs(self) -> None:
         """Log files were moved away: write to new ones."""
-        for text in self._open_logs():
+        for text in self.log.reopen():
             self.log.emit(events.Notice(text))
 
     def _open_logs(self) -> list[str]:
@@ -200,16 +200,20 @@ class Service:
         return len(self._sessions)
 
 
-def _ends(sock: socket.socket) -> Ends:
-    peer, local = sock.getpeername(), sock.getsockname()
-    return Ends(plain_address(peer[0]), peer[1], plain_address(local[0]), local[1])
-
-
 def _tls_state(runtime: HostRuntime, settings: TLSSettings) -> TLSState:
     secured = runtime.secured
     return TLSState(
         engine=settings.engine, has_certificates=secured is not None and secured.has_certificates,
         requirement=settings.required, allow_per_user="AllowPerUser" in settings.options,
+    )
+
+
+def _tuning(settings: Settings) -> SocketTuning:
+    options = settings.transfer.socket_options
+    return SocketTuning(
+        receive=options.receive_buffer, send=options.send_buffer, segment=options.max_segment,
+        no_delay=settings.transfer.tcp_no_delay, keepalive=options.keep_alive, idle=options.keep_alive_idle,
+        count=options.keep_alive_count, interval=options.keep_alive_interval,
     )
 
 

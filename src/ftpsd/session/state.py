@@ -26,6 +26,7 @@ from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
 from ftpsd.session.control import Control
+from ftpsd.session.endpoints import Ends
 from ftpsd.session.timers import Marks
 from ftpsd.settings.model import AnonymousSection, Host, Settings
 from ftpsd.tls.data import DataTLS
@@ -46,16 +47,6 @@ class Phase(enum.IntEnum):
     IDLE = 3
     COMMAND = 4
     TRANSFER = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """Both ends of the control connection; IPv4-mapped addresses are written as IPv4."""
-
-    peer: str
-    peer_port: int
-    local: str
-    local_port: int
 
 
 @dataclass(slots=True)
@@ -171,8 +162,21 @@ class Session:
 
     def reply(self, reply: Reply) -> None:
         """Sends a reply at once (handlers return theirs; this is for those that come before it)."""
-        self.log.emit(events.ReplySent(code=reply.code, text=reply.lines[0]))
+        self.log.emit(events.ReplySent(reply.code, reply.text))
+        self.update_keys()
         self.control.send(reply)
+
+    def update_keys(self) -> None:
+        """New TLS 1.3 keys for the control connection, every `TLSRenegotiate ctrl` seconds."""
+        renegotiate = self.settings.tls.renegotiate
+        if renegotiate is None or not renegotiate.ctrl or not self.tls.protected:
+            return
+        now = time.monotonic()
+        if now - self.marks.keyed >= renegotiate.ctrl:
+            self.marks.keyed = now
+            if self.control.channel.update_keys():
+                interval = f"{renegotiate.ctrl} sec renegotiation interval"
+                self.log.emit(events.TLSNote(f"requesting TLS key updates on control channel ({interval})"))
 
     def check_running(self) -> None:
         """Raises `SessionEnded` when the server is about to end."""
@@ -201,6 +205,7 @@ class Session:
         """Keeps a finished download's connection until the client has closed it (one at a time)."""
         self.unlinger(force=True)
         self.lingering = lingering
+        self.marks.lingers = time.monotonic()
         self.unlinger()
 
     def unlinger(self, *, force: bool = False) -> None:
@@ -208,7 +213,8 @@ class Session:
         if self.lingering is None:
             return
         ended, style = self.lingering.ended()
-        if ended or force:
+        overdue = time.monotonic() - self.marks.lingers >= self.settings.limits.timeout_linger > 0
+        if ended or overdue or force:
             if style is not None:
                 self.close_styles = [*self.close_styles[-7:], style]
             self.lingering.close()

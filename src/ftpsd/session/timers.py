@@ -15,12 +15,17 @@ from ftpsd.settings.limits import LimitSettings
 
 @dataclass(slots=True)
 class Marks:
-    """Moments of a session, in seconds of the monotonic clock; None: has not happened."""
+    """Moments of a session, in seconds of the monotonic clock; None: has not happened.
+
+    `keyed`: the control connection got its TLS keys; `lingers`: a download's connection was half-closed.
+    """
 
     connected: float
     active: float
     logged_in: float | None = None
     transferred: float | None = None
+    keyed: float = 0.0
+    lingers: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

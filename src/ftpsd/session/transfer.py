@@ -124,7 +124,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         control=session.control.fileno(), offset=job.offset, ascii=job.ascii,
         rate=job.rate.rate if job.rate is not None else 0.0,
         burst=job.rate.free if job.rate is not None else 0,
-        stall=float(session.settings.limits.timeout_stalled),
+        stall=float(session.settings.limits.timeout_stalled), sendfile=session.settings.transfer.use_sendfile,
     )
     session.pump = pump
     if job.begin is not None:

@@ -117,11 +117,10 @@ class TLSSettings:
     )
     renegotiate: Renegotiate | None = directive(
         "TLSRenegotiate", Special("none|keyword value …", tls_parsers.renegotiate), None, module=MODULE,
-        good=("none", "required off", "ctrl 3600 data 1024 required on timeout 300"),
-        bad=("", "ctrl", "ctrl x", "every 5", "required maybe"), default_text="nothing is scheduled",
-        doc="When the server asks for a renegotiation or new keys: ctrl (seconds), data (KiB), timeout"
-        " (seconds),"
-        " required. `none`: the client may not renegotiate either.",
+        good=("none", "required off", "ctrl 3600 required on timeout 300"),
+        bad=("", "ctrl", "ctrl x", "data 1024", "every 5", "required maybe"), default_text="nothing is scheduled",
+        doc="When the server asks for new keys on the control connection: ctrl (seconds; TLS 1.3), timeout"
+        " (seconds), required. `none`: the client may not renegotiate either. `data` is not supported yet.",
     )
     timeout_handshake: int = directive(
         "TLSTimeoutHandshake", Duration(0, 65535), 300, module=MODULE, good=("30",), bad=("", "x", "70000"),

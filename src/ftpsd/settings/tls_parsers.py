@@ -164,6 +164,8 @@ def renegotiate(words: Sequence[str]) -> Renegotiate:
             raise ArgumentError(
                 f"unknown TLSRenegotiate argument '{keyword}'", remedy="ctrl, data, required, timeout."
             )
+    if values["data"]:
+        raise NotSupportedYet("TLSRenegotiate data", remedy="Leave `data` out, or write `data 0`.")
     return Renegotiate(
         ctrl=values["ctrl"], data=values["data"], timeout=values["timeout"], required=is_required
     )

@@ -35,10 +35,11 @@ def rmd(session: Session, command: Command) -> Reply:
 def dele(session: Session, command: Command) -> Reply:
     path = session.path(command.argument)
     try:
+        size = session.fs.stat(path, follow=False).st_size
         session.fs.unlink(path)
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
-    session.log.emit(events.FileDeleted(path=session.fs.real_path(path)))
+    session.log.emit(events.FileDeleted(session.fs.real_path(path), size))
     return Reply(250, f"{command.name} command successful")
 
 

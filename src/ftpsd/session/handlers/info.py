@@ -25,7 +25,7 @@ def help_(session: Session, command: Command) -> Reply:
 def feat(session: Session, command: Command) -> Reply:
     """FEAT (RFC 2389 section 3.2), from the command table."""
     chosen = session.parameters.facts
-    return help_texts.feat_reply(tls=session.tls.engine, facts=facts.feat_line(chosen))
+    return help_texts.feat_reply(tls=session.tls.engine, facts=facts.feat_line(chosen), utf8=session.settings.core.use_encoding)
 
 
 def clnt(session: Session, command: Command) -> Reply:
@@ -38,7 +38,7 @@ def opts(session: Session, command: Command) -> Reply:
     match word.upper():
         case "UTF8" | "UTF-8":
             state = rest.strip().lower()
-            if state not in ("on", "off"):
+            if state not in ("on", "off") or not session.settings.core.use_encoding:
                 raise Refusal(501, "'OPTS UTF8' not understood", "syntax")
             return Reply(200, f"UTF8 set to {state}")
         case "MLST":

@@ -1,0 +1,44 @@
+"""Who the client's host says the client is (RFC 1413, IdentLookups). Only logs repeat it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+
+from ftpsd.session.endpoints import Ends
+
+PORT = 113
+_LONGEST = 1024
+_ANSWER = re.compile(rb"\s*\d+\s*,\s*\d+\s*:\s*USERID\s*:[^:]*:\s*([^\r\n\0]{1,512})", re.IGNORECASE)
+
+
+def ask(ends: Ends, timeout: float, port: int = PORT) -> str | None:
+    """The user that the peer's ident server names for this connection; None when it names none.
+
+    Waits `timeout` seconds at most, all in all.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        with socket.create_connection((ends.peer, port), timeout, (ends.local, 0)) as sock:
+            sock.sendall(f"{ends.peer_port}, {ends.local_port}\r\n".encode())
+            return parse(_line(sock, deadline))
+    except OSError:
+        return None
+
+
+def _line(sock: socket.socket, deadline: float) -> bytes:
+    answer = b""
+    while b"\n" not in answer and len(answer) < _LONGEST:
+        sock.settimeout(max(0.001, deadline - time.monotonic()))
+        piece = sock.recv(_LONGEST)
+        if not piece:
+            break
+        answer += piece
+    return answer
+
+
+def parse(answer: bytes) -> str | None:
+    """The user id of an answer (`6193, 23 : USERID : UNIX : joe`)."""
+    found = _ANSWER.match(answer)
+    return found[1].decode("utf-8", "replace").strip() if found is not None else None
