@@ -112,7 +112,7 @@ def test_tls_protocol(words: str, versions: set[str]) -> None:
         ("TLSRenegotiate ctrl -1", "'-1' is not a valid ctrl value"),
         ("TLSRenegotiate every 1", "TLSRenegotiate: unknown TLSRenegotiate argument 'every'"),
         ("TLSRenegotiate required x", "TLSRenegotiate: required must be a Boolean value: 'x'"),
-        ("TLSRenegotiate data 1024", "TLSRenegotiate data: not supported yet"),
+        ("TLSRenegotiate data 1024", "TLSRenegotiate data is not supported yet"),
         ("TLSVerifyClient perhaps", "TLSVerifyClient: expected Boolean parameter"),
         ("TLSSessionCache internal", "TLSSessionCache: badly formatted parameter"),
         ("TLSSessionCache shm:/file=/x", "a session cache of type 'shm' is not supported yet"),
