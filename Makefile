@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-NATIVE := $(wildcard src/ftpsd/native/*.pyx src/ftpsd/native/*.pxd src/ftpsd/native/*.h)
+NATIVE := $(wildcard src/ftpsd/native/*.pyx src/ftpsd/native/*.pxd src/ftpsd/native/*.pxi src/ftpsd/native/*.h)
 BUILD  := pyproject.toml setup.py $(NATIVE)
 PARSERS := tests/config tests/settings tests/ftp tests/log
 
