@@ -571,6 +571,54 @@ def test_peer_that_talks_while_it_should_listen(channel: str) -> None:
         assert got == payload
 
 
+def blocked(running: Running) -> None:
+    """Waits until the pump has filled every buffer on the way."""
+    running.wait_for(1)
+    before = -1
+    while running.pump.bytes != before:
+        before = running.pump.bytes
+        time.sleep(0.1)
+
+
+def test_key_update_while_a_record_is_half_written() -> None:
+    payload = random.Random(9).randbytes(32 * MEGABYTE)
+    with wire(TLS13) as link, file_of(payload) as file:
+        assert link.peer is not None
+        assert link.tls is not None
+        sending = Running(link.pump("send", file.fileno()))
+        blocked(sending)
+        link.peer.key_update(True)
+        link.peer.flush(TIMEOUT)
+        got = bytearray()
+        while len(got) < len(payload):
+            got += link.peer_reads()
+        assert sending.join() == "done"
+        assert got == payload
+        assert link.tls.key_updates_by_peer == link.peer.key_updates_by_peer == 1
+
+
+def test_renegotiation_while_sending() -> None:
+    payload = random.Random(10).randbytes(32 * MEGABYTE)
+    server, client = server_context(), client_context(TLS12)
+    client.set_options(renegotiation=True)
+    control = connect(server, client)
+    pair = connect(server, client, control=control.server)
+    link = Wire(pair.server_socket, pair.server, pair.client_socket, pair.client)
+    try:
+        pair.server.renegotiate()
+        sending = Running(link.pump("send", payload))
+        blocked(sending)
+        got = bytearray()
+        while len(got) < len(payload):
+            got += link.peer_reads()
+        assert sending.join() == "done"
+        assert got == payload
+        assert pair.server.renegotiations == 1
+    finally:
+        pair.close()
+        control.close()
+
+
 @tls_channels
 def test_alert_while_sending(channel: str) -> None:
     with wire(channel) as link, file_of() as file:

@@ -2,7 +2,8 @@
 
 Blocking calls take `timeout` in seconds (`<= 0`: wait for ever), work on non-blocking descriptors with
 poll() and a monotonic deadline, and run without the GIL. An object is used by one thread at a time;
-`Pump.abort` and the pump's counters are the exception. A `Connection` never owns its descriptor.
+`Pump.abort` and the pump's counters are the exception. A `Connection` never owns its descriptor. Who waits
+for a descriptor by himself asks `has_pending` first (data connections read ahead).
 """
 
 import builtins

@@ -41,7 +41,7 @@ struct pump {
     int64_t position;                   /* pread/pwrite; -1: sequential */
     int64_t limit;                      /* file bytes; -1: none */
     double rate, stall;
-    size_t burst; /* wire bytes that the rate does not concern yet */
+    size_t burst;                       /* wire bytes that the rate does not concern yet */
 
     uint64_t wire_bytes, file_bytes;    /* read by other threads */
     int aborted;
@@ -54,7 +54,7 @@ struct pump {
     enum send_mode mode;                /* sending */
     const unsigned char *out;
     size_t out_size, retry_size, memory_left;
-    int source_ended, peer_ended;
+    int source_ended, peer_ended, deferred;
     size_t discarded;
     unsigned char last;
 

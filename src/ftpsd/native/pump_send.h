@@ -3,7 +3,8 @@
  * Plain sockets get sendfile(2), TLS with kernel encryption SSL_sendfile, everything else goes through the buffer.
  * The peer should be silent, but what it does is noticed while we wait for it: TLS messages (a key update) are
  * processed, data is thrown away up to a bound, its FIN or close_notify is no reason to stop (it may have closed its
- * sending half), RST is.
+ * sending half), RST is. A TLS <= 1.2 handshake message (the peer's answer to our request for a renegotiation) must
+ * wait until the record that is half written is out: OpenSSL cannot put a handshake record in between.
  */
 #ifndef FTPSD_PUMP_SEND_H
 #define FTPSD_PUMP_SEND_H
@@ -200,6 +201,11 @@ static int send_kernel_tls(struct pump *pump, size_t size, size_t *sent)
     return IO_OK;
 }
 
+static int send_half_written(const struct pump *pump)
+{
+    return pump->retry_size > 0 && !SSL_in_init(pump->tls->ssl);
+}
+
 /* The peer said something: PUMP_GO when it does not end the transfer. */
 static int send_hear(struct pump *pump)
 {
@@ -214,6 +220,9 @@ static int send_hear(struct pump *pump)
         pump->peer_ended = 1;
         return PUMP_GO;
     }
+    pump->deferred = scratch[0] == SSL3_RT_HANDSHAKE && send_half_written(pump);
+    if (pump->deferred)
+        return PUMP_GO;
     kind = io_run(pump->tls, op_read, &call, IO_NOWAIT);
     pump->discarded += call.done;
     if (kind == IO_CLOSED || pump->discarded > DISCARD_MAX)
@@ -225,7 +234,7 @@ static int send_hear(struct pump *pump)
 
 static int send_wait(struct pump *pump, int kind)
 {
-    int listens = pump->tls != NULL && !pump->peer_ended;
+    int listens = pump->tls != NULL && !pump->peer_ended && !pump->deferred;
     short seen;
     int stop = pump_wait(pump, kind == IO_WANT_WRITE ? POLLOUT | (listens ? POLLIN : 0) : POLLIN, &seen);
 
@@ -251,6 +260,10 @@ static int send_step(struct pump *pump)
     size_t allowed, sent = 0, wanted = send_left(pump) < BUFFER_SIZE ? send_left(pump) : BUFFER_SIZE;
     int kind, stop = PUMP_GO;
 
+    if (pump->deferred && pump->retry_size == 0)
+        stop = send_hear(pump);
+    if (stop != PUMP_GO)
+        return stop;
     if (pump->mode == SEND_BUFFERED) {
         if (pump->out_size == 0)
             stop = send_fill(pump);
