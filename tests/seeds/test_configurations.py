@@ -129,7 +129,7 @@ def old_client(authority: Path, version: ssl.TLSVersion) -> ssl.SSLContext:
     """A client of twenty years ago: one obsolete protocol version, security level 0."""
     context = client_context(authority)
     context.set_ciphers("DEFAULT@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSVersion"):
         context.minimum_version = context.maximum_version = version
     return context
 
@@ -179,8 +179,8 @@ def stock_configuration(files: ServerFiles, certificates: Certificates) -> str:
         (own / name).write_text(relocated((STOCK / name).read_text(), files, leaf))
     tls = (own / "tls.conf").read_text()
     wanted = (
-        "TLSEngine", "TLSLog", "TLSProtocol", "TLSRSACertificateFile", "TLSRSACertificateKeyFile", "TLSVerifyClient",
-        "TLSRequired", "TLSRenegotiate")
+        "TLSEngine", "TLSLog", "TLSProtocol", "TLSRSACertificateFile", "TLSRSACertificateKeyFile",
+        "TLSVerifyClient", "TLSRequired", "TLSRenegotiate")
     for word in wanted:
         tls = re.sub(rf"^#({word}\s)", r"\1", tls, flags=re.MULTILINE)
     (own / "tls.conf").write_text(tls)
