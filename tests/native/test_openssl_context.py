@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -44,6 +46,24 @@ def test_supports_refuses_unknown_words() -> None:
 def test_random_bytes_differ() -> None:
     assert len(_openssl.random_bytes(32)) == 32
     assert _openssl.random_bytes(32) != _openssl.random_bytes(32)
+
+
+def test_fips_is_loaded_or_refused_with_the_reason() -> None:
+    """In a process of its own: the provider would rule everything that follows."""
+    program = (
+        "from ftpsd.native import _openssl\n"
+        "try:\n"
+        "    _openssl.load_fips()\n"
+        "except _openssl.OpenSSLError as error:\n"
+        "    print('refused', len(error.queue) > 0, 'FIPS' in str(error))\n"
+        "else:\n"
+        "    print('loaded', len(_openssl.random_bytes(8)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout.strip() in ("refused True True", "loaded 8")
 
 
 @pytest.mark.parametrize(

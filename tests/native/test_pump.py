@@ -380,11 +380,11 @@ def test_stalled_peer(channel: str, direction: Literal["send", "receive"]) -> No
 
 def test_bytes_reset_the_stall() -> None:
     with wire("plain") as link, file_of() as file:
-        receiving = Running(link.pump("receive", file.fileno(), stall=0.5))
+        receiving = Running(link.pump("receive", file.fileno(), stall=1.5))
         for count in range(8):
             link.peer_sends(b"x")
             receiving.wait_for(count + 1)
-            time.sleep(0.1)
+            time.sleep(0.25)
         link.peer_ends()
         assert receiving.join() == "done"
 
