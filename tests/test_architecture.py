@@ -105,12 +105,13 @@ def diagram() -> str:
     return "\n".join(["```", f"\n{arrow}\n".join(lines), *notes, "```"])
 
 
-BEGIN, END = "<!-- diagram: printed by tests/test_architecture.py -->\n", "\n<!-- end of diagram -->"
+BEGIN, END = "<!-- diagram: printed by tests/test_architecture.py -->\n", "<!-- end of diagram -->"
 
 
 def with_diagram(page: str) -> str:
-    before, _, rest = page.partition(BEGIN)
-    return before + BEGIN + diagram() + END + rest.partition(END)[2]
+    """`page` with the present diagram between its markers; raises `ValueError` without them."""
+    start, stop = page.index(BEGIN) + len(BEGIN), page.index(END)
+    return page[:start] + diagram() + "\n" + page[stop:]
 
 
 def test_every_room_has_a_layer() -> None:

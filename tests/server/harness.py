@@ -159,16 +159,36 @@ class Server:
         os.kill(self.pid, number)
 
     def reload(self, **settings: Any) -> None:
-        """SIGHUP with a new configuration; returns when the supervisor has said that it is done."""
+        """SIGHUP with a new configuration; returns when the supervisor has said how it went."""
         self.write(**settings)
-        before = self.said.count("\n")
+        before = self._reloads()
         self.signal(signal.SIGHUP)
-        until(lambda: self.said.count("\n") > before, "word of the reload")
+        until(lambda: self._reloads() > before, "word of the reload")
+
+    def _reloads(self) -> int:
+        said = self.said
+        return said.count("the new configuration is served") + said.count("nothing has changed")
 
     def talk(self) -> Talk:
         talk = Talk(self.port)
         self.talks.append(talk)
         return talk
+
+    def await_name(self, name: str) -> Talk:
+        """A session under the configuration `name`, once there are such."""
+        found: list[Talk] = []
+
+        def served() -> bool:
+            talk = self.talk()
+            if talk.name == name:
+                found.append(talk)
+                return True
+            self.talks.remove(talk)
+            talk.close()
+            return False
+
+        until(served, f"sessions under the configuration {name}")
+        return found[0]
 
     def entries(self) -> list[Entry]:
         """Who is on."""

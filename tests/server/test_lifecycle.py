@@ -36,9 +36,9 @@ def test_start_writes_the_pidfile_and_serves(server: Server) -> None:
 
 def test_sessions_spread_over_the_workers(server: Server) -> None:
     server.start(workers=2)
-    talks = [server.talk() for _ in range(8)]
+    talks = [server.talk() for _ in range(20)]
     by_worker = [talk.worker for talk in talks]
-    assert sorted(by_worker.count(worker) for worker in set(by_worker)) == [4, 4]
+    assert min(by_worker.count(worker) for worker in children(server.pid)) >= 2
 
 
 def test_the_service_manager_is_told(server: Server) -> None:
@@ -115,7 +115,7 @@ def test_reload_keeps_pid_and_sessions(server: Server) -> None:
     server.start()
     old, pid = server.talk(), server.pid
     server.reload(name="second")
-    until(lambda: server.talk().name == "second", "the new configuration")
+    server.await_name("second")
     assert server.pid == pid
     assert old.ask("still here?") == "200 still here?"
     assert alive(old.worker)
@@ -144,31 +144,29 @@ def test_a_bad_reload_changes_nothing(server: Server, name: str, why: str) -> No
     server.start()
     old, workers, count = server.talk(), children(server.pid), descriptors(server.pid)
     server.reload(name=name)
-    until(lambda: "nothing has changed" in server.said, "the refusal")
-    assert why in server.said
+    until(lambda: why in server.said, "the reason")
     assert old.ask("x") == "200 x"
     assert server.talk().name == "first"
     until(lambda: children(server.pid) == workers, "the workers as before")
     assert descriptors(server.pid) == count
     server.reload(name="mended")
-    until(lambda: server.talk().name == "mended", "the mended configuration")
+    server.await_name("mended")
 
 
 def test_fifty_reloads_leak_nothing(server: Server) -> None:
     server.start()
     kept = server.talk()
     server.reload(name="zeroth")
-    until(lambda: server.talk().name == "zeroth", "the first reload")
+    first = server.await_name("zeroth")
     before = descriptors(server.pid)
-    inside = server.talk().ask("DESCRIPTORS")
+    inside = first.ask("DESCRIPTORS")
     for number in range(50):
         server.reload(name=f"reload-{number}")
-    until(lambda: server.talk().name == "reload-49", "the last reload")
-    for talk in server.talks[1:]:
-        talk.close()
+    last = server.await_name("reload-49")
+    first.close()
     until(lambda: len(children(server.pid)) == 3, "the end of all workers but the present two and the first")
     assert descriptors(server.pid) == before
-    assert server.talk().ask("DESCRIPTORS") == inside
+    assert last.ask("DESCRIPTORS") == inside
     assert kept.ask("x") == "200 x"
 
 
@@ -190,12 +188,12 @@ def test_a_dead_worker_is_replaced_and_its_slots_are_freed(server: Server) -> No
 
 def test_a_worker_that_dies_again_and_again_is_replaced_ever_more_slowly(server: Server) -> None:
     server.start(workers=1)
-    for _ in range(4):
-        server.talk().send("DIE")
-        until(lambda: not [pid for pid in children(server.pid) if alive(pid)], "the death")
-        until(lambda: bool(children(server.pid)), "the replacement")
-    delays = [line.rsplit(" ", 2)[1] for line in server.said.splitlines() if "a new one starts" in line]
-    assert delays == ["0.05", "0.1", "0.2", "0.4"]
+    for delay in ("0.05", "0.1", "0.2", "0.4"):
+        talk = server.talk()
+        talk.send("DIE")
+        said = f"worker {talk.worker} killed by SIGKILL: its sessions are lost; a new one starts in {delay} s"
+        until(lambda said=said: said in server.said, f"a delay of {delay} s")  # type: ignore[misc]
+    assert server.talk().name == "first"
 
 
 def test_a_crashing_session_does_not_end_the_worker(server: Server) -> None:
@@ -231,10 +229,9 @@ def test_beyond_max_instances_connections_are_closed(server: Server) -> None:
 
 def test_logs_are_reopened_in_every_worker(server: Server) -> None:
     server.start(workers=2)
-    first, second = server.talk(), server.talk()
-    assert first.worker != second.worker
+    until(lambda: len({server.talk().worker, *(talk.worker for talk in server.talks)}) == 2, "both workers")
     server.signal(signal.SIGUSR1)
-    for talk in (first, second):
+    for talk in server.talks:
         until(lambda talk=talk: talk.ask("REOPENED") == "200 1", "the reopened log")  # type: ignore[misc]
 
 

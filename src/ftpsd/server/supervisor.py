@@ -33,7 +33,7 @@ END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
 CAUGHT = (*END_SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
 IGNORED = (signal.SIGPIPE, signal.SIGUSR2)
 
-WORKERS_END = 1.4
+WORKERS_END = 1.0
 """Seconds that workers have to end; with what follows the whole end takes less than two."""
 
 Build = Callable[[Listeners, int], Generation]
@@ -203,6 +203,7 @@ class Supervisor:
         self._write_pidfile()
         for notice in after.notices:
             self._journal.say(notice)
+        self._journal.say(f"the new configuration is served (number {after.number})")
 
     def _leave_supervisor(self, generation: Generation) -> None:
         """In a new worker: close what belongs to the supervisor and to other generations."""

@@ -38,16 +38,16 @@ IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE)
 STACK_SIZE = 512 * 1024
 """Bytes of address space per session thread; memory is taken only as far as the stack is used."""
 
-STEP_BACK = 0.001
-"""Seconds that a busier worker leaves a new connection to the others."""
+STEP_BACK, LONGEST_STEP_BACK = 0.001, 0.01
+"""Seconds that a busier worker leaves a new connection to the others, for each session that it has more."""
 
 BACK_OFF = 0.2
 """Seconds without accepting after the process or the system ran out of descriptors, memory or threads."""
 
-GOODBYE = 0.8
+GOODBYE = 0.5
 """Seconds that sessions have to end by themselves when the worker is stopped."""
 
-CUT_OFF = 0.3
+CUT_OFF = 0.2
 """Seconds more, after their sockets have been shut down."""
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -165,7 +165,7 @@ class Worker:
             return
         least = self._place.board.least_loaded(self._place.rows)
         if least is not None and least < len(self._sessions):
-            time.sleep(STEP_BACK)
+            time.sleep(min(STEP_BACK * (len(self._sessions) - least), LONGEST_STEP_BACK))
         try:
             sock, peer = listener.accept()
         except OSError as error:
