@@ -20,7 +20,7 @@ from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
 from ftpsd.log.sinks import open_sinks
-from ftpsd.session import ident, loop
+from ftpsd.session import handlers, ident, loop
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
 from ftpsd.session.names import HostNames
@@ -73,6 +73,7 @@ class Service:
 
     def prepare(self) -> None:
         """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
+        handlers.load()
         server = self.configuration.server
         self._worker_ids = rights.resolve_worker(server.user, server.group)
         for host in self.configuration.hosts:

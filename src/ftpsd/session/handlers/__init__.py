@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable
 from functools import cache
 
-from ftpsd.ftp.commands import Command, CommandSpec
+from ftpsd.ftp.commands import COMMANDS, Command, CommandSpec
 from ftpsd.ftp.replies import Reply
 from ftpsd.session.state import Session
 
@@ -23,3 +23,9 @@ def resolve(spec: CommandSpec) -> Handler:
     module, _, function = spec.handler.partition(".")
     handler: Handler = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     return handler
+
+
+def load() -> None:
+    """Imports every handler: with a user's rights a session may not be able to read the source."""
+    for spec in COMMANDS.values():
+        resolve(spec)

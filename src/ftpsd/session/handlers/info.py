@@ -24,8 +24,8 @@ def help_(session: Session, command: Command) -> Reply:
 
 def feat(session: Session, command: Command) -> Reply:
     """FEAT (RFC 2389 section 3.2), from the command table."""
-    chosen = session.parameters.facts
-    return help_texts.feat_reply(tls=session.tls.engine, facts=facts.feat_line(chosen), utf8=session.settings.core.use_encoding)
+    line = facts.feat_line(session.parameters.facts)
+    return help_texts.feat_reply(tls=session.tls.engine, facts=line, utf8=session.settings.core.use_encoding)
 
 
 def clnt(session: Session, command: Command) -> Reply:
