@@ -110,7 +110,8 @@ class ServerConfig:
     """What a test wants to be configured; `write` makes the files.
 
     `tls` are lines for the TLS block (the certificate's are there already), `directives` lines for the
-    server config, `sections` text that follows (VirtualHost, Anonymous, …). `certificate=None` means no
+    server config, `sections` text that follows (VirtualHost, Anonymous, …; `BASE` in it is the directory of
+    all the server's files). `certificate=None` means no
     TLS block at all.
     """
 
@@ -130,7 +131,7 @@ class ServerConfig:
         if self.certificate is not None:
             tls = tuple(self.tls)
             lines += ["<IfModule mod_tls.c>", *tls, *_without(self._tls(files), tls), "</IfModule>"]
-        return "\n".join(lines) + "\n" + self.sections
+        return "\n".join(lines) + "\n" + self.sections.replace("BASE", str(files.directory))
 
     def write(self, files: ServerFiles) -> None:
         """Write the configuration, the AuthUserFile, the AuthGroupFile and make the homes."""
@@ -156,7 +157,7 @@ class ServerConfig:
         runs_as, group = _identity()
         return [
             'ServerName "Test Server"', "ServerAdmin admin@example.org", "ServerType standalone",
-            "DefaultServer on", f"Port {self.port}", f"DefaultAddress {self.address}", "UseIPv6 on",
+            f"Port {self.port}", f"DefaultAddress {self.address}", "UseIPv6 on", "SocketBindTight on",
             f"User {runs_as}", f"Group {group}", "Umask 022 022",
             f"AuthUserFile {files.directory / 'passwd'}", f"AuthGroupFile {files.directory / 'group'}",
             "AuthOrder mod_auth_file.c", "RequireValidShell off", "DefaultRoot ~", "WtmpLog off",
