@@ -75,7 +75,10 @@ RENAME_ONTO_DIRECTORY = Difference(
 )
 RENAME_INTERRUPTED = (
     Difference("PWD", "501 Bad sequence of commands", "257 .*", "what comes between is answered as always"),
-    Difference("REST 3", "501 Bad sequence of commands", "501 REST: .*", "what comes between is answered as always"),
+    Difference(
+        "REST 3", "501 Bad sequence of commands", "501 REST: .*",
+        "what comes between is answered as always",
+    ),
     Difference(
         "RNTO zz", "250 Rename successful", "503 Bad sequence of commands",
         "RFC 959: RNFR must be immediately followed by RNTO",

@@ -7,12 +7,14 @@ from tests.peer import differences as but
 from tests.peer.compare import Do, Script, Step, Transfer
 
 # QUIT ends a session, CCC its TLS; a passive address would be waited at by the transfer commands that
-# follow; uploads leave an empty file with ProFTPD. Unknown commands, SITE and CLNT before login get two replies from
+# follow; uploads leave an empty file with ProFTPD. Unknown commands, SITE and CLNT before login get two
+# replies from
 # ProFTPD 1.3.8, which then is one reply behind for the rest of the session.
 COMMANDS = (
     "USER", "PASS", "ACCT", "AUTH", "PBSZ", "PROT", "OPTS", "SYST", "STAT", "NOOP", "TYPE", "MODE", "STRU",
     "ALLO", "REST", "RETR", "ABOR", "PWD", "XPWD", "CWD", "XCWD", "CDUP", "XCUP", "MKD", "XMKD", "RMD",
-    "XRMD", "DELE", "RNFR", "RNTO", "SIZE", "MDTM", "MFMT", "LIST", "NLST", "MLSD", "MLST", "SMNT", "PORT", "EPRT",
+    "XRMD", "DELE", "RNFR", "RNTO", "SIZE", "MDTM", "MFMT", "LIST", "NLST", "MLSD", "MLST", "SMNT", "PORT",
+    "EPRT",
     "PASV", "EPSV",
 )
 UPLOAD = b"line one\nline two\n"
@@ -113,7 +115,8 @@ THEMES: list[Script] = [
     Script("active addresses", [
         "PORT", "PORT x", "PORT 1,2,3", "PORT 127,0,0,1,200,200", "PORT 127,0,0,1,0,20",
         "PORT 127,0,0,1,3,255", "PORT 127,0,0,2,200,200", "PORT 10,0,0,1,200,200",
-        "PORT 256,0,0,1,1,1", "PORT 127,0,0,1,256,1", "PORT 127,0,0,1,0,0", "EPRT", "EPRT |1|127.0.0.1|51400|", "EPRT |1|127.0.0.1|80|",
+        "PORT 256,0,0,1,1,1", "PORT 127,0,0,1,256,1", "PORT 127,0,0,1,0,0", "EPRT",
+        "EPRT |1|127.0.0.1|51400|", "EPRT |1|127.0.0.1|80|",
         "EPRT |1|127.0.0.2|51400|", "EPRT |3|127.0.0.1|51400|", "EPRT |1|127.0.0.1|99999|",
         "EPRT |1|127.0.0.1|0|", "EPRT !1!127.0.0.1!51400!", "EPRT |1|localhost|51400|",
     ], differences=(but.FOREIGN_PORT, but.PORT_ZERO, but.EPRT_PORT)),
@@ -140,7 +143,8 @@ THEMES: list[Script] = [
     Script("directories", [
         "PWD", "PWD x", "CWD", "CWD sub", "PWD", "CDUP", "CDUP x", "CDUP", "PWD", "CWD nothere",
         "CWD file.txt", "CWD noperm", "CWD ~", "CWD ..", "CWD /sub", "XCWD /", "MKD", "MKD new",
-        "MKD new", "MKD new/", "MKD new/x/y", "MKD /new2", 'MKD a"b', 'CWD a"b', "PWD", "CWD /", "MKD noperm/x", "MKD file.txt",
+        "MKD new", "MKD new/", "MKD new/x/y", "MKD /new2", 'MKD a"b', 'CWD a"b', "PWD", "CWD /",
+        "MKD noperm/x", "MKD file.txt",
         "MKD new dir", "RMD", "RMD new", "RMD new", "RMD new2/", "RMD full", "RMD file.txt", "RMD noperm",
         "RMD nothere", "RMD new dir", "XMKD xx", "XRMD xx", "MKD übung", "CWD übung", "PWD", "CDUP",
         "RMD übung",
