@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import time
@@ -225,6 +226,21 @@ def test_beyond_max_instances_connections_are_closed(server: Server) -> None:
     talks[0].close()
     until(lambda: len(server.entries()) == 2, "a free place")
     assert server.talk().name == "first"
+
+
+def test_without_descriptors_connections_wait(server: Server) -> None:
+    server.start(workers=1)
+    (worker,) = children(server.pid)
+    taken = {int(name) for name in os.listdir(f"/proc/{worker}/fd")}
+    free = next(number for number in range(len(taken) + 1) if number not in taken)
+    _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (free, hard))
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as waiting:
+        said = "unable to accept connections for the moment: Too many open files; raise the limit"
+        until(lambda: said in server.said, "the complaint")
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (hard, hard))
+        assert waiting.recv(4) == b"220 "
+    assert server.said.count(said) == 1
 
 
 def test_logs_are_reopened_in_every_worker(server: Server) -> None:
