@@ -50,7 +50,9 @@ struct sys_open_how {
 
 static int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
-    struct sys_open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
+    struct sys_open_how how = {.flags = flags | O_CLOEXEC, .mode = mode & 07777, .resolve = resolve};
+    if (!(flags & O_CREAT)) /* open(2) ignores the mode then, openat2 refuses it */
+        how.mode = 0;
     for (int attempt = 0; attempt < SYS_OPEN_ATTEMPTS; attempt++) {
         long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof how);
         if (fd >= 0 || errno != EAGAIN)

@@ -87,7 +87,7 @@ class Jail(FileSystem):
     ) -> OpenFile:
         if mode == "unique":
             return self._open_unique(path, umask)
-        parent, name = self._parent(path)
+        parent, name = self._parent_of_file(path)
         try:
             flags = _WRITE | (os.O_APPEND if mode == "append" else 0)
             fd, created = self._open_or_create(parent, name, path, flags, self._file_mode(umask), overwrite)
@@ -112,7 +112,7 @@ class Jail(FileSystem):
         umask: int | None = None,
     ) -> OpenFile:
         self._probe(path, encode(path), must_exist=False, refuse_existing=not overwrite)
-        parent, final = self._parent(path)
+        parent, final = self._parent_of_file(path)
         try:
             name = encode(prefix) + final + encode(suffix)
             if b"/" in name:
@@ -125,7 +125,7 @@ class Jail(FileSystem):
             raise
 
     def _open_unique(self, beginning: str, umask: int | None) -> OpenFile:
-        parent, first = self._parent(beginning)
+        parent, first = self._parent_of_file(beginning)
         try:
             for _ in range(_ATTEMPTS):
                 end = "".join(secrets.choice(_LETTERS) for _ in range(6))
@@ -175,7 +175,7 @@ class Jail(FileSystem):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         return True
 
-    # ---- status, names ---------------------------------------------------------------------------------
+    # ---- status, names -------------------------------------------------------------------------------
 
     def stat(self, path: str, *, follow: bool = True) -> os.stat_result:
         return self._status(encode(path), follow=follow)
@@ -222,7 +222,7 @@ class Jail(FileSystem):
                 return path[len(root):] or "/"
         return None
 
-    # ---- entries ---------------------------------------------------------------------------------------
+    # ---- entries -------------------------------------------------------------------------------------
 
     def mkdir(self, path: str, *, umask: int | None = None) -> None:
         parent, name = self._parent(path, root_is=errno.EEXIST)
@@ -270,7 +270,7 @@ class Jail(FileSystem):
         finally:
             os.close(fd)
 
-    # ---- pieces ----------------------------------------------------------------------------------------
+    # ---- pieces --------------------------------------------------------------------------------------
 
     def _status(self, name: bytes, *, follow: bool = True) -> os.stat_result:
         fd = self._resolver.open(name, os.O_PATH | (0 if follow else os.O_NOFOLLOW))
@@ -289,6 +289,11 @@ class Jail(FileSystem):
         if b"\0" in name:
             raise OSError(errno.EINVAL, "Name contains a NUL byte", path)
         return self._resolver.open(directory, os.O_PATH | os.O_DIRECTORY), name
+
+    def _parent_of_file(self, path: str) -> tuple[int, bytes]:
+        if not encode(path).strip(b"/"):
+            raise NotRegularFile(path)
+        return self._parent(path)
 
     def _mask(self, umask: int | None) -> int:
         return self._umask if umask is None else umask

@@ -104,7 +104,7 @@ class _Lister:
         with _Descriptor(self._resolver.open(directory, _DIRECTORY_PATH)) as fd:
             return self._columns(self.entry(fd, directory, name or b".", shown or b"."))
 
-    # ---- one call into C -------------------------------------------------------------------------------
+    # ---- one call into C -----------------------------------------------------------------------------
 
     def entry(self, fd: int, directory: bytes, name: bytes, shown: bytes, *, mlst: bool = False) -> bytes:
         """The line of one name."""
@@ -153,7 +153,7 @@ class _Lister:
         with _Descriptor(self._resolver.open(path, os.O_PATH)) as fd:
             return stat.S_ISDIR(os.fstat(fd).st_mode)
 
-    # ---- directories -----------------------------------------------------------------------------------
+    # ---- directories ---------------------------------------------------------------------------------
 
     def _tree(self, path: bytes, shown: bytes | None) -> bytes:
         options = self._options
@@ -193,15 +193,16 @@ class _Lister:
             waiting += [(path + b"/" + name, head + b"/" + name, depth + 1) for name in below]
 
     def _sub_directory(self, path: bytes) -> _system.Listing | None:
-        """None when it may not be read, or has become something else."""
+        """None when it may not be read, is gone or has become something else."""
         try:
-            fd = self._resolver.open(path, _DIRECTORY | os.O_NOFOLLOW)
+            with _Descriptor(self._resolver.open(path, _DIRECTORY | os.O_NOFOLLOW)) as fd:
+                return self._call(fd, path, want_directories=True)
+        except ListingTooLarge:
+            raise
         except OSError:
             return None
-        with _Descriptor(fd):
-            return self._call(fd, path, want_directories=True)
 
-    # ---- patterns --------------------------------------------------------------------------------------
+    # ---- patterns ------------------------------------------------------------------------------------
 
     def _pattern(self, path: bytes, shown: bytes | None) -> bytes:
         parts = []
@@ -264,7 +265,7 @@ class _Lister:
             return False
         return True
 
-    # ---- columns ---------------------------------------------------------------------------------------
+    # ---- columns -------------------------------------------------------------------------------------
 
     def _columns(self, lines: bytes) -> bytes:
         """LIST -C: the names down the columns, tabs between them, as wide as a terminal."""

@@ -51,6 +51,9 @@ READABLE = (
 )
 """What a confined session may still read: name service, time zones, shared libraries, Python."""
 
+CredentialsError = _system.CredentialsError
+"""A change of rights failed half-way: the thread must do nothing more."""
+
 _REMEDY = "Create it or name another."
 
 

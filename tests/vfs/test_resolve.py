@@ -1,0 +1,282 @@
+"""Nothing outside of the root is ever reached, and both resolvers say the same."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ftpsd.native import _system
+from ftpsd.vfs.resolve import DEEPEST, MOST_LINKS, KernelResolver, Resolver, WalkResolver
+
+NAMES = ("a", "b", "c")
+PARTS = st.sampled_from([*NAMES, ".", "..", "", "outside", "secret"])
+PATHS = st.lists(PARTS, min_size=1, max_size=7).map("/".join).filter(bool)
+TARGETS = st.tuples(st.booleans(), PATHS).map(lambda pair: ("/" if pair[0] else "") + pair[1])
+NODES = st.recursive(
+    st.one_of(st.just("file"), TARGETS.map(lambda target: ("link", target))),
+    lambda below: st.dictionaries(st.sampled_from(NAMES), below, max_size=3), max_leaves=8,
+)
+TREES = st.dictionaries(st.sampled_from(NAMES), NODES, max_size=3)
+FLAGS = st.sampled_from([
+    os.O_PATH, os.O_PATH | os.O_NOFOLLOW, os.O_PATH | os.O_DIRECTORY, os.O_RDONLY,
+    os.O_RDONLY | os.O_NOFOLLOW, os.O_RDONLY | os.O_DIRECTORY, os.O_RDWR,
+])
+
+
+def grow(tree: dict[str, object], at: Path) -> None:
+    for name, node in tree.items():
+        if node == "file":
+            (at / name).write_text(name)
+        elif isinstance(node, tuple):
+            (at / name).symlink_to(node[1])
+        else:
+            assert isinstance(node, dict)
+            (at / name).mkdir()
+            grow(node, at / name)
+
+
+def outcome(resolver: Resolver, path: bytes, flags: int) -> tuple[str, object]:
+    try:
+        fd = resolver.open(path, flags)
+    except OSError as error:
+        return "error", error.errno
+    try:
+        status = os.fstat(fd)
+        return "inode", (status.st_dev, status.st_ino)
+    finally:
+        os.close(fd)
+
+
+def inodes(top: Path) -> set[object]:
+    found: set[object] = set()
+    for directory, names, files in os.walk(top):
+        for name in [".", *names, *files]:
+            status = os.lstat(os.path.join(directory, name))
+            found.add((status.st_dev, status.st_ino))
+    return found
+
+
+@settings(max_examples=300, deadline=None)
+@given(tree=TREES, path=TARGETS, flags=FLAGS)
+def test_random_trees_never_leave_the_root(tree: dict[str, object], path: str, flags: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        (top / "secret").write_text("secret")
+        root = top / "root"
+        root.mkdir()
+        grow(tree, root)
+        fd = os.open(root, os.O_PATH)
+        try:
+            walked = outcome(WalkResolver(fd), path.encode(), flags)
+            if walked[0] == "inode":
+                assert walked[1] in inodes(root)
+            if _system.has_openat2():
+                assert outcome(KernelResolver(fd), path.encode(), flags) == walked
+            canonical = WalkResolver(fd).canonical(path.encode())
+            assert canonical.startswith(b"/")
+            assert b".." not in canonical.split(b"/")
+            if walked[0] == "inode" and flags == os.O_PATH:
+                assert outcome(WalkResolver(fd), canonical, os.O_PATH | os.O_NOFOLLOW) == walked
+        finally:
+            os.close(fd)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tree=TREES, path=TARGETS.filter(lambda path: not path.endswith("/")), exclusive=st.booleans())
+def test_creating_stays_inside_and_agrees(tree: dict[str, object], path: str, exclusive: bool) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if exclusive else 0)
+    results = []
+    for kind in (WalkResolver, KernelResolver) if _system.has_openat2() else (WalkResolver,):
+        with tempfile.TemporaryDirectory() as name:
+            root = Path(name, "root")
+            root.mkdir()
+            grow(tree, root)
+            fd = os.open(root, os.O_PATH)
+            try:
+                made = kind(fd).open(path.encode(), flags, 0o600)
+            except OSError as error:
+                made = -1
+                result = f"errno {error.errno}"
+            else:
+                result = os.readlink(f"/proc/self/fd/{made}").removeprefix(str(root))
+            finally:
+                os.close(fd)
+            if made >= 0:
+                os.close(made)
+            assert os.listdir(name) == ["root"]
+            results.append(result)
+    assert len(set(results)) == 1
+
+
+CASES: list[tuple[str, int, str | int]] = [
+    ("/", os.O_PATH, "/"),
+    ("..", os.O_PATH, "/"),
+    ("/../../..", os.O_PATH, "/"),
+    ("d/../f", os.O_RDONLY, "/f"),
+    ("../outside/secret", os.O_RDONLY, errno.ENOENT),
+    ("up/outside/secret", os.O_RDONLY, errno.ENOENT),
+    ("absolute", os.O_RDONLY, errno.ENOENT),
+    ("inside", os.O_RDONLY, "/f"),
+    ("inside", os.O_PATH | os.O_NOFOLLOW, "/inside"),
+    ("inside", os.O_RDONLY | os.O_NOFOLLOW, errno.ELOOP),
+    ("dirlink/g", os.O_RDONLY, "/d/g"),
+    ("dirlink", os.O_PATH | os.O_NOFOLLOW, "/dirlink"),
+    ("dirlink/", os.O_PATH | os.O_NOFOLLOW, "/d"),
+    ("dirlink/..", os.O_PATH, "/"),
+    ("f/", os.O_PATH, errno.ENOTDIR),
+    ("f/.", os.O_PATH, errno.ENOTDIR),
+    ("f/..", os.O_PATH, errno.ENOTDIR),
+    ("inside/", os.O_PATH, errno.ENOTDIR),
+    ("", os.O_PATH, errno.ENOENT),
+    ("loop", os.O_PATH, errno.ELOOP),
+    ("d//g", os.O_RDONLY, "/d/g"),
+    ("nul\0f", os.O_RDONLY, errno.EINVAL),
+    ("x" * 256, os.O_RDONLY, errno.ENAMETOOLONG),
+    ("d", os.O_RDWR, errno.EISDIR),
+    ("d", os.O_WRONLY | os.O_CREAT, errno.EISDIR),
+    ("f", os.O_WRONLY | os.O_CREAT | os.O_EXCL, errno.EEXIST),
+    ("dangling", os.O_WRONLY | os.O_CREAT | os.O_EXCL, errno.EEXIST),
+    ("dangling", os.O_WRONLY | os.O_CREAT, "/d/made"),
+]
+
+
+@pytest.mark.parametrize(("path", "flags", "expected"), CASES)
+def test_cases(root: Path, resolver: type[Resolver], path: str, flags: int, expected: str | int) -> None:
+    (root / "d").mkdir()
+    (root / "f").write_text("f")
+    (root / "d/g").write_text("g")
+    for name, target in {
+        "up": "../../..", "absolute": str(root.parent / "outside/secret"), "inside": "/f", "dirlink": "d",
+        "loop": "loop", "dangling": "/d/made",
+    }.items():
+        (root / name).symlink_to(target)
+    top = os.open(root, os.O_PATH)
+    try:
+        if isinstance(expected, int):
+            with pytest.raises(OSError) as caught:
+                os.close(resolver(top).open(path.encode(), flags, 0o600))
+            assert caught.value.errno == expected
+        else:
+            fd = resolver(top).open(path.encode(), flags, 0o600)
+            try:
+                assert not os.get_inheritable(fd)
+                wanted = os.lstat(str(root) + expected)
+                assert (os.fstat(fd).st_dev, os.fstat(fd).st_ino) == (wanted.st_dev, wanted.st_ino)
+            finally:
+                os.close(fd)
+    finally:
+        os.close(top)
+
+
+def test_chains_of_links_are_bounded(root: Path, resolver: type[Resolver]) -> None:
+    (root / "0").write_text("end")
+    for at in range(1, MOST_LINKS + 2):
+        (root / str(at)).symlink_to(str(at - 1))
+    top = os.open(root, os.O_PATH)
+    try:
+        os.close(resolver(top).open(str(MOST_LINKS).encode(), os.O_RDONLY))
+        with pytest.raises(OSError) as caught:
+            resolver(top).open(str(MOST_LINKS + 1).encode(), os.O_RDONLY)
+        assert caught.value.errno == errno.ELOOP
+    finally:
+        os.close(top)
+
+
+def test_the_walk_holds_a_bounded_number_of_descriptors(root: Path) -> None:
+    at = os.open(root, os.O_RDONLY)
+    top = os.dup(at)
+    for _ in range(DEEPEST + 2):
+        os.mkdir("d", dir_fd=at)
+        below = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError) as caught:
+        WalkResolver(top).open(b"d/" * (DEEPEST + 1) + b"x", os.O_RDONLY)
+    assert caught.value.errno == errno.ENAMETOOLONG
+    assert len(os.listdir("/proc/self/fd")) == before
+    os.close(top)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may search every directory")
+def test_dots_need_the_right_to_search(root: Path, resolver: type[Resolver]) -> None:
+    (root / "closed").mkdir(mode=0o000)
+    top = os.open(root, os.O_PATH)
+    try:
+        for path in (b"closed/..", b"closed/.", b"closed/x"):
+            with pytest.raises(PermissionError):
+                resolver(top).open(path, os.O_PATH)
+    finally:
+        os.close(top)
+
+
+def swap(stop: threading.Event, root: Path) -> None:
+    """Makes `swapped` in turn a directory, a link to it and links that lead out."""
+    outside = str(root.parent / "outside")
+    for name, target in {"in": "good", "up": "../outside", "abs": outside}.items():
+        (root / name).symlink_to(target)
+    while not stop.is_set():
+        for name in ("in", "up", "abs"):
+            os.link(root / name, root / "next", follow_symlinks=False)
+            os.rename(root / "next", root / "swapped")
+
+
+@pytest.mark.parametrize("path", [
+    b"swapped/secret", b"/swapped/../swapped/secret", b"good/../swapped/secret",
+])
+def test_a_link_swapped_meanwhile_never_leads_out(root: Path, resolver: type[Resolver], path: bytes) -> None:
+    (root / "good").mkdir()
+    (root / "good/secret").write_text("mine")
+    (root / "swapped").symlink_to("good")
+    secret = (root.parent / "outside/secret").stat().st_ino
+    mine = (root / "good/secret").stat().st_ino
+    stop = threading.Event()
+    thread = threading.Thread(target=swap, args=(stop, root))
+    thread.start()
+    top = os.open(root, os.O_PATH)
+    seen: set[object] = set()
+    try:
+        for _ in range(3000):
+            seen.add(outcome(resolver(top), path, os.O_RDONLY)[1])
+    finally:
+        stop.set()
+        thread.join(30)
+        os.close(top)
+    numbers = {found[1] for found in seen if isinstance(found, tuple)}
+    assert numbers <= {mine}
+    assert secret not in numbers
+    assert {found for found in seen if isinstance(found, int)} <= {errno.ENOENT, errno.EAGAIN, errno.ELOOP}
+
+
+def move(stop: threading.Event, root: Path) -> None:
+    """Moves the directory that is being walked through to another depth and back."""
+    while not stop.is_set():
+        os.rename(root / "a/b", root / "b")
+        os.rename(root / "b", root / "a/b")
+
+
+def test_a_directory_moved_meanwhile_does_not_open_the_way_up(root: Path, resolver: type[Resolver]) -> None:
+    (root / "a/b/c").mkdir(parents=True)
+    outside = {(root.parent / name).stat().st_ino for name in (".", "outside", "outside/secret")}
+    stop = threading.Event()
+    thread = threading.Thread(target=move, args=(stop, root))
+    thread.start()
+    top = os.open(root, os.O_PATH)
+    seen: set[object] = set()
+    try:
+        for path in (b"a/b/c/../../../../", b"a/b/c/../../../../outside/secret", b"a/b/c/../../.."):
+            for _ in range(1000):
+                seen.add(outcome(resolver(top), path, os.O_PATH)[1])
+    finally:
+        stop.set()
+        thread.join(30)
+        os.close(top)
+    assert not {found[1] for found in seen if isinstance(found, tuple)} & outside
