@@ -8,13 +8,13 @@ for a descriptor by himself asks `has_pending` first (data connections read ahea
 
 import builtins
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from typing_extensions import Buffer
 
 VerifyMode = Literal["none", "request", "require"]
 ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", "renegotiation"]
-Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit"]
+Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused"]
 
 IDENTITY_SIZE: int
 TICKET_KEY_SIZE: int
@@ -139,6 +139,13 @@ class Context:
         """`depth` counts the CA certificates between leaf and root, as OpenSSL does. With
         `optional_failure_ok` a bad certificate is recorded (`Connection.verify_failures`) and accepted.
         """
+    def set_verify_callback(
+        self, callback: Callable[[Connection, tuple[bytes, ...]], tuple[int, int] | None] | None
+    ) -> None:
+        """Called with the verified chain (DER, leaf first, with its root) once nothing is wrong with it: None
+        lets it pass, (depth, X509_V_ERR_… number) is an objection to the certificate at that depth. What it
+        raises comes out of the handshake.
+        """
     def set_verify_purpose(self, purpose: Literal["server", "client", "any"]) -> None: ...
     def set_session_id_context(self, name: bytes) -> None:
         """At most 32 bytes."""
@@ -193,6 +200,8 @@ class Connection:
         """`ValueError` when the descriptor is in blocking mode."""
     context: Context
     role: str
+    verification: Any
+    """Whatever the verify callback leaves here for whoever reads it after the handshake."""
     def fileno(self) -> int: ...
     def handshake(self, timeout: float) -> None:
         """Raises `TLSError`."""
@@ -324,7 +333,11 @@ class Pump:
         "done" everything was written (send); close_notify, or FIN on a plain socket (receive) · "control"
         input on the control descriptor · "stalled" · "reset" · "eof" FIN without close_notify · "tls" see
         `error` · "file" see `errno` · "aborted" · "limit" `limit` bytes were sent, or the peer sent more
-        than `limit`.
+        than `limit` · "paused" as `pause` asked for; may be called again too.
+        """
+    def pause(self, *, at: int = 0, time: float = 0.0) -> None:
+        """Makes `run` return "paused", once, when `bytes` has reached `at` (and no TLS record is half written:
+        new keys can be asked for) or the monotonic clock has reached `time`; 0: never.
         """
     def abort(self) -> None:
         """Makes `run` return "aborted", now or at its next call. From any thread."""

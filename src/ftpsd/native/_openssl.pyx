@@ -11,7 +11,7 @@
 
 What runs without the GIL is C: `ossl_hooks.h` (OpenSSL's callbacks and the theory of resumption), `ossl_io.h`
 (deadlines), `ossl_keys.h` (the ticket keys), `ossl_store.h` (sessions by id), `pump_*.h` (the transfer loops).
-A callback of OpenSSL never enters Python, save the three that are asked for: SNI, info, message.
+A callback of OpenSSL never enters Python, save the four that are asked for: SNI, info, message, revocation.
 """
 
 cimport cython
@@ -35,7 +35,7 @@ from typing import Literal
 
 VerifyMode = Literal["none", "request", "require"]
 ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", "renegotiation"]
-Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit"]
+Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused"]
 
 include "ossl_errors.pxi"
 include "ossl_context.pxi"
@@ -91,3 +91,4 @@ def load_fips():
 py_name = on_name
 py_info = on_info
 py_message = on_message
+py_verify = on_verify

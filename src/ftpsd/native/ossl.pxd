@@ -45,7 +45,7 @@ cdef extern from "<openssl/ssl.h>" nogil:
 
     int TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION
     int SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-    int X509_V_OK, X509_PURPOSE_ANY, X509_PURPOSE_SSL_SERVER, X509_PURPOSE_SSL_CLIENT
+    int X509_V_OK, X509_V_ERR_UNSPECIFIED, X509_PURPOSE_ANY, X509_PURPOSE_SSL_SERVER, X509_PURPOSE_SSL_CLIENT
     int X509_V_FLAG_CRL_CHECK, X509_V_FLAG_CRL_CHECK_ALL
     int SSL_TLSEXT_ERR_OK, SSL_TLSEXT_ERR_ALERT_FATAL, TLSEXT_NAMETYPE_host_name
     int SSL_KEY_UPDATE_REQUESTED, SSL_KEY_UPDATE_NOT_REQUESTED
@@ -260,7 +260,7 @@ cdef extern from "ossl_hooks.h" nogil:
         int alpn_strict
         unsigned alpn_size
         unsigned char alpn[256]
-        int python_name, python_info, python_message
+        int python_name, python_info, python_message, python_verify
     struct verify_failure:
         int depth
         int code
@@ -285,6 +285,7 @@ cdef extern from "ossl_hooks.h" nogil:
     int (*py_name)(conn *connection, const char *name, int *alert) noexcept
     void (*py_info)(conn *connection, int where, int value) noexcept
     void (*py_message)(conn *connection, int sent, int version, int type, const void *data, size_t size) noexcept
+    int (*py_verify)(conn *connection, const stack_x509 *chain, int *depth) noexcept
     void context_prepare(SSL_CTX *ctx, int server)
     void context_set_verify(SSL_CTX *ctx, ctx_config *config, int mode, int depth, int failure_ok)
     void conn_switch(conn *connection, SSL_CTX *ctx, const ctx_config *config)
@@ -322,7 +323,7 @@ cdef extern from "pump_receive.h" nogil:
 cdef extern from "pump_send.h" nogil:
     enum pump_stop:
         PUMP_DONE, PUMP_CONTROL, PUMP_STALLED, PUMP_RESET, PUMP_EOF, PUMP_TLS, PUMP_FILE, PUMP_ABORTED, PUMP_LIMIT
-        PUMP_INTERRUPTED
+        PUMP_PAUSED, PUMP_INTERRUPTED
     struct pump:
         int sending, buffered, ascii, file, sock, control, wake
         conn *tls
@@ -331,6 +332,8 @@ cdef extern from "pump_send.h" nogil:
         int64_t position, limit
         double rate, stall
         size_t burst
+        uint64_t pause_at
+        double pause_time
         uint64_t wire_bytes, file_bytes
         int aborted, finished
         int io_kind, error

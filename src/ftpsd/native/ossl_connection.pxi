@@ -31,6 +31,7 @@ cdef class Connection:
     cdef readonly Context context
     cdef readonly str role
     cdef object raised
+    cdef public object verification
     cdef object __weakref__
 
     def __cinit__(
@@ -438,7 +439,7 @@ cdef class Connection:
         )
 
 
-# ---- the three callbacks that enter Python; what they raise comes out of the operation that was running
+# ---- the four callbacks that enter Python; what they raise comes out of the operation that was running
 
 cdef int on_name(conn *state, const char *name, int *alert) noexcept with gil:
     cdef Connection connection = <Connection>state.owner
@@ -476,3 +477,17 @@ cdef void on_message(conn *state, int sent, int version, int type, const void *d
         )
     except BaseException as error:
         connection.raised = error
+
+
+cdef int on_verify(conn *state, const stack_x509 *chain, int *depth) noexcept with gil:
+    cdef Connection connection = <Connection>state.owner
+    try:
+        found = tuple([certificate_der(sk_X509_value(chain, i)) for i in range(sk_X509_num(chain))])
+        answer = connection.context.verify_callback(connection, found)
+        if answer is None:
+            return X509_V_OK
+        depth[0], code = answer
+        return code
+    except BaseException as error:
+        connection.raised = error
+        return X509_V_ERR_UNSPECIFIED

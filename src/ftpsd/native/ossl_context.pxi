@@ -123,6 +123,7 @@ cdef class Context:
     cdef object name_callback
     cdef object info_callback
     cdef object message_callback
+    cdef object verify_callback
     cdef object __weakref__
 
     def __cinit__(self, *, bint server=True):
@@ -274,6 +275,10 @@ cdef class Context:
         if flags is None:
             raise ValueError(f"unknown verify mode {mode!r}")
         context_set_verify(self.ctx, &self.config, flags, depth, optional_failure_ok)
+
+    def set_verify_callback(self, callback):
+        self.verify_callback = callback
+        self.config.python_verify = callback is not None
 
     def set_verify_purpose(self, str purpose):
         number = {

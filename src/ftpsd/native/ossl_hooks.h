@@ -1,4 +1,4 @@
-/* What hangs on every connection, and OpenSSL's callbacks. No callback enters Python except through the three `py_`
+/* What hangs on every connection, and OpenSSL's callbacks. No callback enters Python except through the four `py_`
  * hooks, which are set only when somebody asked for them.
  *
  * The theory of resumption, which is what most of this file is about:
@@ -45,7 +45,7 @@ struct ctx_config {
     int alpn_strict;
     unsigned alpn_size;
     unsigned char alpn[ALPN_MAX];
-    int python_name, python_info, python_message;
+    int python_name, python_info, python_message, python_verify;
 };
 
 struct verify_failure {
@@ -61,7 +61,7 @@ struct conn {
     pid_t pid;
     int broken;                         /* a fatal error happened: no more SSL calls but SSL_free */
     int established;                    /* the first handshake is complete */
-    int depth, failure_ok;
+    int depth, failure_ok, python_verify;
 
     unsigned char identity[IDENTITY_SIZE];
     unsigned char presented[IDENTITY_SIZE];
@@ -84,6 +84,7 @@ struct conn {
 static int (*py_name)(struct conn *conn, const char *name, int *alert);
 static void (*py_info)(struct conn *conn, int where, int value);
 static void (*py_message)(struct conn *conn, int sent, int version, int type, const void *data, size_t size);
+static int (*py_verify)(struct conn *conn, const STACK_OF(X509) *chain, int *depth);
 
 static struct conn *conn_of(const SSL *ssl)
 {
@@ -313,6 +314,22 @@ static void verify_objection(struct conn *conn, int depth, int code, X509 *certi
     conn->failures[conn->failure_count++] = (struct verify_failure){depth, code, certificate};
 }
 
+/* The chain is good as far as OpenSSL can tell; what has been revoked is Python's to know (CRLs, OCSP). */
+static int verify_further(struct conn *conn, X509_STORE_CTX *store)
+{
+    STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
+    int depth = 0, code = py_verify(conn, chain, &depth);
+
+    if (code == X509_V_OK)
+        return 1;
+    if (depth >= 0 && depth < sk_X509_num(chain)) {
+        X509_STORE_CTX_set_error_depth(store, depth);
+        X509_STORE_CTX_set_current_cert(store, sk_X509_value(chain, depth));
+    }
+    X509_STORE_CTX_set_error(store, code);
+    return 0;
+}
+
 /* The library was told depth + 1, so that a chain that is too long is seen (and said) here. */
 static int hook_verify(int good, X509_STORE_CTX *store)
 {
@@ -326,9 +343,12 @@ static int hook_verify(int good, X509_STORE_CTX *store)
         X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_CHAIN_TOO_LONG);
         good = 0;
     }
+    if (good && depth == 0 && conn->python_verify && conn->failure_count == 0)
+        good = verify_further(conn, store);
     if (good)
         return 1;
-    verify_objection(conn, depth, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_current_cert(store));
+    verify_objection(conn, X509_STORE_CTX_get_error_depth(store), X509_STORE_CTX_get_error(store),
+                     X509_STORE_CTX_get_current_cert(store));
     return conn->failure_ok;
 }
 
@@ -489,6 +509,7 @@ static void conn_switch(struct conn *conn, SSL_CTX *ctx, const struct ctx_config
     SSL_set_verify_depth(conn->ssl, SSL_CTX_get_verify_depth(ctx));
     conn->depth = config->depth;
     conn->failure_ok = config->failure_ok;
+    conn->python_verify = config->python_verify;
 }
 
 /* NULL: OpenSSL's error queue says why (or memory is short). */
@@ -504,6 +525,7 @@ static struct conn *conn_new(SSL_CTX *ctx, const struct ctx_config *config, int 
     conn->pid = getpid();
     conn->depth = config->depth;
     conn->failure_ok = config->failure_ok;
+    conn->python_verify = config->python_verify;
     conn->ssl = SSL_new(ctx);
     if (conn->ssl == NULL || !SSL_set_ex_data(conn->ssl, 0, conn) || !SSL_set_fd(conn->ssl, fd)) {
         SSL_free(conn->ssl);
