@@ -732,3 +732,35 @@ def test_pumps_leave_no_descriptor() -> None:
         for _ in range(50):
             assert link.pump("send", file.fileno(), offset=0).run() == "done"
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_pauses_for_new_keys_while_sending() -> None:
+    payload = random.Random(11).randbytes(8 * MEGABYTE)
+    with wire(TLS13) as link:
+        assert link.tls is not None and link.peer is not None
+        pump = link.pump("send", payload)
+        pump.pause(at=MEGABYTE)
+        sending = Running(pump)
+        got = bytearray()
+        until = time.monotonic() + TIMEOUT
+        while not sending.result or len(got) < pump.bytes:
+            got += link.peer.read_available(65536) or b""
+            assert time.monotonic() < until
+        assert sending.join() == "paused"
+        assert MEGABYTE <= pump.bytes < 2 * MEGABYTE
+        link.tls.key_update(True)
+        rest = Running(pump)
+        while len(got) < len(payload):
+            got += link.peer_reads()
+        assert rest.join() == "done"
+        assert got == payload
+        assert link.peer.key_updates_by_peer == 1
+
+
+def test_pauses_at_a_time_while_nothing_comes() -> None:
+    with wire(TLS13) as link, file_of() as file:
+        pump = link.pump("receive", file.fileno())
+        pump.pause(time=time.monotonic() + 0.05)
+        assert pump.run() == "paused"
+        pump.abort()
+        assert pump.run() == "aborted"

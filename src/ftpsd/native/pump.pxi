@@ -1,6 +1,7 @@
 cdef dict STOPS = {
     PUMP_DONE: "done", PUMP_CONTROL: "control", PUMP_STALLED: "stalled", PUMP_RESET: "reset", PUMP_EOF: "eof",
     PUMP_TLS: "tls", PUMP_FILE: "file", PUMP_ABORTED: "aborted", PUMP_LIMIT: "limit",
+    PUMP_PAUSED: "paused",
 }
 
 
@@ -81,7 +82,10 @@ cdef class Pump:
         if self.tls is not None and self.tls.raised is not None:
             raised, self.tls.raised = self.tls.raised, None
             raise raised
-        if stop == PUMP_CONTROL:
+        if stop == PUMP_PAUSED:
+            self.state.pause_at = 0
+            self.state.pause_time = 0
+        if stop == PUMP_CONTROL or stop == PUMP_PAUSED:
             return reason
         self.ended = reason
         if self.tls is not None and (stop == PUMP_TLS or stop == PUMP_EOF or stop == PUMP_RESET):
@@ -92,6 +96,10 @@ cdef class Pump:
 
     def abort(self):
         pump_abort(&self.state)
+
+    def pause(self, *, uint64_t at=0, double time=0):
+        self.state.pause_at = at
+        self.state.pause_time = time
 
     @property
     def control(self):

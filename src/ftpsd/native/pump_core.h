@@ -29,6 +29,7 @@
 
 enum pump_stop {
     PUMP_GO, PUMP_DONE, PUMP_CONTROL, PUMP_STALLED, PUMP_RESET, PUMP_EOF, PUMP_TLS, PUMP_FILE, PUMP_ABORTED, PUMP_LIMIT,
+    PUMP_PAUSED,                        /* `pause_at` or `pause_time` has come */
     PUMP_INTERRUPTED                    /* a signal: run its handler and come back */
 };
 
@@ -42,6 +43,9 @@ struct pump {
     int64_t limit;                      /* file bytes; -1: none */
     double rate, stall;
     size_t burst;                       /* wire bytes that the rate does not concern yet */
+
+    uint64_t pause_at;                  /* wire bytes; 0: never */
+    double pause_time;                  /* of io_now(); 0: never */
 
     uint64_t wire_bytes, file_bytes;    /* read by other threads */
     int aborted;
@@ -151,10 +155,20 @@ static int pump_poll(struct pump *pump, short events, int milliseconds, short *s
     return PUMP_GO;
 }
 
+/* `pause_at` never within a TLS record that is half written: OpenSSL takes no request for new keys there. */
+static int pump_pauses(const struct pump *pump)
+{
+    if (pump->pause_at > 0 && pump->wire_bytes >= pump->pause_at && pump->retry_size == 0)
+        return 1;
+    return pump->pause_time > 0 && io_now() >= pump->pause_time;
+}
+
 static int pump_glance(struct pump *pump)
 {
     short seen;
 
+    if (pump_pauses(pump))
+        return PUMP_PAUSED;
     if (pump->unglanced < GLANCE_BYTES)
         return PUMP_GO;
     return pump_poll(pump, 0, 0, &seen);
@@ -164,8 +178,12 @@ static int pump_glance(struct pump *pump)
 static int pump_wait(struct pump *pump, short events, short *seen)
 {
     double deadline = pump->stall > 0 ? pump->moved_at + pump->stall : IO_FOREVER;
-    int stop = pump_poll(pump, events, io_milliseconds(deadline), seen);
+    double until = deadline;
+    int stop;
 
+    if (pump->pause_time > 0 && (until < 0 || pump->pause_time < until))
+        until = pump->pause_time;
+    stop = pump_poll(pump, events, io_milliseconds(until), seen);
     if (stop == PUMP_GO && *seen == 0 && deadline > 0 && io_now() >= deadline)
         return PUMP_STALLED;
     return stop;
