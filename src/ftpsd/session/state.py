@@ -35,7 +35,7 @@ from ftpsd.tls.reuse import Proof
 from ftpsd.vfs.base import FileSystem
 
 if TYPE_CHECKING:
-    from ftpsd.native._openssl import Pump
+    from ftpsd.data.pump import Pump
     from ftpsd.session.service import HostRuntime, Service
 
 
