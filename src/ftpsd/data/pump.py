@@ -1,4 +1,4 @@
-"""The pump: one C loop that moves a transfer's bytes without the GIL (`native/pump_core.h` has the theory)."""
+"""The pump: a C loop that moves a transfer without the GIL (theory: `native/pump_core.h`)."""
 
 from ftpsd.native._openssl import Pump
 
