@@ -467,6 +467,18 @@ def test_our_key_update(files: Files, version: str) -> None:
         assert pair.channel.recv(100, TIMEOUT) == b"NOOP\r\n"
 
 
+def test_our_key_update_behind_a_queued_ticket(files: Files) -> None:
+    with Pair(build(files)) as pair:
+        pair.start_tls(client_context("TLSv1.3"))
+        assert pair.exchange(b"200\r\n") == b"200\r\n"
+        pair.tls.take_sessions()
+        assert pair.channel.offer_ticket()
+        assert pair.channel.update_keys()
+        assert pair.exchange(b"227\r\n") == b"227\r\n"
+        assert len(pair.tls.take_sessions()) == 1
+        assert pair.tls.key_updates_by_peer == 1
+
+
 @every_version
 def test_ticket_before_a_transfer(files: Files, version: str) -> None:
     with Pair(build(files)) as pair:

@@ -134,11 +134,16 @@ class ControlChannel:
         connection = self.connection
         return connection is not None and connection.version == "TLSv1.3" and connection.new_session_ticket()
 
-    def update_keys(self) -> bool:
-        """Under TLS 1.3, new keys for both directions, with the next bytes sent; whether it was possible."""
+    def update_keys(self, timeout: float = 30.0) -> bool:
+        """Under TLS 1.3, new keys for both directions, with the next bytes sent; whether it was possible.
+
+        A ticket that `offer_ticket` has queued goes out before, within `timeout` seconds: OpenSSL refuses new
+        keys while it has one to send. Raises `TLSError`.
+        """
         connection = self.connection
         if connection is None or connection.version != "TLSv1.3":
             return False
+        connection.flush(max(timeout, _SHORTEST))
         connection.key_update(True)
         return True
 
