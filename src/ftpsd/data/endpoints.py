@@ -18,6 +18,7 @@ from ftpsd.ftp.addresses import same_host
 
 _PORT_TRIES = 64
 _LISTEN_BACKLOG = 2
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class NoPassivePort(Exception):
@@ -114,10 +115,18 @@ class PassiveListener:
         return self._socket.fileno()
 
     def accept(self) -> tuple[socket.socket | None, str | None]:
-        """(the client's connection or None, the address of a stranger that was turned away or None)."""
+        """(the client's connection or None, the address of a stranger that was turned away or None).
+
+        Raises `OSError` when the connection waits and cannot be had (no descriptor is left): whoever polls
+        would find the listener ready for ever.
+        """
         try:
             sock, address = self._socket.accept()
-        except OSError:
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return None, None
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                raise
             return None, None
         if not same_host(address[0], self.peer):
             sock.close()

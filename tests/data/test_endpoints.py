@@ -1,0 +1,63 @@
+"""Passive listeners: what they turn away, and what they cannot take."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import NoReturn, cast
+
+import pytest
+
+from ftpsd.data.channel import DataChannel, Stage
+from ftpsd.data.endpoints import PassiveListener, SocketTuning
+from ftpsd.tls.data import DataTLS
+
+
+def no_tls(sock: socket.socket) -> DataTLS:
+    raise AssertionError("no TLS here")
+
+
+class Exhausted:
+    """A listening socket in a process that has no descriptor left."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def accept(self) -> NoReturn:
+        raise OSError(self._code, "accept")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(("code", "stage"), [
+    (errno.EMFILE, Stage.FAILED), (errno.ENFILE, Stage.FAILED), (errno.ENOBUFS, Stage.FAILED),
+    (errno.ENOMEM, Stage.FAILED), (errno.EAGAIN, Stage.LISTENING), (errno.ECONNABORTED, Stage.LISTENING),
+    (errno.EPROTO, Stage.LISTENING),
+])
+def test_a_connection_that_cannot_be_had_is_not_waited_for(code: int, stage: Stage) -> None:
+    listener = PassiveListener("127.0.0.1", "127.0.0.1", None, SocketTuning())
+    listener.close()
+    listener._socket = cast(socket.socket, Exhausted(code))
+    channel = DataChannel(listener, no_tls, SocketTuning())
+    channel.advance(private=False)
+    assert channel.stage is stage
+    if stage is Stage.FAILED:
+        assert isinstance(channel.failure, OSError)
+        assert channel.interest(private=False) is None
+    channel.close()
+
+
+def test_a_stranger_is_turned_away_and_the_client_still_comes() -> None:
+    listener = PassiveListener("127.0.0.1", "127.0.0.1", None, SocketTuning())
+    channel = DataChannel(listener, no_tls, SocketTuning())
+    port = listener.port
+    with socket.create_connection(("127.0.0.1", port), 5, ("127.0.0.2", 0)) as stranger:
+        channel.advance(private=False)
+        assert (channel.stage, channel.strangers) == (Stage.LISTENING, ["127.0.0.2"])
+        stranger.settimeout(5)
+        assert stranger.recv(1) == b""
+    with socket.create_connection(("127.0.0.1", port), 5):
+        channel.advance(private=False)
+        assert channel.stage is Stage.CONNECTED
+    channel.close()
