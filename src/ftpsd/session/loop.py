@@ -20,10 +20,11 @@ from ftpsd.ftp.lines import Line
 from ftpsd.ftp.replies import INVALID_COMMAND, LINE_TOO_LONG, Reply
 from ftpsd.log import events
 from ftpsd.log.events import Level
-from ftpsd.native._openssl import TLSError
 from ftpsd.session import display, errors, gate, tls_steps, waiting
 from ftpsd.session.handlers import resolve
 from ftpsd.session.state import Session
+from ftpsd.tls.errors import TLSError
+from ftpsd.vfs.rights import CredentialsError
 
 
 def run(session: Session) -> str:
@@ -103,6 +104,9 @@ def _answer(session: Session, command: Command) -> Reply | None:
         session.log.emit(events.CommandDenied(
             command.name, denied.code, denied.text, denied.reason, denied.log, tls=tls))
         return Reply(denied.code, denied.text)
+    except CredentialsError as error:  # the thread may have anybody's rights: nothing more is served from it
+        session.log.emit(events.Notice(f"cannot change the rights of the session: {error}", Level.ERR))
+        raise SessionEnded("login-rights", 421, "Internal error, closing control connection") from None
     except (SessionEnded, TLSError, ConnectionError, TimeoutError):
         raise
     except OSError as error:

@@ -46,6 +46,10 @@ def pass_(session: Session, command: Command) -> Reply:
     except entering.CannotEnter as error:
         session.log.emit(events.LoginFailed(name, error.cause, session.login.attempts + 1, str(error)))
         raise SessionEnded(error.cause, 530, replies.LOGIN_INCORRECT.text) from None
+    except Exception as error:  # the thread's rights may be half changed: nothing more is served from it
+        text = f"cannot take on the rights of the user: {error!r}"
+        session.log.emit(events.LoginFailed(name, "login-rights", session.login.attempts + 1, text))
+        raise SessionEnded("login-rights", 530, replies.LOGIN_INCORRECT.text) from None
     return _granted(session, name, command.argument if chosen.anonymous is not None else "")
 
 
