@@ -73,6 +73,7 @@ def next_line(session: Session) -> Line:
         if timer is not None and timer.at <= time.monotonic():
             raise SessionEnded(timer.reason, 421, timer.text)
         if wait(session, timer.at if timer is not None else None):
+            session.check_running()  # TLS does not survive that the end which `Control.wake` feigns is read
             session.control.pull()
 
 
@@ -103,10 +104,11 @@ def attend(session: Session) -> bool:
     """Takes in what came on the control connection while a transfer is under way.
 
     Answers the commands that may be answered meanwhile; False when the client aborted the transfer. Raises
-    `SessionEnded` when the client is gone.
+    `SessionEnded` when the client is gone or the server stops.
     """
     from ftpsd.session.loop import answer_during_transfer
 
+    session.check_running()
     session.control.pull()
     if not answer_during_transfer(session):
         return False
