@@ -107,3 +107,20 @@ def test_a_thousand_clients_that_vanish_leave_nothing(
     with server.client(tls_version).begin() as client:
         client.expect(257, "PWD")
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_an_upload_whose_control_connection_is_reset_is_logged(
+    ftps_server: ServerFactory, tls_version: str
+) -> None:
+    server = ftps_server()
+    client = server.client(tls_version).begin()
+    connection = client.data()
+    client.send_line("STOR file")
+    client.expect(150)
+    stream = connection.handshake()
+    stream.write(b"x" * 100_000)
+    client.expect(200, "NOOP")  # the transfer runs
+    reset(client.control.socket)
+    server.wait_for_log("FTP session closed", log="system")
+    line = server.files.transfer_log.read_text()
+    assert "/file b _ i r alice ftps 0 * i" in line

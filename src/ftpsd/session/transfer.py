@@ -16,15 +16,16 @@ from typing import Literal
 from ftpsd.data.channel import DataChannel, Stage
 from ftpsd.data.endpoints import PassiveListener
 from ftpsd.data.outcomes import End, Outcome, accepts_plain_fin, classify
+from ftpsd.data.pump import Pump
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
-from ftpsd.native._openssl import Pump
 from ftpsd.session import waiting
 from ftpsd.session.state import Session
 from ftpsd.settings.values import TransferRate
 from ftpsd.tls import handshake, reuse
 from ftpsd.tls.data import HandshakeFailed
+from ftpsd.tls.errors import TLSError
 
 CONNECT_TIMEOUT = 60.0
 """Seconds that a client may take to open its data connection after the transfer command."""
@@ -156,7 +157,7 @@ def _run(session: Session, pump: Pump) -> str:
         try:
             if not waiting.attend(session):
                 return "aborted"
-        except SessionEnded:
+        except (SessionEnded, TLSError, OSError):  # its end, a reset, or no room for a reply
             return "vanished"
         if session.control.full:
             pump.control = -1
