@@ -261,16 +261,28 @@ def test_worker_ids_of_the_configuration() -> None:
         assert caught.value.directive == directive
 
 
-def test_the_process_is_prepared_once() -> None:
-    """In a process of its own, since umask and dumps are everybody's."""
-    script = (
-        "import os; from ftpsd.vfs import rights; rights.prepare_process(); import ctypes;"
-        "print(os.umask(0), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
-    )
+def in_process(script: str) -> list[str]:
+    """The words that a process of its own prints: umask and dumps are everybody's."""
     ran = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60,
         env={**os.environ, "PYTHONPATH": str(Path(rights.__file__).parents[2])})
-    assert ran.stdout.split() == ["0", "0" if os.geteuid() == 0 else "1"]
+    return ran.stdout.split()
+
+
+def test_a_prepared_process_has_no_umask() -> None:
+    script = "import os; from ftpsd.vfs import rights; rights.prepare_process(); print(os.umask(0))"
+    assert in_process(script) == ["0"]
+
+
+@root_only
+@pytest.mark.root
+def test_a_process_with_users_in_it_cannot_be_debugged_by_them(public: Path) -> None:
+    script = (
+        "import ctypes; from ftpsd.vfs import rights;"
+        "get = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0);"
+        f"print(get()); rights.take_on({ANNE}, {GROUP}, [], {str(public)!r}, confine=False); print(get())"
+    )
+    assert in_process(script) == ["1", "0"]
 
 
 # ---- Landlock ----------------------------------------------------------------------------------------

@@ -451,6 +451,8 @@ static int ls_compare(const void *a, const void *b, void *context)
 static void ls_sort(struct ls_list *list, const struct ls_options *options)
 {
     struct ls_order order = {options, list->arena};
+    if (list->count == 0)
+        return;
     if (options->sort != LS_UNSORTED) {
         qsort_r(list->entries, list->count, sizeof *list->entries, ls_compare, &order);
     } else if (options->reverse) {

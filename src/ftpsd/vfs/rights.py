@@ -21,10 +21,12 @@ is the user's: access to files goes by that alone.
 Threads of a process that is not root stay who they are: `take_on` says so in a notice and still confines by
 Landlock.
 
-What the server must do: call `prepare_process()` once in each process that runs sessions, before its first
-thread. It sets the umask, which threads share, to 0 (everything in this project that creates a file says
-its whole mode) and, as root, makes the process undumpable, so that no user can attach a debugger to the
-thread that has become theirs.
+What the server must do: call `prepare_process()` (or `os.umask(0)`) once in each process that runs sessions,
+before its first thread. Threads share the umask, so it is 0, and everything in this project that creates a
+file says its whole mode.
+
+A process whose threads became users is made undumpable, so that no user can attach a debugger to the thread
+that runs as them. What is left of the worker's User in a thread (its real and saved uid) is nobody's files.
 
 Anything here that cannot be done as asked raises (`OSError`, mostly `CredentialsError`), and the session
 must end: half of a change of rights is never served from.
@@ -66,10 +68,8 @@ _thread = _Thread()
 
 
 def prepare_process() -> None:
-    """Once per process that runs sessions, before its threads: umask 0, and as root no dumps."""
+    """Once per process that runs sessions, before its threads: umask 0."""
     os.umask(0)
-    if _may_change():
-        _system.forbid_dumps()
 
 
 def resolve_worker(user: str | None, group: str | None) -> tuple[int, int]:
@@ -176,6 +176,7 @@ def take_on(
             rules = _rules(opened, root, readable, writable) if confine else []
         if _may_change():
             shield = _thread.worker if uid != 0 else None
+            _system.forbid_dumps()
             _system.set_thread_credentials(uid, gid, groups, shield=shield)
         elif (uid, gid) != (os.geteuid(), os.getegid()):
             notices.append(
