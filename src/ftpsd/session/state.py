@@ -247,18 +247,24 @@ class Session:
         ))
 
     def directory_settings(self) -> Settings:
-        """What is in force in the current directory (<Directory> laid over the login's settings)."""
+        """What is in force in the current directory."""
+        return self.settings_for(self.cwd)
+
+    def settings_for(self, path: str) -> Settings:
+        """What is in force for the virtual `path`: <Directory> laid over the login's settings."""
         account = self.login.account
         if account is None or not self.settings.directories or self.store is None:
             return self.settings
-        real = self.store.real_path(self.cwd)
+        real = self.store.real_path(path)
         return self.host.for_directory(self.settings, real, home=account.home, root=self.store.real_path("/"))
 
     def check_filter(self, command: Command) -> None:
         """DenyFilter: arguments of path commands that match are refused."""
-        pattern = self.settings.access.deny_filter
         spec = command.spec
-        if pattern is None or spec is None or spec.path is PathArgument.NONE or spec.listing:
+        if spec is None or spec.path is PathArgument.NONE or spec.listing:
+            return
+        pattern = self.directory_settings().access.deny_filter
+        if pattern is None:
             return
         if pattern.search(command.argument):
             raise Refusal(550, f"{command.argument}: Forbidden command argument", "argument-forbidden")

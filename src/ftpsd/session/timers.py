@@ -17,14 +17,13 @@ from ftpsd.settings.limits import LimitSettings
 class Marks:
     """Moments of a session, in seconds of the monotonic clock; None: has not happened.
 
-    `keyed`: the control connection got its TLS keys; `lingers`: a download's connection was half-closed.
+    `lingers`: a download's connection was half-closed.
     """
 
     connected: float
     active: float
     logged_in: float | None = None
     transferred: float | None = None
-    keyed: float = 0.0
     lingers: float = 0.0
 
 
@@ -45,7 +44,8 @@ def running(limits: LimitSettings, marks: Marks) -> list[Timer]:
         timers.append(Timer(marks.active + limits.timeout_idle, "timeout-idle", text))
     if marks.logged_in is None:
         if limits.timeout_login:
-            text = f"Login timeout ({limits.timeout_login} seconds): closing control connection"
+            plural = "" if limits.timeout_login == 1 else "s"
+            text = f"Login timeout ({limits.timeout_login} second{plural}): closing control connection"
             timers.append(Timer(marks.connected + limits.timeout_login, "timeout-login", text))
         return timers
     if limits.timeout_no_transfer:
@@ -53,7 +53,7 @@ def running(limits: LimitSettings, marks: Marks) -> list[Timer]:
         text = f"No transfer timeout ({limits.timeout_no_transfer} seconds): closing control connection"
         timers.append(Timer(since + limits.timeout_no_transfer, "timeout-no-transfer", text))
     if limits.timeout_session:
-        text = f"Session timeout ({limits.timeout_session} seconds): closing control connection"
+        text = f"Session Timeout ({limits.timeout_session} seconds): closing control connection"
         timers.append(Timer(marks.logged_in + limits.timeout_session, "timeout-session", text))
     return timers
 

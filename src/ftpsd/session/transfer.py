@@ -18,6 +18,7 @@ from ftpsd.data.endpoints import PassiveListener
 from ftpsd.data.outcomes import End, Outcome, accepts_plain_fin, classify
 from ftpsd.data.pump import Pump
 from ftpsd.errors import Refusal, SessionEnded
+from ftpsd.ftp import replies
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.session import waiting
@@ -36,7 +37,8 @@ class Job:
     """What is to be moved.
 
     `source` is a descriptor (file) or the bytes of a listing, `offset` and `size` are bytes, `opening` the
-    text of the 150 where it is not the usual one; `begin` is called when the data connection stands.
+    text of the 150 where it is not the usual one; `begin` is called when the data connection stands;
+    `sendfile` lets the kernel send where it can.
     """
 
     direction: Literal["send", "receive"]
@@ -48,6 +50,7 @@ class Job:
     rate: TransferRate | None = None
     opening: str | None = None
     begin: Callable[[], None] | None = None
+    sendfile: bool = True
 
 
 def conduct(session: Session, job: Job) -> Outcome:
@@ -80,12 +83,13 @@ def _take_channel(session: Session) -> DataChannel:
     return session.data
 
 
+def opening(title: str, *, ascii: bool, size: int | None = None) -> str:
+    """The text of a 150 reply; `size` in bytes where it is known."""
+    return replies.opening("ASCII" if ascii else "BINARY", title, size).text
+
+
 def _opening(job: Job) -> str:
-    if job.opening is not None:
-        return job.opening
-    mode = "ASCII" if job.ascii else "BINARY"
-    size = f" ({job.size} bytes)" if job.size is not None else ""
-    return f"Opening {mode} mode data connection for {job.title}{size}"
+    return job.opening if job.opening is not None else opening(job.title, ascii=job.ascii, size=job.size)
 
 
 def _connect(session: Session, channel: DataChannel) -> None:
@@ -125,7 +129,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         control=session.control.fileno(), offset=job.offset, ascii=job.ascii,
         rate=job.rate.rate if job.rate is not None else 0.0,
         burst=job.rate.free if job.rate is not None else 0,
-        stall=float(session.settings.limits.timeout_stalled), sendfile=session.settings.transfer.use_sendfile,
+        stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile,
     )
     session.pump = pump
     if job.begin is not None:

@@ -201,10 +201,10 @@ _LIST_FLAGS = {
     "strict": ("strict", True),
     "listonly": ("list_only", True),
     "nlstonly": ("nlst_only", True),
-    "noadjustedsymlinks": ("adjusted_symlinks", False),
-    "sortednlst": ("sorted_nlst", True),
     "noerrorifabsent": ("error_if_absent", False),
 }
+# Targets of links are shown as they are written, and every listing is sorted: nothing to switch.
+_LIST_WITHOUT_EFFECT = frozenset({"noadjustedsymlinks", "sortednlst"})
 _LIST_BOUNDS = {"maxfiles": "max_files", "maxdirs": "max_dirs", "maxdepth": "max_depth"}
 
 
@@ -223,7 +223,7 @@ def list_options(words: Sequence[str]) -> ListOptions:
             if not rest:
                 raise ArgumentError(f"{word}: missing number")
             changes[_LIST_BOUNDS[key]] = Integer(0, 2**31 - 1).parse([rest.pop(0)])
-        else:
+        elif key not in _LIST_WITHOUT_EFFECT:
             raise ArgumentError(f"unknown keyword: '{word}'")
     options = "" if words[0].lower() == "none" else words[0]
     if options and not re.fullmatch(r"[-+][-+ A-Za-z0-9]*", options):

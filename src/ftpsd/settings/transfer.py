@@ -85,7 +85,10 @@ class TransferSettings:
         module="mod_ls",
         contexts=ANYWHERE, good=('"-l"', '"-a" strict', '"" maxdepth 3'), bad=("", "all", '"-l" maxfiles'),
         default_text="none",
-        doc="Options of LIST and NLST beside the client's; `strict`: instead of them.",
+        doc="Options of LIST and NLST beside the client's; `strict`: instead of them. Keywords: maxfiles,"
+        " maxdirs, maxdepth (bounds of a recursive listing), LISTOnly, NLSTOnly, NoErrorIfAbsent (what is"
+        " missing is an empty listing). NoAdjustedSymlinks and SortedNLST have no effect: targets of links"
+        " are shown as they are written, and every listing is sorted.",
     )
     show_symlinks: bool = directive(
         "ShowSymlinks", Boolean(), True, module="mod_ls", contexts=ANYWHERE, good=("off",), bad=("target",),

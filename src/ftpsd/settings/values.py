@@ -92,6 +92,7 @@ class ListOptions:
 
     `strict`: the client's own options are ignored. `max_files`, `max_dirs`, `max_depth`: bounds of a
     recursive listing (0: none). `list_only`, `nlst_only`: applies to that command alone.
+    `error_if_absent`: LIST and NLST of what is missing is an error (else an empty listing).
     """
 
     options: str = ""
@@ -101,8 +102,6 @@ class ListOptions:
     max_depth: int = 0
     list_only: bool = False
     nlst_only: bool = False
-    adjusted_symlinks: bool = True
-    sorted_nlst: bool = False
     error_if_absent: bool = True
 
 

@@ -18,7 +18,7 @@ def mkd(session: Session, command: Command) -> Reply:
     """MKD; the 257 names the new directory by its whole path, quoted (RFC 959 appendix II)."""
     target = session.path(command.argument)
     try:
-        session.fs.mkdir(target, umask=session.settings.transfer.umask.directory)
+        session.fs.mkdir(target, umask=session.settings_for(target).transfer.umask.directory)
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
     return Reply(257, f"{paths.quote(target)} - Directory successfully created")
@@ -58,10 +58,13 @@ def rnto(session: Session, command: Command) -> Reply:
     source = session.parameters.rename_from
     if source is None:
         raise Refusal(503, "Bad sequence of commands", "rename-without-source")
-    overwrite = session.settings.transfer.allow_overwrite
+    target = session.path(command.argument)
+    overwrite = session.settings_for(target).transfer.allow_overwrite
     try:
-        session.fs.rename(source, session.path(command.argument), overwrite=overwrite)
+        session.fs.rename(source, target, overwrite=overwrite)
     except OSError as error:
+        if isinstance(error, FileExistsError) and not overwrite:
+            raise Refusal(550, f"{command.argument}: Rename permission denied", "overwrite-denied") from None
         raise errors.refusal(error, command.argument) from None
     return Reply(250, "Rename successful")
 

@@ -14,15 +14,28 @@ from ftpsd.data import outcomes
 from ftpsd.data.outcomes import End
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp.commands import Command
-from ftpsd.ftp.listing import ListRequest, parse_list
+from ftpsd.ftp.listing import ListRequest, parse_list, split
 from ftpsd.ftp.replies import Reply, listing_in_reply
 from ftpsd.session import errors, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
+from ftpsd.settings.transfer import TransferSettings
 from ftpsd.vfs.base import Form, ListingOptions
 
+ListingName = Literal["LIST", "NLST", "STAT"]
 
-def options(session: Session, request: ListRequest, form: Form, *, all: bool | None = None) -> ListingOptions:
+
+def _request(session: Session, argument: str, command: ListingName) -> tuple[ListRequest, TransferSettings]:
+    """What the client asks for, with ListOptions of the directory that it asks about."""
+    path = split(argument)[1]
+    settings = session.settings_for(session.path(path or ".")).transfer
+    return parse_list(argument, settings.list_options, command=command), settings
+
+
+def options(
+    session: Session, settings: TransferSettings, request: ListRequest, form: Form, *,
+    all: bool | None = None,
+) -> ListingOptions:
     """What the store needs to know to write a listing for this session."""
     names = session.runtime.authenticator.names
     return ListingOptions(
@@ -30,14 +43,16 @@ def options(session: Session, request: ListRequest, form: Form, *, all: bool | N
         classify=request.classify, columns=request.columns, dereference=request.dereference,
         directory=request.directory, long=request.long, numeric=request.numeric, recursive=request.recursive,
         reverse=request.reverse, sort=request.sort, time=request.time,
-        show_symlinks=session.settings.transfer.show_symlinks, gmt=session.settings.core.times_gmt,
+        show_symlinks=settings.show_symlinks, gmt=session.settings.core.times_gmt,
         max_files=request.max_files, max_directories=request.max_directories, max_depth=request.max_depth,
         facts=session.parameters.facts, owner=names.owner, group=names.group,
     )
 
 
 def _send(session: Session, body: bytes, title: str) -> Reply:
-    outcome = transfer.conduct(session, Job("send", body, title, ascii=True))
+    """Sends a listing. Its lines end in CRLF under every TYPE; only the 150 names the TYPE."""
+    opening = transfer.opening(title, ascii=session.parameters.ascii)
+    outcome = transfer.conduct(session, Job("send", body, title, ascii=True, opening=opening))
     code, text = outcomes.reply_for(outcome)
     if outcome.end is End.VANISHED:
         raise SessionEnded("client-disconnected")
@@ -48,23 +63,34 @@ def _send(session: Session, body: bytes, title: str) -> Reply:
 
 
 def list_(session: Session, command: Command) -> Reply:
-    request = parse_list(command.argument, session.settings.transfer.list_options, command="LIST")
+    request, settings = _request(session, command.argument, "LIST")
     shown = request.path or "."
+    wanted = options(session, settings, request, "list")
     try:
-        body = session.fs.listing(session.path(shown), options(session, request, "list"), shown=request.path)
+        body = session.fs.listing(session.path(shown), wanted, shown=request.path)
     except OSError as error:
+        if _absent_is_empty(error, settings):
+            return _send(session, b"", "file list")
         refused = errors.refusal(error, shown, 450)
         reply = _send(session, b"", "file list")
         return Reply(refused.code, refused.text) if reply.code == 226 else reply
     return _send(session, body, "file list")
 
 
+def _absent_is_empty(error: OSError, settings: TransferSettings) -> bool:
+    """`ListOptions … NoErrorIfAbsent`: what is missing is listed as nothing."""
+    return isinstance(error, FileNotFoundError) and not settings.list_options.error_if_absent
+
+
 def nlst(session: Session, command: Command) -> Reply:
-    request = parse_list(command.argument, session.settings.transfer.list_options, command="NLST")
+    request, settings = _request(session, command.argument, "NLST")
     shown = request.path or "."
+    wanted = options(session, settings, request, "nlst")
     try:
-        body = session.fs.listing(session.path(shown), options(session, request, "nlst"), shown=request.path)
+        body = session.fs.listing(session.path(shown), wanted, shown=request.path)
     except OSError as error:
+        if _absent_is_empty(error, settings):
+            return _send(session, b"", "file list")
         raise errors.refusal(error, shown, 450) from None
     return _send(session, body, "file list")
 
@@ -72,8 +98,10 @@ def nlst(session: Session, command: Command) -> Reply:
 def mlsd(session: Session, command: Command) -> Reply:
     """MLSD (RFC 3659 section 7); what is no directory is 550 here too (rclone asks for that)."""
     shown = command.argument or "."
+    path = session.path(shown)
+    wanted = options(session, session.settings_for(path).transfer, ListRequest(), "mlsd")
     try:
-        body = session.fs.listing(session.path(shown), options(session, ListRequest(), "mlsd"))
+        body = session.fs.listing(path, wanted)
     except NotADirectoryError:
         raise Refusal(550, f"'{shown}' is not a directory", "not-a-directory") from None
     except OSError as error:
@@ -84,8 +112,10 @@ def mlsd(session: Session, command: Command) -> Reply:
 def mlst(session: Session, command: Command) -> Reply:
     """MLST (RFC 3659 section 7): the facts of one path, on the control connection."""
     shown = command.argument or session.cwd
+    path = session.path(shown)
+    wanted = options(session, session.settings_for(path).transfer, ListRequest(), "mlsd")
     try:
-        facts = session.fs.facts(session.path(shown), options(session, ListRequest(), "mlsd"))
+        facts = session.fs.facts(path, wanted)
     except OSError:
         raise Refusal(550, f"'{shown}' cannot be listed", "file-not-found") from None
     return Reply(250, f"Start of list for {shown}", facts, "End of list")
@@ -93,14 +123,15 @@ def mlst(session: Session, command: Command) -> Reply:
 
 def stat(session: Session, command: Command) -> Reply:
     """STAT: of the session, or a listing in the reply (RFC 959 section 4.1.3)."""
-    request = parse_list(command.argument, session.settings.transfer.list_options, command="STAT")
+    request, settings = _request(session, command.argument, "STAT")
     if request.path is None and not command.argument:
         return Reply(211, *_status(session), "End of status")
     shown = request.path or "."
     path = session.path(shown)
+    wanted = options(session, settings, request, "list", all=True)
     try:
         directory = modes.S_ISDIR(session.fs.stat(path).st_mode)
-        body = session.fs.listing(path, options(session, request, "list", all=True), shown=request.path)
+        body = session.fs.listing(path, wanted, shown=request.path)
     except OSError as error:
         raise errors.refusal(error, shown, 450) from None
     lines = body.decode("utf-8", "surrogateescape").splitlines()

@@ -4,6 +4,9 @@ STOU, APPE, ABOR.
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 from ftpsd.data import endpoints, outcomes
 from ftpsd.data.channel import DataChannel
 from ftpsd.data.outcomes import End, Outcome
@@ -15,6 +18,7 @@ from ftpsd.log import events
 from ftpsd.session import errors, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
+from ftpsd.settings.transfer import TransferSettings
 from ftpsd.settings.values import TransferRate
 from ftpsd.vfs.base import OpenFile, StoreMode
 
@@ -81,9 +85,9 @@ def rest(session: Session, command: Command) -> Reply:
     return Reply(350, f"Restarting at {offset}. Send STORE or RETRIEVE to initiate transfer")
 
 
-def _rate(session: Session, name: str) -> TransferRate | None:
+def _rate(settings: TransferSettings, name: str) -> TransferRate | None:
     """The first TransferRate that names the command."""
-    return next((rate for rate in session.settings.transfer.transfer_rate if name in rate.commands), None)
+    return next((rate for rate in settings.transfer_rate if name in rate.commands), None)
 
 
 def _take_restart(session: Session) -> int:
@@ -93,10 +97,10 @@ def _take_restart(session: Session) -> int:
 
 def retr(session: Session, command: Command) -> Reply:
     offset = _take_restart(session)
-    settings = session.settings.transfer
+    path = session.path(command.argument)
+    settings = session.settings_for(path).transfer
     if offset and not settings.allow_retrieve_restart:
         raise Refusal(451, f"{command.argument}: Restart not permitted, try again", "restart-denied")
-    path = session.path(command.argument)
     try:
         opened = session.fs.open_read(path)
     except OSError as error:
@@ -107,28 +111,55 @@ def retr(session: Session, command: Command) -> Reply:
         left = opened.size - offset
         job = Job(
             "send", opened.fd, command.argument, session.parameters.ascii, offset=offset, size=left or None,
-            rate=_rate(session, "RETR"),
+            rate=_rate(settings, "RETR"), sendfile=settings.use_sendfile,
         )
         outcome = transfer.conduct(session, job)
     return _finish(session, command.name, path, outcome)
 
 
-def _open_upload(session: Session, path: str, shown: str, mode: StoreMode, offset: int) -> OpenFile:
-    """The file of an upload; an old one is spared until the data connection stands (`OpenFile.begin`)."""
-    settings = session.settings.transfer
-    overwrite, umask, hidden = settings.allow_overwrite, settings.umask.file, settings.hidden_stores
+def _open_upload(
+    session: Session, settings: TransferSettings, path: str, shown: str, mode: StoreMode, offset: int,
+) -> OpenFile:
+    """The file of an upload; an old one is spared until the data connection stands (`OpenFile.begin`).
+
+    Appending replaces nothing, so AllowOverwrite has no say in it.
+    """
+    overwrite, umask, hidden = settings.allow_overwrite or mode == "append", settings.umask.file, None
+    if mode == "store":
+        hidden = settings.hidden_stores
     try:
-        if hidden is not None and mode == "store":
+        if hidden is not None:
             return session.fs.open_hidden(
-                path, prefix=hidden.prefix, suffix=hidden.suffix, overwrite=overwrite, umask=umask)
+                path, prefix=_hidden_part(hidden.prefix), suffix=_hidden_part(hidden.suffix),
+                overwrite=overwrite, umask=umask)
         return session.fs.open_write(
             path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=False)
     except OSError as error:
+        if isinstance(error, FileExistsError) and not overwrite:
+            raise Refusal(550, f"{shown}: Overwrite permission denied", "overwrite-denied") from None
         raise errors.refusal(error, shown) from None
 
 
+def _hidden_part(pattern: str) -> str:
+    """A prefix or suffix of HiddenStores; `%P` becomes the session's thread, the number in the log."""
+    return pattern.replace("%P", str(threading.get_native_id()))
+
+
+def _check_restart(
+    session: Session, settings: TransferSettings, path: str, shown: str, mode: StoreMode,
+) -> None:
+    """AllowStoreRestart off: what is there already is not written to again but from its beginning."""
+    if settings.allow_store_restart or mode not in ("append", "resume"):
+        return
+    with contextlib.suppress(FileNotFoundError):
+        session.fs.stat(path)
+        raise Refusal(451, f"{shown}: Append/Restart not permitted, try again", "restart-denied")
+
+
 def _upload(session: Session, command: Command, path: str, mode: StoreMode, offset: int = 0) -> Reply:
-    opened = _open_upload(session, path, command.argument, mode, offset)
+    settings = session.settings_for(path).transfer
+    _check_restart(session, settings, path, command.argument, mode)
+    opened = _open_upload(session, settings, path, command.argument, mode, offset)
     begun = False
 
     def begin() -> None:
@@ -137,24 +168,24 @@ def _upload(session: Session, command: Command, path: str, mode: StoreMode, offs
         opened.begin()
 
     job = Job(
-        "receive", opened.fd, command.argument, session.parameters.ascii, rate=_rate(session, command.name),
+        "receive", opened.fd, command.argument, session.parameters.ascii, rate=_rate(settings, command.name),
         opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else None, begin=begin,
     )
     try:
         outcome = transfer.conduct(session, job)
     except BaseException:
-        _dispose(session, opened, Outcome(End.ENDED), begun=begun)
+        _dispose(settings, opened, Outcome(End.ENDED), begun=begun)
         raise
-    outcome = _dispose(session, opened, outcome, begun=begun)
+    outcome = _dispose(settings, opened, outcome, begun=begun)
     return _finish(session, command.name, opened.path, outcome)
 
 
-def _dispose(session: Session, opened: OpenFile, outcome: Outcome, *, begun: bool) -> Outcome:
+def _dispose(settings: TransferSettings, opened: OpenFile, outcome: Outcome, *, begun: bool) -> Outcome:
     """Commits, keeps or discards the file; a commit that fails turns a good transfer into a bad one.
 
     A file that was there before and that this transfer never touched is left alone whatever the settings say.
     """
-    delete = session.settings.transfer.delete_aborted_stores
+    delete = settings.delete_aborted_stores
     try:
         if outcome.complete:
             opened.commit()
@@ -171,8 +202,6 @@ def _dispose(session: Session, opened: OpenFile, outcome: Outcome, *, begun: boo
 
 def stor(session: Session, command: Command) -> Reply:
     offset = _take_restart(session)
-    if offset and not session.settings.transfer.allow_store_restart:
-        raise Refusal(451, f"{command.argument}: Restart not permitted, try again", "restart-denied")
     return _upload(session, command, session.path(command.argument), "resume" if offset else "store", offset)
 
 
