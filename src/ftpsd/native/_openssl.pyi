@@ -105,8 +105,16 @@ class Context:
         """The leaf is the first certificate in `pem`; one per key type (RSA, DSA, EC, Ed25519).
 
         Raises `OpenSSLError`, as every method here does for what OpenSSL refuses."""
-    def use_private_key(self, pem: bytes, password: bytes | None = None) -> None:
+    def use_private_key(self, pem: bytes, password: Buffer | None = None) -> None:
         """Never prompts: an encrypted key without (or with a wrong) password is an `OpenSSLError`."""
+    def use_key_uri(self, uri: str, pin: Buffer | None = None) -> None:
+        """The key that e.g. `pkcs11:token=…;object=…` names, from the provider or engine of the scheme's
+        name. Never prompts. At most 4 such keys."""
+    def exercise_keys(self) -> None:
+        """Signs with every key that came from a URI: a token needs that once in a new process."""
+    def add_psk(self, identity: bytes, key: Buffer) -> None:
+        """Server: a pre-shared key (1 to 512 bytes) for an identity (1 to 256 bytes); `ValueError`. Under
+        TLS 1.3 it is a key for SHA-256."""
     def check_private_key(self) -> None:
         """Whether the leaf used last and its key belong together."""
     def add_chain_certificate(self, pem: bytes) -> None:
@@ -127,7 +135,8 @@ class Context:
     def ciphers(self) -> list[str]: ...
     def set_groups(self, groups: str) -> None: ...
     def set_security_level(self, level: int) -> None: ...
-    def use_dh_parameters(self, pem: bytes) -> None: ...
+    def use_dh_parameters(self, pem: bytes) -> None:
+        """In place of those that OpenSSL chooses."""
     def set_options(
         self, *, server_preference: bool = True, renegotiation: bool = False, tickets12: bool = False,
         legacy_renegotiation: bool = False, empty_fragments: bool = True, ktls: bool = True,
@@ -265,6 +274,9 @@ class Connection:
     @property
     def resumed(self) -> bool: ...
     @property
+    def psk_identity(self) -> str:
+        """Server: whose pre-shared key this connection rests on; "": no one's."""
+    @property
     def session_id(self) -> bytes: ...
     @property
     def session_lifetime(self) -> int:
@@ -363,5 +375,23 @@ def random_bytes(size: int) -> bytes:
 def library_version() -> str: ...
 def header_version() -> str: ...
 def supports(protocol: str) -> bool: ...
+def engines_exist() -> bool:
+    """Whether this OpenSSL still has engines."""
+
+def use_engine(name: str) -> None:
+    """For all that it can do; "ALL": every engine that is built in. Raises `OpenSSLError`."""
+
+def use_provider(name: str) -> None:
+    """Loads it beside the default provider. Raises `OpenSSLError`."""
+
+def load_random(path: builtins.bytes, size: int) -> int:
+    """Stirs at most `size` bytes of a file into the generator; how many. Raises `OpenSSLError`."""
+
+def lock_memory(secret: Buffer) -> bool:
+    """Keeps the (writable) buffer's pages out of core dumps and, if the answer is True, out of swap."""
+
+def wipe_memory(secret: Buffer) -> None:
+    """Overwrites the (writable) buffer with zeros, for sure."""
+
 def load_fips() -> None:
     """Loads the FIPS provider and makes it the default for everything. Raises `OpenSSLError`."""

@@ -5,12 +5,13 @@
 
     ossl_errors.pxi      the error queue and the exceptions
     ossl_context.pxi     Context: certificates, protocols, verification, session and ticket policy
+    ossl_devices.pxi     engines, providers, memory for secrets
     ossl_session.pxi     Session: what a client keeps
     ossl_connection.pxi  Connection: handshake, read, write, shutdown, and what was negotiated
     pump.pxi             Pump and wait_readable
 
 What runs without the GIL is C: `ossl_hooks.h` (OpenSSL's callbacks and the theory of resumption), `ossl_io.h`
-(deadlines), `ossl_keys.h` (the ticket keys), `ossl_store.h` (sessions by id), `pump_*.h` (the transfer loops).
+(deadlines), `ossl_keys.h` (the ticket keys), `ossl_psk.h`, `ossl_devices.h`, `ossl_store.h` (sessions by id), `pump_*.h` (the transfer loops).
 A callback of OpenSSL never enters Python, save the four that are asked for: SNI, info, message, revocation.
 """
 
@@ -41,6 +42,7 @@ include "ossl_errors.pxi"
 include "ossl_context.pxi"
 include "ossl_session.pxi"
 include "ossl_connection.pxi"
+include "ossl_devices.pxi"
 include "pump.pxi"
 
 

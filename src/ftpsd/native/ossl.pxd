@@ -77,6 +77,7 @@ cdef extern from "<openssl/ssl.h>" nogil:
     int SSL_CTX_set1_groups_list(SSL_CTX *ctx, const char *groups)
     void SSL_CTX_set_security_level(SSL_CTX *ctx, int level)
     int SSL_CTX_set0_tmp_dh_pkey(SSL_CTX *ctx, EVP_PKEY *parameters)
+    void SSL_CTX_set_dh_auto(SSL_CTX *ctx, int on)
     int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *name, unsigned size)
     long SSL_CTX_set_timeout(SSL_CTX *ctx, long seconds)
     int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t count)
@@ -190,6 +191,7 @@ cdef extern from "<openssl/pem.h>" nogil:
     EVP_PKEY *PEM_read_bio_Parameters(BIO *bio, EVP_PKEY **out)
     stack_info *PEM_X509_INFO_read_bio(BIO *bio, stack_info *out, pem_password_cb password, void *data)
     void EVP_PKEY_free(EVP_PKEY *key)
+    int EVP_PKEY_up_ref(EVP_PKEY *key)
     BIO *BIO_new(const BIO_METHOD *method)
     const BIO_METHOD *BIO_s_mem()
     BIO *BIO_new_mem_buf(const void *data, int size)
@@ -216,6 +218,7 @@ cdef extern from "<openssl/crypto.h>" nogil:
     void OPENSSL_cleanse(void *data, size_t size)
     void OPENSSL_free(void *data)
     int RAND_bytes(unsigned char *out, int size)
+    int RAND_load_file(const char *path, long size)
 
 
 cdef extern from "<openssl/provider.h>" nogil:
@@ -250,6 +253,15 @@ cdef extern from "ossl_store.h" nogil:
     size_t store_size(session_store *store)
 
 
+cdef extern from "ossl_devices.h" nogil:
+    EVP_PKEY *key_of_uri(const char *uri, const char *pin, size_t pin_size)
+    int key_exercise(EVP_PKEY *key)
+    int engine_use(const char *name)
+    int provider_use(const char *name)
+    int c_engines_exist "engines_exist"()
+    int memory_lock(void *data, size_t size)
+
+
 cdef extern from "ossl_hooks.h" nogil:
     enum: IDENTITY_SIZE, ALPN_MAX
     struct ctx_config:
@@ -279,9 +291,11 @@ cdef extern from "ossl_hooks.h" nogil:
         int hello_version
         unsigned long key_updates, handshakes, started_by_peer
         int renegotiating, alert_received, alert_sent
+        char psk_identity[257]
         int failure_count, received_count
         verify_failure *failures
         SSL_SESSION **received
+    int psk_add(SSL_CTX *ctx, const char *identity, size_t size, const unsigned char *key, size_t key_size)
     int (*py_name)(conn *connection, const char *name, int *alert) noexcept
     void (*py_info)(conn *connection, int where, int value) noexcept
     void (*py_message)(conn *connection, int sent, int version, int type, const void *data, size_t size) noexcept

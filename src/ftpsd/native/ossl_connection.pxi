@@ -316,7 +316,17 @@ cdef class Connection:
 
     @property
     def resumed(self):
-        return bool(self.state.established and SSL_session_reused(self.state.ssl))
+        return bool(self.state.established and SSL_session_reused(self.state.ssl) and not self.by_psk())
+
+    cdef bint by_psk(self):
+        """TLS 1.3 shows an external key as a resumption, but no ticket was opened then."""
+        if self.state.psk_identity[0] == 0 or self.state.has_presented:
+            return False
+        return SSL_version(self.state.ssl) < TLS1_3_VERSION or SSL_session_reused(self.state.ssl)
+
+    @property
+    def psk_identity(self):
+        return self.state.psk_identity.decode("utf-8", "surrogateescape") if self.by_psk() else ""
 
     @property
     def session_id(self):

@@ -10,6 +10,8 @@ globals()["IDENTITY_SIZE"] = IDENTITY_SIZE
 globals()["TICKET_KEYS_MAX"] = TICKET_KEYS_MAX
 cdef int DEFAULT_KEYS = 25
 cdef size_t DEFAULT_CACHE = 20480
+cdef enum: TOKENS_MAX = 4
+cdef const char *NO_TEXT = ""
 
 
 cdef int protocol_number(str name) except -1:
@@ -118,6 +120,8 @@ cdef class Context:
     cdef SSL_CTX *ctx
     cdef ctx_config config
     cdef X509 *leaf
+    cdef EVP_PKEY *tokens[4]
+    cdef int token_count
     cdef KeyRing ring
     cdef readonly bint server
     cdef object name_callback
@@ -141,6 +145,9 @@ cdef class Context:
         SSL_CTX_set_session_id_context(self.ctx, b"ftpsd", 5)
 
     def __dealloc__(self):
+        cdef int i
+        for i in range(self.token_count):
+            EVP_PKEY_free(self.tokens[i])
         X509_free(self.leaf)
         SSL_CTX_free(self.ctx)
         store_free(self.config.store)
@@ -161,14 +168,14 @@ cdef class Context:
         X509_free(self.leaf)
         self.leaf = certificate
 
-    def use_private_key(self, bytes pem, bytes password=None):
+    def use_private_key(self, bytes pem, const unsigned char[::1] password=None):
         cdef PEMText text = PEMText(pem)
         cdef password_text secret
         cdef EVP_PKEY *key
         cdef int result
         memset(&secret, 0, sizeof(secret))
         if password is not None:
-            secret.text = PyBytes_AS_STRING(password)
+            secret.text = <const char *>&password[0] if len(password) else NO_TEXT
             secret.size = <int>len(password)
         key = PEM_read_bio_PrivateKey(text.bio, NULL, give_password, &secret)
         if key == NULL:
@@ -176,6 +183,37 @@ cdef class Context:
         result = SSL_CTX_use_PrivateKey(self.ctx, key)
         EVP_PKEY_free(key)
         self.check(result, "cannot use the private key")
+
+    def use_key_uri(self, str uri, const unsigned char[::1] pin=None):
+        cdef bytes name = uri.encode()
+        cdef const char *text = NULL
+        cdef size_t size = 0
+        cdef EVP_PKEY *key
+        cdef int result
+        if pin is not None and len(pin):
+            text = <const char *>&pin[0]
+            size = len(pin)
+        ERR_clear_error()
+        key = key_of_uri(PyBytes_AS_STRING(name), text, size)
+        if key == NULL:
+            raise openssl_error("cannot find the private key")
+        result = SSL_CTX_use_PrivateKey(self.ctx, key)
+        if result == 1 and self.token_count < TOKENS_MAX:
+            self.tokens[self.token_count] = key
+            self.token_count += 1
+        else:
+            EVP_PKEY_free(key)
+        self.check(result, "cannot use the private key")
+
+    def exercise_keys(self):
+        cdef int i
+        ERR_clear_error()
+        for i in range(self.token_count):
+            self.check(key_exercise(self.tokens[i]), "cannot sign with the token's key")
+
+    def add_psk(self, bytes identity, const unsigned char[::1] key not None):
+        if len(key) == 0 or psk_add(self.ctx, PyBytes_AS_STRING(identity), len(identity), &key[0], len(key)) != 1:
+            raise ValueError("identity or key has an impossible size, or the identity is there already")
 
     cdef int select_leaf(self) except -1:
         if self.leaf == NULL:
@@ -214,6 +252,7 @@ cdef class Context:
         if SSL_CTX_set0_tmp_dh_pkey(self.ctx, parameters) != 1:
             EVP_PKEY_free(parameters)
             raise openssl_error("cannot use the DH parameters")
+        SSL_CTX_set_dh_auto(self.ctx, 0)
 
     # ---- verification
 

@@ -74,6 +74,7 @@ struct conn {
     unsigned key_updates_in_row;
     unsigned long key_updates, finished, handshakes, started_by_peer;
     int renegotiating;                  /* we asked for it */
+    char psk_identity[257];             /* whose pre-shared key was asked for and known; "": nobody's */
     int alert_received, alert_sent;     /* level << 8 | description, 0: none */
 
     int failure_count, received_count;
@@ -289,6 +290,8 @@ static int serves_tls13(SSL *ssl)
     return (highest == 0 || highest >= TLS1_3_VERSION) && !(SSL_get_options(ssl) & SSL_OP_NO_TLSv1_3);
 }
 
+#include "ossl_psk.h"
+
 static int hook_hello(SSL *ssl, int *alert, void *argument)
 {
     struct conn *conn = conn_of(ssl);
@@ -300,6 +303,7 @@ static int hook_hello(SSL *ssl, int *alert, void *argument)
         SSL_clear_options(ssl, SSL_OP_NO_TICKET);
     else
         SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    psk_prepare_hello(ssl);
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -505,6 +509,7 @@ static void context_set_verify(SSL_CTX *ctx, struct ctx_config *config, int mode
 static void conn_switch(struct conn *conn, SSL_CTX *ctx, const struct ctx_config *config)
 {
     SSL_set_SSL_CTX(conn->ssl, ctx);
+    psk_switch(conn->ssl, ctx);
     SSL_set_verify(conn->ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
     SSL_set_verify_depth(conn->ssl, SSL_CTX_get_verify_depth(ctx));
     conn->depth = config->depth;
