@@ -1,7 +1,7 @@
 # cython: language_level=3, embedsignature=True
 """Linux system calls that Python lacks: openat2, credentials of one thread, Landlock, listings in C.
 
-The calls themselves are in sys_calls.h, the listing in sys_listing.h; here they meet Python. Docstrings and types
+The calls themselves are in sys_calls.h, the listing in sys_listing.h and sys_format.h; here they meet Python. Docstrings and types
 are in _system.pyi. Every call releases the GIL.
 """
 
@@ -43,7 +43,7 @@ cdef extern from "sys_calls.h" nogil:
     int close(int fd)
 
 
-cdef extern from "sys_listing.h" nogil:
+cdef extern from "sys_format.h" nogil:
     struct stat:
         mode_t st_mode
         nlink_t st_nlink
