@@ -119,6 +119,9 @@ def test_appending_and_resuming(root: Path, jail: Jail) -> None:
         with pytest.raises(BadRestart):
             jail.open_write("/f", mode="resume", offset=offset)
     assert (root / "f").read_bytes() == b"oneTHo"
+    with pytest.raises(BadRestart):
+        jail.open_write("/new", mode="resume", offset=1)
+    assert not (root / "new").exists()
 
 
 @pytest.mark.parametrize("mode", ["store", "append", "resume"])

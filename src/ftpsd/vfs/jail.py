@@ -103,7 +103,10 @@ class Jail(FileSystem):
             elif mode == "resume":
                 _seek(opened, offset)
         except BaseException:
-            opened.close()
+            if created:
+                opened.discard()
+            else:
+                opened.close()
             raise
         return opened
 
