@@ -471,3 +471,15 @@ def test_the_whole_machine_as_root(root: Path, resolver: type[Resolver]) -> None
     assert jail.real_path("/") == "/"
     assert jail.names(str(root)) == ["f"]
     jail.close()
+
+
+@pytest.mark.parametrize("path", ["/proc/self/maps", "/proc/thread-self/maps", "/proc/version"])
+def test_what_the_kernel_says_about_the_server_is_no_file(path: str) -> None:
+    if not Path(path).exists():
+        pytest.skip("/proc is not mounted")
+    jail = Jail("/")
+    try:
+        with pytest.raises(NotRegularFile):
+            jail.open_read(path)
+    finally:
+        jail.close()

@@ -311,11 +311,25 @@ def _create(parent: int, name: bytes, flags: int, mode: int) -> int:
     return os.open(name, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=parent)
 
 
+def _device_of_proc() -> int:
+    try:
+        return os.stat("/proc").st_dev
+    except OSError:
+        return -1
+
+
+_PROC = _device_of_proc()
+
+
 def _settle(fd: int, path: str) -> os.stat_result:
-    """The status of a file just opened, which must be regular; it blocks from now on. Else closes `fd`."""
+    """The status of a file just opened, which must be regular; it blocks from now on. Else closes `fd`.
+
+    Files of /proc are none: the kernel shows a thread those of its process, whoever the thread has become,
+    and this process serves others, too.
+    """
     try:
         status = os.fstat(fd)
-        if not is_regular(status):
+        if not is_regular(status) or status.st_dev == _PROC:
             raise NotRegularFile(path)
         os.set_blocking(fd, True)
     except BaseException:
