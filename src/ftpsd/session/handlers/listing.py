@@ -8,6 +8,7 @@ clients expect.
 from __future__ import annotations
 
 import stat as modes
+from dataclasses import replace
 from typing import Literal
 
 from ftpsd.data import outcomes
@@ -23,6 +24,8 @@ from ftpsd.settings.transfer import TransferSettings
 from ftpsd.vfs.base import Form, ListingOptions
 
 ListingName = Literal["LIST", "NLST", "STAT"]
+MOST_IN_REPLY, MOST_LINES_IN_REPLY = 2 * 1024 * 1024, 10_000
+"""Bytes and names of a listing in the reply of STAT, which costs several times its size in memory."""
 
 
 def _request(session: Session, argument: str, command: ListingName) -> tuple[ListRequest, TransferSettings]:
@@ -128,13 +131,15 @@ def stat(session: Session, command: Command) -> Reply:
         return Reply(211, *_status(session), "End of status")
     shown = request.path or "."
     path = session.path(shown)
-    wanted = options(session, settings, request, "list", all=True)
+    wanted = replace(
+        options(session, settings, request, "list", all=True), max_bytes=MOST_IN_REPLY,
+        max_entries=MOST_LINES_IN_REPLY)
     try:
         directory = modes.S_ISDIR(session.fs.stat(path).st_mode)
         body = session.fs.listing(path, wanted, shown=request.path)
     except OSError as error:
         raise errors.refusal(error, shown, 450) from None
-    lines = body.decode("utf-8", "surrogateescape").splitlines()
+    lines = body.decode("utf-8", "surrogateescape").split("\r\n")[:-1]
     return listing_in_reply(212 if directory else 213, shown, lines)
 
 
