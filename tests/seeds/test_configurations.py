@@ -1,24 +1,21 @@
 """The configurations of the seeds and of Debian's package start and serve; only paths are changed.
 
-What ProFTPD's administrators have in their files beside the TLS block (users, logs) comes from `BASE`.
+What ProFTPD's administrators have beside the TLS block (users, logs) comes from `support.BASE`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 import ssl
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ftpsd.testing.ca import Files
 from ftpsd.testing.client import client_context
-from ftpsd.testing.configs import ServerConfig, ServerFiles
+from ftpsd.testing.configs import ServerFiles
 from ftpsd.testing.plugin import Certificates
-from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
+from tests.seeds.support import old_client, serving
 
 FIRST = """
 <IfModule mod_dso.c>
@@ -66,39 +63,6 @@ SECOND = """
 """
 
 STOCK = Path("/etc/proftpd")
-BASE = {"User", "Group", "PidFile", "ScoreboardFile", "AuthUserFile", "AuthGroupFile", "AuthOrder",
-        "RequireValidShell", "DefaultRoot", "SystemLog", "UseReverseDNS", "Port", "DefaultAddress"}
-
-
-@dataclass(frozen=True)
-class Written(ServerConfig):
-    """A configuration of others, with what a test server needs in front of it."""
-
-    body: str = ""
-
-    def text(self, files: ServerFiles) -> str:
-        """The base lines that the body does not have itself, then the body."""
-        named = {line.split()[0] for line in self.body.splitlines() if line.split()}
-        base = [line for line in self._server(files) if line.split()[0] in BASE - named]
-        return "\n".join([*base, self.body]) + "\n"
-
-
-@pytest.fixture
-def directory() -> Iterator[ServerFiles]:
-    """Files of a server under test."""
-    with server_directory() as files:
-        yield files
-
-
-@contextlib.contextmanager
-def serving(body: str, files: ServerFiles, certificates: Certificates) -> Iterator[RunningServer]:
-    """A server with this configuration."""
-    server = start_ftpsd(
-        Written(certificates.server, body=body), files, certificates.authority_file)
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 def with_paths(text: str, files: ServerFiles, certificates: Certificates) -> str:
@@ -123,15 +87,6 @@ def with_paths(text: str, files: ServerFiles, certificates: Certificates) -> str
     for old, new in paths.items():
         text = text.replace(old, str(new))
     return text
-
-
-def old_client(authority: Path, version: ssl.TLSVersion) -> ssl.SSLContext:
-    """A client of twenty years ago: one obsolete protocol version, security level 0."""
-    context = client_context(authority)
-    context.set_ciphers("DEFAULT@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning, match="TLSVersion"):
-        context.minimum_version = context.maximum_version = version
-    return context
 
 
 @pytest.mark.parametrize(("text", "versions"), [
