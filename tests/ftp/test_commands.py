@@ -157,6 +157,7 @@ def test_secrets_are_not_logged(line: str, shown: str) -> None:
     ("MFMT", 501, "Invalid number of parameters"),
     ("MFMT 20200101000000", 501, "Invalid number of parameters"),
     ("OPTS", 501, "Invalid number of parameters"),
+    ("FEAT x", 501, "Invalid number of parameters"),
     ("PBSZ", 501, "Invalid number of parameters"),
     ("PBSZ 0 0", 501, "Invalid number of parameters"),
     ("PROT", 501, "Invalid number of parameters"),
@@ -170,7 +171,7 @@ def test_wrong_number_of_arguments(line: str, code: int, text: str) -> None:
 @pytest.mark.parametrize("line", [
     "RETR a b", "NOOP x", "QUIT x", "STOU x", "STOU", "LIST", "LIST -a x y", "EPSV 1 2", "ALLO 1 R 2",
     "TYPE A N", "PASS", "AUTH", "PWD", "CDUP", "USER a b", "MFMT 20200101000000 a b", "UNKNOWN x", "CCC",
-    "HELP SITE CHMOD", "STAT", "FEAT x",
+    "HELP SITE CHMOD", "STAT", "FEAT",
 ])
 def test_right_number_of_arguments(line: str) -> None:
     assert argument_error(parse(line)) is None

@@ -77,9 +77,11 @@ class PassiveListener:
     """A listening socket for one data connection from `peer`."""
 
     def __init__(
-        self, local: str, peer: str, ports: tuple[int, int] | None, tuning: SocketTuning
+        self, local: str, peer: str | None, ports: tuple[int, int] | None, tuning: SocketTuning
     ) -> None:
         """Binds on address `local`, in the range `ports` (PassivePorts) when given.
+
+        `peer` is the only address that is let in; None: any is (AllowForeignAddress).
 
         Raises `NoPassivePort`.
         """
@@ -128,7 +130,7 @@ class PassiveListener:
             if error.errno in _EXHAUSTED:
                 raise
             return None, None
-        if not same_host(address[0], self.peer):
+        if self.peer is not None and not same_host(address[0], self.peer):
             sock.close()
             return None, str(address[0])
         sock.setblocking(False)

@@ -242,7 +242,7 @@ def _information() -> Iterable[CommandSpec]:
         "NOOP", "info.noop", "(no operation)", "959 4.1.3", "does nothing", Argument.OPTIONAL,
         needs_login=False, during_transfer=True, log_classes=_classes("MISC"))
     yield CommandSpec(
-        "FEAT", "info.feat", "(returns feature list)", "2389 3", "lists the extensions", Argument.OPTIONAL,
+        "FEAT", "info.feat", "(returns feature list)", "2389 3", "lists the extensions",
         needs_login=False, tls_exempt=True, log_classes=_classes("INFO"))
     yield CommandSpec(
         "OPTS", "info.opts", "<sp> command [<sp> options]", "2389 4", "sets options (UTF8 ON, MLST facts)",

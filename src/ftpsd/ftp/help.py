@@ -19,7 +19,7 @@ def _last_line(admin: str | None) -> str:
 
 def help_reply(argument: str, admin: str | None = None) -> Reply:
     """HELP without argument lists the commands; with one it shows its syntax. `admin`: ServerAdmin."""
-    name = argument.strip().upper()
+    name = (argument.split() or [""])[0].upper()
     if not name:
         return Reply(214, _HEAD, *_columns(COMMANDS.values()), _last_line(admin))
     if name == "SITE":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
@@ -27,42 +27,55 @@ def greeting(session: Session) -> Reply:
     if core.defer_welcome:
         text = "ftpsd Server ready."
     elif not ident.enabled:
-        text = f"{session.ends.local} FTP server ready"
+        text = f"{local_address(session)} FTP server ready"
     elif ident.text is not None:
         text = expand(ident.text, session)
     else:
-        text = f"ftpsd Server ({core.server_name}) [{session.ends.local}]"
-    return Reply(220, *absolute(session, core.display_connect), text)
+        text = f"ftpsd Server ({core.server_name}) [{local_address(session)}]"
+    return Reply(220, *expanded(absolute(session, core.display_connect), session), text)
+
+
+def local_address(session: Session) -> str:
+    """The server's address as clients are told: MasqueradeAddress, or that of the connection."""
+    return session.runtime.masquerade or session.ends.local
 
 
 def absolute(session: Session, path: str | None) -> list[str]:
-    """The lines of a display file of the administrator's; [] when there is none."""
+    """The lines of a display file of the administrator's, as they are; [] when there is none."""
     if path is None or not path.startswith("/"):
         return []
-    return _lines(session, path, lambda: os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    return _read(session, path)[0]
 
 
 def inside(session: Session, path: str | None) -> list[str]:
     """The lines of a display file of the user's, relative to the current directory in the jail."""
     if path is None or path.startswith("/"):
         return []
-
-    def open_there() -> int:
-        with session.fs.open_read(session.path(path)) as opened:
-            return os.dup(opened.fd)
-
-    return _lines(session, path, open_there)
+    return _read(session, path)[0]
 
 
-def _lines(session: Session, path: str, opener: Callable[[], int]) -> list[str]:
+def _read(session: Session, path: str) -> tuple[list[str], float]:
+    """(lines as they are, seconds of the epoch when the file was modified) of a display file."""
     try:
-        with open(opener(), "rb") as stream:
+        with open(_open(session, path), "rb") as stream:
+            modified = os.fstat(stream.fileno()).st_mtime
             data = stream.read(MOST_BYTES)
     except OSError as error:
         session.log.emit(events.Debug(5, f"cannot show '{path}': {error.strerror}"))
-        return []
-    text = data.decode("utf-8", "surrogateescape")
-    return [expand(line, session) for line in text.splitlines()]
+        return [], 0.0
+    return data.decode("utf-8", "surrogateescape").splitlines(), modified
+
+
+def _open(session: Session, path: str) -> int:
+    if path.startswith("/"):
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with session.fs.open_read(session.path(path)) as opened:
+        return os.dup(opened.fd)
+
+
+def expanded(lines: Iterable[str], session: Session) -> list[str]:
+    """The lines of a display file with what their variables stand for now."""
+    return [expand(line, session) for line in lines]
 
 
 def expand(text: str, session: Session, *, user: str | None = None) -> str:
@@ -72,7 +85,7 @@ def expand(text: str, session: Session, *, user: str | None = None) -> str:
     core = session.settings.core
     name = user or session.user_name
     values = {
-        "C": session.cwd, "E": core.server_admin or "", "L": session.ends.local, "R": session.peer_name,
+        "C": session.cwd, "E": core.server_admin or "", "L": local_address(session), "R": session.peer_name,
         "T": time.strftime("%a %b %d %H:%M:%S %Y"), "U": name, "u": name,
         "V": core.server_name, "v": core.server_name, "a": session.peer, "p": str(session.ends.local_port),
         "N": str(session.service.session_count()), "%": "%",
@@ -91,9 +104,12 @@ def _pieces(text: str, values: dict[str, str]) -> Iterable[str]:
 
 
 def chdir(session: Session) -> list[str]:
-    """What DisplayChdir shows in the directory just entered: once per directory unless it says `on`."""
-    shown = session.settings.core.display_chdir
-    if shown is None or (session.cwd in session.shown_directories and not shown.always):
+    """What DisplayChdir shows in the directory just entered."""
+    shown = session.directory_settings().core.display_chdir
+    if shown is None:
         return []
-    session.shown_directories.add(session.cwd)
-    return inside(session, shown.file) or absolute(session, shown.file)
+    lines, modified = _read(session, shown.file)
+    if shown.once and session.shown_directories.get(session.cwd) == modified:
+        return []
+    session.shown_directories[session.cwd] = modified
+    return expanded(lines, session)

@@ -170,6 +170,8 @@ def _run(session: Session, pump: Pump) -> str:
 def passive(session: Session, local: str) -> PassiveListener:
     """A listener for the session's next data connection, on `local`; the one before it is closed first."""
     session.drop_data()
-    listener = PassiveListener(local, session.peer, session.settings.transfer.passive_ports, session.tuning)
+    settings = session.settings.transfer
+    peer = None if settings.allow_foreign_address else session.peer
+    listener = PassiveListener(local, peer, settings.passive_ports, session.tuning)
     session.data = DataChannel(listener, session.secure_data, session.tuning)
     return listener

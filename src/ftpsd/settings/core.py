@@ -63,7 +63,8 @@ class CoreSettings:
     display_chdir: DisplayChdir | None = directive(
         "DisplayChdir", Special("file [on|off]", parsers.display_chdir), None, contexts=ANYWHERE,
         good=(".message", ".message true"), bad=("", ".message perhaps"),
-        doc="File shown when a directory is entered; `on`: at every visit, not only at the first.",
+        doc="File shown when a directory is entered; `on`: not again before the file has changed. A relative"
+        " name is looked for in the directory entered.",
     )
     display_quit: str | None = directive(
         "DisplayQuit", Text("file"), None, contexts=LOGIN, good=("/etc/ftp/bye",), bad=("",),

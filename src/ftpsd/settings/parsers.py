@@ -40,12 +40,12 @@ def server_ident(words: Sequence[str]) -> ServerIdent:
 
 
 def display_chdir(words: Sequence[str]) -> DisplayChdir:
-    """`file [on|off]`: with `on`, shown at every visit."""
+    """`file [on|off]`: with `on`, not shown again before it has changed."""
     want(words, 1, 2)
-    always = boolean(words[1]) if len(words) == 2 else False
-    if always is None:
+    once = boolean(words[1]) if len(words) == 2 else False
+    if once is None:
         raise ArgumentError("expected Boolean parameter")
-    return DisplayChdir(words[0], always)
+    return DisplayChdir(words[0], once)
 
 
 def use_encoding(words: Sequence[str]) -> bool:

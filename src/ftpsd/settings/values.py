@@ -19,10 +19,10 @@ class ServerIdent:
 
 @dataclass(frozen=True, slots=True)
 class DisplayChdir:
-    """A file shown after CWD: each directory's once per session, or at every visit (`always`)."""
+    """A file shown after CWD, at every visit; `once`: in a session not again before the file has changed."""
 
     file: str
-    always: bool = False
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

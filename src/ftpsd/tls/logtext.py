@@ -79,7 +79,7 @@ def numbered(queue: Iterable[QueueEntry]) -> str:
     return "".join(f"\n  ({index}) {entry.text}" for index, entry in enumerate(queue, start=1))
 
 
-_DISABLED = frozenset({"unknown protocol", "unsupported protocol", "wrong version number"})
+_DISABLED = frozenset({"unknown protocol", "unsupported protocol"})
 _ALERTS = {
     "tlsv1 alert unknown ca": "client does not trust the issuer of this server's certificate",
     "sslv3 alert bad certificate": "client rejected this server's certificate",
@@ -88,6 +88,7 @@ _ALERTS = {
     "sslv3 alert handshake failure": "client found nothing acceptable in this server's offer",
     "tlsv1 alert protocol version": "client does not support the protocol version that this server chose",
     "http request": "client speaks HTTP, not TLS",
+    "wrong version number": "what the client sent is not TLS",
     "no application protocol": "client offered application protocols (ALPN), and 'ftp' is not among them",
 }
 
@@ -133,6 +134,7 @@ _PROTOCOL_REASONS = {
     "version too low": "tls-version",
     "no application protocol": "tls-foreign-alpn",
     "http request": "tls-not-tls",
+    "wrong version number": "tls-not-tls",
 }
 
 
@@ -195,6 +197,8 @@ def connection_failure(
             return ("warning: client-initiated session renegotiation detected, aborting connection",)
         case "renegotiation":
             return ("warning: client sends too many TLS key updates, aborting connection",)
+        case "protocol" if any(entry.reason == "no renegotiation" for entry in queue):
+            return ("client declined the requested TLS renegotiation, disconnecting",)
         case "protocol":
             return (f"panic: SSL_ERROR_SSL: {numbered(queue)}", "unexpected OpenSSL error, disconnecting")
         case "reset" | "syscall":

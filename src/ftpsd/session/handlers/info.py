@@ -38,8 +38,10 @@ def opts(session: Session, command: Command) -> Reply:
     match word.upper():
         case "UTF8" | "UTF-8":
             state = rest.strip().lower()
-            if state not in ("on", "off") or not session.settings.core.use_encoding:
+            if state not in ("on", "off"):
                 raise Refusal(501, "'OPTS UTF8' not understood", "syntax")
+            if not session.settings.core.use_encoding:
+                raise Refusal(451, "Unable to accept OPTS UTF8", "encoding-off")
             return Reply(200, f"UTF8 set to {state}")
         case "MLST":
             session.parameters.facts, shown = facts.choose(rest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftpsd.auth.account import LoginResult
-from ftpsd.auth.selection import select
+from ftpsd.auth.selection import Selection, select
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import replies
 from ftpsd.ftp.commands import Command
@@ -40,7 +40,7 @@ def pass_(session: Session, command: Command) -> Reply:
     chosen = select(session.host, name)
     result = entering.check(session, chosen, command.argument)
     if not result.ok or result.account is None:
-        return _failed(session, name, result)
+        return _failed(session, chosen, result)
     try:
         entering.enter(session, chosen, result.account)
     except entering.CannotEnter as error:
@@ -53,24 +53,27 @@ def pass_(session: Session, command: Command) -> Reply:
     return _granted(session, name, command.argument if chosen.anonymous is not None else "")
 
 
-def _failed(session: Session, name: str, result: LoginResult) -> Reply:
+def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
     login = session.login
     login.attempts += 1
-    session.log.emit(events.LoginFailed(name, result.reason, login.attempts, result.log))
+    session.log.emit(events.LoginFailed(chosen.user, result.reason, login.attempts, result.log))
+    section = chosen.anonymous
+    message = (section.settings if section is not None else session.settings).core.access_deny_msg
+    text = replies.LOGIN_INCORRECT.text
+    if message is not None:
+        text = display.expand(message, session, user=chosen.user)
     limit = session.settings.auth.max_login_attempts
     if limit and login.attempts >= limit:
         session.log.emit(events.LoginAttemptsExceeded(limit))
-        raise SessionEnded("login-attempts-exceeded", 530, replies.LOGIN_INCORRECT.text)
-    message = session.settings.core.access_deny_msg
-    if message is None:
-        return replies.LOGIN_INCORRECT
-    return Reply(530, display.expand(message, session, user=name))
+        raise SessionEnded("login-attempts-exceeded", 530, text)
+    return Reply(530, text)
 
 
 def _granted(session: Session, name: str, email: str) -> Reply:
     anonymous = session.login.anonymous is not None
     session.log.emit(events.LoginSucceeded(name, anonymous, "anonymous" if anonymous else "password", email))
-    lines = session.welcome + display.inside(session, session.settings.core.display_login)
+    welcome = session.welcome + display.inside(session, session.settings.core.display_login)
+    lines = display.expanded(welcome, session)
     message = session.settings.core.access_grant_msg
     if message is not None:
         text = display.expand(message, session)
@@ -80,8 +83,10 @@ def _granted(session: Session, name: str, email: str) -> Reply:
 
 
 def quit_(session: Session, command: Command) -> Reply:
-    """QUIT; what the client sent behind it is not read any more."""
-    lines = list(session.farewell)
+    """QUIT; what the client sent behind it is not read any more. DisplayQuit takes the place of our words."""
+    shown = session.settings.core.display_quit
     if session.login.done:
-        lines += display.inside(session, session.settings.core.display_quit)
-    raise SessionEnded("quit", 221, *lines, "Goodbye.")
+        lines = session.farewell + display.inside(session, shown)
+    else:
+        lines = display.absolute(session, shown)
+    raise SessionEnded("quit", 221, *(display.expanded(lines, session) or ["Goodbye."]))
