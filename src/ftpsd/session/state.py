@@ -133,7 +133,7 @@ class Session:
         self.data_logged = False
         self.welcome: list[str] = []
         self.farewell: list[str] = []
-        self.shown_directories: set[str] = set()
+        self.shown_directories: dict[str, float] = {}
         self.home = "/"
         self.stopping = threading.Event()
 
