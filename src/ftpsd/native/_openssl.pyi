@@ -227,6 +227,8 @@ class Connection:
     def pending(self) -> int:
         """Decrypted bytes that `read` can give without the socket."""
     def has_pending(self) -> bool: ...
+    def in_record(self) -> bool:
+        """Whether a TLS record has been read in part: the socket's next byte belongs to it."""
     def new_session_ticket(self) -> bool:
         """TLS 1.3 server: a ticket goes out with the next write (or `flush`); False when that is not
         possible.

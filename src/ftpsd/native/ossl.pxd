@@ -100,6 +100,7 @@ cdef extern from "<openssl/ssl.h>" nogil:
     void SSL_set_connect_state(SSL *ssl)
     int SSL_pending(const SSL *ssl)
     int SSL_has_pending(const SSL *ssl)
+    const char *SSL_rstate_string(const SSL *ssl)
     int SSL_in_init(const SSL *ssl)
     int SSL_is_init_finished(const SSL *ssl)
     int SSL_new_session_ticket(SSL *ssl)

@@ -152,6 +152,10 @@ cdef class Connection:
     def has_pending(self):
         return bool(SSL_has_pending(self.state.ssl))
 
+    def in_record(self):
+        # "RB": the header has been read, the body not; SSL_has_pending knows of other parts of a record.
+        return bool(SSL_has_pending(self.state.ssl)) or text_of(SSL_rstate_string(self.state.ssl)) == "RB"
+
     # ---- ending
 
     def shutdown(self, double timeout, *, bint wait_peer):
