@@ -175,6 +175,16 @@ class HandshakeSucceeded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate(Event):
+    """A client showed a certificate; `verified`: nothing is wrong with it. A rejected one is a failed
+    handshake ("tls-client-…")."""
+
+    kind: ClassVar[str] = "tls-client-certificate"
+    subject: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HandshakeFailed(Event):
     """`reason`: "tls-timeout", "tls-eof", "tls-no-shared-cipher", … ; `lines` as semantics 2.15."""
 

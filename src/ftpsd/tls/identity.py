@@ -25,6 +25,10 @@ NAME_REQUIRED = "dNSNameRequired"
 COMMON_NAME_REQUIRED = "CommonNameRequired"
 
 
+UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What `cryptography` raises for extensions that are not as they should be."""
+
+
 class Suspicious(FtpsdError):
     """A name in a certificate has an embedded NUL; `lines` for the TLSLog."""
 
@@ -64,7 +68,7 @@ def names_of(der: bytes) -> Names:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return Names(common_names)
-    except (ValueError, x509.DuplicateExtension) as error:
+    except UNREADABLE as error:
         return Names(common_names, unreadable=str(error))
     return Names(
         common_names, tuple(found.get_values_for_type(x509.DNSName)),

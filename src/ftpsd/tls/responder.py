@@ -1,0 +1,100 @@
+"""Asking an OCSP responder over HTTP (RFC 6960 appendix A), with a deadline that holds for all of it.
+
+A name server or responder that does not answer must not keep the caller: the exchange runs in a thread of its
+own, and when the deadline has passed its socket is shut down under it. No lock is held meanwhile, redirects
+are not followed, and no proxy of the environment is used: the answer is signed, its way does not matter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ftpsd.errors import FtpsdError
+
+LARGEST_RESPONSE = 128 * 1024
+"""Bytes; responses have a few thousand."""
+_MOST_AT_ONCE = threading.BoundedSemaphore(64)
+
+
+class Unreachable(FtpsdError):
+    """The responder gave no answer in time, or none that is one."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """What the thread of one exchange shares with its caller."""
+
+    connection: http.client.HTTPConnection
+    done: threading.Event
+    answer: bytes = b""
+    problem: str = ""
+
+
+def ask(url: str, request: bytes, timeout: float) -> bytes:
+    """The responder's answer (DER) to the DER `request`; raises `Unreachable`, after `timeout` seconds at
+    the latest."""
+    deadline = time.monotonic() + timeout
+    host, port, path = _target(url)
+    if not _MOST_AT_ONCE.acquire(timeout=timeout):
+        raise Unreachable("too many requests are under way")
+    exchange = _Exchange(http.client.HTTPConnection(host, port, timeout=timeout), threading.Event())
+    try:
+        threading.Thread(target=_run, args=(exchange, path, request), daemon=True, name="ocsp").start()
+    except RuntimeError as error:
+        _MOST_AT_ONCE.release()
+        raise Unreachable(str(error)) from None
+    if not exchange.done.wait(max(0.0, deadline - time.monotonic())):
+        _interrupt(exchange.connection.sock)
+        raise Unreachable("timed out")
+    if exchange.problem:
+        raise Unreachable(exchange.problem)
+    return exchange.answer
+
+
+def _target(url: str) -> tuple[str, int, str]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError as error:
+        raise Unreachable(str(error)) from None
+    if parts.scheme != "http" or not parts.hostname:
+        raise Unreachable("only http:// is supported")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not path.isascii() or not path.isprintable() or " " in path:
+        raise Unreachable("the address has strange characters")
+    return parts.hostname, port, path
+
+
+def _interrupt(sock: socket.socket | None) -> None:
+    """Ends what the thread waits for; the thread closes the socket."""
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _run(exchange: _Exchange, path: str, request: bytes) -> None:
+    connection = exchange.connection
+    try:
+        headers = {"Content-Type": "application/ocsp-request", "Accept": "application/ocsp-response"}
+        connection.request("POST", path, request, headers)
+        response = connection.getresponse()
+        answer = response.read(LARGEST_RESPONSE + 1)
+        if response.status != 200:
+            exchange.problem = f"HTTP status {response.status}"
+        elif len(answer) > LARGEST_RESPONSE:
+            exchange.problem = "the response is too large"
+        exchange.answer = answer
+    except OSError as error:
+        exchange.problem = error.strerror or str(error) or type(error).__name__
+    except (http.client.HTTPException, ValueError) as error:
+        exchange.problem = f"not HTTP: {error or type(error).__name__}"
+    finally:
+        connection.close()
+        _MOST_AT_ONCE.release()
+        exchange.done.set()

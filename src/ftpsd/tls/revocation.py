@@ -1,0 +1,268 @@
+"""Revocation lists (CRL, RFC 5280 section 5) of the authorities of clients.
+
+Every certificate of a verified chain is looked up in the lists of its issuer. A list counts as the issuer's
+when the names are the same and, where both say so, the keys. If no list of an issuer is there, nothing can be
+told. A list that cannot be relied upon (bad signature, expired, not yet valid) rejects every certificate of
+that issuer, because whoever can withhold the next list could otherwise keep a stolen certificate alive.
+
+Files change while the server runs (authorities publish daily); `Revocations` notices by their times and sizes
+and reads them again. If that fails, what was read before stays in force: it expires by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
+
+from ftpsd.errors import ConfigError, Location
+from ftpsd.settings.tls import TLSSettings
+from ftpsd.tls import certificates
+from ftpsd.tls.identity import UNREADABLE
+
+CRL_SIGNATURE, CRL_NOT_YET_VALID, CRL_EXPIRED, REVOKED, NO_CRL_SIGN = 8, 11, 12, 23, 35
+"""X509_V_ERR_… numbers; OpenSSL's texts for them are what the log says."""
+
+_PEM = re.compile(rb"-----BEGIN X509 CRL-----\r?\n.*?-----END X509 CRL-----", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about a chain. `code` (an X509_V_ERR_… number; 0: no objection) concerns the
+    certificate at `depth`; `lines` for the TLSLog."""
+
+    lines: tuple[str, ...] = ()
+    code: int = 0
+    depth: int = 0
+
+
+def lists_in(data: bytes) -> tuple[x509.CertificateRevocationList, ...]:
+    """Every CRL in PEM `data` that can be parsed."""
+    found = []
+    for match in _PEM.finditer(data):
+        try:
+            found.append(x509.load_pem_x509_crl(match[0]))
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def newest(lists: Iterable[x509.CertificateRevocationList]) -> tuple[x509.CertificateRevocationList, ...]:
+    """Without those that a later list of the same issuer, key and scope replaces."""
+    found: dict[tuple[bytes, bytes, bytes], x509.CertificateRevocationList] = {}
+    for entry in lists:
+        key = (entry.issuer.public_bytes(), _authority_key(entry) or b"", _scope(entry))
+        known = found.get(key)
+        if known is None or entry.last_update_utc > known.last_update_utc:
+            found[key] = entry
+    return tuple(found.values())
+
+
+def _authority_key(entry: x509.CertificateRevocationList) -> bytes | None:
+    try:
+        return entry.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except (x509.ExtensionNotFound, *UNREADABLE):
+        return None
+
+
+def _scope(entry: x509.CertificateRevocationList) -> bytes:
+    """What tells lists of one issuer apart that do not replace each other: partitions and deltas."""
+    parts = []
+    for kind in (x509.IssuingDistributionPoint, x509.DeltaCRLIndicator):
+        try:
+            value = entry.extensions.get_extension_for_class(kind).value
+        except (x509.ExtensionNotFound, *UNREADABLE):
+            continue
+        parts.append(type(value).__name__.encode())
+        if isinstance(value, x509.IssuingDistributionPoint):
+            parts.append(value.public_bytes())
+    return b"/".join(parts)
+
+
+def _key_identifier(issuer: x509.Certificate) -> bytes | None:
+    try:
+        return issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except (x509.ExtensionNotFound, *UNREADABLE):
+        return None
+
+
+def check(
+    chain: Sequence[x509.Certificate], lists: Sequence[x509.CertificateRevocationList], now: datetime
+) -> Finding:
+    """Looks up each certificate of a verified `chain` (leaf first, root last) in `lists`."""
+    lines: list[str] = []
+    for depth in reversed(range(len(chain))):
+        issuer = chain[min(depth + 1, len(chain) - 1)]
+        for entry in lists:
+            if not _is_of(entry, issuer) or chain[depth].issuer != entry.issuer:
+                continue
+            lines.append(_description(entry))
+            code, text = _objection(chain[depth], issuer, entry, now)
+            if code:
+                return Finding((*lines, text), code, depth)
+    return Finding(tuple(lines))
+
+
+def _is_of(entry: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    if entry.issuer != issuer.subject:
+        return False
+    said, own = _authority_key(entry), _key_identifier(issuer)
+    return said is None or own is None or said == own
+
+
+def _objection(
+    certificate: x509.Certificate, issuer: x509.Certificate, entry: x509.CertificateRevocationList,
+    now: datetime,
+) -> tuple[int, str]:
+    name = certificates.name_text(entry.issuer)
+    if not _may_sign(issuer):
+        return NO_CRL_SIGN, f"issuer '{name}' may not sign revocation lists (key usage)"
+    if not _signature_is_good(entry, issuer):
+        return CRL_SIGNATURE, f"invalid signature on CRL: issuer '{name}'"
+    if entry.last_update_utc > now:
+        return CRL_NOT_YET_VALID, f"CRL has invalid lastUpdate field: {_date(entry.last_update_utc)}"
+    if entry.next_update_utc is not None and entry.next_update_utc < now:
+        return CRL_EXPIRED, "CRL is expired, revoking all certificates until an updated CRL is obtained"
+    found = entry.get_revoked_certificate_by_serial_number(certificate.serial_number)
+    if found is None or _taken_back(found):
+        return 0, ""
+    serial = certificate.serial_number
+    return REVOKED, (
+        f"certificate with serial number {serial} (0x{serial:X}) revoked per CRL from issuer '{name}'"
+    )
+
+
+def _may_sign(issuer: x509.Certificate) -> bool:
+    try:
+        return issuer.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
+    except x509.ExtensionNotFound:
+        return True
+    except UNREADABLE:
+        return False
+
+
+def _signature_is_good(entry: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    key: CertificateIssuerPublicKeyTypes
+    try:
+        key = issuer.public_key()  # type: ignore[assignment]
+        return entry.is_signature_valid(key)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        return False
+
+
+def _taken_back(found: x509.RevokedCertificate) -> bool:
+    """Whether a delta list says that the certificate is off hold again."""
+    try:
+        reason = found.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except (x509.ExtensionNotFound, *UNREADABLE):
+        return False
+    return reason is x509.ReasonFlags.remove_from_crl
+
+
+def _description(entry: x509.CertificateRevocationList) -> str:
+    until = _date(entry.next_update_utc) if entry.next_update_utc is not None else "none"
+    return (
+        f"CA CRL: Issuer: {certificates.name_text(entry.issuer)}, "
+        f"lastUpdate: {_date(entry.last_update_utc)}, nextUpdate: {until}"
+    )
+
+
+def _date(moment: datetime) -> str:
+    """As OpenSSL prints it."""
+    return f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S %Y} GMT"
+
+
+_Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+class Revocations:
+    """The lists of TLSCARevocationFile and TLSCARevocationPath, read again when they change. Safe for
+    threads."""
+
+    def __init__(self, settings: TLSSettings, where: Callable[[str], Location | None]) -> None:
+        """Raises `ConfigError` for what cannot be used."""
+        self._file = settings.ca_revocation_file
+        self._path = settings.ca_revocation_path
+        self._where = where
+        self._lock = threading.Lock()
+        try:
+            self._stamp = _stamp(self._file, self._path)
+        except OSError:
+            self._stamp = ()
+        self._lists = self._read()
+
+    def __bool__(self) -> bool:
+        """Whether lists are configured at all."""
+        return self._file is not None or self._path is not None
+
+    def check(self, chain: Sequence[x509.Certificate], now: datetime) -> Finding:
+        """Looks up a verified chain, see `check`."""
+        return check(chain, self.current(), now)
+
+    def current(self) -> tuple[x509.CertificateRevocationList, ...]:
+        """The lists as the files have them now."""
+        try:
+            stamp = _stamp(self._file, self._path)
+            if stamp != self._stamp:
+                self._replace(stamp)
+        except (OSError, ConfigError):
+            pass
+        return self._lists
+
+    def _replace(self, stamp: _Stamp) -> None:
+        lists = self._read()
+        with self._lock:
+            self._stamp, self._lists = stamp, lists
+
+    def _read(self) -> tuple[x509.CertificateRevocationList, ...]:
+        found: list[x509.CertificateRevocationList] = []
+        if self._file is not None:
+            found += self._bundle(self._file)
+        if self._path is not None:
+            found += self._directory(self._path)
+        return newest(found)
+
+    def _bundle(self, path: str) -> Sequence[x509.CertificateRevocationList]:
+        directive = "TLSCARevocationFile"
+        try:
+            found = lists_in(certificates.read_file(path))
+        except OSError as error:
+            raise certificates.unusable(path, error.strerror or str(error), directive, self._where) from None
+        if not found:
+            raise certificates.unusable(path, "file contained no CRL data", directive, self._where)
+        return found
+
+    def _directory(self, path: str) -> Sequence[x509.CertificateRevocationList]:
+        directive = "TLSCARevocationPath"
+        if not os.path.isdir(path):
+            text = "parameter must be a directory path"
+            raise ConfigError(text, location=self._where(directive), directive=directive)
+        found: list[x509.CertificateRevocationList] = []
+        try:
+            for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+                if entry.is_file():
+                    found += lists_in(certificates.read_file(entry.path))
+        except OSError as error:
+            raise certificates.unusable(path, error.strerror or str(error), directive, self._where) from None
+        return found
+
+
+def _stamp(file: str | None, path: str | None) -> _Stamp:
+    """What changes when a file does. Raises `OSError`."""
+    found = []
+    if file is not None:
+        found.append(file)
+    if path is not None and os.path.isdir(path):
+        found += sorted(entry.path for entry in os.scandir(path) if entry.is_file())
+    stamps = []
+    for name in found:
+        state = os.stat(name)
+        stamps.append((name, state.st_mtime_ns, state.st_size, state.st_ino))
+    return tuple(stamps)

@@ -1,0 +1,165 @@
+"""A client's certificate beyond its chain: has it been revoked, and is it the client's?
+
+Two moments. While the handshake runs and the chain has been found good, OpenSSL asks whether anything in it
+has been revoked (`Verification.revoked`, the verify callback): an objection fails the handshake with its
+alert, as any other fault of a certificate. That thread may wait for an OCSP responder, under a deadline and
+without a lock. After the handshake `Verification.accept` looks at what OpenSSL does not: certificates that
+came with a resumed session (they may have expired or been revoked since), and whether the certificate names
+the client's address or host name, as TLSOptions can demand.
+
+With TLSVerifyClient off all of this is only logged: nobody has asked for certificates that verify.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cryptography import x509
+
+from ftpsd.errors import Location
+from ftpsd.native._openssl import Connection
+from ftpsd.settings.tls import TLSSettings
+from ftpsd.tls import certificates, identity, ocsp, responder
+from ftpsd.tls.identity import Peer
+from ftpsd.tls.revocation import Finding, Revocations
+
+OCSP_TIMEOUT = 10.0
+"""Seconds for all questions about one chain."""
+_UNSPECIFIED = 1
+_UNANCHORED = frozenset({2, 18, 19, 20, 21})
+"""No issuer, self-signed, self-signed in chain, no local issuer, not verifiable: X509_V_ERR_… numbers."""
+_WORDS = {
+    8: "CRL signature failure", 11: "CRL is not yet valid", 12: "CRL has expired", 23: "certificate revoked",
+    35: "key usage does not include CRL signing", _UNSPECIFIED: "unspecified certificate verification error",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What `Verification.accept` decided.
+
+    `reason` is "" when the client may go on. `verified`: there is a certificate and nothing is wrong with it;
+    `pinnable`: nothing but that no authority here vouches for it. `lines` for the TLSLog.
+    """
+
+    lines: tuple[str, ...] = ()
+    reason: str = ""
+    verified: bool = False
+    pinnable: bool = False
+
+
+class Verification:
+    """Judges client certificates by one host's settings. Safe for threads."""
+
+    def __init__(
+        self, settings: TLSSettings, trusted: Sequence[x509.Certificate],
+        where: Callable[[str], Location | None], ask: ocsp.Ask = responder.ask,
+    ) -> None:
+        """`trusted` are the authorities; `ask` is how OCSP responders are asked. Raises `ConfigError` for
+        revocation lists that cannot be used."""
+        self._settings = settings
+        self._trusted = tuple(trusted)
+        self._revocations = Revocations(settings, where)
+        self._ask = ask
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """Those of TLSVerifyOrder that can tell anything here."""
+        return tuple(name for name in self._settings.verify_order if name != "crl" or self._revocations)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What an administrator may not have meant."""
+        if self._revocations and "crl" not in self._settings.verify_order:
+            return ("TLSVerifyOrder does not name crl: the configured revocation lists have no effect",)
+        return ()
+
+    def revoked(self, connection: Connection, chain: tuple[bytes, ...]) -> tuple[int, int] | None:
+        """OpenSSL's verify callback (`Context.set_verify_callback`); leaves its log lines in
+        `connection.verification`.
+
+        Data connections ask nobody over the network: their certificate has to be that of the control
+        connection, which was asked about.
+        """
+        found = self._judge(chain, network=connection.role == "control")
+        connection.verification = found.lines
+        return (found.depth, found.code) if found.code else None
+
+    def _judge(self, chain: Sequence[bytes], *, network: bool) -> Finding:
+        try:
+            parsed = [x509.load_der_x509_certificate(der) for der in chain]
+        except ValueError as error:
+            return Finding((f"unable to check for revocation: {error}",), _UNSPECIFIED)
+        return self._ask_all(parsed, network=network)
+
+    def _ask_all(self, chain: Sequence[x509.Certificate], *, network: bool) -> Finding:
+        """Asks the mechanisms in turn, until one objects."""
+        lines: tuple[str, ...] = ()
+        for mechanism in self.mechanisms:
+            if mechanism == "crl":
+                found = self._revocations.check(chain, datetime.now(UTC))
+            elif network:
+                found = ocsp.check(chain, self._ask, OCSP_TIMEOUT)
+            else:
+                continue
+            lines += found.lines
+            if found.code:
+                return Finding(lines, found.code, found.depth)
+        return Finding(lines)
+
+    def accept(self, connection: Connection, peer: Peer | None) -> Accepted:
+        """After a handshake on a control connection: whether the client behind `peer` (None: not known, for
+        tests of the parts) may go on."""
+        wanted = self._settings.verify_client
+        certificate = connection.peer_certificate
+        if certificate is None:
+            if wanted != "on":
+                return Accepted()
+            lacking = "resumed session lacks the client certificate that is required"
+            return Accepted((lacking,), "tls-no-client-certificate")
+        lines, problem = self._problem(connection, certificate)
+        if problem and wanted != "off":
+            return Accepted(lines, "tls-client-certificate-rejected")
+        if wanted != "on" or peer is None:
+            return Accepted(lines, verified=not problem, pinnable=not problem or _is_pinnable(connection))
+        verdict = identity.check_client(certificate, self._settings.options, peer)
+        reason = "" if verdict.ok else "tls-client-identity"
+        return Accepted((*lines, *verdict.lines), reason, verified=verdict.ok, pinnable=verdict.ok)
+
+    def _problem(self, connection: Connection, certificate: bytes) -> tuple[tuple[str, ...], str]:
+        """(lines, what is wrong with the certificate). Faults of this handshake's are logged already."""
+        code, text = connection.verify_result
+        if not connection.resumed:
+            return (), text if code else ""
+        lines, problem = ((), text) if code else self._check_again(connection, certificate)
+        return (*lines, f"client certificate failed verification: {problem}") if problem else lines, problem
+
+    def _check_again(self, connection: Connection, certificate: bytes) -> tuple[tuple[str, ...], str]:
+        """(lines, problem) of a certificate that was verified when its session began."""
+        try:
+            leaf = x509.load_der_x509_certificate(certificate)
+            sent = [x509.load_der_x509_certificate(der) for der in connection.peer_chain[1:]]
+        except ValueError as error:
+            return (), str(error)
+        if leaf.not_valid_after_utc < datetime.now(UTC):
+            return (), "certificate has expired"
+        if not self.mechanisms:
+            return (), ""
+        chain = certificates.build_chain(leaf, (), (*sent, *self._trusted)).certificates
+        found = self._ask_all((leaf, *chain), network=True)
+        return found.lines, _WORDS.get(found.code, f"error {found.code}") if found.code else ""
+
+
+def _is_pinnable(connection: Connection) -> bool:
+    """Whether the only fault of a certificate is that its authority is not trusted here."""
+    codes = {failure.code for failure in connection.verify_failures} or {connection.verify_result[0]}
+    certificate = connection.peer_certificate
+    if certificate is None or not codes <= _UNANCHORED:
+        return False
+    try:
+        leaf = x509.load_der_x509_certificate(certificate)
+    except ValueError:
+        return False
+    return leaf.not_valid_before_utc <= datetime.now(UTC) <= leaf.not_valid_after_utc
