@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from typing import NamedTuple
 
 from ftpsd.testing.client import Reply, ScriptedClient, parse_epsv
@@ -118,3 +119,13 @@ def furnish_forbidden(server: RunningServer) -> None:
     secret.chmod(0o600)
     for path in (closed, secret):
         os.chown(path, BOB.uid, BOB.gid)
+
+
+def refurnish(server: RunningServer) -> None:
+    """Alice's home as `furnish` makes it, whatever an earlier test left there."""
+    for path in server.home().iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    furnish(server)

@@ -7,13 +7,15 @@ ProFTPD is installed, tests/peer asks it again.)
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
 from ftpsd.testing.client import ScriptedClient
-from ftpsd.testing.plugin import ServerFactory
-from ftpsd.testing.server import RunningServer
-from tests.session.talk import ALICE, BOB, Other, check_others, converse, furnish, furnish_forbidden
+from ftpsd.testing.configs import ServerConfig
+from ftpsd.testing.plugin import Certificates
+from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
+from tests.session.talk import ALICE, BOB, Other, check_others, converse, furnish_forbidden, refurnish
 
 ROOT = os.getuid() == 0
 LOGIN_FIRST = "530 Please login with USER and PASS"
@@ -45,12 +47,21 @@ def connect(server: RunningServer, protection: str, *, login: bool = True) -> Sc
     return client
 
 
+@pytest.fixture(scope="module")
+def running(ftps_certificates: Certificates) -> Iterator[RunningServer]:
+    """A server that demands no TLS."""
+    config = ServerConfig(ftps_certificates.server, users=(ALICE, BOB), tls=["TLSRequired off"])
+    with server_directory() as files:
+        started = start_ftpsd(config, files, ftps_certificates.authority_file)
+        yield started
+        started.stop()
+
+
 @pytest.fixture
-def server(ftps_server: ServerFactory) -> RunningServer:
-    """A server that demands no TLS, with alice's files."""
-    started = ftps_server(tls=["TLSRequired off"], users=(ALICE, BOB))
-    furnish(started)
-    return started
+def server(running: RunningServer) -> RunningServer:
+    """The server, with alice's files as they are at the beginning of every conversation."""
+    refurnish(running)
+    return running
 
 
 BEFORE_LOGIN = """
