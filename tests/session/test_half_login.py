@@ -30,6 +30,7 @@ def stand_in(log: Log) -> Session:
     state = SimpleNamespace(
         login=Login(user="alice"), host=None, log=log, tls=None, cwd="/",
         parameters=SimpleNamespace(epsv_all=False), check_filter=lambda command: None,
+        control=SimpleNamespace(channel=SimpleNamespace(report=None)),
         directory_settings=lambda: SimpleNamespace(tls=SimpleNamespace(required=None)),
     )
     return cast(Session, state)
@@ -46,7 +47,7 @@ def test_an_error_while_rights_change_ends_the_session(
         raise error
 
     granted: Any = SimpleNamespace(ok=True, account=object())
-    monkeypatch.setattr(login, "select", lambda host, name: SimpleNamespace(anonymous=None))
+    monkeypatch.setattr(login, "select", lambda host, name: SimpleNamespace(user=name, anonymous=None))
     monkeypatch.setattr(entering, "check", lambda *_: cast(LoginResult, granted))
     monkeypatch.setattr(entering, "enter", enter)
     log = Log()
