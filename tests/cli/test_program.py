@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import ftpsd
 from ftpsd.settings.registry import MODULES
+from tests.server.harness import until
 
 SOURCES = Path(ftpsd.__file__).parents[1]
 CALL_AS = "import sys; sys.argv[0] = {name!r}; from ftpsd.cli.main import main; main()"
@@ -178,3 +180,17 @@ def test_help_suggests() -> None:
     done = call("help", "TLSRequire")
     assert (done.returncode, done.stdout) == (1, "")
     assert "Did you mean TLSRequired" in done.stderr
+
+
+def test_a_daemon_loads_a_relative_path_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = f"Port 0\nPidFile {tmp_path}/pid\nScoreboardFile none\nSystemLog {tmp_path}/log\nWtmpLog off\n"
+    (tmp_path / "ftpsd.conf").write_text(text)
+    assert call("-c", "ftpsd.conf").returncode == 0
+    pid = int((tmp_path / "pid").read_text())
+    try:
+        os.kill(pid, signal.SIGHUP)
+        until(lambda: "is served (number 2)" in (tmp_path / "log").read_text(), "the reload")
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    until(lambda: not (tmp_path / "pid").exists(), "the end")

@@ -177,6 +177,10 @@ def test_names_are_unique_in_any_case() -> None:
         ("<VirtualHots a>\n</VirtualHots>", "directive '<VirtualHots>'", "Did you mean <VirtualHost>?"),
         ("<Limit LOGIN>\nDenyAll\n</Limit>", "fatal: <Limit>: not supported yet on line 1", ""),
         ("<IfVersion x>\n</IfVersion>", "unknown configuration directive '<IfVersion>'", ""),
+        ("QuotaEngine on", "unknown configuration directive 'QuotaEngine'", "belongs to mod_quotatab,"),
+        ("BanEngine on", "unknown configuration directive 'BanEngine'", "<IfModule mod_ban.c>"),
+        ("SQLLogFile /x", "unknown configuration directive 'SQLLogFile'", "belongs to mod_sql,"),
+        ("RewriteHom on", "unknown configuration directive 'RewriteHom'", "Did you mean RewriteHome?"),
     ],
 )
 def test_unknown_words(text: str, message: str, remedy: str) -> None:

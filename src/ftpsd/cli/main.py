@@ -108,7 +108,8 @@ def _act(ctx: click.Context, given: Mapping[str, Any]) -> int:
 def _check(server_options: Options) -> int:
     from ftpsd.server import supervisor
 
-    print("Checking syntax of configuration file", flush=True)
+    chosen = "" if server_options.config is not None else f" {server_options.config_path()}"
+    print(f"Checking syntax of configuration file{chosen}", flush=True)
     for notice in supervisor.check(server_options):
         if not server_options.quiet:
             print(notice, file=sys.stderr)

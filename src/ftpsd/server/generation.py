@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ftpsd.errors import ConfigError
 from ftpsd.server.contract import Service, ServiceFactory
 from ftpsd.server.listeners import Listeners, plan
-from ftpsd.settings import Configuration
+from ftpsd.settings import Configuration, place
 
 Load = Callable[[], Configuration]
 
@@ -40,6 +41,17 @@ class Generation:
         self.service.close()
 
 
+@contextlib.contextmanager
+def located(configuration: Configuration) -> Iterator[None]:
+    """Errors about a directive, raised by who no longer knows where it stands, say where."""
+    try:
+        yield
+    except ConfigError as error:
+        if error.location is None and error.directive is not None:
+            error.location = place(configuration, error.directive)
+        raise
+
+
 def build(
     load: Load, factory: ServiceFactory, listeners: Listeners, *, number: int = 1, ipv6: bool | None = None,
 ) -> Generation:
@@ -53,7 +65,8 @@ def build(
         undo.callback(opened.close_all_but, listeners)
         service = factory(configuration)
         undo.callback(service.close)
-        service.prepare()
+        with located(configuration):
+            service.prepare()
         undo.pop_all()
     if not opened.sockets:
         notices = (*notices, "no server has a port: nobody can connect")

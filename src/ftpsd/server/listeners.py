@@ -25,7 +25,7 @@ EVERY_IPV6 = "::"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Endpoint:
-    """An IP address (or every one of a family) and a port; `location` is the server that asks for it."""
+    """An IP address (or every one of a family) and a port; `location`: the Port or server that asks."""
 
     address: str
     port: int
@@ -59,7 +59,8 @@ def plan(configuration: Configuration, *, ipv6: bool | None = None) -> tuple[End
             address = canonical(text)
             if ":" in address and not with_ipv6:
                 continue
-            wanted.setdefault(Endpoint(address, port, server.tcp_backlog, host.location))
+            where = host.origin("core", "port") or host.location
+            wanted.setdefault(Endpoint(address, port, server.tcp_backlog, where))
     return tuple(sorted(end for end in wanted if not _swallowed(end, wanted)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftpsd.errors import ConfigError
 from ftpsd.settings import Configuration
@@ -24,6 +24,10 @@ class Options:
     defines: tuple[str, ...] = ()
     listen: str | None = None
     ipv6: bool | None = None
+
+    def settled(self) -> Options:
+        """The same with an absolute path: a daemon leaves the directory that a relative one starts from."""
+        return self if self.config is None else replace(self, config=os.path.abspath(self.config))
 
     def config_path(self) -> str:
         """The configuration's absolute path. Raises `ConfigError` when none was named and none is there."""

@@ -19,7 +19,7 @@ from ftpsd.errors import ConfigError
 from ftpsd.server import process
 from ftpsd.server.contract import ServiceFactory
 from ftpsd.server.crew import Crew, StartError
-from ftpsd.server.generation import Generation, build
+from ftpsd.server.generation import Generation, build, located
 from ftpsd.server.journal import Journal
 from ftpsd.server.listeners import Listeners
 from ftpsd.server.notify import Notifier, inherited_sockets
@@ -55,7 +55,7 @@ def run(
     try:
         given = inherited_sockets(os.environ)
         listeners = Listeners.from_sockets(given) if given else Listeners()
-        read = functools.partial(loader, options)
+        read = functools.partial(loader, options.settled())
         builder = functools.partial(_build, read, factory or service_factory(options), options.ipv6)
         generation = builder(listeners, 1)
     except ConfigError as error:
@@ -78,7 +78,8 @@ def check(options: Options, factory: ServiceFactory | None = None) -> tuple[str,
     configuration = load(options)
     service = (factory or service_factory(options))(configuration)
     try:
-        service.prepare()
+        with located(configuration):
+            service.prepare()
         return tuple(dict.fromkeys((*configuration.notices, *service.notices)))
     finally:
         service.close()
@@ -123,7 +124,7 @@ class Supervisor:
         """Serve until a signal ends it; the exit status."""
         try:
             self._start()
-        except (StartError, ConfigError) as error:
+        except StartError as error:
             self._launch.failed(f"fatal: {error}")
             self._journal.say(f"fatal: {error}", console=False)
             self._end()

@@ -16,10 +16,10 @@ from ftpsd.settings.model import (
     Host,
     Settings,
 )
-from ftpsd.settings.registry import DIRECTIVES, MODULES
+from ftpsd.settings.registry import DIRECTIVES, MODULES, place
 
 __all__ = [
     "DIRECTIVES", "MODULES", "AnonymousSection", "Change", "ClassRule", "ClassSection",
     "ConditionalSection", "Configuration",
-    "DirectorySection", "Expression", "Host", "Settings", "did_you_mean", "help", "load",
+    "DirectorySection", "Expression", "Host", "Settings", "did_you_mean", "help", "load", "place",
 ]

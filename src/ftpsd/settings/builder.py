@@ -32,7 +32,7 @@ from ftpsd.settings.model import (
     Host,
     Settings,
 )
-from ftpsd.settings.registry import DIRECTIVES, MODULES, suggestion
+from ftpsd.settings.registry import DIRECTIVES, MODULES, remedy_for_unknown
 from ftpsd.settings.sections import KINDS, RULES, SectionRule, class_rules, expression
 
 Resolve = Callable[[str], tuple[str, ...]]
@@ -389,7 +389,7 @@ _INHERITED = {
 
 def _unknown(name: str, location: Location) -> ConfigError:
     return ConfigError(
-        f"unknown configuration directive '{name}'", location=location, remedy=suggestion(name)
+        f"unknown configuration directive '{name}'", location=location, remedy=remedy_for_unknown(name)
     )
 
 

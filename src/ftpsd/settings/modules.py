@@ -24,3 +24,19 @@ OTHERS = frozenset({
     "mod_wrap", "mod_wrap2", "mod_wrap2_file", "mod_wrap2_redis", "mod_wrap2_sql",
 })
 """Modules that ProFTPD, its packages or well-known third parties have and ftpsd does not."""
+
+_PREFIXES = {
+    "authotp": "mod_auth_otp", "ban": "mod_ban", "clam": "mod_clamav", "copy": "mod_copy",
+    "deflate": "mod_deflate", "digest": "mod_digest", "dnsbl": "mod_dnsbl", "dynmasq": "mod_dynmasq",
+    "exec": "mod_exec", "facl": "mod_facl", "forensic": "mod_log_forensic", "geoip": "mod_geoip",
+    "ldap": "mod_ldap", "memcache": "mod_memcache", "proxy": "mod_proxy", "qos": "mod_qos",
+    "quota": "mod_quotatab", "radius": "mod_radius", "redis": "mod_redis", "rewrite": "mod_rewrite",
+    "sftp": "mod_sftp", "shaper": "mod_shaper", "snmp": "mod_snmp", "sql": "mod_sql",
+    "uniqueid": "mod_unique_id", "vroot": "mod_vroot", "wrap": "mod_wrap2",
+}
+"""What the names of another module's directives begin with, in lower case."""
+
+
+def of_directive(name: str) -> str | None:
+    """The module of `OTHERS` to which a directive belongs, by its name; None: not to be told from it."""
+    return next((module for prefix, module in _PREFIXES.items() if name.lower().startswith(prefix)), None)

@@ -7,9 +7,10 @@ import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from ftpsd.errors import Location
 from ftpsd.settings import modules, undone
 from ftpsd.settings.declaration import METADATA_KEY, Declaration, Status
-from ftpsd.settings.model import Settings
+from ftpsd.settings.model import Configuration, Settings
 
 
 def _fields() -> list[Declaration]:
@@ -67,6 +68,27 @@ SECTIONS = (
 def has_module(name: str) -> bool:
     """Whether <IfModule name> is true."""
     return name.lower() in MODULES
+
+
+def place(configuration: Configuration, directive: str) -> Location | None:
+    """Where `directive` stands; None: nowhere, or in several places."""
+    declaration = DIRECTIVES.get(directive.lower())
+    if declaration is None:
+        return None
+    found = {host.origin(declaration.group, declaration.field) for host in configuration.hosts} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
+def remedy_for_unknown(name: str) -> str | None:
+    """What to do about a directive that ftpsd does not know: a typing error, or a module's that it lacks."""
+    close = difflib.get_close_matches(name.lower(), DIRECTIVES, n=1, cutoff=0.85)
+    module = modules.of_directive(name)
+    if close or module is None:
+        return suggestion(name)
+    return (
+        f"It belongs to {module}, which ftpsd does not have: take the line out, "
+        f"or put it between <IfModule {module}.c> and </IfModule>."
+    )
 
 
 def suggestion(name: str) -> str | None:
