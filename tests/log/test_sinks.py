@@ -172,8 +172,8 @@ def test_world_writable_directories_and_symlinks(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "elsewhere")
     log, notices = open_log_of(configuration(host(0, tls_log=shared / "x"), host(1, tls_log=link)))
     assert notices == [
-        "notice: unable to open TLSLog: parent directory is world-writable",
-        "notice: unable to open TLSLog: cannot log to a symbolic link",
+        f"notice: unable to open TLSLog: parent directory is world-writable ('{shared}/x')",
+        f"notice: unable to open TLSLog: cannot log to a symbolic link ('{link}')",
     ]
     assert not (tmp_path / "elsewhere").exists()
     log.emit(events.TLSNote("x"), CLIENT)

@@ -129,8 +129,10 @@ class _Opener:
         try:
             return self.files.get(path, mode=mode, allow_symlink=settings.allow_log_symlinks)
         except LogFileError as error:
-            shown = "" if directive == "TLSLog" else f" '{path}'"
-            self.notices.append(f"notice: unable to open {directive}{shown}: {error}")
+            what = f"{directive}: {error} ('{path}')"  # mod_tls's words, which name no file, come first
+            if directive != "TLSLog":
+                what = f"{directive} '{path}': {error}"
+            self.notices.append(f"notice: unable to open {what}")
             return None
 
 
