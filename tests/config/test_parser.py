@@ -123,6 +123,7 @@ def test_includes_are_sorted_nested_and_relative() -> None:
         ),
         ("<Global\n</Global>", "'<Global' has no closing '>' on line 1"),
         ('<Directory "/a>"\n</Directory>', "has no closing '>'"),
+        (f"<Global {'x' * 100}", f"'<Global {'x' * 72}…' has no closing '>' on line 1"),
         ("< Global>\n</Global>", "unknown configuration directive '<' on line 1"),
         ("<Global>\n</Global> x", "fatal: </Global>: wrong number of parameters on line 2"),
         ("</>", "unknown configuration directive '</>'"),

@@ -1,10 +1,9 @@
 """Lines to a tree: sections, Include, Define, <IfModule>, <IfDefine>, %{env:NAME}.
 
 Two kinds of sections exist. <IfModule> and <IfDefine> are decided here, and what they leave out is not
-looked at
-further than to find its end. All others become `Section` nodes; what they mean, and whether they and what is
-in them may stand where they do, is the schema's business. Every section must be closed in the file
-that opened it.
+looked at further than to find its end. All others become `Section` nodes; what they mean, and whether they
+and what is in them may stand where they do, is the schema's business. Every section must be closed in the
+file that opened it.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ DEEPEST_INCLUDE = 16
 
 DEEPEST_SECTION = 32
 MOST_FILES = 10_000
+_LONGEST_SHOWN = 80
 
 _ENVIRONMENT = re.compile(r"%\{env:([^{}]*)\}")
 _CONDITIONS = {"ifmodule": "IfModule", "ifdefine": "IfDefine"}
@@ -241,8 +241,9 @@ def _opening(words: tuple[Word, ...], line: Line) -> tuple[str, tuple[Word, ...]
     """Name and arguments of `<Name word …>`."""
     last = words[-1]
     if last.quoted or not last.text.endswith(">"):
+        shown = line.text if len(line.text) <= _LONGEST_SHOWN else f"{line.text[:_LONGEST_SHOWN]}…"
         raise ConfigError(
-            f"'{line.text}' has no closing '>'",
+            f"'{shown}' has no closing '>'",
             location=line.location,
             remedy="A section starts with <Name …>.",
         )
