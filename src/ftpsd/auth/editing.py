@@ -123,7 +123,7 @@ def _set_field(data: bytes, name: str, path: str, number: int, change: Callable[
 def checked_absent(data: bytes, name: str, path: str) -> bytes:
     """`data` as it is; raises `EditError` when `name` has a line in it."""
     if any(_is_entry(line, name) for line in _lines(data)):
-        raise EditError(f"'{name}' is in {path} already; --change-password and --change-home change him")
+        raise EditError(f"'{name}' is in {path} already; see --change-password and --change-home")
     return data
 
 
@@ -158,7 +158,7 @@ def unlock_user(data: bytes, name: str, path: str) -> bytes:
     def change(old: bytes) -> bytes:
         hashed = old.lstrip(_encode(LOCK_MARK))
         if len(hashed) < 2 or hashed.startswith(b"*"):
-            raise EditError(f"'{name}' has no password behind the lock; give him one with --change-password")
+            raise EditError(f"'{name}' has no password behind the lock; set one with --change-password")
         return hashed
 
     return _set_field(data, name, path, 1, change)

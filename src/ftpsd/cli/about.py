@@ -38,9 +38,13 @@ def modules() -> str:
 
 def version_status(program: str) -> str:
     """-vv: version and modules."""
+    from ftpsd.log.identity import TLS_MODULE
+
     name, number = identity(program)
     head = [f"{name} Version: {number} (stable)", f"  Configuration language: ProFTPD {LANGUAGE_LEVEL}", ""]
-    return "\n".join([*head, "Loaded modules:", *(f"  {each}/{LANGUAGE_LEVEL}" for each in module_names())])
+    own = {"mod_tls": TLS_MODULE}
+    modules_there = [f"  {own.get(each, f'{each}/{LANGUAGE_LEVEL}')}" for each in module_names()]
+    return "\n".join([*head, "Loaded modules:", *modules_there])
 
 
 def compile_time_settings(program: str) -> str:
