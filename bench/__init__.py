@@ -1,0 +1,1 @@
+"""`make bench`: ftpsd beside ProFTPD and pyftpdlib."""
