@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import ssl
@@ -38,19 +39,21 @@ class Written(ServerConfig):
     body: str = ""
 
     def text(self, files: ServerFiles) -> str:
-        """The base lines that the body does not have itself, then the body."""
-        named = {line.split()[0] for line in self.body.splitlines() if line.split()}
+        """The base lines that the body does not have itself, then the body (PORT: the server's)."""
+        own = re.sub(r"<VirtualHost.*?</VirtualHost>", "", self.body, flags=re.DOTALL)
+        named = {line.split()[0] for line in own.splitlines() if line.split()}
         base = [line for line in self._server(files) if line.split()[0] in BASE - named]
-        return "\n".join([*base, self.body]) + "\n"
+        return "\n".join([*base, self.body.replace("PORT", str(self.port))]) + "\n"
 
 
 @contextlib.contextmanager
 def serving(
     body: str, files: ServerFiles, certificates: Certificates, *, arguments: tuple[str, ...] = (),
+    address: str = "127.0.0.1",
 ) -> Iterator[RunningServer]:
-    """A server with this configuration."""
-    server = start_ftpsd(
-        Written(certificates.server, body=body), files, certificates.authority_file, arguments=arguments)
+    """A server with this configuration; address 0.0.0.0 for several hosts, told apart by DefaultAddress."""
+    config = Written(certificates.server, body=body, address=address)
+    server = start_ftpsd(config, files, certificates.authority_file, arguments=arguments)
     try:
         yield server
     finally:
