@@ -297,6 +297,8 @@ static int pump_send(struct pump *pump)
         if (pump->out_size == 0 && send_left(pump) == 0)
             return PUMP_LIMIT;
         stop = pump_glance(pump);
+        if (stop == PUMP_GO && pump->tls != NULL && pump->tls->renegotiating && !pump->peer_ended)
+            stop = send_hear(pump);     /* a socket that always has room would never let us listen */
         if (stop == PUMP_GO)
             stop = send_step(pump);
     }

@@ -34,7 +34,10 @@ def run(session: Session) -> str:
     except SessionEnded as ended:
         _last_words(session, ended)
         return ended.reason
-    except (TLSError, OSError):
+    except TLSError as error:
+        session.note_tls(*session.control.channel.failure_lines(error))
+        return "tls-renegotiation" if error.kind == "renegotiation" else "client-disconnected"
+    except OSError:
         return "client-disconnected"
     return "quit"
 

@@ -27,6 +27,7 @@ from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
+from ftpsd.session.renewal import ControlRenewal
 from ftpsd.session.timers import Marks
 from ftpsd.settings.model import AnonymousSection, Host, Settings
 from ftpsd.tls.data import DataTLS
@@ -136,6 +137,7 @@ class Session:
         self.shown_directories: dict[str, float] = {}
         self.home = "/"
         self.stopping = threading.Event()
+        self.renewal = ControlRenewal(control.channel, log)
 
     @property
     def host(self) -> Host:
@@ -163,20 +165,14 @@ class Session:
     def reply(self, reply: Reply) -> None:
         """Sends a reply at once (handlers return theirs; this is for those that come before it)."""
         self.log.emit(events.ReplySent(reply.code, reply.text))
-        self.update_keys()
+        self.renewal.before_reply(self.settings.tls)
         self.control.send(reply)
+        self.renewal.after_reply(self.settings.tls, reply.code)
 
-    def update_keys(self) -> None:
-        """New TLS 1.3 keys for the control connection, every `TLSRenegotiate ctrl` seconds."""
-        renegotiate = self.settings.tls.renegotiate
-        if renegotiate is None or not renegotiate.ctrl or not self.tls.protected:
-            return
-        now = time.monotonic()
-        if now - self.marks.keyed >= renegotiate.ctrl:
-            self.marks.keyed = now
-            if self.control.channel.update_keys():
-                interval = f"{renegotiate.ctrl} sec renegotiation interval"
-                self.log.emit(events.TLSNote(f"requesting TLS key updates on control channel ({interval})"))
+    def note_tls(self, *lines: str) -> None:
+        """Writes lines to the TLSLog."""
+        if lines:
+            self.log.emit(events.TLSNote(*lines))
 
     def check_running(self) -> None:
         """Raises `SessionEnded` when the server is about to end."""
@@ -222,11 +218,13 @@ class Session:
 
     def transfer_started(self, direction: Literal["send", "receive"]) -> None:
         self.transferring = direction
+        self.renewal.pause()
         self.slot.update(phase=Phase.TRANSFER)
 
     def transfer_ended(self) -> None:
         self.transferring = None
         self.pump = None
+        self.renewal.resume()
         self.marks.transferred = time.monotonic()
         self.slot.update(phase=Phase.IDLE)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from ftpsd.errors import SessionEnded
 from ftpsd.log import events
 from ftpsd.session.state import Session
@@ -32,7 +30,7 @@ def start_tls(session: Session, decision: Decision) -> None:
         session.log.emit(events.HandshakeFailed("control", error.reason, lines))
         raise SessionEnded(error.reason, 421, policy.HANDSHAKE_FAILED) from None
     session.tls = decision.state
-    session.marks.keyed = time.monotonic()
+    session.renewal.started()
     session.log.emit(events.HandshakeSucceeded(
         "control", report.version, report.cipher, report.bits, report.resumed, report.lines,
     ))

@@ -22,6 +22,7 @@ from ftpsd.ftp import replies
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.session import waiting
+from ftpsd.session.renewal import DataRenewal
 from ftpsd.session.state import Session
 from ftpsd.settings.values import TransferRate
 from ftpsd.tls import handshake, reuse
@@ -135,8 +136,15 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     if job.begin is not None:
         job.begin()
     started = time.monotonic()
-    stop = _run(session, pump)
     receiving = job.direction == "receive"
+    renewal = DataRenewal(
+        pump, channel.tls if tls is not None else None, session.settings.tls.renegotiate, session.log,
+        receiving=receiving,
+    )
+    stop = _run(session, pump, renewal)
+    renewal.finished()
+    if pump.error is not None and channel.tls is not None:
+        session.note_tls(*channel.tls.failure_lines(pump.error))
     fin = accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
     end = End.VANISHED if stop == "vanished" else classify(stop, receiving=receiving, fin_accepted=fin)
     detail = str(pump.error) if pump.error is not None else ""
@@ -151,10 +159,14 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     return outcome
 
 
-def _run(session: Session, pump: Pump) -> str:
+def _run(session: Session, pump: Pump, renewal: DataRenewal) -> str:
     """Runs the pump to its end, answering the control connection meanwhile."""
     while True:
         stop = pump.run()
+        if stop == "paused":
+            if not renewal.attend():
+                return "tls"
+            continue
         if stop != "control":
             return stop
         session.check_running()

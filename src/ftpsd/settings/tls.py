@@ -59,7 +59,9 @@ class TLSSettings:
         combine=Combine.UNION,
         good=("NoCertRequest", "AllowPerUser nosessionreuserequired", "UseImplicitSSL"),
         bad=("", "NoCert", "EnableDiags"), default_text="none",
-        doc="AllowPerUser: TLSRequired is enforced after login, so that sections of a user can say otherwise."
+        doc="AllowClientRenegotiations: clients may renegotiate (TLS 1.2 and older), and TLSRenegotiate ctrl"
+        " applies to them. AllowPerUser: TLSRequired is enforced after login, so that sections of a user can say"
+        " otherwise."
         " NoCertRequest: clients are not asked for a certificate. NoSessionReuseRequired: data"
         " connections need"
         " not resume the control connection's TLS session. UseImplicitSSL: TLS starts at once (port 990),"
@@ -117,10 +119,15 @@ class TLSSettings:
     )
     renegotiate: Renegotiate | None = directive(
         "TLSRenegotiate", Special("none|keyword value …", tls_parsers.renegotiate), None, module=MODULE,
-        good=("none", "required off", "ctrl 3600 required on timeout 300"),
-        bad=("", "ctrl", "ctrl x", "data 1024", "every 5", "required maybe"), default_text="nothing is scheduled",
-        doc="When the server asks for new keys on the control connection: ctrl (seconds; TLS 1.3), timeout"
-        " (seconds), required. `none`: the client may not renegotiate either. `data` is not supported yet.",
+        good=("none", "required off", "ctrl 3600 data 1048576 required on timeout 300"),
+        bad=("", "ctrl", "ctrl x", "every 5", "required maybe"),
+        default_text="nothing is scheduled",
+        doc="When the server asks for new keys: `ctrl` every so many seconds on the control connection"
+        " (TLS 1.3; older versions with TLSOptions AllowClientRenegotiations), `data` every so many KiB on"
+        " data connections (on uploads only if `required on` is written: a client that only sends reads nothing)."
+        " `timeout`: seconds that a renegotiation (TLS 1.2 and older) may take, then the connection ends unless"
+        " `required off` (OpenSSL ends it in any case when the client declines in as many words). `none`: the"
+        " client may not renegotiate either.",
     )
     timeout_handshake: int = directive(
         "TLSTimeoutHandshake", Duration(0, 65535), 300, module=MODULE, good=("30",), bad=("", "x", "70000"),

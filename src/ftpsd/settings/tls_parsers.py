@@ -35,9 +35,10 @@ def required(words: Sequence[str]) -> TLSRequirement:
     return requirement
 
 
-SUPPORTED_OPTIONS = ("AllowPerUser", "NoCertRequest", "NoSessionReuseRequired", "UseImplicitSSL")
+SUPPORTED_OPTIONS = (
+    "AllowClientRenegotiations", "AllowPerUser", "NoCertRequest", "NoSessionReuseRequired", "UseImplicitSSL",
+)
 LATER_OPTIONS = (
-    "AllowClientRenegotiations",
     "AllowDotLogin",
     "AllowWeakDH",
     "AllowWeakSecurity",
@@ -150,24 +151,23 @@ def renegotiate(words: Sequence[str]) -> Renegotiate:
             "wrong number of parameters", remedy="Write none, or keywords with one value each."
         )
     values = {"ctrl": 0, "data": 0, "timeout": 30}
-    is_required = True
+    is_required, insists = True, False
     for keyword, value in zip(words[::2], words[1::2], strict=True):
         key = keyword.lower()
         if key == "required":
             switch = boolean(value)
             if switch is None:
                 raise ArgumentError(f"required must be a Boolean value: '{value}'")
-            is_required = switch
+            is_required = insists = switch
         elif key in values:
             values[key] = whole_number(value, f"{key} value")
         else:
             raise ArgumentError(
                 f"unknown TLSRenegotiate argument '{keyword}'", remedy="ctrl, data, required, timeout."
             )
-    if values["data"]:
-        raise NotSupportedYet("TLSRenegotiate data", remedy="Leave `data` out, or write `data 0`.")
     return Renegotiate(
-        ctrl=values["ctrl"], data=values["data"], timeout=values["timeout"], required=is_required
+        ctrl=values["ctrl"], data=values["data"], timeout=values["timeout"], required=is_required,
+        insists=insists,
     )
 
 

@@ -137,13 +137,17 @@ class TLSRequirement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Renegotiate:
-    """TLSRenegotiate. Seconds and KiB, 0: not scheduled. `refused` (`none`): the client may not either."""
+    """TLSRenegotiate. Seconds and KiB, 0: not scheduled. `refused` (`none`): the client may not either.
+
+    `insists`: `required on` was written, not merely taken for granted.
+    """
 
     ctrl: int = 0
     data: int = 0
     timeout: int = 30
     required: bool = True
     refused: bool = False
+    insists: bool = False
 
 
 @dataclass(frozen=True, slots=True)

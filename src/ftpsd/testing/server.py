@@ -163,7 +163,7 @@ class RunningServer:
         if any("Traceback (most recent call last)" in line for line in _lines(self.files.stderr)):
             faults.append("wrote a traceback")
         for log in (self.files.system_log, self.files.tls_log):
-            if any("panic" in line or "Traceback" in line for line in _lines(log)):
+            if any(_is_fault(line) for line in _lines(log)):
                 faults.append(f"panicked in {log.name}")
         return faults
 
@@ -288,6 +288,11 @@ def _processes_of_session(session: int) -> list[int]:
             if int(fields[3]) == session and fields[0] not in "ZX":
                 found.append(int(entry.name))
     return found
+
+
+def _is_fault(line: str) -> bool:
+    """mod_tls says "panic" of a client that breaks the TLS protocol, and so must ftpsd."""
+    return "Traceback" in line or ("panic" in line and "panic: SSL_ERROR_" not in line)
 
 
 def _listener(address: str) -> socket.socket:

@@ -84,9 +84,15 @@ class Stream:
         if self.tls is None:
             self._send(data)
             return
+        deadline = time.monotonic() + self.timeout
         view = memoryview(data)
         while view:
-            written = self.tls.write(view[:CHUNK])
+            try:
+                written = self.tls.write(view[:CHUNK])
+            except ssl.SSLWantReadError:  # the server renegotiates
+                self._flush()
+                self._fill(deadline)
+                continue
             view = view[written:]
             self._flush()
 

@@ -147,6 +147,14 @@ class ControlChannel:
         connection.key_update(True)
         return True
 
+    def renegotiate(self) -> None:
+        """Under TLS 1.2 and older, asks the client for a new handshake, which comes with later reads.
+
+        Raises `TLSError`.
+        """
+        if self.connection is not None:
+            self.connection.renegotiate()
+
     def clear_tls(self, timeout: float) -> bool:
         """Ends TLS after CCC's 200 was sent; the channel is in clear then. False: the client is gone.
 

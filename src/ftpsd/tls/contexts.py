@@ -19,7 +19,7 @@ from ftpsd.settings.declaration import METADATA_KEY
 from ftpsd.settings.model import Change, Host
 from ftpsd.settings.tls import MODULE_VERSION, TLSSettings
 from ftpsd.settings.values import SessionCache, TLSRequirement
-from ftpsd.tls import certificates
+from ftpsd.tls import certificates, renewal
 from ftpsd.tls.certificates import Credential
 from ftpsd.tls.logtext import HandshakeWords
 
@@ -185,8 +185,8 @@ def _set_ciphers(context: Context, settings: TLSSettings, where: Locator) -> str
     renegotiate = settings.renegotiate
     context.set_options(
         server_preference=settings.server_cipher_preference,
-        renegotiation=renegotiate is not None and not renegotiate.refused and not renegotiate.required,
-        tickets12=settings.session_tickets,
+        renegotiation=renewal.may_client(renegotiate, settings.options), tickets12=settings.session_tickets,
+        ktls=renegotiate is None or not renegotiate.data,  # no kernel before 6.13 takes new keys
     )
     if settings.next_protocol:
         context.set_alpn(ALPN, strict=True)

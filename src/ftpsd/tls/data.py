@@ -64,6 +64,11 @@ class DataTLS:
             connection.version, connection.cipher, connection.bits, resumed=connection.resumed
         )
 
+    def failure_lines(self, error: TLSError) -> tuple[str, ...]:
+        """What the TLSLog says about an `error` of the transfer; may be nothing."""
+        renegotiated = self.connection.renegotiations_by_peer > 0
+        return logtext.connection_failure(error.kind, error.queue, error.errno, renegotiated=renegotiated)
+
     def send_close_notify(self) -> None:
         """Says that our data is complete. Waits for room in the socket, at most 15 seconds; never raises."""
         if not self._notified:
