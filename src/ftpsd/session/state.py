@@ -63,12 +63,16 @@ class Parameters:
 
 @dataclass(slots=True)
 class Login:
-    """Who the client is: `user` as given with USER, the rest once the login succeeded."""
+    """Who the client is: `user` as given with USER, the rest once the login succeeded.
+
+    `vouched`: a certificate made the password superfluous, and none has come since.
+    """
 
     user: str | None = None
     attempts: int = 0
     account: Account | None = None
     anonymous: AnonymousSection | None = None
+    vouched: bool = False
 
     @property
     def done(self) -> bool:

@@ -7,6 +7,7 @@ from ftpsd.log import events
 from ftpsd.session.state import Session
 from ftpsd.tls import policy
 from ftpsd.tls.channel import HandshakeFailed
+from ftpsd.tls.identity import Peer
 from ftpsd.tls.policy import Decision
 
 CLEAR_TIMEOUT = 5.0
@@ -17,23 +18,32 @@ def start_tls(session: Session, decision: Decision) -> None:
     """Carries out a "start-tls" decision: logs, shakes hands, takes the new state.
 
     Every byte received in clear before is dropped (the class of CVE-2011-0411). Raises `SessionEnded` with
-    the 421 that the client gets in clear; there is no way back to plain FTP on a connection whose handshake
-    failed.
+    the 421 that the client gets, in clear or (where only its certificate is refused) under TLS; there is no
+    way back to plain FTP on a connection whose handshake failed.
     """
     session.log.emit(events.TLSNegotiation("control", decision.log))
     session.control.forget_input()
     timeout = float(session.settings.tls.timeout_handshake)
     try:
-        report = session.control.channel.start_tls(session.runtime.tls(), timeout, session.identity)
+        report = session.control.channel.start_tls(
+            session.runtime.tls(), timeout, session.identity, _peer(session))
     except HandshakeFailed as error:
         lines = (*error.lines, *decision.failure_log)
         session.log.emit(events.HandshakeFailed("control", error.reason, lines))
         raise SessionEnded(error.reason, 421, policy.HANDSHAKE_FAILED) from None
     session.tls = decision.state
     session.renewal.started()
+    if report.client is not None:
+        session.log.emit(events.ClientCertificate(report.client, report.verified))
     session.log.emit(events.HandshakeSucceeded(
         "control", report.version, report.cipher, report.bits, report.resumed, report.lines,
     ))
+
+
+def _peer(session: Session) -> Peer:
+    """Who the client is by address and name."""
+    name = session.peer_name if session.peer_name != session.peer else None
+    return Peer(session.peer, name, session.host.settings.core.use_reverse_dns)
 
 
 def implicit(session: Session) -> None:

@@ -32,6 +32,9 @@ from ftpsd.tls.errors import TLSError
 CONNECT_TIMEOUT = 60.0
 """Seconds that a client may take to open its data connection after the transfer command."""
 
+_BEYOND_THE_PUMP = {"vanished": End.VANISHED, "ended": End.ENDED}
+"""What `_run` says that no pump can."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -146,7 +149,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     if pump.error is not None and channel.tls is not None:
         session.note_tls(*channel.tls.failure_lines(pump.error))
     fin = accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
-    end = End.VANISHED if stop == "vanished" else classify(stop, receiving=receiving, fin_accepted=fin)
+    end = _BEYOND_THE_PUMP.get(stop) or classify(stop, receiving=receiving, fin_accepted=fin)
     detail = str(pump.error) if pump.error is not None else ""
     outcome = Outcome(end, pump.bytes, time.monotonic() - started, pump.errno, detail)
     if stop == "eof" and receiving and outcome.complete:
@@ -160,21 +163,22 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
 
 
 def _run(session: Session, pump: Pump, renewal: DataRenewal) -> str:
-    """Runs the pump to its end, answering the control connection meanwhile."""
+    """Runs the pump to its end, answering the control connection meanwhile; "ended": the server stops."""
     while True:
         stop = pump.run()
+        if stop == "aborted":
+            return "ended"
         if stop == "paused":
             if not renewal.attend():
                 return "tls"
             continue
         if stop != "control":
             return stop
-        session.check_running()
         try:
             if not waiting.attend(session):
                 return "aborted"
         except (SessionEnded, TLSError, OSError):  # its end, a reset, or no room for a reply
-            return "vanished"
+            return "ended" if session.stopping.is_set() else "vanished"
         if session.control.full:
             pump.control = -1
 

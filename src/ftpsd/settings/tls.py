@@ -60,8 +60,10 @@ class TLSSettings:
         good=("NoCertRequest", "AllowPerUser nosessionreuserequired", "UseImplicitSSL"),
         bad=("", "NoCert", "EnableDiags"), default_text="none",
         doc="AllowClientRenegotiations: clients may renegotiate (TLS 1.2 and older), and TLSRenegotiate ctrl"
-        " applies to them. AllowPerUser: TLSRequired is enforced after login, so that sections of a user can say"
-        " otherwise."
+        " applies to them. AllowDotLogin: whose certificate stands in ~/.tlslogin needs no password."
+        " iPAddressRequired, dNSNameRequired, CommonNameRequired: with TLSVerifyClient on, a client's"
+        " certificate must bear its IP address, or its name by reverse DNS."
+        " AllowPerUser: TLSRequired is enforced after login, so that sections of a user can say otherwise."
         " NoCertRequest: clients are not asked for a certificate. NoSessionReuseRequired: data"
         " connections need"
         " not resume the control connection's TLS session. UseImplicitSSL: TLS starts at once (port 990),"
@@ -112,6 +114,28 @@ class TLSSettings:
         "TLSVerifyClient", Special("on|off|optional", tls_parsers.verify_client), "off", module=MODULE,
         good=("on", "off", "optional"), bad=("", "always"),
         doc="`on`: clients must have a certificate that verifies. `optional`: what they present must verify.",
+    )
+    verify_order: tuple[str, ...] = directive(
+        "TLSVerifyOrder", Special("crl|ocsp …", tls_parsers.verify_order), ("crl",), module=MODULE,
+        good=("crl", "ocsp crl", "OCSP"), bad=("", "crl crl", "ldap", "crl ocsp crl"), default_text="crl",
+        doc="Who is asked, in this order, whether a client's certificate has been revoked: crl (the lists"
+        " of TLSCARevocationFile and TLSCARevocationPath), ocsp (the responder that the certificate names)."
+        " Who says revoked ends it; who cannot tell passes on to the next.",
+    )
+    ca_revocation_file: str | None = _file(
+        "TLSCARevocationFile", "Revocation lists (PEM) of the authorities of clients. A list that has expired"
+        " or whose signature is bad rejects every certificate of its authority. Changes are seen at once.",
+        "/etc/ftpsd/crl.pem",
+    )
+    ca_revocation_path: str | None = _file(
+        "TLSCARevocationPath", "Directory of such lists.", "/etc/ftpsd/crl",
+    )
+    user_name: str | None = directive(
+        "TLSUserName", Special("CommonName|EmailSubjAltName|OID", tls_parsers.user_name), None, module=MODULE,
+        good=("CommonName", "EmailSubjAltName", "1.3.6.1.4.1.311.20.2.3"),
+        bad=("", "Subject", "1.", "1.2.x", "CommonName EmailSubjAltName"), default_text="none",
+        doc="Whoever shows a certificate that verifies and in which this (an OID: that extension's text) is"
+        " the name given with USER needs no password.",
     )
     verify_depth: int = directive(
         "TLSVerifyDepth", Integer(0, 100, "depth"), 10, module=MODULE, good=("3",), bad=("deep", "-1"),

@@ -36,18 +36,22 @@ def required(words: Sequence[str]) -> TLSRequirement:
 
 
 SUPPORTED_OPTIONS = (
-    "AllowClientRenegotiations", "AllowPerUser", "NoCertRequest", "NoSessionReuseRequired", "UseImplicitSSL",
-)
-LATER_OPTIONS = (
+    "AllowClientRenegotiations",
     "AllowDotLogin",
-    "AllowWeakDH",
-    "AllowWeakSecurity",
+    "AllowPerUser",
     "CommonNameRequired",
     "dNSNameRequired",
+    "iPAddressRequired",
+    "NoCertRequest",
+    "NoSessionReuseRequired",
+    "UseImplicitSSL",
+)
+LATER_OPTIONS = (
+    "AllowWeakDH",
+    "AllowWeakSecurity",
     "EnableDiags",
     "ExportCertData",
     "IgnoreSNI",
-    "iPAddressRequired",
     "NoAutoECDH",
     "NoEmptyFragments",
     "StdEnvVars",
@@ -139,6 +143,36 @@ def verify_client(words: Sequence[str]) -> str:
     if switch is None:
         raise ArgumentError("expected Boolean parameter", remedy="Write on, off or optional.")
     return "on" if switch else "off"
+
+
+MECHANISMS = ("crl", "ocsp")
+"""What TLSVerifyOrder may name."""
+
+
+def verify_order(words: Sequence[str]) -> tuple[str, ...]:
+    """One or both of `MECHANISMS`, in any case."""
+    want(words, 1, 2)
+    chosen = tuple(word.lower() for word in words)
+    for mechanism, word in zip(chosen, words, strict=True):
+        if mechanism not in MECHANISMS:
+            raise ArgumentError(
+                f"unsupported verification mechanism '{word}' requested", remedy="It is crl or ocsp.")
+    if len(set(chosen)) != len(chosen):
+        raise ArgumentError(f"verification mechanism '{words[0]}' requested twice")
+    return chosen
+
+
+def user_name(words: Sequence[str]) -> str:
+    """`CommonName`, `EmailSubjAltName` or the dotted number of an extension."""
+    want(words, 1, 1)
+    if words[0] in ("CommonName", "EmailSubjAltName"):
+        return words[0]
+    if not re.fullmatch(r"[0-2](\.[0-9]{1,39})+", words[0]):
+        raise ArgumentError(
+            "badly formatted OID parameter",
+            remedy="Write CommonName, EmailSubjAltName or an OID like 1.2.3.4.",
+        )
+    return words[0]
 
 
 def renegotiate(words: Sequence[str]) -> Renegotiate:

@@ -19,6 +19,7 @@ from ftpsd.native._openssl import Connection, TLSError
 from ftpsd.tls import handshake, logtext
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.handshake import HandshakeFailed, HandshakeReport
+from ftpsd.tls.identity import Peer
 
 __all__ = ["ControlChannel", "HandshakeFailed", "HandshakeReport"]
 
@@ -40,6 +41,8 @@ class ControlChannel:
         """The TLS that is on now."""
         self.session_connection: Connection | None = None
         """The TLS that data connections refer to: also after CCC the one that was on."""
+        self.report: HandshakeReport | None = None
+        """What the handshake agreed on."""
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -109,11 +112,15 @@ class ControlChannel:
                 if not self._wait(select.POLLOUT, deadline):
                     raise TimeoutError(110, "Connection timed out") from None
 
-    def start_tls(self, host: HostTLS, timeout: float, identity: bytes) -> HandshakeReport:
+    def start_tls(
+        self, host: HostTLS, timeout: float, identity: bytes, peer: Peer | None = None
+    ) -> HandshakeReport:
         """Shakes hands as the server, within `timeout` seconds (0: `handshake.LONGEST`).
 
-        `identity` (32 random bytes) marks every session that data connections may resume. Raises
-        `HandshakeFailed`, after which the channel is in clear: a 421 can still be sent.
+        `identity` (32 random bytes) marks every session that data connections may resume; `peer` is who the
+        client is, for TLSOptions that want to see that in its certificate. Raises `HandshakeFailed`, after
+        which a 421 can still be sent: in clear, or under TLS where the handshake was good but not the
+        certificate.
         """
         connection = Connection(host.context, self._socket.fileno(), identity=identity)
         try:
@@ -123,7 +130,8 @@ class ControlChannel:
         self._ending = None
         self.connection = connection
         self.session_connection = connection
-        return handshake.report(connection)
+        self.report = handshake.report(connection, host, peer)
+        return self.report
 
     def offer_ticket(self) -> bool:
         """Under TLS 1.3, sends a fresh session ticket along with the next reply; whether there is one.
@@ -187,7 +195,7 @@ class ControlChannel:
             byte = self._next_byte()
             if byte is None:
                 return False
-            if not byte or byte[0] not in _TLS_RECORDS:
+            if not byte or (byte[0] not in _TLS_RECORDS and not connection.in_record()):
                 break
             data = connection.read_available(4096)
             if data is None:

@@ -22,6 +22,7 @@ from ftpsd.settings.values import SessionCache, TLSRequirement
 from ftpsd.tls import certificates, renewal
 from ftpsd.tls.certificates import Credential
 from ftpsd.tls.logtext import HandshakeWords
+from ftpsd.tls.verification import Verification
 
 Locator = Callable[[str], Location | None]
 
@@ -54,6 +55,7 @@ class HostTLS:
     reuse_required: bool
     ciphers: str
     protocols: frozenset[str]
+    verification: Verification
 
     def words(self, offered: str = "") -> HandshakeWords:
         """What the log's explanations of a failed handshake refer to."""
@@ -84,13 +86,16 @@ def build(
         notices += _use_chain(context, credential, given, trusted)
     if not credentials:
         notices.append(_no_certificate(host))
-    notices += _set_verification(context, settings, trusted)
+    verification = Verification(settings, trusted, where)
+    notices += [*_set_verification(context, settings, trusted), *verification.notices]
+    if verification.mechanisms:
+        context.set_verify_callback(verification.revoked)
     cache = cache or settings.session_cache
     _set_sessions(context, host, cache)
     return HostTLS(
         context=context, settings=settings, notices=tuple(notices), has_certificates=bool(credentials),
         reuse_required=cache.kind != "off" and "NoSessionReuseRequired" not in settings.options,
-        ciphers=ciphers, protocols=protocols,
+        ciphers=ciphers, protocols=protocols, verification=verification,
     )
 
 

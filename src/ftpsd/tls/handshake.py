@@ -8,6 +8,7 @@ from ftpsd.errors import FtpsdError
 from ftpsd.native._openssl import Connection, TLSError
 from ftpsd.tls import certificates, logtext
 from ftpsd.tls.contexts import HostTLS
+from ftpsd.tls.identity import Peer
 
 LONGEST = 300.0
 """Seconds that a handshake may take where TLSTimeoutHandshake sets no bound (0)."""
@@ -26,8 +27,9 @@ class HandshakeFailed(FtpsdError):
 class HandshakeReport:
     """What a handshake on the control connection agreed on.
 
-    `client` is the subject of the client's certificate (None: it showed none), `server_name` its SNI, `bits`
-    the strength of the cipher. `lines` for the TLSLog.
+    `client` is the subject of the client's certificate (None: it showed none) and `certificate` its DER,
+    `verified` and `pinnable` as in `verification.Accepted`; `server_name` is its SNI, `bits` the strength of
+    the cipher. `lines` for the TLSLog.
     """
 
     version: str
@@ -36,6 +38,9 @@ class HandshakeReport:
     resumed: bool
     client: str | None
     server_name: str | None
+    certificate: bytes | None
+    verified: bool
+    pinnable: bool
     lines: tuple[str, ...]
 
 
@@ -43,6 +48,7 @@ def failure(error: TLSError, connection: Connection, host: HostTLS) -> Handshake
     """What the log says about a handshake that ended with `error`."""
     words = host.words(connection.client_hello_version)
     lines = (
+        *(connection.verification or ()),
         *logtext.verify_failures(connection.verify_failures),
         *logtext.handshake_failure(error.kind, error.queue, error.errno, words),
     )
@@ -54,15 +60,23 @@ def timeout(host: HostTLS) -> HandshakeFailed:
     return HandshakeFailed("tls-timeout", (logtext.timed_out(host.settings.timeout_handshake),))
 
 
-def report(connection: Connection) -> HandshakeReport:
-    """What was agreed on a control connection."""
+def report(connection: Connection, host: HostTLS, peer: Peer | None) -> HandshakeReport:
+    """What was agreed on a control connection. Raises `HandshakeFailed` when the client is not to go on."""
     der = connection.peer_certificate
     client = certificates.subject_of(der) if der is not None else None
+    accepted = host.verification.accept(connection, peer)
+    remarks = (
+        *(connection.verification or ()), *logtext.verify_failures(connection.verify_failures),
+        *accepted.lines,
+    )
+    if accepted.reason:
+        raise HandshakeFailed(accepted.reason, remarks)
     return HandshakeReport(
         version=connection.version, cipher=connection.cipher, bits=connection.bits,
         resumed=connection.resumed, client=client, server_name=connection.server_name,
+        certificate=der, verified=accepted.verified, pinnable=accepted.pinnable,
         lines=(
-            *logtext.verify_failures(connection.verify_failures),
+            *remarks,
             *logtext.control_accepted(
                 connection.version, connection.cipher, connection.bits, resumed=connection.resumed,
                 secure_renegotiation=connection.secure_renegotiation, client=client,

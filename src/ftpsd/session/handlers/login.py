@@ -9,7 +9,7 @@ from ftpsd.ftp import replies
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
-from ftpsd.session import display, entering
+from ftpsd.session import display, entering, vouching
 from ftpsd.session.state import Session
 
 
@@ -24,22 +24,45 @@ def user(session: Session, command: Command) -> Reply:
         raise Refusal(501, "Login name too long", "login-name-too-long")
     session.login.user = name
     session.slot.update(user=name)
-    if not select(session.host, name).needs_password:
+    chosen = select(session.host, name)
+    if not chosen.needs_password:
         return replies.ANONYMOUS_PASSWORD
-    return replies.password_required(name)
+    vouched = vouching.result(session, chosen)
+    if vouched is None:
+        return replies.password_required(name)
+    session.login.vouched = True
+    return _enter(session, chosen, vouched, "certificate", 232)
 
 
 def pass_(session: Session, command: Command) -> Reply:
     """PASS: checks, and on success takes on the user's rights for good (`entering.enter`)."""
-    if session.login.done:
-        return replies.ALREADY_LOGGED_IN
     name = session.login.user
+    if session.login.done:
+        if session.login.vouched and name is not None:  # clients that do not know 232 go on with PASS
+            session.login.vouched = False
+            return replies.logged_in(name)
+        return replies.ALREADY_LOGGED_IN
     if name is None:
         return replies.USER_FIRST
     session.login.user = None
     chosen = select(session.host, name)
+    vouched = vouching.result(session, chosen)  # TLS may have begun after USER
+    if vouched is not None:
+        return _enter(session, chosen, vouched, "certificate", 230)
     result = entering.check(session, chosen, command.argument)
-    if not result.ok or result.account is None:
+    if not result.ok:
+        return _failed(session, chosen, result)
+    if chosen.anonymous is not None:
+        return _enter(session, chosen, result, "anonymous", 230, email=command.argument)
+    return _enter(session, chosen, result, "password", 230)
+
+
+def _enter(
+    session: Session, chosen: Selection, result: LoginResult, method: str, code: int, email: str = ""
+) -> Reply:
+    """Makes the session that of the account, and says so with `code`; ends it where that cannot be done."""
+    name = chosen.user
+    if result.account is None:
         return _failed(session, chosen, result)
     try:
         entering.enter(session, chosen, result.account)
@@ -50,7 +73,8 @@ def pass_(session: Session, command: Command) -> Reply:
         text = f"cannot take on the rights of the user: {error!r}"
         session.log.emit(events.LoginFailed(name, "login-rights", session.login.attempts + 1, text))
         raise SessionEnded("login-rights", 530, replies.LOGIN_INCORRECT.text) from None
-    return _granted(session, name, command.argument if chosen.anonymous is not None else "")
+    session.log.emit(events.LoginSucceeded(name, chosen.anonymous is not None, method, email))
+    return _granted(session, name, code)
 
 
 def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
@@ -69,9 +93,8 @@ def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
     return Reply(530, text)
 
 
-def _granted(session: Session, name: str, email: str) -> Reply:
+def _granted(session: Session, name: str, code: int) -> Reply:
     anonymous = session.login.anonymous is not None
-    session.log.emit(events.LoginSucceeded(name, anonymous, "anonymous" if anonymous else "password", email))
     welcome = session.welcome + display.inside(session, session.settings.core.display_login)
     lines = display.expanded(welcome, session)
     message = session.settings.core.access_grant_msg
@@ -79,7 +102,7 @@ def _granted(session: Session, name: str, email: str) -> Reply:
         text = display.expand(message, session)
     else:
         text = replies.ANONYMOUS_GRANTED.text if anonymous else replies.logged_in(name).text
-    return Reply(230, *lines, text)
+    return Reply(code, *lines, text)
 
 
 def quit_(session: Session, command: Command) -> Reply:
