@@ -1,4 +1,6 @@
-"""As root a session has its user's rights and nobody else's; other threads of the worker keep theirs (DESIGN.md 1)."""
+"""As root a session has its user's rights and nobody else's; other threads of the worker keep theirs
+(DESIGN.md 1).
+"""
 
 from __future__ import annotations
 

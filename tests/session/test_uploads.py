@@ -1,4 +1,6 @@
-"""The end of an upload is a value (DESIGN.md 5.1): 226 only when all of it is there, and a rule for the rest."""
+"""The end of an upload is a value (DESIGN.md 5.1): 226 only when all of it is there, and a rule for the
+rest.
+"""
 
 from __future__ import annotations
 
@@ -158,7 +160,7 @@ def test_a_vanished_client_leaves_its_partial_file_and_no_session(
     ftps_server: ServerFactory, tls_version: str
 ) -> None:
     server = ftps_server(directives=["DeleteAbortedStores on"])
-    client, connection, stream = begin_upload(server, tls_version)
+    client, _connection, stream = begin_upload(server, tls_version)
     stream.write(DATA)
     linger = struct.pack("ii", 1, 0)
     for sock in (client.control.socket, stream.socket):

@@ -1,4 +1,6 @@
-"""Clients that vanish leave nothing behind: no thread, no descriptor, no place on the scoreboard (DESIGN.md 5.4)."""
+"""Clients that vanish leave nothing behind: no thread, no descriptor, no place on the scoreboard (DESIGN.md
+5.4).
+"""
 
 from __future__ import annotations
 

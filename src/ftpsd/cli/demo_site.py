@@ -68,7 +68,7 @@ FileZilla:  Host ftpes://localhost  Username {user}  Password {password}  Port {
             {fingerprint}
 
 Configuration: {config}   Logs: {base}/ftpsd.log, {base}/tls.log
-"""  # noqa: E501
+"""
 
 
 @dataclass(frozen=True, slots=True)
