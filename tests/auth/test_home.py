@@ -145,6 +145,13 @@ def test_places_of_anonymous_logins(root: str, chdir: tuple[str, ...], expected:
     assert anonymous_place(section, settings((), rules(*chdir)), ALICE, HOMES.get, real_path=same) == expected
 
 
+def test_the_root_is_the_home_of_an_anonymous_login() -> None:
+    section = AnonymousSection("~ftp/pub", Settings(), user="ftp")
+    for chdir in ("~/deep", "/deep"):
+        found = anonymous_place(section, settings((), rules(chdir)), ALICE, HOMES.get, real_path=same)
+        assert found == Place("/srv/ftp/pub", ("/deep", "/"))
+
+
 def test_default_root_does_not_apply_to_anonymous_logins() -> None:
     section = AnonymousSection("/srv/anon", Settings(), user="ftp")
     found = anonymous_place(section, settings(rules("/elsewhere")), ALICE, HOMES.get, real_path=same)

@@ -97,10 +97,14 @@ def _virtual(path: str, root: str) -> str:
     return path[len(root):] if path.startswith(root + "/") else path
 
 
-def _start(rules: tuple[RootedPath, ...], account: Account, home_of: HomeOf, base: str) -> str | None:
+def _start(
+    rules: tuple[RootedPath, ...], account: Account, home_of: HomeOf, base: str, *, home_is_base: bool = False,
+) -> str | None:
     chosen = _first(rules, account)
     if chosen is None:
         return None
+    if home_is_base and (chosen == "~" or chosen.startswith("~/")):
+        chosen = f"{base.rstrip('/')}/{chosen[2:]}"
     path = expand(chosen, account, home_of)
     return path if path.startswith("/") else f"{base.rstrip('/')}/{path}"
 
@@ -127,8 +131,10 @@ def anonymous_place(
     section: AnonymousSection, access: AccessSettings, account: Account, home_of: HomeOf, *,
     real_path: RealPath = os.path.realpath,
 ) -> Place:
-    """Where an anonymous login lives: the root of its section, and DefaultChdir below that."""
+    """Where an anonymous login lives: the root of its section, and DefaultChdir below that, for which the root
+    is the home.
+    """
     root = real_path(_root(section.root, account, home_of))
-    start = _start(access.default_chdir, account, home_of, "/")
+    start = _start(access.default_chdir, account, home_of, "/", home_is_base=True)
     wanted = [_virtual(start, root)] if start is not None else []
     return Place(root, tuple(dict.fromkeys([*wanted, "/"])))

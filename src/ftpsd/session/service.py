@@ -76,6 +76,8 @@ class Service:
         handlers.load()
         server = self.configuration.server
         self._worker_ids = rights.resolve_worker(server.user, server.group)
+        if any(host.settings.tls.engine for host in self.configuration.hosts):
+            self.notices += library.notices()
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
         self.notices += self._open_logs()
@@ -152,10 +154,10 @@ class Service:
             local_port=ends.local_port, server_name=host.settings.core.server_name, host_id=host.id,
             ident=identified or "",
         )
+        of_all = self.configuration.hosts[0].settings.core
+        control = Control(sock, settings.core.command_buffer_size, every_line=of_all.multiline_rfc2228)
         session = Session(
-            self, runtime, ends, Control(
-            sock, settings.core.command_buffer_size, every_line=settings.core.multiline_rfc2228),
-            self.log.bind(origin), slot, tls=_tls_state(runtime, settings.tls), settings=settings,
+            self, runtime, ends, control, self.log.bind(origin), slot, tls=_tls_state(runtime, settings.tls), settings=settings,
             marks=Marks(now, now), identity=secrets.token_bytes(_IDENTITY_BYTES), session_id=session_id,
         )
         session.peer_name = name or ends.peer
