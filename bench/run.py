@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -27,7 +27,7 @@ sys.path[0] = str(HERE.parent)
 
 from bench import load  # noqa: E402
 from bench.load import Sample  # noqa: E402
-from bench.servers import STARTERS, Server, furnish, setting  # noqa: E402
+from bench.servers import STARTERS, Server, Setting, furnish, setting  # noqa: E402
 
 ENTRIES = 10_000
 SMALL = 10 * 1024
@@ -35,7 +35,11 @@ SMALL = 10 * 1024
 
 @dataclass(frozen=True)
 class Workload:
-    """One thing that is measured. `unit` is what an amount of 1 is."""
+    """One thing that is measured.
+
+    `unit` is what an amount of 1 is. Memory is measured on a server that has just been started: one that
+    has worked keeps what it freed, and the next sessions would seem to cost nothing.
+    """
 
     name: str
     unit: str
@@ -71,7 +75,7 @@ Results = dict[str, dict[str, list[Sample]]]
 
 
 def measure(
-    servers: Sequence[Server], work: Sequence[Workload], rounds: int, console: Console,
+    chosen: Setting, servers: Sequence[Server], work: Sequence[Workload], rounds: int, console: Console,
 ) -> Results:
     """Every workload on every server in turns, so that what disturbs the machine disturbs all alike."""
     results: Results = {one.name: {server.name: [] for server in servers} for one in work}
@@ -80,7 +84,7 @@ def measure(
             order = servers if number % 2 == 0 else tuple(reversed(servers))
             for server in order:
                 try:
-                    sample = one.run(server)
+                    sample = _fresh(chosen, server, one) if one.by_memory else one.run(server)
                 except (OSError, RuntimeError) as error:
                     console.print(f"round {number + 1}, {one.name}, {server.name}: failed: {error}")
                     continue
@@ -90,6 +94,15 @@ def measure(
                     f"{one.rate(sample):.4g} {one.unit}/s"
                 )
     return results
+
+
+def _fresh(chosen: Setting, server: Server, work: Workload) -> Sample:
+    """The workload on a server of the same kind that is started for it."""
+    with ExitStack() as stack:
+        started = STARTERS[server.name](replace(chosen, stack=stack))
+        assert started is not None
+        furnish(started, bulk=0, entries=0, small=SMALL)
+        return work.run(started)
 
 
 def _costs(work: Workload, cost: float) -> str:
@@ -173,7 +186,7 @@ def main(rounds: int, scale: float, only: str, names: str, target: Path | None) 
             servers.append(server)
             furnish(server, bulk=max(1, int(512 * scale)) << 20, entries=ENTRIES, small=SMALL)
         work = [one for one in workloads(scale) if only in one.name]
-        results = measure(servers, work, rounds, console)
+        results = measure(chosen, servers, work, rounds, console)
         console.print(table(servers, work, results))
         path = target or HERE / "results" / time.strftime("%Y%m%d-%H%M%S.json", time.gmtime())
         path.parent.mkdir(parents=True, exist_ok=True)
