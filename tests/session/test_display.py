@@ -1,0 +1,201 @@
+"""What the server says of itself: greetings, display files, the form of replies, listings."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ftpsd.testing.plugin import Certificates, ServerFactory
+from tests.session.hosts import Hosts, serving
+from tests.session.talk import MOMENT, converse
+
+HOSTS = {
+    "plain": "",
+    "nameless": "ServerIdent off",
+    "own greeting": 'ServerIdent on "%V at %L, %%"',
+    "deferred": "DeferWelcome on",
+    "masked": "MasqueradeAddress 192.0.2.7",
+    "files": """
+        DisplayConnect @HOME@/../connect
+        DisplayLogin @HOME@/../login
+        DisplayChdir message.txt
+        DisplayQuit @HOME@/../quit
+    """,
+    "files of the user": "DisplayLogin welcome.txt\nDisplayChdir message.txt on\nDisplayQuit bye.txt\nDefaultChdir sub",
+    "missing files": """
+        DisplayConnect /nowhere/connect
+        DisplayLogin /nowhere/login
+        DisplayChdir /nowhere/chdir
+        DisplayQuit ../../../../etc/passwd
+    """,
+    "all names": 'ListOptions "-la"',
+    "strict": 'ListOptions "-a" strict',
+    "only LIST": 'ListOptions "-a" LISTOnly',
+    "bounded": 'ListOptions "-R" maxdepth 1\nListOptions "-a"',
+    "nothing is nothing": 'ListOptions "" NoErrorIfAbsent',
+    "no links": "ShowSymlinks off",
+    "local time": "TimesGMT off",
+    "bytes": "UseEncoding off",
+    "binary": "DefaultTransferMode binary",
+}
+
+
+@pytest.fixture(scope="module")
+def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
+    """One host per setting; the server's local time is two hours east of Greenwich."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC-2")
+        with serving(ftps_certificates, HOSTS) as running:
+            _furnish(running.server.files.directory)
+            for name, data in (
+                ("file.txt", b"hello\nworld\n"), (".hidden", b""), ("sub/message.txt", b"in sub\n"),
+                ("sub/welcome.txt", b"Hello %u,\nyou are in %C\n"), ("sub/deep/x", b""), ("bye.txt", b"Bye, %u\n"),
+                ("sub/bye.txt", b"Bye from %C\n"),
+            ):
+                running.server.give(name, data)
+            os.utime(running.server.home() / "file.txt", (MOMENT, MOMENT))
+            (running.server.home() / "link").symlink_to("file.txt")
+            yield running
+
+
+def _furnish(directory: Path) -> None:
+    for name, text in (
+        ("connect", "Welcome to %V,\n\n%L\n"), ("login", "Hello %u, %U\nin %C from %R %a, mail %E\n100%% %q\n"),
+        ("quit", "So long,\n%u\n"),
+    ):
+        path = directory / name
+        path.write_text(text)
+        path.chmod(0o644)
+
+
+@pytest.mark.parametrize(("host", "greeting"), [
+    ("plain", "220 ftpsd Server (plain) [{address}]"),
+    ("nameless", "220 {address} FTP server ready"),
+    ("own greeting", "220 own greeting at {address}, %"),
+    ("deferred", "220 ftpsd Server ready."),
+    ("masked", "220 ftpsd Server (masked) [192.0.2.7]"),
+    ("files", "220 Welcome to files,\n220 \n220 {address}\n220 ftpsd Server (files) [{address}]"),
+    ("missing files", "220 ftpsd Server (missing files) [{address}]"),
+])
+def test_greeting(hosts: Hosts, host: str, greeting: str) -> None:
+    with hosts.client(host) as client:
+        lines = str(client.connect()).replace("220  ", "220 ")
+        assert lines == greeting.format(address=hosts.config.address_of(host))
+
+
+def test_display_files_of_the_administrator(hosts: Hosts) -> None:
+    with hosts.connected("files") as client:
+        converse(client, """
+            USER alice => 331 Password required for alice
+            PASS secret => 230 Hello alice, alice / in / from 127.0.0.1 127.0.0.1, mail admin@example.org / \
+100% %q / User alice logged in
+            CWD sub => 250 in sub / CWD command successful
+            CWD deep => 250 CWD command successful
+            CDUP => 250 in sub / CDUP command successful
+            CWD /sub => 250 in sub / CWD command successful
+            QUIT => 221 So long, / alice
+        """)
+    with hosts.connected("files") as client:
+        converse(client, "QUIT => 221 So long, /")
+
+
+def test_display_files_of_the_user(hosts: Hosts) -> None:
+    with hosts.connected("files of the user") as client:
+        converse(client, """
+            USER alice => 331 Password required for alice
+            PASS secret => 230 Hello alice, / you are in /sub / User alice logged in
+            CWD / => 250 CWD command successful
+            CWD sub => 250 in sub / CWD command successful
+            CWD / => 250 CWD command successful
+            CWD sub => 250 CWD command successful
+        """)
+        later = time.time() + 10
+        os.utime(hosts.server.home() / "sub/message.txt", (later, later))
+        converse(client, """
+            CWD /sub => 250 in sub / CWD command successful
+            QUIT => 221 Bye from /sub
+        """)
+
+
+def test_display_files_that_are_missing_or_out_of_reach(hosts: Hosts) -> None:
+    with hosts.connected("missing files") as client:
+        converse(client, """
+            USER alice => 331 Password required for alice
+            PASS secret => 230 User alice logged in
+            CWD sub => 250 CWD command successful
+            QUIT => 221 Goodbye.
+        """)
+
+
+def test_list_options(hosts: Hosts) -> None:
+    with hosts.logged_in("all names") as client:
+        assert len(client.retrieve("LIST").splitlines()) == 7
+        assert b".hidden" in client.retrieve("NLST")
+    with hosts.logged_in("strict") as client:
+        assert b".hidden" in client.retrieve("LIST -l sub/..")
+        assert b"deep/x" not in client.retrieve("LIST -R sub")
+    with hosts.logged_in("only LIST") as client:
+        assert b".hidden" in client.retrieve("LIST")
+        assert b".hidden" not in client.retrieve("NLST")
+    with hosts.logged_in("bounded") as client:
+        listing = client.retrieve("LIST")
+        assert b"sub" in listing
+        assert b" x" not in listing
+    with hosts.logged_in("nothing is nothing") as client:
+        assert client.retrieve("LIST nothere") == b""
+        assert client.retrieve("NLST nothere*") == b""
+        client.expect(450, "STAT nothere")
+    with hosts.logged_in("plain") as client:
+        client.data()
+        client.expect(450, "NLST nothere")
+
+
+def test_links_and_times(hosts: Hosts) -> None:
+    with hosts.logged_in("plain") as client:
+        assert b"link -> file.txt" in client.retrieve("LIST")
+        assert b" Jan  2  2020 file.txt" in client.retrieve("LIST file.txt")
+    with hosts.logged_in("no links") as client:
+        assert client.retrieve("LIST link").startswith(b"-rw")
+        assert b"->" not in client.retrieve("LIST")
+        assert b"symlink" not in client.retrieve("MLSD")
+    with hosts.logged_in("local time") as client:
+        assert client.expect(213, "MDTM file.txt").text == "20200102030405"
+        assert "modify=20200102030405;" in client.expect(250, "MLST file.txt").lines[1]
+    os.utime(hosts.server.home() / "file.txt")
+    for host, offset in (("plain", 0), ("local time", 7200)):
+        with hosts.logged_in(host) as client:
+            now = time.time() + offset
+            line = client.retrieve("LIST file.txt").decode()
+            minutes = [time.strftime("%b %e %H:%M", time.gmtime(now - ago)) for ago in (0, 60)]
+            assert any(minute in line for minute in minutes), line
+    os.utime(hosts.server.home() / "file.txt", (MOMENT, MOMENT))
+
+
+def test_encoding_and_type(hosts: Hosts) -> None:
+    with hosts.logged_in("bytes") as client:
+        assert "UTF8" not in str(client.command("FEAT"))
+        assert client.expect(451, "OPTS UTF8 ON").text == "Unable to accept OPTS UTF8"
+        client.store("STOR \udcfcber", b"")
+        assert client.retrieve("NLST \udcfc*") == b"\xfcber\r\n"
+        client.expect(250, "DELE \udcfcber")
+    with hosts.logged_in("binary") as client:
+        assert client.expect(213, "SIZE file.txt").text == "12"
+        assert client.retrieve("RETR file.txt") == b"hello\nworld\n"
+        assert client.preliminary.text == "Opening BINARY mode data connection for file.txt (12 bytes)"
+
+
+def test_every_line_of_a_reply_may_bear_the_code(ftps_server: ServerFactory) -> None:
+    server = ftps_server(directives=["MultilineRFC2228 on"], tls=["TLSRequired off"])
+    with server.client(tls=False) as client:
+        client.connect()
+        client.send(b"FEAT\r\n")
+        lines = [client.read_line() for _ in range(4)]
+        assert lines[0] == "211-Features:"
+        assert all(line.startswith("211-") for line in lines)
+        while not client.read_line().startswith("211 End"):
+            pass
+        client.expect(200, "NOOP")
