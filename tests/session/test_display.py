@@ -65,7 +65,7 @@ def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
 def _furnish(directory: Path) -> None:
     for name, text in (
         ("connect", "Welcome to %V,\n\n%L\n"), ("login", "Hello %u, %U\nin %C from %R %a, mail %E\n100%% %q\n"),
-        ("quit", "So long,\n%u\n"),
+        ("quit", "So long,\n%u.\n"),
     ):
         path = directory / name
         path.write_text(text)
@@ -97,10 +97,10 @@ def test_display_files_of_the_administrator(hosts: Hosts) -> None:
             CWD deep => 250 CWD command successful
             CDUP => 250 in sub / CDUP command successful
             CWD /sub => 250 in sub / CWD command successful
-            QUIT => 221 So long, / alice
+            QUIT => 221 So long, / alice.
         """)
     with hosts.connected("files") as client:
-        converse(client, "QUIT => 221 So long, /")
+        converse(client, "QUIT => 221 So long, / .")
 
 
 def test_display_files_of_the_user(hosts: Hosts) -> None:
