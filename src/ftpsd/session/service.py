@@ -28,7 +28,7 @@ from ftpsd.session.state import Session, SlotView
 from ftpsd.session.timers import Marks
 from ftpsd.settings.model import Configuration, Host, Settings
 from ftpsd.settings.tls import TLSSettings
-from ftpsd.tls import contexts
+from ftpsd.tls import contexts, library
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.policy import TLSState
 from ftpsd.vfs import rights
@@ -157,8 +157,9 @@ class Service:
         of_all = self.configuration.hosts[0].settings.core
         control = Control(sock, settings.core.command_buffer_size, every_line=of_all.multiline_rfc2228)
         session = Session(
-            self, runtime, ends, control, self.log.bind(origin), slot, tls=_tls_state(runtime, settings.tls), settings=settings,
-            marks=Marks(now, now), identity=secrets.token_bytes(_IDENTITY_BYTES), session_id=session_id,
+            self, runtime, ends, control, self.log.bind(origin), slot, tls=_tls_state(runtime, settings.tls),
+            settings=settings, marks=Marks(now, now), identity=secrets.token_bytes(_IDENTITY_BYTES),
+            session_id=session_id,
         )
         session.peer_name = name or ends.peer
         session.classes = classes
