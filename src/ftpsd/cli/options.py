@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
-
-Decorated = Callable[..., Any]
 
 OPTIONS = (
     click.Option(["-h", "--help", "show_help"], is_flag=True, help="Say this and exit"),

@@ -69,11 +69,6 @@ def not_understood(name: str) -> Reply:
     return Reply(500, f"{name} not understood")
 
 
-def quoted_not_understood(text: str) -> Reply:
-    """A command whose argument makes no sense, shown as it came."""
-    return Reply(500, f"'{text}' not understood")
-
-
 def not_implemented(name: str) -> Reply:
     return Reply(502, f"{name} command not implemented")
 
@@ -82,35 +77,16 @@ def successful(name: str, code: int = 250) -> Reply:
     return Reply(code, f"{name} command successful")
 
 
-def path_error(path: str, reason: str, code: int = 550) -> Reply:
-    """`550 PATH: No such file or directory`; `path` as the client wrote it, `reason` from `os.strerror`."""
-    return Reply(code, f"{path}: {reason}")
-
-
 INVALID_COMMAND = Reply(500, "Invalid command: try being more creative")
 LINE_TOO_LONG = Reply(500, "Command line too long")
-WRONG_PARAMETERS = Reply(501, "Invalid number of parameters")
-LOGIN_FIRST = Reply(530, "Please login with USER and PASS")
 USER_FIRST = Reply(503, "Login with USER first")
 ALREADY_LOGGED_IN = Reply(503, "You are already logged in")
-NO_REAUTHENTICATION = Reply(501, "Reauthentication not supported")
-BAD_SEQUENCE = Reply(503, "Bad sequence of commands")
 LOGIN_INCORRECT = Reply(530, "Login incorrect.")
 ANONYMOUS_PASSWORD = Reply(331, "Anonymous login ok, send your complete email address as your password")
 ANONYMOUS_GRANTED = Reply(230, "Anonymous access granted, restrictions apply")
 GOODBYE = Reply(221, "Goodbye.")
 SYSTEM_TYPE = Reply(215, "UNIX Type: L8")
-TRANSFER_COMPLETE = Reply(226, "Transfer complete")
-ABORT_SUCCESSFUL = Reply(226, "Abort successful")
-NO_DATA_CONNECTION = Reply(425, "Unable to build data connection: Operation not permitted")
-RENAME_READY = Reply(350, "File or directory exists, ready for destination name")
-RENAME_SUCCESSFUL = Reply(250, "Rename successful")
 NO_ALLOCATION = Reply(202, "No storage allocation necessary")
-SIZE_IN_ASCII = Reply(550, "SIZE not allowed in ASCII mode")
-REST_IN_ASCII = Reply(501, "REST: Resuming transfers not allowed in ASCII mode")
-REST_NEGATIVE = Reply(501, "REST requires a value greater than or equal to 0")
-LOGIN_TIMEOUT = Reply(421, "Login timeout")
-TLS_FAILED = Reply(421, "TLS handshake failed")
 
 
 def password_required(user: str) -> Reply:
@@ -122,32 +98,10 @@ def logged_in(user: str, code: int = 230) -> Reply:
     return Reply(code, f"User {user} logged in")
 
 
-def restarting(offset: int) -> Reply:
-    return Reply(350, f"Restarting at {offset}. Send STORE or RETRIEVE to initiate transfer")
-
-
-def epsv_all_in_effect(name: str) -> Reply:
-    """A data address command after EPSV ALL (RFC 2428 section 4)."""
-    return Reply(500, f"Illegal {name} command, EPSV ALL in effect")
-
-
 def opening(mode: str, what: str, size: int | None = None) -> Reply:
     """`150 Opening BINARY mode data connection for x (12 bytes)`; `mode` ASCII or BINARY."""
     tail = "" if size is None else f" ({size} bytes)"
     return Reply(150, f"Opening {mode} mode data connection for {what}{tail}")
-
-
-def current_directory(quoted: str) -> Reply:
-    """`quoted` comes from `paths.quote`."""
-    return Reply(257, f"{quoted} is the current directory")
-
-
-def directory_created(quoted: str) -> Reply:
-    return Reply(257, f"{quoted} - Directory successfully created")
-
-
-def idle_timeout(seconds: int) -> Reply:
-    return Reply(421, f"Idle timeout ({seconds} seconds): closing control connection")
 
 
 def listing_in_reply(code: int, what: str, lines: Iterable[str]) -> Reply:
