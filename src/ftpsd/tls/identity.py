@@ -117,13 +117,12 @@ def _has(values: Iterable[str], name: str, kind: str) -> bool:
         if "\0" in value:
             raise Suspicious(kind, value)
     wanted = _canonical(name)
-    return bool(wanted) and any(_canonical(value) == wanted for value in values)
+    return bool(wanted) and wanted.isascii() and any(_canonical(value) == wanted for value in values)
 
 
 def _canonical(name: str) -> str:
-    """In lower case (ASCII letters only, as DNS has it), without the dot of the root."""
-    lowered = "".join(char.lower() if char.isascii() else char for char in name)
-    return lowered.removesuffix(".")
+    """In lower case, without the dot of the root."""
+    return name.lower().removesuffix(".") if name.isascii() else name
 
 
 @dataclass(frozen=True, slots=True)
