@@ -1,0 +1,76 @@
+"""One session in a thread of the test's own process, over a real connection on loopback.
+
+For what a test has to replace or look at inside the server; everything else belongs to the running server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+
+from ftpsd import settings
+from ftpsd.session.service import Service
+from ftpsd.session.state import Phase, Session
+from ftpsd.testing.client import ScriptedClient
+from ftpsd.testing.configs import ServerConfig, User
+from ftpsd.testing.server import server_directory
+
+DEADLINE = 10.0
+
+
+class Slot:
+    """A place on a scoreboard that nobody looks at."""
+
+    def update(
+        self, *, user: str | None = None, command: str | None = None, phase: Phase | None = None,
+        bytes: int | None = None,
+    ) -> None:
+        """Takes note of nothing."""
+
+
+class InProcess:
+    """A prepared service that serves one client."""
+
+    def __init__(self, config: ServerConfig, service: Service, client: ScriptedClient) -> None:
+        self.config = config
+        self.service = service
+        self.client = client
+
+    def session(self) -> Session:
+        """The session, once the server has greeted."""
+        (found,) = self.service._sessions
+        return found
+
+
+@contextlib.contextmanager
+def one_session(
+    directives: Sequence[str] = (), *, users: Sequence[User] = (User(),), log: str = "system.log",
+) -> Iterator[InProcess]:
+    """A connected client in clear, nothing read yet; at the end the session must end."""
+    with server_directory() as files, socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        config = ServerConfig(None, port=port, users=users, directives=directives)
+        config.write(files)
+        service = Service(settings.load(str(files.configuration)))
+        service.prepare()
+        client = ScriptedClient("127.0.0.1", port)
+        accepted, _ = listener.accept()
+        thread = threading.Thread(target=service.serve, args=(accepted, Slot()), daemon=True)
+        thread.start()
+        try:
+            yield InProcess(config, service, client)
+        finally:
+            client.close("fin")
+            thread.join(DEADLINE)
+            service.close()
+        assert not thread.is_alive(), "the session did not end with its client"
+
+
+def system_log(served: InProcess) -> str:
+    """What the service has logged."""
+    found = served.service.configuration.hosts[0].settings.logging.system_log
+    assert found is not None
+    with open(found, encoding="utf-8") as stream:
+        return stream.read()

@@ -1,0 +1,95 @@
+"""A defect in the server's own code costs one command, not the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ftpsd.ftp.commands import Command
+from ftpsd.ftp.replies import Reply
+from ftpsd.session.handlers import files, resolve
+from ftpsd.session.state import Session
+from tests.session.inprocess import one_session, system_log
+
+
+class Defect(Exception):
+    """What nobody has thought of."""
+
+
+@pytest.fixture(autouse=True)
+def fresh_handlers() -> Iterator[None]:
+    """Handlers are looked up once; a replaced one must be found, and forgotten afterwards."""
+    if hasattr(resolve, "cache_clear"):
+        resolve.cache_clear()
+    yield
+    if hasattr(resolve, "cache_clear"):
+        resolve.cache_clear()
+
+
+def _fail(session: Session, command: Command) -> Reply:
+    raise Defect(f"cannot handle {command.name}")
+
+
+def test_a_defect_is_answered_and_logged_and_the_session_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "mdtm", _fail)
+    with one_session() as served:
+        client = served.client
+        client.connect()
+        client.login()
+        for _ in range(2):
+            reply = client.expect(451, "MDTM x")
+            assert reply.text == "MDTM: internal error, see the server's log [internal-error]"
+            client.expect(200, "NOOP")
+        client.expect(550, "SIZE x")
+        client.quit()
+        logged = system_log(served)
+    assert "defect in MDTM: Traceback (most recent call last):" in logged
+    assert "Defect: cannot handle MDTM" in logged
+
+
+def test_a_defect_in_a_transfer_leaves_no_data_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*rest: object) -> None:
+        raise Defect("in the middle")
+
+    with one_session() as served:
+        client = served.client
+        client.connect()
+        client.login()
+        monkeypatch.setattr("ftpsd.session.transfer._pump", fail)
+        connection = client.data()
+        client.expect(150, "STOR up")
+        client.expect(451)
+        assert connection.establish().read() == b""
+        monkeypatch.undo()
+        client.store("STOR up", b"hello")
+        assert client.retrieve("RETR up") == b"hello"
+        client.quit()
+
+
+def test_what_a_client_sends_cannot_forge_lines_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "mdtm", _fail)
+    with one_session() as served:
+        client = served.client
+        client.connect()
+        client.login()
+        client.send(b"MDTM a\xc3\x01\rb\r\n")
+        client.expect(451)
+        client.quit()
+        logged = system_log(served)
+    assert "cannot handle MDTM" in logged
+    assert "\x01" not in logged
+    assert "\r" not in logged
+
+
+def test_a_defect_of_the_session_itself_ends_it_and_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(text: str) -> None:
+        raise Defect(f"cannot parse {text}")
+
+    monkeypatch.setattr("ftpsd.session.loop.parse", fail)
+    with one_session() as served:
+        served.client.connect()
+        served.client.send_line("NOOP")
+        served.client.expect_end()
+        logged = system_log(served)
+    assert "defect in a session: Defect('cannot parse NOOP')" in logged
