@@ -9,18 +9,23 @@ import time
 from ftpsd.session.endpoints import Ends
 
 PORT = 113
+
+LONGEST_WAIT = 60.0
+"""Seconds that a look-up may take where TimeoutIdent sets no bound."""
+
 _LONGEST = 1024
 _ANSWER = re.compile(rb"\s*\d+\s*,\s*\d+\s*:\s*USERID\s*:[^:]*:\s*([^\r\n\0]{1,512})", re.IGNORECASE)
 
 
-def ask(ends: Ends, timeout: float, port: int = PORT) -> str | None:
-    """The user that the peer's ident server names for this connection; None when it names none.
+def ask(ends: Ends, timeout: float) -> str | None:
+    """The user that the peer's ident server (at `PORT`) names for this connection; None when it names none.
 
-    Waits `timeout` seconds at most, all in all.
+    Waits `timeout` seconds at most, all in all; 0 seconds means `LONGEST_WAIT`.
     """
+    timeout = timeout or LONGEST_WAIT
     deadline = time.monotonic() + timeout
     try:
-        with socket.create_connection((ends.peer, port), timeout, (ends.local, 0)) as sock:
+        with socket.create_connection((ends.peer, PORT), timeout, (ends.local, 0)) as sock:
             sock.sendall(f"{ends.peer_port}, {ends.local_port}\r\n".encode())
             return parse(_line(sock, deadline))
     except OSError:

@@ -1,0 +1,193 @@
+"""What configurations say about connections: addresses told and believed, sockets, ident, long lines."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ftpsd.session import ident
+from ftpsd.session.endpoints import Ends
+from ftpsd.testing.client import parse_pasv
+from ftpsd.testing.plugin import Certificates
+from tests.session.hosts import Hosts, serving
+from tests.session.inprocess import one_session
+from tests.session.talk import converse
+
+HOSTS = {
+    "masked": "MasqueradeAddress 192.0.2.7",
+    "masked by name": "MasqueradeAddress localhost",
+    "foreign": "AllowForeignAddress on",
+    "home": "",
+    "ports": "PassivePorts 40000 40999",
+    "short lines": "CommandBufferSize 512",
+}
+
+
+@pytest.fixture(scope="module")
+def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
+    """One host per setting."""
+    with serving(ftps_certificates, HOSTS) as running:
+        running.server.give("file.txt", b"hello\n")
+        yield running
+
+
+def test_the_address_that_pasv_tells(hosts: Hosts) -> None:
+    for host, told in (("masked", "192.0.2.7"), ("masked by name", "127.0.0.1"), ("home", None)):
+        with hosts.logged_in(host) as client:
+            own = hosts.config.address_of(host)
+            address, port = parse_pasv(client.expect(227, "PASV").text)
+            assert address == (told or own)
+            connection = client.connect_data(own, port)
+            client.expect(150, "RETR file.txt")
+            assert connection.establish().read_all() == b"hello\r\n"
+            client.expect(226)
+            assert client.retrieve("NLST", mode="EPSV") == b"file.txt\r\n"
+
+
+def test_foreign_addresses_where_they_are_allowed(hosts: Hosts) -> None:
+    """Both ways: the data connection of another host is let in, and another host is connected to."""
+    with hosts.logged_in("foreign") as client:
+        address, port = parse_pasv(client.expect(227, "PASV").text)
+        with socket.create_connection((address, port), 5, source_address=("127.0.0.99", 0)) as other:
+            other.settimeout(10)
+            client.expect(150, "RETR file.txt")
+            assert other.recv(100) == b"hello\r\n"
+            client.expect(226)
+        with socket.create_server(("127.0.0.98", 0)) as listener:
+            listener.settimeout(10)
+            port = listener.getsockname()[1]
+            client.expect(200, f"PORT 127,0,0,98,{port // 256},{port % 256}")
+            client.expect(150, "RETR file.txt")
+            accepted, peer = listener.accept()
+            with accepted:
+                assert peer[0] == hosts.config.address_of("foreign")
+                assert accepted.recv(100) == b"hello\r\n"
+            client.expect(226)
+        assert client.command("PORT 127,0,0,98,3,255").code == 500  # a low port is refused all the same
+
+
+def test_foreign_addresses_where_they_are_not(hosts: Hosts) -> None:
+    with hosts.logged_in("home") as client:
+        address, port = parse_pasv(client.expect(227, "PASV").text)
+        with socket.create_connection((address, port), 5, source_address=("127.0.0.99", 0)) as other:
+            other.settimeout(10)
+            assert other.recv(1) == b""
+        assert client.command("PORT 127,0,0,98,200,200").code == 500
+        assert client.command("EPRT |1|127.0.0.98|51400|").code == 500
+
+
+def test_passive_ports_are_within_their_range_and_drawn_at_random(hosts: Hosts) -> None:
+    with hosts.logged_in("ports") as client:
+        ports = [parse_pasv(client.expect(227, "PASV").text)[1] for _ in range(40)]
+    assert all(40000 <= port <= 40999 for port in ports)
+    assert len(set(ports)) > 20
+
+
+def test_long_lines(hosts: Hosts) -> None:
+    with hosts.logged_in("short lines") as client:
+        name = "a" * 500
+        client.expect(550, f"CWD {name}")
+        assert client.command(f"CWD {name}{name}").text == "Command line too long"
+        converse(client, 'PWD => 257 "/" is the current directory')
+    with hosts.logged_in("home") as client:
+        client.expect(550, f"CWD {'a' * 2000}")
+        assert client.command(f"CWD {'a' * 5000}").code == 500
+        client.expect(200, "NOOP")
+
+
+def test_socket_options_reach_control_and_data_sockets() -> None:
+    options = "SocketOptions rcvbuf 32768 sndbuf 65536 maxseg 1200 keepalive 100:7:13"
+    with one_session([options, "TCPNoDelay off"]) as served:
+        client = served.client
+        client.connect()
+        client.login()
+        client.data()
+        client.expect(200, "NOOP")
+        session = served.session()
+        assert session.data is not None
+        assert session.data.socket is not None
+        for sock in (session.control._socket, session.data.socket):
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * 32768  # the kernel doubles them
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * 65536
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 100
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == 7
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == 13
+        client.quit()
+
+
+def test_sockets_as_the_kernel_has_them() -> None:
+    with one_session(["SocketOptions keepalive off"]) as served:
+        served.client.connect()
+        sock = served.session().control._socket
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+@contextlib.contextmanager
+def ident_server(monkeypatch: pytest.MonkeyPatch, answer: str) -> Iterator[list[str]]:
+    """An ident server on 127.0.0.1 (RFC 1413); yields the questions. `{}` in the answer is the question."""
+    questions: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr(ident, "PORT", listener.getsockname()[1])
+
+        def serve() -> None:
+            listener.settimeout(10)
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.settimeout(10)
+                questions.append(accepted.recv(1000).decode().strip())
+                accepted.sendall(answer.format(questions[0]).encode())
+                accepted.recv(1)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield questions
+        thread.join(10)
+
+
+def test_the_client_s_ident_is_asked_and_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ident_server(monkeypatch, "{} : USERID : UNIX : joe user\r\n") as questions, one_session(
+        ["IdentLookups on", "TimeoutIdent 10"]
+    ) as served:
+        client = served.client
+        client.connect()
+        client.login()
+        client.store("STOR up", b"hello")
+        client.quit()
+        log = served.service.configuration.hosts[0].settings.logging.transfer_log
+        assert log is not None
+        with open(log, encoding="utf-8") as stream:
+            assert stream.read().endswith(" r alice ftp 1 joe_user c\n")
+    assert re.fullmatch(rf"\d+\s*,\s*{client.port}", questions[0])
+
+
+@pytest.mark.parametrize(("answer", "found"), [
+    ("{} : USERID : UNIX : joe\r\n", "joe"),
+    ("{}:USERID:OTHER:a b\r\n", "a b"),
+    ("{} : ERROR : NO-USER\r\n", None),
+    ("nonsense\r\n", None),
+    ("", None),
+])
+def test_answers_of_ident_servers(
+    monkeypatch: pytest.MonkeyPatch, answer: str, found: str | None
+) -> None:
+    with ident_server(monkeypatch, answer):
+        assert ident.ask(Ends("127.0.0.1", 4711, "127.0.0.1", 21), 0.5) == found
+
+
+def test_an_ident_server_that_is_not_there_or_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = Ends("127.0.0.1", 4711, "127.0.0.1", 21)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr(ident, "PORT", listener.getsockname()[1])
+        begin = time.monotonic()
+        assert ident.ask(ends, 0.2) is None
+        assert time.monotonic() - begin < 5
+    assert ident.ask(ends, 5) is None
