@@ -1,0 +1,110 @@
+"""The timers of a session, with one-second values, side by side so that they pass at the same time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ftpsd.testing.client import ScriptedClient
+from ftpsd.testing.plugin import Certificates
+from tests.session.hosts import Hosts, serving
+
+HOSTS = {
+    "idle": "TimeoutIdle 1",
+    "login": "TimeoutLogin 1",
+    "no transfer": "TimeoutNoTransfer 1",
+    "session": "TimeoutSession 1",
+    "stalled": "TimeoutStalled 1",
+    "none": "TimeoutIdle 0\nTimeoutLogin 0\nTimeoutNoTransfer 0\nTimeoutSession 0",
+    "anonymous": """
+        <Anonymous ~alice>
+          User alice
+          TimeoutIdle 1
+        </Anonymous>
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
+    """One host per timer."""
+    with serving(ftps_certificates, HOSTS) as running:
+        running.server.give("big.bin", b"x" * 10_000_000)
+        yield running
+
+
+def ended(client: ScriptedClient, text: str) -> None:
+    assert client.expect(421).text == text
+    client.expect_end()
+
+
+@pytest.mark.parametrize("version", [None, "TLSv1.3"])
+def test_timers_end_the_session_and_say_why(hosts: Hosts, version: str | None) -> None:
+    begin = time.monotonic()
+    clients = {}
+    for name in ("idle", "login", "no transfer", "session", "anonymous"):
+        client = clients[name] = hosts.client(name, version)
+        client.connect()
+        if version is not None:
+            client.auth()
+        if name == "anonymous":
+            client.expect(331, "USER alice")
+            client.expect(230, "PASS me@example.org")
+        elif name != "login":
+            client.login()
+    ended(clients["login"], "Login timeout (1 second): closing control connection")
+    ended(clients["idle"], "Idle timeout (1 seconds): closing control connection")
+    ended(clients["no transfer"], "No transfer timeout (1 seconds): closing control connection")
+    ended(clients["session"], "Session Timeout (1 seconds): closing control connection")
+    ended(clients["anonymous"], "Idle timeout (1 seconds): closing control connection")
+    assert time.monotonic() - begin >= 1
+
+
+def test_what_a_timer_counts_from(hosts: Hosts) -> None:
+    """Commands feed the idle timer and no other, transfers feed that of transfers, and none that of sessions."""
+    names = ("idle", "no transfer", "session", "none")
+    clients = {name: hosts.logged_in(name) for name in names}
+    begin = time.monotonic()
+    alive = dict.fromkeys(names, True)
+    while time.monotonic() - begin < 1.6:
+        time.sleep(0.2)
+        for name, client in clients.items():
+            if not alive[name]:
+                continue
+            alive[name] = client.command("NOOP").code == 200
+        if alive["no transfer"]:
+            clients["no transfer"].retrieve("NLST")
+    assert alive == {"idle": True, "no transfer": True, "session": False, "none": True}
+
+
+def test_noop_does_not_feed_the_timer_of_transfers(hosts: Hosts) -> None:
+    with hosts.logged_in("no transfer") as client:
+        begin = time.monotonic()
+        while (reply := client.command("NOOP")).code == 200:
+            assert time.monotonic() - begin < 10
+            time.sleep(0.1)
+        assert reply.text.startswith("No transfer timeout (1 seconds)")
+        assert time.monotonic() - begin >= 0.9
+
+
+@pytest.mark.parametrize("command", ["RETR big.bin", "STOR up"])
+def test_a_transfer_that_stalls(hosts: Hosts, command: str) -> None:
+    with hosts.logged_in("stalled") as client:
+        connection = client.data()
+        client.expect(150, command)
+        begin = time.monotonic()
+        assert client.expect(426).text == "Transfer aborted. Data connection stalled"
+        assert time.monotonic() - begin >= 0.9
+        assert client.expect(421).text == "Data transfer stall timeout: 1 seconds"
+        client.expect_end()
+        connection.close("rst")
+
+
+def test_a_transfer_that_crawls_is_no_stall_and_feeds_the_idle_timer(hosts: Hosts) -> None:
+    for name in ("stalled", "idle"):
+        with hosts.logged_in(name) as client, client.transfer("STOR crawl") as stream:
+            for _ in range(6):
+                stream.write(b"x")
+                time.sleep(0.25)
