@@ -138,9 +138,8 @@ Attack = Callable[[socket.socket], None]
     [
         (lambda sock: sock.send(b"GET / HTTP/1.0\r\n\r\n"), "tls-not-tls",
          "unable to accept TLS connection: client speaks HTTP, not TLS"),
-        (lambda sock: sock.send(b"USER a\r\nPASS b\r\n"), "tls-version",
-         "unable to accept TLS connection: perhaps client requested disabled TLS protocol version: "
-         "SSLv3 TLSv1 TLSv1.1"),
+        (lambda sock: sock.send(b"USER a\r\nPASS b\r\n"), "tls-not-tls",
+         "unable to accept TLS connection: what the client sent is not TLS"),
         (lambda sock: sock.shutdown(socket.SHUT_WR), "tls-eof",
          "unable to accept TLS connection: usually this indicates an FTP-aware router, NAT, or firewall "
          "interfering with the TLS handshake"),

@@ -52,7 +52,7 @@ def failure(error: TLSError, connection: Connection, host: HostTLS) -> Handshake
         *logtext.verify_failures(connection.verify_failures),
         *logtext.handshake_failure(error.kind, error.queue, error.errno, words),
     )
-    return HandshakeFailed(logtext.reason_code(error.kind, error.queue), lines)
+    return HandshakeFailed(logtext.reason_code(error.kind, error.queue, words.offered), lines)
 
 
 def timeout(host: HostTLS) -> HandshakeFailed:

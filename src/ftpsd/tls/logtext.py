@@ -80,6 +80,8 @@ def numbered(queue: Iterable[QueueEntry]) -> str:
 
 
 _DISABLED = frozenset({"unknown protocol", "unsupported protocol"})
+_WRONG_VERSION = "wrong version number"
+"""OpenSSL's word for a version that it does not have (a hello has come), and for bytes that are no TLS."""
 _ALERTS = {
     "tlsv1 alert unknown ca": "client does not trust the issuer of this server's certificate",
     "sslv3 alert bad certificate": "client rejected this server's certificate",
@@ -88,7 +90,7 @@ _ALERTS = {
     "sslv3 alert handshake failure": "client found nothing acceptable in this server's offer",
     "tlsv1 alert protocol version": "client does not support the protocol version that this server chose",
     "http request": "client speaks HTTP, not TLS",
-    "wrong version number": "what the client sent is not TLS",
+    _WRONG_VERSION: "what the client sent is not TLS",
     "no application protocol": "client offered application protocols (ALPN), and 'ftp' is not among them",
 }
 
@@ -104,7 +106,7 @@ def _hints(queue: Iterable[QueueEntry], words: HandshakeWords) -> tuple[str, ...
 
 
 def _hint(reason: str, words: HandshakeWords) -> str | None:
-    if reason in _DISABLED:
+    if reason in _DISABLED or (reason == _WRONG_VERSION and words.offered):
         disabled = " ".join(version for version in _VERSIONS if version not in words.protocols)
         return f"perhaps client requested disabled TLS protocol version: {disabled}"
     if reason == "version too low":
@@ -134,16 +136,16 @@ _PROTOCOL_REASONS = {
     "version too low": "tls-version",
     "no application protocol": "tls-foreign-alpn",
     "http request": "tls-not-tls",
-    "wrong version number": "tls-not-tls",
+    _WRONG_VERSION: "tls-not-tls",
 }
 
 
-def reason_code(kind: str, queue: Iterable[QueueEntry]) -> str:
-    """The stable reason code of a failed handshake."""
+def reason_code(kind: str, queue: Iterable[QueueEntry], offered: str = "") -> str:
+    """The stable reason code of a failed handshake; `offered` as in `HandshakeWords`."""
     if kind in _REASONS:
         return _REASONS[kind]
     for entry in queue:
-        if entry.reason in _DISABLED:
+        if entry.reason in _DISABLED or (entry.reason == _WRONG_VERSION and offered):
             return "tls-version"
         if entry.reason in _PROTOCOL_REASONS:
             return _PROTOCOL_REASONS[entry.reason]
