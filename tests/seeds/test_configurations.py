@@ -123,6 +123,8 @@ def test_debians_stock_layout_with_its_tls_conf_serves(
             assert client.retrieve("RETR hello.txt") == b"hello"
             assert b"hello.txt" in client.retrieve("LIST")
             client.store("STOR hello.txt", b"again")
+            client.quit()
+        server.wait_for_log("[stat]: SSL/TLS sessions attempted: 4")
 
 
 def stock_configuration(files: ServerFiles, certificates: Certificates) -> str:
@@ -135,7 +137,7 @@ def stock_configuration(files: ServerFiles, certificates: Certificates) -> str:
     tls = (own / "tls.conf").read_text()
     wanted = (
         "TLSEngine", "TLSLog", "TLSProtocol", "TLSRSACertificateFile", "TLSRSACertificateKeyFile",
-        "TLSVerifyClient", "TLSRequired", "TLSRenegotiate")
+        "TLSVerifyClient", "TLSRequired", "TLSRenegotiate", "TLSOptions")
     for word in wanted:
         tls = re.sub(rf"^#({word}\s)", r"\1", tls, flags=re.MULTILINE)
     (own / "tls.conf").write_text(tls)

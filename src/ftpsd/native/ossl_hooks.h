@@ -465,7 +465,7 @@ static void hook_message(int sent, int version, int type, const void *data, size
         if (type == SSL3_RT_HANDSHAKE && size > 0)
             note_handshake_message(conn, *(const unsigned char *)data);
     }
-    if (conn->config->python_message)
+    if (conn->config->python_message && type <= SSL3_RT_HANDSHAKE)     /* not the headers of records */
         py_message(conn, sent, version, type, data, size);
 }
 

@@ -29,6 +29,11 @@ from ftpsd.vfs.rights import CredentialsError
 
 def run(session: Session) -> str:
     """Serves the client; returns the reason code of the end. Raises nothing that the client can cause."""
+    with tls_steps.diagnosed(session):
+        return _serve(session)
+
+
+def _serve(session: Session) -> str:
     try:
         _converse(session)
     except SessionEnded as ended:

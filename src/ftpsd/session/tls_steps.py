@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from ftpsd.errors import SessionEnded
 from ftpsd.log import events
 from ftpsd.session.state import Session
-from ftpsd.tls import policy
+from ftpsd.tls import diagnostics, policy
 from ftpsd.tls.channel import HandshakeFailed
 from ftpsd.tls.identity import Peer
 from ftpsd.tls.policy import Decision
 
 CLEAR_TIMEOUT = 5.0
 """Seconds that the two-way TLS shutdown of CCC may take."""
+
+
+@contextlib.contextmanager
+def diagnosed(session: Session) -> Iterator[None]:
+    """TLSOptions EnableDiags: reports on the session's TLS while it runs, and counters at its end."""
+    if diagnostics.OPTION not in session.settings.tls.options or session.runtime.secured is None:
+        yield
+        return
+    diagnosis = diagnostics.Diagnosis(lambda lines: session.note_tls(*lines))
+    session.note_tls(diagnostics.ENABLED)
+    diagnostics.attend(diagnosis)
+    try:
+        yield
+    finally:
+        diagnostics.attend(None)
+        session.note_tls(*diagnosis.statistics(session.runtime.tls().context))
 
 
 def start_tls(session: Session, decision: Decision) -> None:

@@ -58,12 +58,13 @@ class TLSSettings:
         contexts=PER_LOGIN,
         combine=Combine.UNION,
         good=("NoCertRequest", "AllowPerUser nosessionreuserequired", "UseImplicitSSL"),
-        bad=("", "NoCert", "EnableDiags"), default_text="none",
+        bad=("", "NoCert", "NoAutoECDH"), default_text="none",
         doc="AllowClientRenegotiations: clients may renegotiate (TLS 1.2 and older), and TLSRenegotiate ctrl"
         " applies to them. AllowDotLogin: whose certificate stands in ~/.tlslogin needs no password."
         " iPAddressRequired, dNSNameRequired, CommonNameRequired: with TLSVerifyClient on, a client's"
         " certificate must bear its IP address, or its name by reverse DNS."
         " AllowPerUser: TLSRequired is enforced after login, so that sections of a user can say otherwise."
+        " EnableDiags: every TLS message and state goes to the TLSLog, counters at the end of a session."
         " NoCertRequest: clients are not asked for a certificate. NoSessionReuseRequired: data"
         " connections need"
         " not resume the control connection's TLS session. UseImplicitSSL: TLS starts at once (port 990),"

@@ -41,6 +41,7 @@ SUPPORTED_OPTIONS = (
     "AllowPerUser",
     "CommonNameRequired",
     "dNSNameRequired",
+    "EnableDiags",
     "iPAddressRequired",
     "NoCertRequest",
     "NoSessionReuseRequired",
@@ -49,7 +50,6 @@ SUPPORTED_OPTIONS = (
 LATER_OPTIONS = (
     "AllowWeakDH",
     "AllowWeakSecurity",
-    "EnableDiags",
     "ExportCertData",
     "IgnoreSNI",
     "NoAutoECDH",

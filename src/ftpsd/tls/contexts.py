@@ -19,7 +19,7 @@ from ftpsd.settings.declaration import METADATA_KEY
 from ftpsd.settings.model import Change, Host
 from ftpsd.settings.tls import MODULE_VERSION, TLSSettings
 from ftpsd.settings.values import SessionCache, TLSRequirement
-from ftpsd.tls import certificates, renewal
+from ftpsd.tls import certificates, diagnostics, renewal
 from ftpsd.tls.certificates import Credential
 from ftpsd.tls.logtext import HandshakeWords
 from ftpsd.tls.verification import Verification
@@ -90,6 +90,8 @@ def build(
     notices += [*_set_verification(context, settings, trusted), *verification.notices]
     if verification.mechanisms:
         context.set_verify_callback(verification.revoked)
+    if diagnostics.OPTION in settings.options:
+        diagnostics.enable(context)
     cache = cache or settings.session_cache
     _set_sessions(context, host, cache)
     return HostTLS(
