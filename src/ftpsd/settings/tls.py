@@ -19,6 +19,11 @@ MODULE_VERSION = "mod_tls/2.9.2"
 PER_LOGIN = HOST | Context.ANONYMOUS | Context.CONDITIONAL
 
 
+_LATER_OPTIONS = (
+    f" Not supported yet, a configuration with one does not load: {', '.join(tls_parsers.LATER_OPTIONS)}."
+    if tls_parsers.LATER_OPTIONS else "")
+
+
 def _file(name: str, doc: str, example: str, *, needs: tuple[str, ...] = ()) -> str | None:
     value: str | None = directive(
         name, Path(), None, module=MODULE, needs=needs, good=(example,), bad=("", example[1:]), doc=doc,
@@ -68,7 +73,7 @@ class TLSSettings:
         " NoCertRequest: clients are not asked for a certificate. NoSessionReuseRequired: data"
         " connections need"
         " not resume the control connection's TLS session. UseImplicitSSL: TLS starts at once (port 990),"
-        " without AUTH.",
+        " without AUTH." + _LATER_OPTIONS,
     )
     cipher_suites: tuple[CipherSuite, ...] = directive(
         "TLSCipherSuite", Special("[TLSv1.3] list", tls_parsers.ciphers), (), module=MODULE,
