@@ -154,8 +154,46 @@ def test_end_is_told_after_the_last_byte(end: Callable[[Pair], None], kind: str,
             return
         assert kind_of(lambda: pair.server.read(100, SHORT)) == kind
         if kind != "timeout":
-            assert kind_of(lambda: pair.server.read(100, SHORT)) == "protocol", "it stays failed"
+            assert kind_of(lambda: pair.server.read(100, SHORT)) == (kind if kind == "eof" else "protocol"), "for good"
             assert pair.server.shutdown(TIMEOUT, wait_peer=True) is False
+
+
+@protocols
+def test_a_peer_that_closes_its_half_is_told_no_error_and_gets_close_notify(protocol: str) -> None:
+    with connected(server_context(), client_context(protocol)) as pair:
+        end_by_fin(pair)
+        assert kind_of(lambda: pair.server.read(100, TIMEOUT)) == "eof"
+        assert pair.server.alert_sent is None
+        pair.server.write(b"226", TIMEOUT)
+        assert pair.server.shutdown(TIMEOUT, wait_peer=True) is False
+        assert kind_of(lambda: pair.server.read(100, TIMEOUT)) == "eof"
+        assert pair.server.close_notify() is True
+        pair.server_socket.shutdown(socket.SHUT_WR)
+        assert pair.client.read(100, TIMEOUT) == b"226"
+        assert pair.client.read(100, TIMEOUT) == b""
+        assert pair.client_socket.recv(1) == b"", "close_notify came once"
+
+
+@pytest.mark.parametrize("read_first", [True, False])
+@protocols
+def test_a_fin_behind_our_close_notify_is_told_apart_from_theirs(read_first: bool, protocol: str) -> None:
+    with connected(server_context(), client_context(protocol)) as pair:
+        if not read_first:
+            assert pair.server.shutdown(TIMEOUT, wait_peer=False) is False
+        end_by_fin(pair)
+        assert kind_of(lambda: pair.server.read(100, TIMEOUT)) == "eof"
+        assert pair.server.shutdown(TIMEOUT, wait_peer=True) is False
+        assert kind_of(lambda: pair.server.read(100, TIMEOUT)) == "eof"
+
+
+@pytest.mark.parametrize("size", [1, 4, 5, 6, 12, -1])
+@protocols
+def test_a_fin_within_a_record_is_a_broken_connection(size: int, protocol: str) -> None:
+    with connected(server_context(), client_context(protocol)) as pair:
+        record = b"\x17\x03\x03\x00\x20" + bytes(32)
+        pair.client_socket.sendall(record[:size])
+        end_by_fin(pair)
+        assert kind_of(lambda: pair.server.read(100, TIMEOUT)) == "reset"
 
 
 @protocols

@@ -516,6 +516,10 @@ def test_fin_without_close_notify(channel: str) -> None:
         assert pump.error is not None
         assert pump.error.kind == "eof"
         assert content_of(file) == b"truncated?"
+        assert link.tls is not None
+        assert link.tls.alert_sent is None, "a client that has closed its half only is told no error"
+        assert link.tls.close_notify()
+        assert link.peer_reads() == b""
 
 
 @tls_channels

@@ -61,6 +61,7 @@ struct conn {
     pid_t pid;
     int broken;                         /* a fatal error happened: no more SSL calls but SSL_free */
     int established;                    /* the first handshake is complete */
+    int notify_received, notify_sent;   /* close_notify */
     int depth, failure_ok, python_verify;
 
     unsigned char identity[IDENTITY_SIZE];
@@ -394,8 +395,11 @@ static void note_alert(struct conn *conn, int where, int alert)
     const unsigned char *id;
     unsigned size;
 
-    if ((alert & 0xff) == SSL_AD_CLOSE_NOTIFY)
+    if ((alert & 0xff) == SSL_AD_CLOSE_NOTIFY) {
+        if (where & SSL_CB_READ)
+            conn->notify_received = 1;
         return;
+    }
     if (where & SSL_CB_READ)
         conn->alert_received = alert;
     else
@@ -406,6 +410,13 @@ static void note_alert(struct conn *conn, int where, int alert)
         if (size > 0)
             store_remove(conn->config->store, id, size);        /* RFC 5246 7.2.2 */
     }
+}
+
+/* From now on a FIN without close_notify is answered with nothing (see ossl_io.h); before, with an alert. */
+static void conn_establish(struct conn *conn)
+{
+    conn->established = 1;
+    SSL_set_options(conn->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
 }
 
 static void note_handshake_start(struct conn *conn)
@@ -420,7 +431,7 @@ static void note_handshake_done(struct conn *conn)
     if (conn->handshakes == conn->finished)
         return;
     conn->handshakes = conn->finished;
-    conn->established = 1;
+    conn_establish(conn);
     if (conn->renegotiating) {
         conn->renegotiating = 0;
         if (!conn->config->renegotiation)

@@ -4,6 +4,11 @@
  * fails. SSL_MODE_AUTO_RETRY is off: OpenSSL comes back after each message that is not application data, so that a
  * peer who floods us with them is seen and the deadline holds. Whether something can be done at once is read off the
  * count of messages (`conn->messages`), because SSL_has_pending is also true for half a record.
+ *
+ * Ends: a FIN without close_notify (IO_EOF) is no reason to say anything to the peer, which may have closed one
+ * half only and read on. OpenSSL would send a fatal alert; so it is told to take a FIN for close_notify
+ * (SSL_OP_IGNORE_UNEXPECTED_EOF, once the handshake is complete), and which of the two it was is known from the alerts
+ * that arrived (`conn->notify_received`), never from SSL_get_shutdown. A FIN within a record is IO_RESET.
  */
 #ifndef FTPSD_OSSL_IO_H
 #define FTPSD_OSSL_IO_H
@@ -73,6 +78,26 @@ static int io_poll(int fd, short events, double deadline)
     return errno == EINTR ? IO_INTERRUPTED : IO_SYSCALL;
 }
 
+static int io_within_record(const struct conn *conn)
+{
+    /* "RB": the header has been read, the body not; SSL_has_pending knows of other parts of a record. */
+    return SSL_has_pending(conn->ssl) || strcmp(SSL_rstate_string(conn->ssl), "RB") == 0;
+}
+
+/* OpenSSL calls the stream ended: by close_notify, or by a FIN alone. */
+static int io_ended(struct conn *conn)
+{
+    if (conn->notify_received)
+        return IO_CLOSED;
+    if (io_within_record(conn)) {       /* no end that any peer means */
+        conn->broken = 1;
+        return IO_RESET;
+    }
+    if (conn->notify_sent)              /* OpenSSL has forgotten it, and would say it again */
+        SSL_set_shutdown(conn->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    return IO_EOF;
+}
+
 /* What the last OpenSSL call meant. Looks at errno, so it comes right after the call. */
 static int io_judge(struct conn *conn, int result, struct io_call *call)
 {
@@ -86,7 +111,7 @@ static int io_judge(struct conn *conn, int result, struct io_call *call)
     case SSL_ERROR_WANT_WRITE:
         return IO_WANT_WRITE;
     case SSL_ERROR_ZERO_RETURN:
-        return IO_CLOSED;
+        return io_ended(conn);
     case SSL_ERROR_SYSCALL:
         conn->broken = 1;
         call->error = error;
@@ -94,8 +119,7 @@ static int io_judge(struct conn *conn, int result, struct io_call *call)
     }
     conn->broken = 1;
     if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-        /* The end within a record is no end that any peer means. */
-        return SSL_has_pending(conn->ssl) ? IO_RESET : IO_EOF;
+        return io_within_record(conn) ? IO_RESET : IO_EOF;
     return IO_PROTOCOL;
 }
 
@@ -144,7 +168,7 @@ static int op_handshake(struct conn *conn, struct io_call *call)
     int result = SSL_do_handshake(conn->ssl);
 
     if (result == 1) {
-        conn->established = 1;
+        conn_establish(conn);
         return IO_OK;
     }
     return io_judge(conn, result, call);
@@ -200,6 +224,7 @@ static int op_close(struct conn *conn, struct io_call *call)
         result = op_flush(conn, call);
         if (result != IO_OK)
             return result;
+        conn->notify_sent = 1;
         result = SSL_shutdown(conn->ssl);
     }
     return result >= 0 ? IO_OK : io_judge(conn, result, call);
@@ -233,13 +258,13 @@ static int io_shutdown(struct conn *conn, int wait_peer, double deadline, struct
     kind = io_run(conn, op_close, call, deadline);
     if (kind != IO_OK)
         return kind;
-    if (wait_peer && !(SSL_get_shutdown(conn->ssl) & SSL_RECEIVED_SHUTDOWN)) {
+    if (wait_peer && !conn->notify_received) {
         call->done = 0;
         kind = io_run(conn, op_drain, call, deadline);
         if (kind != IO_CLOSED)
             return kind;
     }
-    return SSL_get_shutdown(conn->ssl) & SSL_RECEIVED_SHUTDOWN ? IO_CLOSED : IO_OK;
+    return conn->notify_received ? IO_CLOSED : IO_OK;
 }
 
 #endif

@@ -225,9 +225,9 @@ static int send_hear(struct pump *pump)
         return PUMP_GO;
     kind = io_run(pump->tls, op_read, &call, IO_NOWAIT);
     pump->discarded += call.done;
-    if (kind == IO_CLOSED || pump->discarded > DISCARD_MAX)
+    if (kind == IO_CLOSED || kind == IO_EOF || pump->discarded > DISCARD_MAX)
         pump->peer_ended = 1;
-    if (kind == IO_OK || kind == IO_CLOSED || kind == IO_WANT_READ || kind == IO_WANT_WRITE)
+    if (kind == IO_OK || kind == IO_CLOSED || kind == IO_EOF || kind == IO_WANT_READ || kind == IO_WANT_WRITE)
         return PUMP_GO;
     return pump_verdict(pump, kind, call.error);
 }
