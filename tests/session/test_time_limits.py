@@ -108,3 +108,18 @@ def test_a_transfer_that_crawls_is_no_stall_and_feeds_the_idle_timer(hosts: Host
             for _ in range(6):
                 stream.write(b"x")
                 time.sleep(0.25)
+
+
+@pytest.mark.parametrize("version", [None, "TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("command", ["RETR big.bin", "STOR up"])
+def test_the_end_of_a_session_comes_in_the_middle_of_a_transfer(
+    hosts: Hosts, version: str | None, command: str
+) -> None:
+    with hosts.client("session", version).begin() as client:
+        connection = client.data()
+        client.expect(150, command)
+        if version is not None:
+            connection.handshake()
+        assert client.expect(426).text == "Transfer aborted. Data connection closed"
+        ended(client, "Session Timeout (1 seconds): closing control connection")
+        connection.close("rst")

@@ -98,9 +98,11 @@ class DataRenewal:
 
     def __init__(
         self, pump: Pump, tls: DataTLS | None, setting: Renegotiate | None, log: SessionLog, *,
-        receiving: bool,
+        receiving: bool, until: float = 0.0,
     ) -> None:
+        """`until`: when the pump has to pause in any case (seconds of the monotonic clock; 0: never)."""
         self._pump = pump
+        self._until = until
         self._connection = tls.connection if tls is not None else None
         self._setting = setting
         self._log = log
@@ -111,13 +113,16 @@ class DataRenewal:
         if self._connection is not None and setting is not None:
             self._means = renewal.data_means(setting, self._connection.version, receiving=receiving)
             self._next = setting.data * renewal.KIB
-        if self._means is not None:
-            pump.pause(at=self._next)
+        if self._means is None:
+            self._next = 0
+        pump.pause(at=self._next, time=until)
 
     def attend(self) -> bool:
         """The pump has paused: does what is due; False when the transfer must end."""
         setting = self._setting
-        assert setting is not None
+        if setting is None or self._means is None:
+            self._pump.pause(time=self._until)
+            return True
         self._note_done()
         if self._deadline and time.monotonic() >= self._deadline:
             self._deadline = 0.0
@@ -128,8 +133,11 @@ class DataRenewal:
             return False
         if self._pump.bytes >= self._next:
             self._next = self._pump.bytes + setting.data * renewal.KIB
-        self._pump.pause(at=self._next, time=self._deadline)
+        self._pump.pause(at=self._next, time=self._earliest())
         return True
+
+    def _earliest(self) -> float:
+        return min((moment for moment in (self._deadline, self._until) if moment), default=0.0)
 
     def _ask(self, setting: Renegotiate) -> bool:
         connection, means = self._connection, self._means

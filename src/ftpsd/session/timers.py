@@ -52,10 +52,18 @@ def running(limits: LimitSettings, marks: Marks) -> list[Timer]:
         since = marks.logged_in if marks.transferred is None else marks.transferred
         text = f"No transfer timeout ({limits.timeout_no_transfer} seconds): closing control connection"
         timers.append(Timer(since + limits.timeout_no_transfer, "timeout-no-transfer", text))
-    if limits.timeout_session:
-        text = f"Session Timeout ({limits.timeout_session} seconds): closing control connection"
-        timers.append(Timer(marks.logged_in + limits.timeout_session, "timeout-session", text))
+    of_session = session_timer(limits, marks)
+    if of_session is not None:
+        timers.append(of_session)
     return timers
+
+
+def session_timer(limits: LimitSettings, marks: Marks) -> Timer | None:
+    """The timer that ends a session whatever it does, even within a transfer; None: there is none."""
+    if marks.logged_in is None or not limits.timeout_session:
+        return None
+    text = f"Session Timeout ({limits.timeout_session} seconds): closing control connection"
+    return Timer(marks.logged_in + limits.timeout_session, "timeout-session", text)
 
 
 def next_timer(limits: LimitSettings, marks: Marks) -> Timer | None:

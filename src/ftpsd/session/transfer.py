@@ -24,6 +24,7 @@ from ftpsd.log import events
 from ftpsd.session import waiting
 from ftpsd.session.renewal import DataRenewal
 from ftpsd.session.state import Session
+from ftpsd.session.timers import session_timer
 from ftpsd.settings.values import TransferRate
 from ftpsd.tls import handshake, reuse
 from ftpsd.tls.data import HandshakeFailed
@@ -140,9 +141,10 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         job.begin()
     started = time.monotonic()
     receiving = job.direction == "receive"
+    timer = session_timer(session.settings.limits, session.marks)
     renewal = DataRenewal(
         pump, channel.tls if tls is not None else None, session.settings.tls.renegotiate, session.log,
-        receiving=receiving,
+        receiving=receiving, until=timer.at if timer is not None else 0.0,
     )
     stop = _run(session, pump, renewal)
     renewal.finished()
@@ -162,13 +164,23 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     return outcome
 
 
+def _overdue(session: Session) -> bool:
+    timer = session_timer(session.settings.limits, session.marks)
+    return timer is not None and timer.at <= time.monotonic()
+
+
 def _run(session: Session, pump: Pump, renewal: DataRenewal) -> str:
-    """Runs the pump to its end, answering the control connection meanwhile; "ended": the server stops."""
+    """Runs the pump to its end, answering the control connection meanwhile.
+
+    "ended": the server stops, or the session's time is up (TimeoutSession).
+    """
     while True:
         stop = pump.run()
         if stop == "aborted":
             return "ended"
         if stop == "paused":
+            if _overdue(session):
+                return "ended"
             if not renewal.attend():
                 return "tls"
             continue
