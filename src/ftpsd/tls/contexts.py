@@ -8,10 +8,12 @@ mod_tls's words; what does not prevent a start is a notice.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from ftpsd.errors import ConfigError, Location
 from ftpsd.native._openssl import Context, OpenSSLError, library_version, supports
@@ -93,7 +95,7 @@ def build(
     if diagnostics.OPTION in settings.options:
         diagnostics.enable(context)
     cache = cache or settings.session_cache
-    _set_sessions(context, host, cache)
+    _set_sessions(context, host, cache, trusted)
     return HostTLS(
         context=context, settings=settings, notices=tuple(notices), has_certificates=bool(credentials),
         reuse_required=cache.kind != "off" and "NoSessionReuseRequired" not in settings.options,
@@ -296,9 +298,20 @@ def _set_verification(
     return []
 
 
-def _set_sessions(context: Context, host: Host, cache: SessionCache) -> None:
+def _session_context(host: Host, trusted: Iterable[x509.Certificate]) -> bytes:
+    """What sessions belong to: the host, and who its clients must be. When that changes, ticket keys may
+    stay, but a client has to show its certificate anew."""
+    clients = hashlib.sha256(host.settings.tls.verify_client.encode())
+    for authority in trusted:
+        clients.update(authority.fingerprint(hashes.SHA256()))
+    return f"ftpsd:{host.id}:".encode()[-16:] + clients.digest()[:16]
+
+
+def _set_sessions(
+    context: Context, host: Host, cache: SessionCache, trusted: Iterable[x509.Certificate]
+) -> None:
     """Sessions are resumed on the host that made them, as long as TLSSessionCache says."""
-    context.set_session_id_context(f"ftpsd:{host.id}".encode())
+    context.set_session_id_context(_session_context(host, trusted))
     if cache.kind == "off":
         context.set_session_cache(0)
     else:

@@ -1,0 +1,410 @@
+"""Revocation lists that change, responders that do not answer, and sessions that outlive their certificate."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftpsd.errors import ConfigError
+from ftpsd.native._openssl import Connection, Context, TLSError
+from ftpsd.settings.tls import TLSSettings
+from ftpsd.testing.ca import Identity
+from ftpsd.tls import ocsp, responder, revocation, verification
+from ftpsd.tls.channel import HandshakeFailed
+from ftpsd.tls.identity import Peer
+from ftpsd.tls.responder import Unreachable
+from tests.tls import pki
+from tests.tls.pki import DAY, Draft
+from tests.tls.rig import TIMEOUT, VERSIONS, Files, Pair, background, build, hierarchy
+
+every_version = pytest.mark.parametrize("version", VERSIONS)
+CA = pki.of(hierarchy().client_ca)
+PEER = Peer("192.0.2.1")
+
+
+def client_of(identity: Identity, version: str) -> Context:
+    context = Context(server=False)
+    context.set_protocols([version])
+    context.use_certificate(identity.certificate_pem)
+    context.use_private_key(identity.key_pem())
+    return context
+
+
+@every_version
+def test_a_list_that_changes_is_read_again(files: Files, version: str) -> None:
+    client = Draft().sign(CA)
+    lists = Path(files.write("crl.pem", pki.crl(CA)))
+    host = build(
+        files, verify_client="on", ca_certificate_file=files.authorities, ca_revocation_file=str(lists))
+    with Pair(host) as pair:
+        assert pair.start_tls(client_of(client, version)).verified
+    lists.write_bytes(pki.crl(CA, client) * 2)
+    with Pair(host) as pair:
+        assert refusal(pair, client_of(client, version)) == "tls-client-certificate-rejected"
+    lists.write_bytes(b"damaged")
+    with Pair(host) as pair:
+        assert refusal(pair, client_of(client, version)) == "tls-client-certificate-rejected"
+    lists.unlink()
+    with Pair(host) as pair:
+        assert refusal(pair, client_of(client, version)) == "tls-client-certificate-rejected"
+
+
+def refusal(pair: Pair, context: Context) -> str:
+    client = Connection(context, pair.client_socket.fileno(), server=False)
+
+    def shake() -> None:
+        try:
+            client.handshake(TIMEOUT)
+        except TLSError:
+            pass  # under TLS 1.2 the client hears of it in the handshake
+
+    with background(shake), pytest.raises(HandshakeFailed) as caught:
+        pair.channel.start_tls(pair.host, TIMEOUT, pair.identity, PEER)
+    return caught.value.reason
+
+
+def test_a_client_hears_why(files: Files) -> None:
+    client = Draft().sign(CA)
+    host = build(
+        files, verify_client="on", ca_certificate_file=files.authorities,
+        ca_revocation_file=files.write("crl.pem", pki.crl(CA, client)))
+    with Pair(host) as pair:
+        connection = Connection(client_of(client, "TLSv1.2"), pair.client_socket.fileno(), server=False)
+
+        def shake() -> None:
+            with pytest.raises(TLSError):
+                connection.handshake(TIMEOUT)
+
+        with background(shake) as done, pytest.raises(HandshakeFailed):
+            pair.channel.start_tls(host, TIMEOUT, pair.identity)
+        done.result(TIMEOUT)
+        assert connection.alert_received == ("fatal", "certificate revoked")
+
+
+@every_version
+@pytest.mark.parametrize("mode", ["on", "optional", "off"])
+def test_a_resumed_session_brings_no_revoked_certificate_back(
+    files: Files, version: str, mode: str
+) -> None:
+    client = Draft().sign(CA)
+    lists = Path(files.write("crl.pem", pki.crl(CA)))
+    host = build(
+        files, verify_client=mode, ca_certificate_file=files.authorities, ca_revocation_file=str(lists))
+    context = client_of(client, version)
+    with Pair(host) as pair:
+        pair.start_tls(context)
+        session = pair.newest_session()
+    with Pair(host) as pair:
+        report = pair.start_tls(context, session)
+        assert report.resumed
+        assert report.verified
+        session = pair.newest_session()
+    lists.write_bytes(pki.crl(CA, client) * 2)
+    with Pair(host) as pair:
+        connection = Connection(context, pair.client_socket.fileno(), server=False)
+        connection.set_session(session)
+        with background(lambda: connection.handshake(TIMEOUT)) as done:
+            if mode == "off":
+                off = pair.channel.start_tls(host, TIMEOUT, pair.identity, PEER)
+                assert (off.resumed, off.verified, off.pinnable) == (True, False, False)
+                lines = off.lines
+            else:
+                with pytest.raises(HandshakeFailed) as caught:
+                    pair.channel.start_tls(host, TIMEOUT, pair.identity, PEER)
+                lines = caught.value.lines
+            done.result(TIMEOUT)
+    assert "client certificate failed verification: certificate revoked" in lines
+
+
+class Tomorrow(datetime.datetime):
+    """A clock that is two days ahead."""
+
+    @classmethod
+    def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:  # type: ignore[override]
+        return datetime.datetime.now(tz) + 2 * DAY
+
+
+@every_version
+def test_a_session_does_not_outlive_its_certificate(
+    files: Files, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Draft().sign(CA)
+    host = build(files, verify_client="on", ca_certificate_file=files.authorities)
+    context = client_of(client, version)
+    with Pair(host) as pair:
+        pair.start_tls(context)
+        session = pair.newest_session()
+    monkeypatch.setattr(verification, "datetime", Tomorrow)
+    with Pair(host) as pair:
+        connection = Connection(context, pair.client_socket.fileno(), server=False)
+        connection.set_session(session)
+        with background(lambda: connection.handshake(TIMEOUT)) as done:
+            with pytest.raises(HandshakeFailed) as caught:
+                pair.channel.start_tls(host, TIMEOUT, pair.identity, PEER)
+            done.result(TIMEOUT)
+    assert caught.value.lines == ("client certificate failed verification: certificate has expired",)
+
+
+@every_version
+def test_a_session_without_certificate_opens_no_door_that_needs_one(files: Files, version: str) -> None:
+    """The ticket keys outlive a change of the configuration."""
+    lax, strict = build(files), build(files, verify_client="on", ca_certificate_file=files.authorities)
+    strict.context.share_ticket_keys(lax.context)
+    context = client_of(Draft().sign(CA), version)
+    with Pair(lax) as pair:
+        pair.start_tls(context)
+        session = pair.newest_session()
+    with Pair(strict) as pair:
+        report = pair.start_tls(context, session)
+        assert report.verified
+        assert not report.resumed
+    connection = Remembered()
+    refused = strict.verification.accept(connection, PEER)  # type: ignore[arg-type]
+    assert refused.reason == "tls-no-client-certificate"
+
+
+class Remembered:
+    """A connection that resumed a session from when nobody asked for certificates."""
+
+    peer_certificate = None
+    resumed = True
+
+
+@every_version
+def test_unverified_certificates_are_told_apart(files: Files, version: str) -> None:
+    """With TLSVerifyClient off: a stranger's can be pinned (.tlslogin), an expired one cannot."""
+    host = build(files, ca_certificate_file=files.authorities)
+    for made, verified, pinnable in (
+        (Draft().sign(CA), True, True), (Draft().sign(), False, True),
+        (Draft(first=-2 * DAY, last=-DAY).sign(CA), False, False),
+        (Draft(first=-2 * DAY, last=-DAY).sign(), False, False),
+    ):
+        with Pair(host) as pair:
+            report = pair.start_tls(client_of(made, version))
+            assert (report.verified, report.pinnable) == (verified, pinnable)
+            session = pair.newest_session()
+        with Pair(host) as pair:
+            report = pair.start_tls(client_of(made, version), session)
+            assert report.resumed
+            assert (report.verified, report.pinnable) == (verified, pinnable)
+
+
+LOCATED = "on line 7 of '/etc/ftpsd.conf'"
+
+
+@pytest.mark.parametrize(
+    ("field", "make", "message"),
+    [
+        ("ca_revocation_file", lambda files: str(files.directory / "gone"),
+         "fatal: TLSCARevocationFile: unable to use 'BASE/gone': No such file or directory"),
+        ("ca_revocation_file", lambda files: files.authorities,
+         "fatal: TLSCARevocationFile: unable to use 'BASE/ca.pem': file contained no CRL data"),
+        ("ca_revocation_path", lambda files: files.authorities,
+         "fatal: TLSCARevocationPath: parameter must be a directory path"),
+    ],
+)
+def test_lists_that_cannot_be_used(
+    files: Files, field: str, make: Callable[[Files], str], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(files, **{field: make(files)})
+    assert str(caught.value).startswith(message.replace("BASE", str(files.directory)))
+    assert LOCATED in str(caught.value)
+
+
+def test_lists_that_nobody_asks_for(files: Files) -> None:
+    lists = files.write("crl.pem", pki.crl(CA))
+    host = build(files, ca_revocation_file=lists, verify_order=("ocsp",))
+    assert any("TLSVerifyOrder does not name crl" in notice for notice in host.notices)
+    assert host.verification.mechanisms == ("ocsp",)
+    assert build(files).verification.mechanisms == ()
+    assert build(files, ca_revocation_file=lists).verification.mechanisms == ("crl",)
+
+
+@given(st.binary(max_size=300))
+def test_damaged_lists_are_none(octets: bytes) -> None:
+    text = b"-----BEGIN X509 CRL-----\n" + octets + b"\n-----END X509 CRL-----\n"
+    assert revocation.lists_in(text) == ()
+
+
+# ---- responders that do not answer
+
+
+@contextmanager
+def listener(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The address of a server that does `serve` with its first connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(TIMEOUT)
+
+        def accept() -> None:
+            sock, _ = listening.accept()
+            with sock:
+                sock.settimeout(TIMEOUT)
+                serve(sock)
+
+        with background(accept) as done:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/path?query"
+            done.result(TIMEOUT)
+
+
+def until_closed(sock: socket.socket) -> None:
+    while sock.recv(4096):
+        pass
+
+
+def drip(sock: socket.socket) -> None:
+    """A header without end."""
+    sock.recv(4096)
+    sock.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+    try:
+        while True:
+            sock.sendall(b"x")
+            time.sleep(0.005)
+    except OSError:
+        return
+
+
+def endless(sock: socket.socket) -> None:
+    """A body without end."""
+    sock.recv(4096)
+    try:
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            sock.sendall(b"x" * 65536)
+    except OSError:
+        return
+
+
+def rubbish(sock: socket.socket) -> None:
+    sock.recv(4096)
+    sock.sendall(b"220 ready\r\n")
+
+
+def redirect(sock: socket.socket) -> None:
+    sock.recv(4096)
+    sock.sendall(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("serve", "timeout", "problem"),
+    [
+        (until_closed, 0.1, "timed out"), (drip, 0.1, "timed out"), (rubbish, TIMEOUT, "not HTTP"),
+        (endless, TIMEOUT, "the response is too large"), (redirect, TIMEOUT, "HTTP status 302"),
+    ],
+)
+def test_bad_responders(serve: Callable[[socket.socket], None], timeout: float, problem: str) -> None:
+    before = threading.active_count()
+    with listener(serve) as url:
+        started = time.monotonic()
+        with pytest.raises(Unreachable, match=problem):
+            responder.ask(url, b"question", timeout)
+        assert time.monotonic() - started < TIMEOUT / 2
+    deadline = time.monotonic() + TIMEOUT
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert threading.active_count() <= before, "the thread of the exchange has ended"
+
+
+def test_the_question_as_it_is_asked() -> None:
+    seen: list[bytes] = []
+
+    def serve(sock: socket.socket) -> None:
+        while b"question" not in b"".join(seen):
+            seen.append(sock.recv(4096))
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer")
+
+    with listener(serve) as url:
+        assert responder.ask(url, b"question", TIMEOUT) == b"answer"
+    text = b"".join(seen)
+    assert text.startswith(b"POST /path?query HTTP/1.1\r\n")
+    assert b"Content-Type: application/ocsp-request\r\n" in text
+
+
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1/", "ldap://x", "http://", "http://[::1", "http://127.0.0.1:x/", "", "http://x/ü"])
+def test_addresses_that_are_not_asked(url: str) -> None:
+    with pytest.raises(Unreachable):
+        responder.ask(url, b"", TIMEOUT)
+
+
+@every_version
+def test_a_silent_responder_holds_nobody_for_long(
+    files: Files, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "OCSP_TIMEOUT", 0.1)
+    with listener(until_closed) as url:
+        client = Draft(responders=(url, url)).sign(CA)
+        host = build(
+            files, verify_client="on", verify_order=("ocsp",), ca_certificate_file=files.authorities)
+        with Pair(host) as pair:
+            report = pair.start_tls(client_of(client, version))
+    assert report.verified
+    assert report.lines.count(f"timed out talking to OCSP responder '{url}'") == 2
+
+
+def test_data_connections_ask_nobody(files: Files) -> None:
+    """Their certificate has to be the control connection's."""
+    asked: list[str] = []
+
+    def ask(url: str, question: bytes, timeout: float) -> bytes:
+        asked.append(url)
+        raise Unreachable("no")
+
+    settings = TLSSettings(verify_client="on", verify_order=("ocsp",))
+    judge = verification.Verification(settings, (), lambda name: None, ask)
+    chain = Draft(responders=("http://127.0.0.1/",)).sign(CA)
+    ders = tuple(
+        one.public_bytes(pki.DER) for one in (chain.certificate, *chain.chain))
+    left, right = socket.socketpair()
+    with left, right:
+        left.setblocking(False)
+        host = build(files)
+        data = Connection(host.context, left.fileno(), role="data")
+        assert judge.revoked(data, ders) is None
+        assert asked == []
+        control = Connection(host.context, left.fileno())
+        assert judge.revoked(control, ders) is None
+        assert asked == ["http://127.0.0.1/"]
+        assert judge.revoked(control, (b"damaged",)) == (0, 1)
+
+
+@given(st.binary(max_size=300))
+def test_any_octets_as_an_answer(octets: bytes) -> None:
+    client = Draft().sign(CA)
+    question = ocsp.request(client.certificate, CA.certificate, b"n" * 16)
+    with pytest.raises(ocsp.BadResponse):
+        ocsp.judge(octets, question, CA.certificate, b"n" * 16, pki.now())
+
+
+@pytest.mark.parametrize("key", ["rsa", "ed25519"])
+def test_signatures_of_other_kinds(key: str) -> None:
+    above = pki.authority("Other", None, key=key)
+    client = Draft().sign(above)
+    question = ocsp.request(client.certificate, above.certificate, b"n" * 16)
+    answer = pki.Answers(above, above).answer("revoked", question.public_bytes(pki.DER))
+    found = ocsp.judge(answer, question, above.certificate, b"n" * 16, pki.now())
+    assert found.certificate_status.name == "REVOKED"
+    with pytest.raises(ocsp.BadResponse):
+        ocsp.judge(answer[:-3] + bytes(3), question, above.certificate, b"n" * 16, pki.now())
+
+
+def test_lists_of_a_directory(tmp_path: Path) -> None:
+    settings = TLSSettings(ca_revocation_path=str(tmp_path))
+    lists = revocation.Revocations(settings, lambda name: None)
+    assert lists
+    assert lists.current() == ()
+    (tmp_path / "a.r0").write_bytes(pki.crl(CA))
+    (tmp_path / "readme").write_bytes(b"not a list")
+    assert len(lists.current()) == 1
+    os.unlink(tmp_path / "a.r0")
+    assert lists.current() == ()
