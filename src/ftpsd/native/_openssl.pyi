@@ -389,6 +389,9 @@ def use_provider(name: str) -> None:
 def load_random(path: builtins.bytes, size: int) -> int:
     """Stirs at most `size` bytes of a file into the generator; how many. Raises `OpenSSLError`."""
 
+def dh_bits(pem: builtins.bytes) -> int:
+    """The size of DH parameters' prime. Raises `OpenSSLError`."""
+
 def lock_memory(secret: Buffer) -> bool:
     """Keeps the (writable) buffer's pages out of core dumps and, if the answer is True, out of swap."""
 

@@ -32,3 +32,16 @@ def lock_memory(unsigned char[::1] secret not None):
 def wipe_memory(unsigned char[::1] secret not None):
     if len(secret) > 0:
         OPENSSL_cleanse(&secret[0], len(secret))
+
+
+def dh_bits(bytes pem):
+    cdef PEMText text = PEMText(pem)
+    cdef EVP_PKEY *parameters = PEM_read_bio_Parameters(text.bio, NULL)
+    cdef int bits
+    if parameters == NULL:
+        raise openssl_error("cannot read the DH parameters")
+    bits = EVP_PKEY_get_bits(parameters) if EVP_PKEY_is_a(parameters, "DH") or EVP_PKEY_is_a(parameters, "DHX") else 0
+    EVP_PKEY_free(parameters)
+    if bits <= 0:
+        raise OpenSSLError("these are no DH parameters")
+    return bits

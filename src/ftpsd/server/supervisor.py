@@ -28,6 +28,7 @@ from ftpsd.server.pidfile import PidFile
 from ftpsd.server.scoreboard import SLOTS, Scoreboard
 from ftpsd.server.signals import SignalQueue
 from ftpsd.settings import Configuration
+from ftpsd.tls.startup import enable_fips
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
 CAUGHT = (*END_SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
@@ -53,6 +54,7 @@ def run(
     process.raise_descriptor_limit()
     notifier = Notifier(os.environ)
     try:
+        enable_fips(options.defines)
         given = inherited_sockets(os.environ)
         listeners = Listeners.from_sockets(given) if given else Listeners()
         read = functools.partial(loader, options.settled())
@@ -75,6 +77,7 @@ def check(options: Options, factory: ServiceFactory | None = None) -> tuple[str,
 
     Raises `ConfigError`.
     """
+    enable_fips(options.defines)
     configuration = load(options)
     service = (factory or service_factory(options))(configuration)
     try:
@@ -88,9 +91,12 @@ def check(options: Options, factory: ServiceFactory | None = None) -> tuple[str,
 def service_factory(options: Options) -> ServiceFactory:
     """The service that serves files. Imported here, so that `server` can be used without it."""
     from ftpsd.session.service import Service
+    from ftpsd.tls.asking import Console, ask_provider
+    from ftpsd.tls.passphrases import Passphrases
 
     stderr = options.foreground and not options.quiet
-    return functools.partial(Service, debug_level=options.debug, stderr=stderr)
+    passphrases = Passphrases(Console(), ask_provider)
+    return functools.partial(Service, debug_level=options.debug, stderr=stderr, passphrases=passphrases)
 
 
 def _build(

@@ -28,12 +28,15 @@ from ftpsd.session.state import Session, SlotView
 from ftpsd.session.timers import Marks
 from ftpsd.settings.model import Configuration, Host, Settings
 from ftpsd.settings.tls import TLSSettings
-from ftpsd.tls import contexts, library
+from ftpsd.tls import asking, contexts, library, startup
 from ftpsd.tls.contexts import HostTLS
+from ftpsd.tls.errors import OpenSSLError
+from ftpsd.tls.passphrases import Passphrases
 from ftpsd.tls.policy import TLSState
 from ftpsd.vfs import rights
 
 _IDENTITY_BYTES = 32
+_PROVIDER = "pass_phrase_provider"
 
 
 @dataclass(slots=True)
@@ -56,12 +59,15 @@ class Service:
     """Serves sessions of one configuration."""
 
     def __init__(
-        self, configuration: Configuration, *, debug_level: int | None = None, stderr: bool = False
+        self, configuration: Configuration, *, debug_level: int | None = None, stderr: bool = False,
+        passphrases: Passphrases | None = None,
     ) -> None:
-        """`debug_level` is the command line's (`-d`), `stderr`: logs go to standard error too."""
+        """`debug_level` is the command line's (`-d`), `stderr`: logs go to standard error too;
+        `passphrases` of encrypted keys outlive the service."""
         self.configuration = configuration
         self._debug_level = debug_level
         self._stderr = stderr
+        self._passphrases = passphrases
         self.notices: list[str] = list(configuration.notices)
         self.log = EventLog()
         self.names = HostNames()
@@ -76,18 +82,31 @@ class Service:
         handlers.load()
         server = self.configuration.server
         self._worker_ids = rights.resolve_worker(server.user, server.group)
-        if any(host.settings.tls.engine for host in self.configuration.hosts):
-            self.notices += library.notices()
+        self._prepare_tls()
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
+        if self._passphrases is not None:
+            self._passphrases.settled()
         self.notices += self._open_logs()
         for text in self.notices:
             self.log.emit(events.Notice(text))
 
+    def _prepare_tls(self) -> None:
+        """What the hosts that have TLS share."""
+        main = self.configuration.hosts[0]
+        secured = [host for host in self.configuration.hosts if host.settings.tls.engine]
+        asking.check_provider(main.settings.tls.pass_phrase_provider, lambda _: main.origin("tls", _PROVIDER))
+        if secured:
+            self.notices += library.notices() + startup.prepare(secured)
+
     def _prepare_host(self, host: Host) -> HostRuntime:
         secured = None
         if host.settings.tls.engine:
-            secured = contexts.build(host, cache=self.configuration.hosts[0].settings.tls.session_cache)
+            main = self.configuration.hosts[0].settings.tls
+            secured = contexts.build(
+                host, cache=main.session_cache, passphrases=self._passphrases,
+                provider=main.pass_phrase_provider,
+            )
             self.notices += secured.notices
         authenticator = Authenticator(host.settings.auth, note=self._note)
         self.notices += authenticator.prepare()
@@ -98,7 +117,21 @@ class Service:
 
     def start_worker(self) -> None:
         """In a worker, once, before the first session."""
+        if self._passphrases is not None:
+            self._passphrases.wipe()
+        for runtime in self._runtimes.values():
+            if runtime.secured is not None:
+                self._exercise_keys(runtime)
         self.names.start()
+
+    def _exercise_keys(self, runtime: HostRuntime) -> None:
+        """Tokens want to hear of a new process, and while it has the rights to reach them."""
+        try:
+            runtime.tls().context.exercise_keys()
+        except OpenSSLError as error:
+            name = runtime.host.settings.core.server_name
+            text = f"Server {name}: the key's token does not answer: {error}"
+            self.log.emit(events.Notice(text, Level.ERR))
 
     def serve(self, sock: socket.socket, slot: SlotView) -> None:
         """A whole session in the calling thread; closes `sock`, does not raise."""

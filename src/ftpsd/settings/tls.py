@@ -7,8 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ftpsd.settings import tls_parsers
-from ftpsd.settings.arguments import Boolean, Duration, Integer, OptionalPath, Path, Special
+from ftpsd.settings.arguments import Boolean, Duration, Integer, OptionalPath, Special
 from ftpsd.settings.declaration import ANYWHERE, HOST, Combine, Context, directive
+from ftpsd.settings.tls_keys import KeySettings
+from ftpsd.settings.tls_keys import file_of as _file
 from ftpsd.settings.values import CipherSuite, Renegotiate, SessionCache, TLSRequirement
 
 MODULE = "mod_tls"
@@ -24,15 +26,8 @@ _LATER_OPTIONS = (
     if tls_parsers.LATER_OPTIONS else "")
 
 
-def _file(name: str, doc: str, example: str, *, needs: tuple[str, ...] = ()) -> str | None:
-    value: str | None = directive(
-        name, Path(), None, module=MODULE, needs=needs, good=(example,), bad=("", example[1:]), doc=doc,
-    )
-    return value
-
-
 @dataclass(frozen=True, slots=True)
-class TLSSettings:
+class TLSSettings(KeySettings):
     """TLS of one host. A path is absolute; None: not configured."""
 
     engine: bool = directive(
@@ -63,11 +58,14 @@ class TLSSettings:
         contexts=PER_LOGIN,
         combine=Combine.UNION,
         good=("NoCertRequest", "AllowPerUser nosessionreuserequired", "UseImplicitSSL"),
-        bad=("", "NoCert", "NoAutoECDH"), default_text="none",
+        bad=("", "NoCert", "IgnoreSNIs"), default_text="none",
         doc="AllowClientRenegotiations: clients may renegotiate (TLS 1.2 and older), and TLSRenegotiate ctrl"
         " applies to them. AllowDotLogin: whose certificate stands in ~/.tlslogin needs no password."
         " iPAddressRequired, dNSNameRequired, CommonNameRequired: with TLSVerifyClient on, a client's"
         " certificate must bear its IP address, or its name by reverse DNS."
+        " AllowWeakDH: TLSDHParamFile may have less than 2048 bits. AllowWeakSecurity: keys, signatures and"
+        " ciphers may be weak (OpenSSL's security level 0). NoAutoECDH: without TLSECDHCurve P-256 is the only"
+        " group. NoEmptyFragments: no empty records against BEAST (TLS 1.0)."
         " AllowPerUser: TLSRequired is enforced after login, so that sections of a user can say otherwise."
         " EnableDiags: every TLS message and state goes to the TLSLog, counters at the end of a session."
         " NoCertRequest: clients are not asked for a certificate. NoSessionReuseRequired: data"
@@ -76,32 +74,17 @@ class TLSSettings:
         " without AUTH." + _LATER_OPTIONS,
     )
     cipher_suites: tuple[CipherSuite, ...] = directive(
-        "TLSCipherSuite", Special("[TLSv1.3] list", tls_parsers.ciphers), (), module=MODULE,
+        "TLSCipherSuite", Special("[TLSv1.2|TLSv1.3] list", tls_parsers.ciphers), (), module=MODULE,
         combine=Combine.APPEND,
-        good=("HIGH:!aNULL", "TLSv1.3 TLS_AES_256_GCM_SHA384"),
+        good=("HIGH:!aNULL", "TLSv1.2 HIGH", "TLSv1.3 TLS_AES_256_GCM_SHA384"),
         bad=("", "TLSv1.4 HIGH", "TLS_AES_256_GCM_SHA384"),
         default_text="OpenSSL's default",
-        doc="Ciphers in OpenSSL's notation; with TLSv1.3 before the list, those of TLS 1.3.",
+        doc="Ciphers in OpenSSL's notation: those of TLS 1.2 and older, or with TLSv1.3 before the list,"
+        " those of TLS 1.3.",
     )
     server_cipher_preference: bool = directive(
         "TLSServerCipherPreference", Boolean(), True, module=MODULE, good=("off",), bad=("AES",),
         doc="The server's order of ciphers decides, not the client's.",
-    )
-    rsa_certificate_file: str | None = _file(
-        "TLSRSACertificateFile", "Certificate (PEM) with an RSA key, and its chain.", "/etc/ftpsd/rsa.pem",
-    )
-    rsa_certificate_key_file: str | None = _file(
-        "TLSRSACertificateKeyFile", "Key (PEM) of TLSRSACertificateFile; default: the same file.",
-        "/etc/ftpsd/rsa.key",
-        needs=("TLSRSACertificateFile",),
-    )
-    ec_certificate_file: str | None = _file(
-        "TLSECCertificateFile", "Certificate (PEM) with an EC key, and its chain.", "/etc/ftpsd/ec.pem",
-    )
-    ec_certificate_key_file: str | None = _file(
-        "TLSECCertificateKeyFile", "Key (PEM) of TLSECCertificateFile; default: the same file.",
-        "/etc/ftpsd/ec.key",
-        needs=("TLSECCertificateFile",),
     )
     ca_certificate_file: str | None = _file(
         "TLSCACertificateFile",

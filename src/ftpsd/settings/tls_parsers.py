@@ -35,7 +35,9 @@ def required(words: Sequence[str]) -> TLSRequirement:
     return requirement
 
 
+KEY_OPTIONS = ("AllowWeakDH", "AllowWeakSecurity", "NoAutoECDH", "NoEmptyFragments")
 SUPPORTED_OPTIONS = (
+    *KEY_OPTIONS,
     "AllowClientRenegotiations",
     "AllowDotLogin",
     "AllowPerUser",
@@ -48,12 +50,8 @@ SUPPORTED_OPTIONS = (
     "UseImplicitSSL",
 )
 LATER_OPTIONS = (
-    "AllowWeakDH",
-    "AllowWeakSecurity",
     "ExportCertData",
     "IgnoreSNI",
-    "NoAutoECDH",
-    "NoEmptyFragments",
     "StdEnvVars",
 )
 _OPTION_WORDS = {option.lower(): option for option in SUPPORTED_OPTIONS + LATER_OPTIONS}
@@ -225,18 +223,25 @@ def session_cache(words: Sequence[str]) -> SessionCache:
 
 
 def ciphers(words: Sequence[str]) -> tuple[CipherSuite, ...]:
-    """`[TLSv1.3] LIST` in OpenSSL's notation."""
+    """`[PROTOCOL] LIST` in OpenSSL's notation; all versions before TLS 1.3 share one list."""
     want(words, 1, 2)
-    if len(words) == 2 and words[0].lower() != "tlsv1.3":
-        raise ArgumentError(
-            f"unknown protocol: '{words[0]}'", remedy="Only TLSv1.3 can stand before the list."
-        )
+    version = _cipher_version(words[0]) if len(words) == 2 else None
     suites = words[-1]
     if not re.fullmatch(r"[A-Za-z0-9_:+!@,=. -]+", suites):
         raise ArgumentError(f"unable to use ciphersuite '{suites}'")
-    if len(words) == 1 and "_" in suites and not suites.upper().startswith("PROFILE="):
+    if version != "TLSv1.3" and "_" in suites and not suites.upper().startswith("PROFILE="):
         raise ArgumentError(
             f"unable to use ciphersuite '{suites}'",
             remedy=f"For TLS 1.3 write TLSCipherSuite TLSv1.3 {suites}.",
         )
-    return (CipherSuite(len(words) == 2, suites),)
+    return (CipherSuite(version == "TLSv1.3", suites),)
+
+
+def _cipher_version(word: str) -> str:
+    version = PROTOCOLS.get(word.lower())
+    if version is None:
+        raise ArgumentError(
+            f"unknown/unsupported protocol specifier: {word}",
+            remedy="TLSv1.2 (or an older version) or TLSv1.3 can stand before the list.",
+        )
+    return version

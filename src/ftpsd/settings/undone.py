@@ -135,9 +135,7 @@ _LATER = {
     "mod_log": "ExtendedLog LogFormat LogOptions",
     "mod_ls": "DirFakeGroup DirFakeMode DirFakeUser ListStyle UseGlobbing",
     "mod_rlimit": "RLimitChroot RLimitCPU RLimitMemory RLimitOpenFiles",
-    "mod_tls": """TLSControlsACLs TLSCryptoDevice TLSDHParamFile
-        TLSDSACertificateFile TLSDSACertificateKeyFile TLSECDHCurve TLSMasqueradeAddress TLSPassPhraseProvider
-        TLSPKCS12File TLSPreSharedKey TLSRandomSeed TLSServerInfoFile TLSSessionTicketKeys TLSStapling
+    "mod_tls": """TLSControlsACLs TLSMasqueradeAddress TLSServerInfoFile TLSSessionTicketKeys TLSStapling
         TLSStaplingCache TLSStaplingOptions TLSStaplingResponder TLSStaplingTimeout
         TLSVerifyServer""",
     "mod_xfer": """MaxRetrieveFileSize MaxStoreFileSize MaxTransfersPerHost MaxTransfersPerUser

@@ -20,7 +20,12 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ftpsd.errors import ConfigError, Location
+from ftpsd.native._openssl import OpenSSLError
 from ftpsd.settings.tls import TLSSettings
+from ftpsd.settings.tls_keys import is_token
+
+Locator = Callable[[str], Location | None]
+"""Where a directive stands."""
 
 LONGEST_CHAIN = 20
 _LARGEST_FILE = 16 * 1024 * 1024
@@ -50,12 +55,18 @@ KEY_KINDS = (
         "EC", "TLSECCertificateFile", "TLSECCertificateKeyFile",
         lambda settings: settings.ec_certificate_file, lambda settings: settings.ec_certificate_key_file,
     ),
+    KeyKind(
+        "DSA", "TLSDSACertificateFile", "TLSDSACertificateKeyFile",
+        lambda settings: settings.dsa_certificate_file, lambda settings: settings.dsa_certificate_key_file,
+    ),
 )
+_EDWARDS = ("ED25519", "ED448")
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A certificate with its key. `extras` are certificates that follow the first one in its file."""
+    """A certificate with its key. `extras` are certificates that follow the first one in its file; `key` is
+    PEM text, empty when `key_file` names a key on a token."""
 
     kind: KeyKind
     certificate_file: str
@@ -105,9 +116,14 @@ def load_credentials(
             continue
         credential = _load_credential(kind, path, kind.key_file(settings) or path, where)
         credentials.append(credential)
-        notices += _kind_notices(credential) + _date_notices(credential.leaf, path, datetime.now(UTC))
-        notices += _mode_notices(credential.key_file)
+        notices += _kind_notices(credential) + worries(credential)
     return tuple(credentials), tuple(notices)
+
+
+def worries(credential: Credential) -> list[str]:
+    """Notices of dates and of a key that others can read."""
+    dates = _date_notices(credential.leaf, credential.certificate_file, datetime.now(UTC))
+    return dates + _mode_notices(credential.key_file)
 
 
 def _load_credential(
@@ -123,6 +139,8 @@ def _load_credential(
     if not found:
         remedy = "The file must hold a certificate in PEM form (-----BEGIN CERTIFICATE-----)."
         raise ConfigError(missing, location=where(directive), directive=directive, remedy=remedy)
+    if is_token(key_path):
+        return Credential(kind, path, key_path, found[0], found[1:], b"")
     try:
         key = read_file(key_path)
     except OSError as error:
@@ -136,6 +154,14 @@ def unusable(
     """`unable to use 'P': reason`."""
     text = f"unable to use '{path}': {reason}"
     return ConfigError(text, location=where(directive), directive=directive, remedy=remedy)
+
+
+def reason_of(error: OpenSSLError) -> str:
+    """The first cause in OpenSSL's queue, which is the one nearest to the file."""
+    for entry in error.queue:
+        if entry.reason:
+            return entry.reason
+    return str(error)
 
 
 def is_encrypted(key: bytes) -> bool:
@@ -157,7 +183,7 @@ def kind_of(certificate: x509.Certificate) -> str:
 
 def _kind_notices(credential: Credential) -> list[str]:
     found = kind_of(credential.leaf)
-    if found == credential.kind.name:
+    if found == credential.kind.name or (found in _EDWARDS and credential.kind.name == "EC"):
         return []
     path = credential.certificate_file
     return [f"certificate '{path}': expected {credential.kind.name} certificate, found {found}"]

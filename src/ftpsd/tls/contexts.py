@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -21,9 +21,10 @@ from ftpsd.settings.declaration import METADATA_KEY
 from ftpsd.settings.model import Change, Host
 from ftpsd.settings.tls import MODULE_VERSION, TLSSettings
 from ftpsd.settings.values import SessionCache, TLSRequirement
-from ftpsd.tls import certificates, diagnostics, renewal
+from ftpsd.tls import certificates, diagnostics, keys, parameters, renewal
 from ftpsd.tls.certificates import Credential
 from ftpsd.tls.logtext import HandshakeWords
+from ftpsd.tls.passphrases import Passphrases
 from ftpsd.tls.verification import Verification
 
 Locator = Callable[[str], Location | None]
@@ -65,12 +66,14 @@ class HostTLS:
 
 
 def build(
-    host: Host, *, cache: SessionCache | None = None, passphrases: Mapping[str, bytes] | None = None
+    host: Host, *, cache: SessionCache | None = None, passphrases: Passphrases | None = None,
+    provider: str | None = None,
 ) -> HostTLS:
     """The TLS of a host whose TLSEngine is on.
 
     `cache` is TLSSessionCache of server config (None: the host's own settings have it); `passphrases` opens
-    encrypted keys, by file name. Raises `ConfigError`.
+    encrypted keys (None: they cannot be used), with the help of `provider`, TLSPassPhraseProvider of server
+    config. Raises `ConfigError`.
     """
     settings = host.settings.tls
     where = _locator(host)
@@ -79,12 +82,19 @@ def build(
     notices: list[str] = []
     protocols = _set_protocols(context, settings, where, notices)
     ciphers = _set_ciphers(context, settings, where)
+    level = 0 if protocols & _OBSOLETE else None
+    notices += parameters.apply(context, settings, where, level=level)
     credentials, found = certificates.load_credentials(settings, where)
     notices += found
+    unlocker = keys.Unlocker(host, where, passphrases, provider)
+    if settings.pkcs12_file is not None:
+        credential = keys.load_pkcs12(settings.pkcs12_file, unlocker)
+        credentials = (*credentials, credential)
+        notices += certificates.worries(credential)
     trusted = certificates.authorities(settings, where)
     given = certificates.chain_file(settings, where)
     for credential in credentials:
-        _use_key(context, credential, passphrases or {}, where)
+        keys.use(context, credential, unlocker)
         notices += _use_chain(context, credential, given, trusted)
     if not credentials:
         notices.append(_no_certificate(host))
@@ -187,7 +197,7 @@ def _set_ciphers(context: Context, settings: TLSSettings, where: Locator) -> str
             method(text)
         except OpenSSLError as error:
             raise ConfigError(
-                f"unable to use ciphersuite '{text}': {_reason(error)}",
+                f"unable to use ciphersuite '{text}': {certificates.reason_of(error)}",
                 location=where("TLSCipherSuite"), directive="TLSCipherSuite",
                 remedy="`openssl ciphers` lists the names that this OpenSSL knows.",
             ) from None
@@ -196,56 +206,11 @@ def _set_ciphers(context: Context, settings: TLSSettings, where: Locator) -> str
         server_preference=settings.server_cipher_preference,
         renegotiation=renewal.may_client(renegotiate, settings.options), tickets12=settings.session_tickets,
         ktls=renegotiate is None or not renegotiate.data,  # no kernel before 6.13 takes new keys
+        empty_fragments="NoEmptyFragments" not in settings.options,
     )
     if settings.next_protocol:
         context.set_alpn(ALPN, strict=True)
     return ciphers
-
-
-def _reason(error: OpenSSLError) -> str:
-    """The first cause in OpenSSL's queue, which is the one nearest to the file."""
-    for entry in error.queue:
-        if entry.reason:
-            return entry.reason
-    return str(error)
-
-
-def _use_key(
-    context: Context, credential: Credential, passphrases: Mapping[str, bytes], where: Locator
-) -> None:
-    """Gives OpenSSL a certificate and its key, and has it check that they belong together."""
-    kind = credential.kind
-    path = credential.certificate_file
-    try:
-        context.use_certificate(certificates.pem([credential.leaf]))
-    except OpenSSLError as error:
-        raise certificates.unusable(path, _reason(error), kind.certificate_directive, where) from None
-    passphrase = passphrases.get(credential.key_file)
-    if certificates.is_encrypted(credential.key) and passphrase is None:
-        raise certificates.unusable(
-            credential.key_file, "the key is encrypted, and this version cannot ask for passphrases",
-            kind.key_directive, where,
-            remedy=f"Decrypt it: openssl pkey -in {credential.key_file} -out NEWFILE, and chmod 600 NEWFILE.",
-        )
-    try:
-        context.use_private_key(credential.key, passphrase)
-        context.check_private_key()
-    except OpenSSLError as error:
-        raise _key_error(credential, _reason(error), where) from None
-
-
-_MISMATCHES = ("mismatch", "no private key assigned", "no certificate assigned")
-
-
-def _key_error(credential: Credential, reason: str, where: Locator) -> ConfigError:
-    directive = credential.kind.key_directive
-    if not any(word in reason for word in _MISMATCHES):
-        return certificates.unusable(credential.key_file, reason, directive, where)
-    return ConfigError(
-        f"error checking key from {directive} '{credential.key_file}': {reason}", location=where(directive),
-        directive=directive,
-        remedy=f"The key does not belong to the certificate in '{credential.certificate_file}'.",
-    )
 
 
 def _use_chain(
