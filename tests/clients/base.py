@@ -98,9 +98,8 @@ def run(
     check: bool = True, timeout: float = RUN_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
     """Run a client's process with `text` on its standard input. Raises `ClientFailed` (`check`)."""
-    surroundings = {
-        "PATH": os.environ["PATH"], "HOME": str(work), "LC_ALL": "C.UTF-8", **(environment or {}),
-    }
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    surroundings = {**kept, "HOME": str(work), "LC_ALL": "C.UTF-8", **(environment or {})}
     try:
         done = subprocess.run(
             command, input=text, capture_output=True, encoding="utf-8", errors="replace",
