@@ -51,6 +51,21 @@ def test_per_user_without_conflict(text: str) -> None:
     assert configuration(text).notices == ()
 
 
+@pytest.mark.parametrize(("text", "noticed"), [
+    ("<IfUser bob>\nTLSRequired on\n</IfUser>", True),
+    ("<Anonymous ~ftp>\nTLSRequired auth\n</Anonymous>", True),
+    ("<IfUser bob>\nTLSRequired on\nTLSOptions AllowPerUser\n</IfUser>", False),
+    ("TLSOptions AllowPerUser\n<IfUser bob>\nTLSRequired on\n</IfUser>", False),
+    ("TLSRequired ctrl\n<IfUser bob>\nTLSRequired on\n</IfUser>", False),
+    ("<IfUser bob>\nTLSRequired data\n</IfUser>", False),
+    ("<Class near>\nFrom 10.0.0.0/8\n</Class>\n<IfClass near>\nTLSRequired on\n</IfClass>", False),
+])
+def test_a_section_that_comes_too_late_to_demand_tls_is_noticed(text: str, noticed: bool) -> None:
+    notices = configuration(f"TLSEngine on\n{text}").notices
+    assert [text for text in notices if "AllowPerUser" in text] == list(notices)
+    assert bool(notices) is noticed
+
+
 def test_per_user_conflict_in_a_virtual_host() -> None:
     message = failure(
         "TLSRequired on\n<VirtualHost 127.0.0.1>\nServerName v\nTLSOptions AllowPerUser\n"

@@ -17,6 +17,7 @@ def check(configuration: Configuration) -> tuple[str, ...]:
     for host in configuration.hosts:
         _needs(host)
         _per_user(host)
+        notices.extend(_too_late(host))
     notices.extend(_shared_addresses(configuration.hosts))
     notices.extend(_unknown_classes(configuration))
     return tuple(notices)
@@ -54,6 +55,31 @@ def _per_user(host: Host) -> None:
         " section, or"
         " take AllowPerUser out.",
     )
+
+
+def _too_late(host: Host) -> list[str]:
+    """A section of a login demands TLS on the control connection, and nobody looks at it after the login.
+
+    As in mod_tls, only AllowPerUser has TLSRequired decided again then (semantics 2.2).
+    """
+    if not host.settings.tls.engine or "AllowPerUser" in host.settings.tls.options:
+        return []
+    own = host.settings.tls.required
+    conditionals = [section for section in host.conditionals if section.kind != "class"]
+    notices = []
+    for changes, location in (
+        *((section.changes, section.location) for section in host.anonymous),
+        *((section.changes, section.location) for section in conditionals),
+    ):
+        settings = host.settings.changed(changes)
+        demanded = settings.tls.required
+        more = 1 in (demanded.ctrl, demanded.auth) and 1 not in (own.ctrl, own.auth)
+        if more and "AllowPerUser" not in settings.tls.options:
+            notices.append(
+                f"{MODULE_VERSION}: TLSRequired of the section on {location} asks for TLS on the control"
+                " connection after logins in clear: write TLSOptions AllowPerUser to have them refused"
+            )
+    return notices
 
 
 def _lifted(host: Host) -> bool:
