@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from pathlib import Path
 
 import pytest
 
 from ftpsd.native._openssl import Connection, Context, Pump, wait_readable
-from ftpsd.tls.data import DataTLS
+from ftpsd.tls.data import MOST_DISCARDED, DataTLS
 from tests.tls.rig import TIMEOUT, VERSIONS, Files, Pair, background, build, client_context, shake
 
 every_version = pytest.mark.parametrize("version", VERSIONS)
@@ -59,14 +60,74 @@ def test_download(files: Files, version: str) -> None:
                 direction="send", source=PAYLOAD, sock=tcp.server_socket.fileno(), tls=tcp.data.connection
             )
             assert pump.run() == "done"
-            tcp.data.send_close_notify()
-            tcp.data.send_close_notify()
+            assert tcp.data.send_close_notify() == "done"
+            assert tcp.data.send_close_notify() == "done"
             tcp.server_socket.shutdown(socket.SHUT_WR)
             assert received.result(TIMEOUT) == PAYLOAD
             assert tcp.data.peer_close_style() is None
             tcp.client.close_notify()
             tcp.await_client()
             assert tcp.data.peer_close_style() == "notify"
+
+
+@every_version
+def test_the_end_of_a_download_waits_for_room(files: Files, version: str) -> None:
+    context = client_context(version)
+    with Pair(build(files)) as pair:
+        pair.start_tls(context)
+        with TCP(pair, context) as tcp:
+            sent = fill(tcp.server_socket)
+            for _ in range(2):
+                assert tcp.data.send_close_notify() == "write"
+            tcp.client_socket.settimeout(TIMEOUT)
+            while sent > 0:
+                sent -= len(tcp.client_socket.recv(min(sent, 65536)))
+            assert tcp.data.send_close_notify() == "done"
+            assert tcp.client.read(10, TIMEOUT) == b""
+
+
+@every_version
+def test_the_end_of_a_download_that_cannot_be_told(files: Files, version: str) -> None:
+    context = client_context(version)
+    with Pair(build(files)) as pair:
+        pair.start_tls(context)
+        with TCP(pair, context) as tcp:
+            tcp.client_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            tcp.client_socket.close()
+            tcp.await_client()
+            with pytest.raises(ConnectionResetError):
+                tcp.data.send_close_notify()
+
+
+def fill(sock: socket.socket) -> int:
+    """Sends until there is no room; how many bytes that took."""
+    sent = 0
+    while True:
+        try:
+            sent += sock.send(bytes(65536))
+        except BlockingIOError:
+            try:
+                sent += sock.send(b"x")
+            except BlockingIOError:
+                return sent
+
+
+@every_version
+def test_a_client_that_never_ends_is_read_in_bounded_steps_and_given_up(files: Files, version: str) -> None:
+    context = client_context(version)
+    with Pair(build(files)) as pair:
+        pair.start_tls(context)
+        with TCP(pair, context) as tcp:
+            tcp.data.send_close_notify()
+            written = calls = 0
+            with pytest.raises(ConnectionResetError, match="too much data"):  # noqa: PT012
+                while written <= 2 * MOST_DISCARDED:
+                    tcp.client.write(bytes(60_000), TIMEOUT)
+                    written += 60_000
+                    tcp.await_client()
+                    assert tcp.data.peer_close_style() is None
+                    calls += 1
+            assert calls >= MOST_DISCARDED // (64 * 1024) - 1
 
 
 @every_version

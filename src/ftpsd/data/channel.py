@@ -5,7 +5,7 @@ when they see 150, some shake hands first and then send the command (clients.md 
 small machine that is pushed on by whoever waits: the session while it waits for the next command
 (`interest`, `advance`), the transfer while it waits for the connection. Nothing here blocks.
 
-    LISTENING or CONNECTING → CONNECTED → HANDSHAKING → READY
+    LISTENING or CONNECTING → CONNECTED → HANDSHAKING → READY → ENDING → ENDED
                     any of them → FAILED (the reason is kept until the transfer command asks for it)
 
 Closing has its own rule. A socket that is closed while bytes of the peer lie unread answers with RST, and
@@ -35,6 +35,8 @@ class Stage(Enum):
     CONNECTED = "connected"
     HANDSHAKING = "handshaking"
     READY = "ready"
+    ENDING = "ending"
+    ENDED = "ended"
     FAILED = "failed"
 
 
@@ -77,7 +79,7 @@ class DataChannel:
                 return self.socket.fileno(), select.POLLOUT
             case Stage.CONNECTED if private and self.socket is not None:
                 return self.socket.fileno(), select.POLLIN
-            case Stage.HANDSHAKING if self.socket is not None:
+            case Stage.HANDSHAKING | Stage.ENDING if self.socket is not None:
                 return self.socket.fileno(), self._wants
         return None
 
@@ -90,6 +92,8 @@ class DataChannel:
                 self._finish_connect()
             elif self.stage in (Stage.CONNECTED, Stage.HANDSHAKING) and private:
                 self._handshake()
+            elif self.stage is Stage.ENDING:
+                self._end()
         except (OSError, HandshakeFailed) as error:
             self._fail(error)
 
@@ -130,12 +134,25 @@ class DataChannel:
         """Ends the channel from outside (a deadline passed)."""
         self._fail(error)
 
-    def finish_sending(self) -> Lingering | None:
-        """Ends our side after a download: close_notify, FIN; the socket lingers for the peer's end."""
+    def end_sending(self) -> None:
+        """Begins to end our side after a download: close_notify, which may have to wait for room.
+
+        The stage is ENDED when the kernel has taken everything, FAILED when the connection broke before.
+        """
+        self.stage = Stage.ENDING
+        self.advance(private=True)
+
+    def _end(self) -> None:
+        step = self.tls.send_close_notify() if self.tls is not None else "done"
+        if step == "done":
+            self.stage = Stage.ENDED
+        else:
+            self._wants = select.POLLOUT if step == "write" else select.POLLIN
+
+    def linger(self) -> Lingering | None:
+        """Sends the FIN of a download that has ended; the socket lingers for the peer's end."""
         if self.socket is None:
             return None
-        if self.tls is not None:
-            self.tls.send_close_notify()
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:

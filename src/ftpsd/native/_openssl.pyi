@@ -238,6 +238,12 @@ class Connection:
         away data before it. A timeout, the peer's FIN and an unfinished handshake give False; else raises
         `TLSError`.
         """
+    def shutdown_step(self) -> Literal["done", "read", "write"]:
+        """Hands close_notify to the kernel as far as that goes without waiting; what it waits for otherwise.
+
+        To be called until "done", with no read in between. Raises `TLSError`.
+        """
+
     def close_notify(self) -> bool:
         """Sends close_notify if that needs no waiting; whether it went out. Never raises."""
     def renegotiate(self) -> None:

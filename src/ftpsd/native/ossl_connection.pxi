@@ -176,6 +176,17 @@ cdef class Connection:
             return False
         raise error
 
+    def shutdown_step(self):
+        cdef io_call call
+        cdef int kind
+        memset(&call, 0, sizeof(call))
+        kind = self.run(op_close, &call, IO_NOWAIT)
+        if kind == IO_OK:
+            return "done"
+        if kind == IO_WANT_READ or kind == IO_WANT_WRITE:
+            return "read" if kind == IO_WANT_READ else "write"
+        raise tls_error("shutdown", kind, call.error)
+
     def close_notify(self):
         cdef io_call call
         cdef int kind

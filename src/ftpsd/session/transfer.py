@@ -33,6 +33,9 @@ from ftpsd.tls.errors import TLSError
 CONNECT_TIMEOUT = 60.0
 """Seconds that a client may take to open its data connection after the transfer command."""
 
+_ROOM_INTERVAL = 0.25
+"""Seconds between two attempts to end a download whose client reads slowly."""
+
 _BEYOND_THE_PUMP = {"vanished": End.VANISHED, "ended": End.ENDED}
 """What `_run` says that no pump can."""
 
@@ -148,6 +151,8 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     )
     stop = _run(session, pump, renewal)
     renewal.finished()
+    if stop in ("done", "limit") and not receiving:
+        stop = _end_sending(session, channel)
     if pump.error is not None and channel.tls is not None:
         session.note_tls(*channel.tls.failure_lines(pump.error))
     fin = accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
@@ -158,10 +163,34 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         session.log.emit(events.TLSNote(
             "client closed the data connection without close_notify, accepting the upload"))
     if outcome.complete and not receiving:
-        session.linger(channel.finish_sending())
-    elif outcome.complete and channel.tls is not None:
-        channel.tls.send_close_notify()
+        session.linger(channel.linger())
+    elif outcome.complete:
+        channel.end_sending()  # there is room: nothing has been sent
     return outcome
+
+
+def _end_sending(session: Session, channel: DataChannel) -> str:
+    """Hands the end of a download to the kernel, for which there may be no room yet; a stop like the pump's.
+
+    The kernel reports room only when much of its buffer is free, but takes a few bytes before: so we try.
+    """
+    channel.end_sending()
+    deadline = time.monotonic() + (session.settings.limits.timeout_stalled or CONNECT_TIMEOUT)
+    while channel.stage is Stage.ENDING:
+        now = time.monotonic()
+        if now >= deadline:
+            return "stalled"
+        if _overdue(session):
+            return "ended"
+        try:
+            control = not session.control.full
+            if waiting.wait(session, min(deadline, now + _ROOM_INTERVAL), control=control) \
+                    and not waiting.attend(session):
+                return "aborted"
+        except (SessionEnded, TLSError, OSError):
+            return "ended" if session.stopping.is_set() else "vanished"
+        channel.advance(private=True)
+    return "done" if channel.stage is Stage.ENDED else "reset"
 
 
 def _overdue(session: Session) -> bool:

@@ -8,7 +8,6 @@ by step, because some clients shake hands before they send the transfer command 
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from typing import Literal
 
@@ -21,9 +20,10 @@ from ftpsd.tls.reuse import Proof
 
 __all__ = ["DataTLS", "HandshakeFailed", "Proof"]
 
-_NOTIFY_TIMEOUT = 15.0
-"""Seconds that a client may take to make room for the close_notify at the end of a download."""
 _READ_SIZE = 4096
+_READS = 16
+MOST_DISCARDED = 1024 * 1024
+"""Bytes that a client may still send after a download."""
 
 
 class DataTLS:
@@ -37,7 +37,7 @@ class DataTLS:
         self._socket = sock
         self._host = host
         self._control = control.session_connection
-        self._notified = False
+        self._discarded = 0
         self.connection = Connection(
             host.context, sock.fileno(), role="data", control=control.session_connection
         )
@@ -69,26 +69,37 @@ class DataTLS:
         renegotiated = self.connection.renegotiations_by_peer > 0
         return logtext.connection_failure(error.kind, error.queue, error.errno, renegotiated=renegotiated)
 
-    def send_close_notify(self) -> None:
-        """Says that our data is complete. Waits for room in the socket, at most 15 seconds; never raises."""
-        if not self._notified:
-            self._notified = True
-            with contextlib.suppress(TLSError):
-                self.connection.shutdown(_NOTIFY_TIMEOUT, wait_peer=False)
+    def send_close_notify(self) -> Literal["done", "read", "write"]:
+        """Says that our data is complete, as far as that goes without waiting.
+
+        "done": the kernel has it, and all that was sent before; otherwise it is to be called again when the
+        socket is ready. Raises `ConnectionResetError` when the connection broke.
+        """
+        try:
+            return self.connection.shutdown_step()
+        except TLSError as error:
+            raise ConnectionResetError(104, str(error)) from None
 
     def peer_close_style(self) -> Literal["notify", "fin"] | None:
         """How the client has ended its side: None as long as it has not. Its data is thrown away.
 
-        Does not wait. Raises `ConnectionResetError` when the connection broke.
+        Does not wait, and reads no more than 64 KiB at a time. Raises `ConnectionResetError` when the connection
+        broke, or the client has sent more than `MOST_DISCARDED` bytes.
         """
         try:
-            while (data := self.connection.read_available(_READ_SIZE)) is not None:
+            for _ in range(_READS):
+                data = self.connection.read_available(_READ_SIZE)
+                if data is None:
+                    break
                 if not data:
                     return "notify"
+                self._discarded += len(data)
         except TLSError as error:
             if error.kind in ("eof", "closed"):
                 return "fin" if error.kind == "eof" else "notify"
             raise ConnectionResetError(104, str(error)) from None
+        if self._discarded > MOST_DISCARDED:
+            raise ConnectionResetError(104, "too much data after the end")
         return None
 
     def close(self) -> None:
