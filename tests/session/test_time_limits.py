@@ -17,6 +17,7 @@ HOSTS = {
     "no transfer": "TimeoutNoTransfer 1",
     "session": "TimeoutSession 1",
     "stalled": "TimeoutStalled 1",
+    "linger": "TimeoutLinger 1",
     "none": "TimeoutIdle 0\nTimeoutLogin 0\nTimeoutNoTransfer 0\nTimeoutSession 0",
     "anonymous": """
         <Anonymous ~alice>
@@ -123,3 +124,23 @@ def test_the_end_of_a_session_comes_in_the_middle_of_a_transfer(
         assert client.expect(426).text == "Transfer aborted. Data connection closed"
         ended(client, "Session Timeout (1 seconds): closing control connection")
         connection.close("rst")
+
+
+@pytest.mark.parametrize("version", [None, "TLSv1.2", "TLSv1.3"])
+def test_a_client_that_never_closes_a_finished_download_does_not_keep_its_connection(
+    hosts: Hosts, version: str | None
+) -> None:
+    """The end comes while the server waits for the next command; a byte then is answered with a reset."""
+    with hosts.client("linger", version).begin() as client:
+        connection = client.data()
+        client.expect(150, "NLST")
+        stream = connection.handshake() if version is not None else connection.establish()
+        assert stream.read_all()
+        client.expect(226)
+        begin = time.monotonic()
+        with pytest.raises((ConnectionError, TimeoutError)):  # noqa: PT012
+            while time.monotonic() - begin < 8:
+                stream.socket.send(b"x")
+                time.sleep(0.1)
+        assert 0.5 < time.monotonic() - begin < 8
+        client.expect(200, "NOOP")

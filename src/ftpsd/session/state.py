@@ -208,12 +208,19 @@ class Session:
         self.marks.lingers = time.monotonic()
         self.unlinger()
 
+    @property
+    def linger_deadline(self) -> float | None:
+        """When the lingering connection is closed in any case (TimeoutLinger), in seconds of the monotonic clock."""
+        limit = self.settings.limits.timeout_linger
+        return self.marks.lingers + limit if self.lingering is not None and limit else None
+
     def unlinger(self, *, force: bool = False) -> None:
         """Closes the lingering connection if its client has; `force`: in any case."""
         if self.lingering is None:
             return
         ended, style = self.lingering.ended()
-        overdue = time.monotonic() - self.marks.lingers >= self.settings.limits.timeout_linger > 0
+        deadline = self.linger_deadline
+        overdue = deadline is not None and time.monotonic() >= deadline
         if ended or overdue or force:
             if style is not None:
                 self.close_styles = [*self.close_styles[-7:], style]

@@ -73,7 +73,8 @@ def next_line(session: Session) -> Line:
         if timer is not None and timer.at <= time.monotonic():
             raise SessionEnded(timer.reason, 421, timer.text)
         session.renewal.watch(session.settings.tls.renegotiate)
-        moments = (timer.at if timer is not None else None, session.renewal.deadline)
+        session.unlinger()
+        moments = (timer.at if timer is not None else None, session.renewal.deadline, session.linger_deadline)
         if wait(session, min((at for at in moments if at is not None), default=None)):
             session.check_running()  # TLS does not survive that the end which `Control.wake` feigns is read
             session.control.pull()
