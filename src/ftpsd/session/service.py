@@ -105,7 +105,7 @@ class Service:
             main = self.configuration.hosts[0].settings.tls
             secured = contexts.build(
                 host, cache=main.session_cache, passphrases=self._passphrases,
-                provider=main.pass_phrase_provider,
+                provider=main.pass_phrase_provider, privileged=rights.privileged,
             )
             self.notices += secured.notices
         authenticator = Authenticator(host.settings.auth, note=self._note)

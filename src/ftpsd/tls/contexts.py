@@ -7,6 +7,7 @@ mod_tls's words; what does not prevent a start is a notice.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable
@@ -25,6 +26,7 @@ from ftpsd.tls import certificates, diagnostics, keys, parameters, renewal
 from ftpsd.tls.certificates import Credential
 from ftpsd.tls.logtext import HandshakeWords
 from ftpsd.tls.passphrases import Passphrases
+from ftpsd.tls.revocation import Privileged
 from ftpsd.tls.verification import Verification
 
 Locator = Callable[[str], Location | None]
@@ -67,13 +69,13 @@ class HostTLS:
 
 def build(
     host: Host, *, cache: SessionCache | None = None, passphrases: Passphrases | None = None,
-    provider: str | None = None,
+    provider: str | None = None, privileged: Privileged = contextlib.nullcontext,
 ) -> HostTLS:
     """The TLS of a host whose TLSEngine is on.
 
     `cache` is TLSSessionCache of server config (None: the host's own settings have it); `passphrases` opens
     encrypted keys (None: they cannot be used), with the help of `provider`, TLSPassPhraseProvider of server
-    config. Raises `ConfigError`.
+    config. `privileged` are the rights to read revocation lists again. Raises `ConfigError`.
     """
     settings = host.settings.tls
     where = _locator(host)
@@ -98,7 +100,7 @@ def build(
         notices += _use_chain(context, credential, given, trusted)
     if not credentials:
         notices.append(_no_certificate(host))
-    verification = Verification(settings, trusted, where)
+    verification = Verification(settings, trusted, where, privileged=privileged)
     notices += [*_set_verification(context, settings, trusted), *verification.notices]
     if verification.mechanisms:
         context.set_verify_callback(verification.revoked)

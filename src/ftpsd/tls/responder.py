@@ -8,6 +8,7 @@ are not followed, and no proxy of the environment is used: the answer is signed,
 from __future__ import annotations
 
 import contextlib
+import encodings.idna  # noqa: F401 (getaddrinfo wants it later, when files may be out of reach)
 import http.client
 import socket
 import threading
@@ -92,8 +93,10 @@ def _run(exchange: _Exchange, path: str, request: bytes) -> None:
         exchange.answer = answer
     except OSError as error:
         exchange.problem = error.strerror or str(error) or type(error).__name__
-    except (http.client.HTTPException, ValueError) as error:
+    except http.client.HTTPException as error:
         exchange.problem = f"not HTTP: {error or type(error).__name__}"
+    except Exception as error:  # whatever it is, the caller is to hear of it
+        exchange.problem = repr(error)
     finally:
         connection.close()
         _MOST_AT_ONCE.release()

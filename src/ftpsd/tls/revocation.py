@@ -11,10 +11,12 @@ and reads them again. If that fails, what was read before stays in force: it exp
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -179,6 +181,9 @@ def _date(moment: datetime) -> str:
     return f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S %Y} GMT"
 
 
+Privileged = Callable[[], AbstractContextManager[None]]
+"""Takes on the rights that configured files are read with, see `vfs.rights.privileged`."""
+
 _Stamp = tuple[tuple[str, int, int, int], ...]
 
 
@@ -186,8 +191,13 @@ class Revocations:
     """The lists of TLSCARevocationFile and TLSCARevocationPath, read again when they change. Safe for
     threads."""
 
-    def __init__(self, settings: TLSSettings, where: Callable[[str], Location | None]) -> None:
-        """Raises `ConfigError` for what cannot be used."""
+    def __init__(
+        self, settings: TLSSettings, where: Callable[[str], Location | None],
+        privileged: Privileged = contextlib.nullcontext,
+    ) -> None:
+        """`privileged` are the rights to read the files again. Raises `ConfigError` for what cannot be
+        used."""
+        self._privileged = privileged
         self._file = settings.ca_revocation_file
         self._path = settings.ca_revocation_path
         self._where = where
@@ -209,9 +219,10 @@ class Revocations:
     def current(self) -> tuple[x509.CertificateRevocationList, ...]:
         """The lists as the files have them now."""
         try:
-            stamp = _stamp(self._file, self._path)
-            if stamp != self._stamp:
-                self._replace(stamp)
+            with self._privileged():
+                stamp = _stamp(self._file, self._path)
+                if stamp != self._stamp:
+                    self._replace(stamp)
         except (OSError, ConfigError):
             pass
         return self._lists

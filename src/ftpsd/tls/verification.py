@@ -12,6 +12,7 @@ With TLSVerifyClient off all of this is only logged: nobody has asked for certif
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from ftpsd.native._openssl import Connection
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.tls import certificates, identity, ocsp, responder
 from ftpsd.tls.identity import Peer
-from ftpsd.tls.revocation import Finding, Revocations
+from ftpsd.tls.revocation import Finding, Privileged, Revocations
 
 OCSP_TIMEOUT = 10.0
 """Seconds for all questions about one chain."""
@@ -56,12 +57,13 @@ class Verification:
     def __init__(
         self, settings: TLSSettings, trusted: Sequence[x509.Certificate],
         where: Callable[[str], Location | None], ask: ocsp.Ask = responder.ask,
+        privileged: Privileged = contextlib.nullcontext,
     ) -> None:
-        """`trusted` are the authorities; `ask` is how OCSP responders are asked. Raises `ConfigError` for
-        revocation lists that cannot be used."""
+        """`trusted` are the authorities; `ask` is how OCSP responders are asked; `privileged` are the rights
+        to read revocation lists again. Raises `ConfigError` for lists that cannot be used."""
         self._settings = settings
         self._trusted = tuple(trusted)
-        self._revocations = Revocations(settings, where)
+        self._revocations = Revocations(settings, where, privileged)
         self._ask = ask
 
     @property
