@@ -209,6 +209,7 @@ def test_encrypted_keys_are_recognised(password: bytes | None) -> None:
         ([(NameOID.COMMON_NAME, 'say "hi" \\ there')], 'CN = "say \\"hi\\" \\\\ there"'),
         ([(NameOID.COMMON_NAME, "#1")], 'CN = "#1"'),
         ([(NameOID.PSEUDONYM, "p")], "2.5.4.65 = p"),
+        ([(NameOID.COMMON_NAME, "a\0b\r\n2026-01-01 forged")], "CN = a\\00b\\0D\\0A2026-01-01 forged"),
         ([], ""),
     ],
 )

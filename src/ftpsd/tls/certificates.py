@@ -333,9 +333,9 @@ def _short(part: x509.NameAttribute[str | bytes]) -> str:
 def _quoted(value: str | bytes) -> str:
     if isinstance(value, bytes):
         return "#" + value.hex().upper()
-    if not _QUOTED.search(value):
-        return value
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if _QUOTED.search(value):
+        value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "".join(char if char.isprintable() else f"\\{ord(char):02X}" for char in value)
 
 
 def subject_of(der: bytes) -> str:
