@@ -7,6 +7,7 @@ A server takes half a second to start; a test that wants to see a dozen settings
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,11 +22,13 @@ PLAIN = ("TLSRequired off",)
 @dataclass(frozen=True)
 class HostsConfig(ServerConfig):
     """`hosts`: the lines of each <VirtualHost> by name. `shared` stands in <Global>, `directives` in server
-    config. `@HOME@` in a line is the directory of the homes, `@PORT@` the port.
+    config; `own_tls`: no line about TLS does, the hosts have theirs. In a line `@HOME@` is the directory of
+    the homes, `@PORT@` the port, `@CERTIFICATE@` the lines that name certificate, key and chain.
     """
 
     hosts: Mapping[str, str] = field(default_factory=dict)
     shared: Sequence[str] = ()
+    own_tls: bool = False
 
     def address_of(self, name: str) -> str:
         """The address of a host."""
@@ -37,13 +40,17 @@ class HostsConfig(ServerConfig):
         lines = [line for line in self._server(files) if not _named_in(line, written)]
         root = [line for line in lines if line.split()[0] in _ROOT_ONLY]
         shared = [line for line in lines if line.split()[0] not in _ROOT_ONLY and not line.startswith("User ")]
-        tls = [*self.tls, *self._tls(files)] if self.certificate is not None else []
+        tls = [] if self.own_tls else [*self.tls, *self._tls(files)]
         parts = [*self.directives, *root, "<Global>", *self.shared, *shared, *tls, "</Global>"]
         for name, own in self.hosts.items():
             head = [f"<VirtualHost {self.address_of(name)}>", f'ServerName "{name}"', f"Port {self.port}"]
             parts += [*head, *own.strip().splitlines(), "</VirtualHost>"]
         text = "\n".join(parts) + "\n" + self.sections
-        return text.replace("@HOME@", str(files.directory / "homes")).replace("@PORT@", str(self.port))
+        certificate = "\n".join(line for line in self._tls(files) if "Certificate" in line)
+        words = {"@HOME@": str(files.directory / "homes"), "@PORT@": str(self.port), "@CERTIFICATE@": certificate}
+        for word, meaning in words.items():
+            text = text.replace(word, meaning)
+        return text
 
 
 _ROOT_ONLY = frozenset({
@@ -76,6 +83,21 @@ class Hosts:
         client.connect()
         return client
 
+    def log(self, name: str) -> list[str]:
+        """The messages of the host's own TLSLog (`TLSLog @HOME@/../NAME.log`), without their prefix."""
+        with contextlib.suppress(FileNotFoundError):
+            lines = (self.server.files.directory / f"{name}.log").read_text("utf-8").splitlines()
+            return [line.partition("]: ")[2] or line.strip() for line in lines]
+        return []
+
+    def wait_for(self, name: str, message: str, *, seconds: float = 5.0) -> list[str]:
+        """The messages of the host's own TLSLog, as soon as one begins with `message`."""
+        deadline = time.monotonic() + seconds
+        while not any(line.startswith(message) for line in self.log(name)):
+            assert time.monotonic() < deadline, f"no {message!r} in {self.log(name)}"
+            time.sleep(0.01)
+        return self.log(name)
+
     def logged_in(self, name: str, user: str = "alice", password: str = "secret") -> ScriptedClient:
         """In clear, logged in."""
         client = self.connected(name)
@@ -87,11 +109,12 @@ class Hosts:
 def serving(
     certificates: Certificates, hosts: Mapping[str, str], *, users: Sequence[User] = (User(),),
     tls: Sequence[str] = PLAIN, shared: Sequence[str] = (), directives: Sequence[str] = (), sections: str = "",
+    own_tls: bool = False,
 ) -> Iterator[Hosts]:
     """A server with `hosts`, stopped at the end."""
     config = HostsConfig(
         certificates.server, address="0.0.0.0", users=users, tls=tls, hosts=hosts, shared=shared,
-        directives=("DefaultAddress 127.0.0.1", *directives), sections=sections,
+        directives=("DefaultAddress 127.0.0.1", *directives), sections=sections, own_tls=own_tls,
     )
     with server_directory() as files:
         server = start_ftpsd(config, files, certificates.authority_file)

@@ -234,6 +234,7 @@ def test_prot_levels(value: str, state: TLSState) -> None:
             assert decision.state.data_private
         else:
             assert (decision.code, decision.text) == (200, "Protection set to Clear")
+            assert decision.log == ("Protection set to Clear",)
             assert not decision.state.data_private
     for word in ("P", "p"):
         decision = policy.prot(state, word)
@@ -243,6 +244,7 @@ def test_prot_levels(value: str, state: TLSState) -> None:
             assert not decision.state.data_private
         else:
             assert (decision.code, decision.text) == (200, "Protection set to Private")
+            assert decision.log == ("Protection set to Private",)
             assert decision.state.data_private
 
 

@@ -243,14 +243,19 @@ def prot(state: TLSState, argument: str) -> Decision:
     if level == "C":
         if state.requirement.data == 1:
             return _prot_refused(state, level)
-        return Decision(200, "Protection set to Clear", replace(state, data_private=False), "prot-clear")
+        return _prot_set(state, "Protection set to Clear", private=False)
     if level == "P":
         if state.requirement.data == -1:
             return _prot_refused(state, level)
-        return Decision(200, "Protection set to Private", replace(state, data_private=True), "prot-private")
+        return _prot_set(state, "Protection set to Private", private=True)
     if level in ("S", "E"):
         return Decision(536, f"PROT {level} unsupported", state, "prot-level-unsupported")
     return Decision(504, f"PROT {words[0]} unsupported", state, "prot-level-unknown")
+
+
+def _prot_set(state: TLSState, text: str, *, private: bool) -> Decision:
+    reason = "prot-private" if private else "prot-clear"
+    return Decision(200, text, replace(state, data_private=private), reason, log=(text,))
 
 
 def _prot_refused(state: TLSState, level: str) -> Decision:
