@@ -8,16 +8,20 @@ the script names a `Difference` with the reason; one that no longer occurs is a 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import select
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-from ftpsd.testing.client import ConnectionEnded, DataConnection, Reply, ScriptedClient
+from ftpsd.testing.ca import Authority, Files
+from ftpsd.testing.client import ConnectionEnded, DataConnection, Reply, ScriptedClient, client_context
 from ftpsd.testing.configs import User
-from ftpsd.testing.plugin import ServerFactory
+from ftpsd.testing.plugin import Certificates, ServerFactory
 from ftpsd.testing.server import RunningServer
 
 ENDED = "(connection closed)"
@@ -46,7 +50,21 @@ class Do:
     action: Callable[[ScriptedClient], object]
 
 
-Step = str | Transfer | Do
+@dataclass(frozen=True)
+class Handshake:
+    """The TLS handshake as a step of its own, whose outcome is recorded: the version, or what ended it."""
+
+    name: str = "(handshake)"
+
+
+@dataclass(frozen=True)
+class ReadOn:
+    """Everything up to the end of the connection: the reply in clear that is in it, TLS alerts aside."""
+
+    name: str = "(what comes until the end)"
+
+
+Step = str | Transfer | Do | Handshake | ReadOn
 
 
 @dataclass(frozen=True)
@@ -66,7 +84,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Script:
-    """A session: `start` is the state in which `steps` begin."""
+    """A session: `start` is the state in which `steps` begin.
+
+    In `tls` lines, CA is the file of the authority that issued the certificate "client"; `certificate` is
+    what the client has: none, that one, or one of a stranger's authority. `ciphers` are the client's.
+    """
 
     name: str
     steps: Sequence[Step]
@@ -77,6 +99,8 @@ class Script:
     files: Sequence[tuple[str, bytes]] = ()
     sections: str = ""
     version: str = "TLSv1.3"
+    certificate: Literal["none", "client", "stranger"] = "none"
+    ciphers: str | None = None
 
 
 @dataclass
@@ -110,18 +134,36 @@ class Recorder:
             client.protect()
 
     def _step(self, step: Step) -> bool:
-        name = step.command if isinstance(step, Transfer) else step.name if isinstance(step, Do) else step
+        name = step if isinstance(step, str) else step.command if isinstance(step, Transfer) else step.name
         try:
             if isinstance(step, Transfer):
                 self._transfer(step)
+            elif isinstance(step, Handshake):
+                self.client.handshake()
+                self.exchanges.append((name, str(self.client.control.version)))
+            elif isinstance(step, ReadOn):
+                self._read_on(name)
+                return False
             elif isinstance(step, Do):
                 step.action(self.client)
             else:
                 self._note(step, [self.client.command(step)])
             return True
-        except ConnectionEnded:
+        except (ConnectionEnded, ConnectionError):
             self.exchanges.append((name, ENDED))
-            return False
+        except ssl.SSLError as error:
+            # After the handshake an alert may or may not overtake the end of the connection.
+            known = isinstance(step, Handshake)
+            self.exchanges.append((name, f"(TLS: {error.reason})" if known else ENDED))
+        return False
+
+    def _read_on(self, name: str) -> None:
+        raw = b""
+        with contextlib.suppress(ConnectionError):
+            while data := self.client.control.socket.recv(4096):
+                raw += data
+        found = re.search(rb"\d{3} [ -~]+\r\n", raw)
+        self.exchanges.append((name, found[0].decode().strip() if found else ENDED))
 
     def _transfer(self, step: Transfer) -> None:
         client = self.client
@@ -226,19 +268,41 @@ def furnish(server: RunningServer, script: Script) -> None:
         server.give(name, data)
 
 
-def session(start: ServerFactory, script: Script) -> list[tuple[str, str]]:
+def session(start: ServerFactory, script: Script, certificates: Certificates) -> list[tuple[str, str]]:
     """The script's exchanges with a fresh server."""
-    server = start(
-        tls=script.tls, directives=script.directives, sections=script.sections, users=(ALICE, BOB),
-    )
+    tls = [line.replace(" CA", f" {certificates.authority_file}") if line.startswith("TLSCAC") else line
+           for line in script.tls]
+    server = start(tls=tls, directives=script.directives, sections=script.sections, users=(ALICE, BOB))
     furnish(server, script)
-    with server.client(script.version) as client:
+    shown = _shown_certificate(script, certificates)
+    context = client_context(
+        server.authority, version=script.version, certificate=shown.certificate if shown else None,
+        key=shown.key if shown else None)
+    if script.ciphers is not None:
+        context.set_ciphers(script.ciphers)
+    with server.client(context=context) as client:
         return Recorder(client).run(script)
 
 
-def compare(proftpd: ServerFactory, ftpsd: ServerFactory, script: Script) -> list[str]:
+def _shown_certificate(script: Script, certificates: Certificates) -> Files | None:
+    if script.certificate == "none":
+        return None
+    if script.certificate == "client":
+        return certificates.client
+    return _stranger(certificates.authority_file.parent)
+
+
+@functools.cache
+def _stranger(directory: Path) -> Files:
+    """A certificate of an authority that nobody knows."""
+    return Authority.create("stranger").leaf("eve").write(directory, "stranger")
+
+
+def compare(
+    proftpd: ServerFactory, ftpsd: ServerFactory, script: Script, certificates: Certificates
+) -> list[str]:
     """What differs without being documented; documented differences that do not occur, too."""
-    theirs, ours = session(proftpd, script), session(ftpsd, script)
+    theirs, ours = session(proftpd, script, certificates), session(ftpsd, script, certificates)
     problems: list[str] = []
     seen: set[Difference] = set()
     for (command, left), (other, right) in zip(theirs, ours, strict=False):

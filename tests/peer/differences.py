@@ -97,6 +97,10 @@ HELP = Difference(
 MECHANISM = Difference(
     "AUTH GSSAPI", "500 AUTH not understood", "504 .*", "RFC 2228: an unknown mechanism is 504",
 )
+NOT_PRIVATE = Difference(
+    "LIST sub", "150 .*425 Unable to build data connection.*", "150 .*226 Transfer complete.*",
+    "AUTH TLS-P and SSL do not switch on what TLSRequired forbids and PROT P is refused",
+)
 FEATURES = Difference(
     "FEAT", "211 .*CSID.*HOST.*LANG.*MFF.*RANG.*SSCN.*", "211 Features:.*211 End",
     "FEAT lists the extensions that there are",

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from ftpsd.testing.plugin import ServerFactory
+from ftpsd.testing.plugin import Certificates, ServerFactory
 from tests.peer.compare import Script, compare
 from tests.peer.scripts import SCRIPTS
+from tests.peer.tls_scripts import TLS_SCRIPTS
 
 pytestmark = [pytest.mark.peer, pytest.mark.root]
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
-def test_same_answers(proftpd_server: ServerFactory, ftps_server: ServerFactory, script: Script) -> None:
-    problems = compare(proftpd_server, ftps_server, script)
+ALL = [*SCRIPTS, *TLS_SCRIPTS]
+
+
+@pytest.mark.parametrize("script", ALL, ids=lambda script: script.name)
+def test_same_answers(
+    proftpd_server: ServerFactory, ftps_server: ServerFactory, ftps_certificates: Certificates, script: Script
+) -> None:
+    problems = compare(proftpd_server, ftps_server, script, ftps_certificates)
     assert not problems, f"{len(problems)} differences\n" + "\n".join(problems)
+
+
+def test_there_are_enough_scripts_about_tls() -> None:
+    """At least 60 over AUTH, PBSZ, PROT, CCC, TLSRequired, AllowPerUser, implicit TLS, certificates, names."""
+    names = [script.name for script in ALL]
+    assert len(set(names)) == len(names)
+    themes = ("TLSRequired", "CCC", "auth", "AUTH", "protection", "implicit", "TLS", "reuse")
+    assert sum(any(theme in name for theme in themes) for name in names) >= 60
