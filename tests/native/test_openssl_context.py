@@ -259,6 +259,70 @@ def test_good_client_certificate(protocol: str) -> None:
         assert pair.client.client_ca_names == ("CN = test root",)
 
 
+Answer = tuple[int, int] | None
+
+
+@pytest.mark.parametrize("protocol", [TLS12, TLS13])
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("answer", [None, (0, 23), (1, 12), (7, 23)])
+def test_objection_to_a_good_chain(protocol: str, lenient: bool, answer: Answer) -> None:
+    """The callback sees the whole verified chain once; what it objects to is a fault as any other."""
+    seen: list[tuple[bytes, ...]] = []
+
+    def judge(connection: Connection, chain: tuple[bytes, ...]) -> Answer:
+        seen.append(chain)
+        connection.verification = "seen"
+        return answer
+
+    server = verifying("require", lenient=lenient)
+    server.set_verify_callback(judge)
+    pair = connect(server, presenting(client_leaf(), protocol))
+    try:
+        assert seen == [(client_leaf().der, root().der)]
+        assert pair.server.verification == "seen"
+        assert (pair.errors[0] is not None) is (answer is not None and not lenient)
+        found = [(failure.depth, failure.code) for failure in pair.server.verify_failures]
+        if answer is None:
+            assert found == []
+        else:
+            known = answer[0] < 2
+            assert found == [answer if known else (0, answer[1])]
+            expected = "CN = test root" if answer[0] == 1 else "CN = client"
+            assert pair.server.verify_failures[0].subject == expected
+    finally:
+        pair.close()
+
+
+def test_a_bad_chain_is_nothing_to_ask_about() -> None:
+    server = server_context()
+    server.set_verify("require")
+    server.set_verify_callback(lambda connection, chain: pytest.fail("asked"))
+    pair = connect(server, presenting(client_leaf(), TLS13))
+    pair.close()
+    assert pair.errors[0] is not None
+    assert pair.errors[0].queue[-1].reason == "certificate verify failed"
+
+
+def test_what_the_verify_callback_raises_comes_out() -> None:
+    def judge(connection: Connection, chain: tuple[bytes, ...]) -> None:
+        raise LookupError("from the callback")
+
+    server = verifying("require")
+    server.set_verify_callback(judge)
+    near, far = socket_pair()
+    with near, far:
+        accepted = Connection(server, far.fileno())
+        offered = Connection(presenting(client_leaf(), TLS12), near.fileno(), server=False)
+
+        def exchange() -> None:
+            for _ in range(20):
+                offered.handshake_step()
+                accepted.handshake_step()
+
+        with pytest.raises(LookupError, match="from the callback"):
+            exchange()
+
+
 @pytest.mark.parametrize("protocol", [TLS12, TLS13])
 def test_required_certificate_is_missing(protocol: str) -> None:
     pair = connect(verifying("require"), client_context(protocol))
