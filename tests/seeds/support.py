@@ -60,10 +60,12 @@ def serving(
         server.stop()
 
 
-def refusal(config: ServerConfig, files: ServerFiles, authority: Path) -> str:
+def refusal(
+    config: ServerConfig, files: ServerFiles, authority: Path, *, arguments: tuple[str, ...] = ()
+) -> str:
     """What ftpsd says when it refuses to start with this configuration."""
     with pytest.raises(ServerFault) as caught:
-        start_ftpsd(config, files, authority).stop()
+        start_ftpsd(config, files, authority, arguments=arguments).stop()
     assert "ended with" in str(caught.value)
     return str(caught.value)
 
