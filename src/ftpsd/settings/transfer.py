@@ -112,5 +112,7 @@ class TransferSettings:
         good=("strict", "Lenient"), bad=("", "fin"),
         doc="A TLS upload that ends with a FIN and no close_notify: `strict` never takes it for complete,"
         " `lenient`"
-        " always, `observed` from clients that closed all their earlier data connections so. ftpsd's own.",
+        " always, `observed` from clients that closed all their earlier data connections so. An attacker on the"
+        " network path can train `observed`: he cuts every close_notify off, then an upload; against one the setting"
+        " is `strict`. ftpsd's own.",
     )
