@@ -276,14 +276,15 @@ def test_dot_login_is_no_way_to_read_others_files(desk: Desk, tls_version: str) 
 
 
 def test_a_certificate_counts_under_tls_only(desk: Desk, tls_version: str) -> None:
-    """AUTH after USER: the certificate is looked at again at PASS."""
+    """AUTH forgets the USER before it, as whom the certificate might not let anybody in."""
     server = desk.factory(tls=["TLSRequired off", "TLSUserName CommonName",
                                f"TLSCACertificateFile {_root(desk)}"])
     with desk.client(server, tls_version, Draft(names=("alice",)).sign(ROOT)) as client:
         client.connect()
         client.expect(331, "USER alice")
         client.auth()
-        client.expect(230, "PASS whatever")
+        client.expect(503, "PASS whatever")
+        client.expect(232, "USER alice")
         client.expect(257, "PWD")
 
 

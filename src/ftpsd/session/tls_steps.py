@@ -36,9 +36,10 @@ def diagnosed(session: Session) -> Iterator[None]:
 def start_tls(session: Session, decision: Decision) -> None:
     """Carries out a "start-tls" decision: logs, shakes hands, takes the new state.
 
-    Every byte received in clear before is dropped (the class of CVE-2011-0411). Raises `SessionEnded` with
-    the 421 that the client gets, in clear or (where only its certificate is refused) under TLS; there is no
-    way back to plain FTP on a connection whose handshake failed.
+    Every byte received in clear before is dropped (the class of CVE-2011-0411), and so is a USER without its PASS:
+    whom an attacker may have named is not whom the password under TLS is for (RFC 2228 section 3). Raises
+    `SessionEnded` with the 421 that the client gets, in clear or (where only its certificate is refused) under TLS;
+    there is no way back to plain FTP on a connection whose handshake failed.
     """
     session.log.emit(events.TLSNegotiation("control", decision.log))
     session.control.forget_input()
@@ -51,6 +52,8 @@ def start_tls(session: Session, decision: Decision) -> None:
         session.log.emit(events.HandshakeFailed("control", error.reason, lines))
         raise SessionEnded(error.reason, 421, policy.HANDSHAKE_FAILED) from None
     session.tls = decision.state
+    if not session.login.done:
+        session.login.user = None
     session.renewal.started()
     if report.client is not None:
         session.log.emit(events.ClientCertificate(report.client, report.verified))

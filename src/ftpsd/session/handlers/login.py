@@ -46,9 +46,6 @@ def pass_(session: Session, command: Command) -> Reply:
         return replies.USER_FIRST
     session.login.user = None
     chosen = select(session.host, name)
-    vouched = vouching.result(session, chosen)  # TLS may have begun after USER
-    if vouched is not None:
-        return _enter(session, chosen, vouched, "certificate", 230)
     result = entering.check(session, chosen, command.argument)
     if not result.ok:
         return _failed(session, chosen, result)
