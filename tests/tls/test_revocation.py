@@ -231,6 +231,29 @@ def test_lists_that_nobody_asks_for(files: Files) -> None:
     assert build(files, ca_revocation_file=lists).verification.mechanisms == ("crl",)
 
 
+@pytest.mark.parametrize(
+    ("settings", "notice"),
+    [
+        ({"options": frozenset({"dNSNameRequired", "iPAddressRequired"})},
+         "TLSOptions dNSNameRequired iPAddressRequired without effect: it needs TLSVerifyClient on"),
+        ({"user_name": "CommonName"}, "TLSUserName without effect: clients are not asked for certificates"),
+        ({"user_name": "CommonName", "options": frozenset({"AllowDotLogin"})},
+         "TLSUserName and TLSOptions AllowDotLogin without effect: clients are not asked for certificates"),
+        ({"options": frozenset({"AllowDotLogin", "NoCertRequest"}), "verify_client": "optional"},
+         "TLSOptions AllowDotLogin without effect"),
+        ({"user_name": "CommonName", "verify_client": "on"}, ""),
+        ({"user_name": "CommonName", "verify_client": "optional"}, ""),
+    ],
+)
+def test_settings_without_effect(files: Files, settings: dict[str, object], notice: str) -> None:
+    notices = build(files, **settings).notices
+    assert [text.startswith(notice) for text in notices if "without effect" in text] == [True] * bool(notice)
+
+
+def test_a_user_name_needs_an_authority_or_verification(files: Files) -> None:
+    assert build(files, user_name="CommonName", ca_certificate_file=files.authorities).notices == ()
+
+
 @given(st.binary(max_size=300))
 def test_damaged_lists_are_none(octets: bytes) -> None:
     text = b"-----BEGIN X509 CRL-----\n" + octets + b"\n-----END X509 CRL-----\n"

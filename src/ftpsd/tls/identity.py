@@ -23,6 +23,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 ADDRESS_REQUIRED = "iPAddressRequired"
 NAME_REQUIRED = "dNSNameRequired"
 COMMON_NAME_REQUIRED = "CommonNameRequired"
+DEMANDS = frozenset({ADDRESS_REQUIRED, NAME_REQUIRED, COMMON_NAME_REQUIRED})
+"""The TLSOptions that want to see the client's address or name in its certificate."""
 
 
 UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)

@@ -74,9 +74,27 @@ class Verification:
     @property
     def notices(self) -> tuple[str, ...]:
         """What an administrator may not have meant."""
-        if self._revocations and "crl" not in self._settings.verify_order:
-            return ("TLSVerifyOrder does not name crl: the configured revocation lists have no effect",)
-        return ()
+        settings = self._settings
+        found = []
+        if self._revocations and "crl" not in settings.verify_order:
+            found.append("TLSVerifyOrder does not name crl: the configured revocation lists have no effect")
+        demands = sorted(settings.options & identity.DEMANDS)
+        if demands and settings.verify_client != "on":
+            found.append(f"TLSOptions {' '.join(demands)} without effect: it needs TLSVerifyClient on")
+        wanted = ["TLSUserName"] if settings.user_name is not None else []
+        wanted += ["TLSOptions AllowDotLogin"] if "AllowDotLogin" in settings.options else []
+        if wanted and not self._asks():
+            found.append(
+                f"{' and '.join(wanted)} without effect: clients are not asked for certificates (that takes "
+                "TLSCACertificateFile or TLSVerifyClient, and no NoCertRequest)")
+        return tuple(found)
+
+    def _asks(self) -> bool:
+        """Whether clients are asked for certificates."""
+        wanted = self._settings.verify_client
+        if wanted == "on":
+            return True
+        return "NoCertRequest" not in self._settings.options and (wanted == "optional" or bool(self._trusted))
 
     def revoked(self, connection: Connection, chain: tuple[bytes, ...]) -> tuple[int, int] | None:
         """OpenSSL's verify callback (`Context.set_verify_callback`); leaves its log lines in
