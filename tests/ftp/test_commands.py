@@ -41,7 +41,7 @@ def test_every_command_of_the_issue_is_there() -> None:
 
 
 @pytest.mark.parametrize(("name", "expected"), [
-    ("tls_exempt", "SYST AUTH FEAT CLNT QUIT"),
+    ("tls_exempt", "SYST AUTH FEAT HOST CLNT QUIT"),
     ("authenticates", "USER PASS ACCT"),
     ("needs_tls", "PBSZ PROT CCC"),
     ("opens_data_address", "PASV EPSV PORT EPRT"),
@@ -63,7 +63,7 @@ def test_epsv_all_leaves_only_epsv() -> None:
 
 def test_what_works_before_login() -> None:
     assert {name for name, spec in COMMANDS.items() if not spec.needs_login} == {
-        "QUIT", "SYST", "HELP", "NOOP", "FEAT", "OPTS", "CLNT", "AUTH", "ADAT", "CONF", "ENC", "MIC",
+        "QUIT", "SYST", "HELP", "NOOP", "FEAT", "OPTS", "HOST", "CLNT", "AUTH", "ADAT", "CONF", "ENC", "MIC",
         "PBSZ", "PROT", "TYPE", "USER", "PASS", "ACCT", "REIN",
     }
 
@@ -219,7 +219,7 @@ def test_feat() -> None:
     everything = features(tls=True, facts=facts.feat_line())
     assert everything == sorted(everything)
     assert [line.partition(" ")[0] for line in everything] == [
-        "AUTH", "CCC", "CLNT", "EPRT", "EPSV", "MDTM", "MFMT", "MLST", "PBSZ", "PROT", "REST", "SIZE",
+        "AUTH", "CCC", "CLNT", "EPRT", "EPSV", "HOST", "MDTM", "MFMT", "MLST", "PBSZ", "PROT", "REST", "SIZE",
         "TVFS", "UTF8",
     ]
     plain = features(tls=False, facts=facts.feat_line())

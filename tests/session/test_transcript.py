@@ -132,7 +132,6 @@ OTHERS_BEFORE_LOGIN = [
           "a login name may hold blanks"),
     Other("SITE", LOGIN_FIRST, "500 'SITE' requires parameters (and then 530)", "one command, one reply"),
     Other("SITE x", LOGIN_FIRST, "500 'SITE X' not understood (and then 530)", "one command, one reply"),
-    Other("HOST x", "500 HOST not understood", "504 x: Unknown hostname provided", "not among our commands"),
     Other("LANG", "500 LANG not understood", "200 Using default language C.UTF-8", "not among our commands"),
 ]
 OTHERS_IN_CLEAR = [
@@ -241,7 +240,7 @@ OTHERS_AFTER_LOGIN = [
     Other("ABOR x", "226 Abort successful", "500 'ABOR x' not understood",
           "who wants to abort is not told off for his spelling"),
     *(Other(f"{name} x", f"500 {name} not understood", theirs, "not among our commands") for name, theirs in (
-        ("HOST", "503 Bad sequence of commands"), ("LANG", "500 Unable to handle command"),
+        ("LANG", "500 Unable to handle command"),
         ("RANG", "500 'RANG x' not understood"), ("CSID", "200 name=ProFTPD;version=1.3.8;casesensitive=1;"),
         ("MFF", "501 Invalid number of parameters"))),
 ]
@@ -527,7 +526,7 @@ def test_help_site_and_options(server: RunningServer) -> None:
 def test_features(server: RunningServer) -> None:
     with connect(server, "clear", login=False) as client:
         assert [line.strip() for line in client.expect(211, "FEAT").lines] == [
-            "Features:", "AUTH TLS", "CCC", "CLNT", "EPRT", "EPSV", "MDTM", "MFMT",
+            "Features:", "AUTH TLS", "CCC", "CLNT", "EPRT", "EPSV", "HOST", "MDTM", "MFMT",
             "MLST modify*;perm*;size*;type*;unique*;UNIX.group*;UNIX.groupname*;UNIX.mode*;UNIX.owner*;"
             "UNIX.ownername*;",
             "PBSZ", "PROT", "REST STREAM", "SIZE", "TVFS", "UTF8", "End",

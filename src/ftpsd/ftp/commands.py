@@ -248,6 +248,9 @@ def _information() -> Iterable[CommandSpec]:
         "OPTS", "info.opts", "<sp> command [<sp> options]", "2389 4", "sets options (UTF8 ON, MLST facts)",
         Argument.REQUIRED, needs_login=False, log_classes=_classes("MISC"))
     yield CommandSpec(
+        "HOST", "login.host", "<sp> hostname", "7151", "names the virtual host", Argument.OPTIONAL,
+        needs_login=False, tls_exempt=True, feat="HOST", log_classes=_classes("INFO"))
+    yield CommandSpec(
         "CLNT", "info.clnt", "<sp> client-info", "draft-peterson-streamlined-ftp-command-extensions",
         "names the client program", Argument.OPTIONAL, needs_login=False, tls_exempt=True, feat="CLNT",
         log_classes=_classes("INFO"))

@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftpsd.access.classes import classes_of
 from ftpsd.auth.chain import Authenticator
@@ -203,6 +203,32 @@ class Service:
             if self._stopping:
                 session.stopping.set()
         return session
+
+    @property
+    def has_named_hosts(self) -> bool:
+        """Whether any host has a name (ServerAlias); without one SNI means nothing."""
+        return any(host.names for host in self.configuration.hosts)
+
+    def host_named(self, session: Session, name: str) -> Host | None:
+        """The host that a client at this address and port means by `name`."""
+        return self.configuration.host_named(name, session.ends.local, session.ends.local_port)
+
+    def move(self, session: Session, host: Host) -> None:
+        """HOST or SNI: the session is that of another host from now on (nobody has logged in yet)."""
+        if host.id == session.host.id:
+            return
+        runtime = self._runtimes[host.id]
+        settings = host.for_connection(classes=session.classes)
+        state = _tls_state(runtime, settings.tls)
+        session.runtime, session.settings = runtime, settings
+        session.tls = replace(
+            session.tls, engine=state.engine, has_certificates=state.has_certificates,
+            requirement=state.requirement, allow_per_user=state.allow_per_user,
+        )
+        session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
+        session.tuning = _tuning(settings)
+        session.log.set_origin(replace(
+            session.log.origin, server_name=host.settings.core.server_name, host_id=host.id))
 
     def stop(self) -> None:
         """The worker has been asked to end: every session is told (421) and closed. Does not wait."""

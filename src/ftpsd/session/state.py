@@ -142,6 +142,10 @@ class Session:
         self.home = "/"
         self.stopping = threading.Event()
         self.renewal = ControlRenewal(control.channel, log)
+        self.host_sent: str | None = None
+        """What HOST said (RFC 7151)."""
+        self.server_name: str | None = None
+        """The SNI that chose the host."""
 
     @property
     def host(self) -> Host:

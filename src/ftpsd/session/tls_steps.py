@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ftpsd.errors import SessionEnded
 from ftpsd.log import events
 from ftpsd.session.state import Session
-from ftpsd.tls import diagnostics, policy
+from ftpsd.tls import diagnostics, hello, policy
 from ftpsd.tls.channel import HandshakeFailed
 from ftpsd.tls.identity import Peer
 from ftpsd.tls.policy import Decision
 
 CLEAR_TIMEOUT = 5.0
 """Seconds that the two-way TLS shutdown of CCC may take."""
+
+
+def _follow_server_name(session: Session, decision: Decision) -> None:
+    """SNI names a virtual host: the handshake is that host's, and the session with it, as after HOST.
+
+    Raises `SessionEnded` where the name is not to be served.
+    """
+    if "IgnoreSNI" in session.settings.tls.options or not session.service.has_named_hosts:
+        return
+    name = session.control.channel.peek_server_name(float(session.settings.tls.timeout_handshake))
+    if name is None or hello.is_address(name):
+        return
+    host = session.service.host_named(session, name)
+    rejected = hello.judge(
+        name, sent_before=session.host_sent, found=host is not None,
+        engine=host is not None and host.settings.tls.engine,
+    )
+    if rejected is not None:
+        session.control.channel.refuse_tls(rejected.alert)
+        lines = (rejected.line, *decision.failure_log)
+        session.log.emit(events.HandshakeFailed("control", rejected.reason, lines))
+        raise SessionEnded(rejected.reason, 421, policy.HANDSHAKE_FAILED)
+    assert host is not None
+    session.server_name = name
+    session.service.move(session, host)
 
 
 @contextlib.contextmanager
@@ -43,6 +69,7 @@ def start_tls(session: Session, decision: Decision) -> None:
     """
     session.log.emit(events.TLSNegotiation("control", decision.log))
     session.control.forget_input()
+    _follow_server_name(session, decision)
     timeout = float(session.settings.tls.timeout_handshake)
     try:
         report = session.control.channel.start_tls(
@@ -54,6 +81,10 @@ def start_tls(session: Session, decision: Decision) -> None:
     session.tls = decision.state
     if not session.login.done:
         session.login.user = None
+    session.tls = replace(
+        session.tls, protected=decision.state.protected, mechanism=decision.state.mechanism,
+        data_private=decision.state.data_private,
+    )
     session.renewal.started()
     if report.client is not None:
         session.log.emit(events.ClientCertificate(report.client, report.verified))

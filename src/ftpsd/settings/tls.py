@@ -58,7 +58,7 @@ class TLSSettings(KeySettings):
         contexts=PER_LOGIN,
         combine=Combine.UNION,
         good=("NoCertRequest", "AllowPerUser nosessionreuserequired", "UseImplicitSSL"),
-        bad=("", "NoCert", "IgnoreSNIs"), default_text="none",
+        bad=("", "NoCert", "StdEnvVars"), default_text="none",
         doc="AllowClientRenegotiations: clients may renegotiate (TLS 1.2 and older), and TLSRenegotiate ctrl"
         " applies to them. AllowDotLogin: whose certificate stands in ~/.tlslogin needs no password."
         " iPAddressRequired, dNSNameRequired, CommonNameRequired: with TLSVerifyClient on, a client's"
@@ -67,6 +67,7 @@ class TLSSettings(KeySettings):
         " ciphers may be weak (OpenSSL's security level 0). NoAutoECDH: without TLSECDHCurve P-256 is the only"
         " group. NoEmptyFragments: no empty records against BEAST (TLS 1.0)."
         " AllowPerUser: TLSRequired is enforced after login, so that sections of a user can say otherwise."
+        " IgnoreSNI: the name that a client sends with TLS (SNI) chooses no virtual host."
         " EnableDiags: every TLS message and state goes to the TLSLog, counters at the end of a session."
         " NoCertRequest: clients are not asked for a certificate. NoSessionReuseRequired: data"
         " connections need"

@@ -44,6 +44,7 @@ SUPPORTED_OPTIONS = (
     "CommonNameRequired",
     "dNSNameRequired",
     "EnableDiags",
+    "IgnoreSNI",
     "iPAddressRequired",
     "NoCertRequest",
     "NoSessionReuseRequired",
@@ -51,7 +52,6 @@ SUPPORTED_OPTIONS = (
 )
 LATER_OPTIONS = (
     "ExportCertData",
-    "IgnoreSNI",
     "StdEnvVars",
 )
 _OPTION_WORDS = {option.lower(): option for option in SUPPORTED_OPTIONS + LATER_OPTIONS}

@@ -16,7 +16,7 @@ import socket
 import time
 
 from ftpsd.native._openssl import Connection, TLSError
-from ftpsd.tls import handshake, logtext
+from ftpsd.tls import handshake, hello, logtext
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.handshake import HandshakeFailed, HandshakeReport
 from ftpsd.tls.identity import Peer
@@ -28,6 +28,9 @@ _PATIENCE = 0.5
 """Seconds in which a client usually makes its move after CCC; then it is taken to wait for ours."""
 _MOST_DISCARDED = 64 * 1024
 _SHORTEST = 0.001
+_GLANCE = 0.01
+_REFUSAL_SECONDS = 5.0
+_INPUT = select.POLLIN | select.POLLRDHUP
 
 
 class ControlChannel:
@@ -111,6 +114,44 @@ class ControlChannel:
             except (BlockingIOError, InterruptedError):
                 if not self._wait(select.POLLOUT, deadline):
                     raise TimeoutError(110, "Connection timed out") from None
+
+    def peek_server_name(self, timeout: float) -> str | None:
+        """The name (SNI) in the client's hello, which stays unread; None: it has none, or none came.
+
+        Waits up to `timeout` seconds (0: `handshake.LONGEST`). Raises `OSError`.
+        """
+        deadline = time.monotonic() + (timeout if timeout > 0 else handshake.LONGEST)
+        seen, before = hello.Seen(need=1), -1
+        try:
+            while seen.need and self._wait(_INPUT, deadline):
+                data = self._socket.recv(hello.LONGEST, socket.MSG_PEEK)
+                if not data:
+                    break
+                seen = hello.look(data)
+                self._await_bytes(seen.need)
+                if len(data) == before:
+                    time.sleep(_GLANCE)  # the kernel's buffer is too small to wait for so many
+                before = len(data)
+                if self._peer_ended():
+                    break
+        finally:
+            self._await_bytes(1)
+        return seen.name
+
+    def _await_bytes(self, count: int) -> None:
+        """The socket counts as readable from `count` unread bytes on."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(count, 1))
+
+    def _peer_ended(self) -> bool:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLRDHUP)
+        return bool(poll.poll(0))
+
+    def refuse_tls(self, alert: int) -> None:
+        """Answers the hello with a fatal alert instead of a handshake. The channel stays in clear."""
+        with contextlib.suppress(OSError):
+            self._socket.recv(hello.LONGEST)
+            self.send(hello.alert_record(alert), _REFUSAL_SECONDS)
 
     def start_tls(
         self, host: HostTLS, timeout: float, identity: bytes, peer: Peer | None = None

@@ -1,6 +1,8 @@
-"""USER, PASS and QUIT."""
+"""HOST, USER, PASS and QUIT."""
 
 from __future__ import annotations
+
+import ipaddress
 
 from ftpsd.auth.account import LoginResult
 from ftpsd.auth.selection import Selection, select
@@ -11,6 +13,44 @@ from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.session import display, entering, vouching
 from ftpsd.session.state import Session
+
+
+def host(session: Session, command: Command) -> Reply:
+    """HOST (RFC 7151): the virtual host of that name, before login and before TLS (or as SNI said)."""
+    name = command.argument
+    if len(command.words) != 1:
+        raise Refusal(500, "'HOST' not understood", "syntax")
+    if session.login.done or (session.tls.mechanism and session.server_name is None):
+        raise Refusal(503, "Bad sequence of commands", "host-too-late")
+    if _is_literal(name):
+        return Reply(220, "HOST command successful")
+    unknown = Refusal(504, f"{name}: Unknown hostname provided", "host-unknown")
+    if session.server_name is not None and session.server_name.lower() != name.lower():
+        session.note_tls(f"HOST '{name}' does not match SNI '{session.server_name}'")
+        raise unknown
+    found = session.service.host_named(session, name)
+    if found is None:
+        raise unknown
+    session.host_sent = name
+    session.service.move(session, found)
+    return display.greeting(session)
+
+
+def _is_literal(name: str) -> bool:
+    """Whether HOST names an address (RFC 7151 section 3.1: IPv6 in brackets), which chooses nothing."""
+    if name.startswith("["):
+        try:
+            ipaddress.IPv6Address(name.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            raise Refusal(501, f"{name}: Invalid IPv6 address provided", "syntax") from None
+        return True
+    if ":" in name:
+        raise Refusal(501, f"{name}: Invalid hostname provided", "syntax")
+    try:
+        ipaddress.IPv4Address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def user(session: Session, command: Command) -> Reply:
