@@ -361,14 +361,16 @@ def test_addresses_that_are_not_asked(url: str) -> None:
 
 
 @every_version
+@pytest.mark.parametrize(("longest", "handshake"), [(0.1, 300), (0.1, 0), (300, 1)])
 def test_a_silent_responder_holds_nobody_for_long(
-    files: Files, version: str, monkeypatch: pytest.MonkeyPatch
+    files: Files, version: str, monkeypatch: pytest.MonkeyPatch, longest: float, handshake: int
 ) -> None:
-    monkeypatch.setattr(verification, "OCSP_TIMEOUT", 0.1)
+    monkeypatch.setattr(verification, "OCSP_TIMEOUT", longest)
     with listener(until_closed) as url:
         client = Draft(responders=(url, url)).sign(CA)
         host = build(
-            files, verify_client="on", verify_order=("ocsp",), ca_certificate_file=files.authorities)
+            files, verify_client="on", verify_order=("ocsp",), ca_certificate_file=files.authorities,
+            timeout_handshake=handshake)
         with Pair(host) as pair:
             report = pair.start_tls(client_of(client, version))
     assert report.verified

@@ -121,13 +121,18 @@ class Verification:
             if mechanism == "crl":
                 found = self._revocations.check(chain, datetime.now(UTC))
             elif network:
-                found = ocsp.check(chain, self._ask, OCSP_TIMEOUT)
+                found = ocsp.check(chain, self._ask, self._patience())
             else:
                 continue
             lines += found.lines
             if found.code:
                 return Finding(lines, found.code, found.depth)
         return Finding(lines)
+
+    def _patience(self) -> float:
+        """Seconds for responders: they must not use up the time that the handshake has."""
+        limit = self._settings.timeout_handshake
+        return min(OCSP_TIMEOUT, limit / 2) if limit else OCSP_TIMEOUT
 
     def accept(self, connection: Connection, peer: Peer | None) -> Accepted:
         """After a handshake on a control connection: whether the client behind `peer` (None: not known, for
