@@ -99,6 +99,7 @@ def test_sni_changes_certificate_ciphers_and_host(server: RunningServer, tls_ver
         assert cipher is not None
         assert tls_version == "TLSv1.3" or cipher[0] == "ECDHE-ECDSA-AES128-GCM-SHA256"
         assert "Second" in str(client.command("STAT"))
+        client.expect(534, "PROT C")
         for _ in range(3):
             assert client.retrieve("RETR hello.txt") == b"hello"
             client.store("STOR up", b"up")

@@ -78,7 +78,6 @@ def start_tls(session: Session, decision: Decision) -> None:
         lines = (*error.lines, *decision.failure_log)
         session.log.emit(events.HandshakeFailed("control", error.reason, lines))
         raise SessionEnded(error.reason, 421, policy.HANDSHAKE_FAILED) from None
-    session.tls = decision.state
     if not session.login.done:
         session.login.user = None
     session.tls = replace(
