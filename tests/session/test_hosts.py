@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +67,7 @@ HOSTS = {
           TLSRequired data
         </IfAuthenticated>
     """,
+    "own user": "User daemon\nGroup daemon",
     "directory": """
         TLSRequired off
         <Directory ~/sub>
@@ -231,3 +235,19 @@ def test_a_directory_may_demand_protected_data(hosts: Hosts) -> None:
         client.protect()
         assert client.retrieve("RETR file") == b"hello"
     hosts.server.wait_for_log("LIST command denied by TLSRequired in directory '/sub'")
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root: changing users")
+def test_who_a_session_is_before_login(hosts: Hosts) -> None:
+    for name, user in (("own user", "daemon"), ("open", "nobody")):
+        with hosts.connected(name) as client:
+            expected = pwd.getpwnam(user)
+            client.expect(331, "USER alice")
+            client.expect(530, "PASS wrong")
+            line = [line for line in hosts.server.system_log() if "(Login failed)" in line][-1]
+            thread = int(line.partition("ftpsd[")[2].partition("]")[0])
+            status = Path(f"/proc/{thread}/status").read_text()
+            uids = next(line for line in status.splitlines() if line.startswith("Uid:")).split()
+            gids = next(line for line in status.splitlines() if line.startswith("Gid:")).split()
+            assert (uids[2], gids[2]) == (str(expected.pw_uid), str(expected.pw_gid))

@@ -41,12 +41,13 @@ _PROVIDER = "pass_phrase_provider"
 
 @dataclass(slots=True)
 class HostRuntime:
-    """A host with what `prepare` made of its settings."""
+    """A host with what `prepare` made of its settings. `worker`: uid and gid of its sessions before login."""
 
     host: Host
     authenticator: Authenticator
     secured: HostTLS | None
     masquerade: str | None
+    worker: tuple[int, int]
 
     def tls(self) -> HostTLS:
         """The host's TLS; only asked where the policy has allowed AUTH."""
@@ -75,13 +76,10 @@ class Service:
         self._sessions: set[Session] = set()
         self._lock = threading.Lock()
         self._stopping = False
-        self._worker_ids = (0, 0)
 
     def prepare(self) -> None:
         """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
         handlers.load()
-        server = self.configuration.server
-        self._worker_ids = rights.resolve_worker(server.user, server.group)
         self._prepare_tls()
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
@@ -110,7 +108,12 @@ class Service:
             self.notices += secured.notices
         authenticator = Authenticator(host.settings.auth, note=self._note)
         self.notices += authenticator.prepare()
-        return HostRuntime(host, authenticator, secured, _resolve(host))
+        return HostRuntime(host, authenticator, secured, _resolve(host), self._worker_ids(host))
+
+    def _worker_ids(self, host: Host) -> tuple[int, int]:
+        """Who sessions of a host are before login: its User and Group, or those of server config."""
+        own, main = host.settings.server, self.configuration.server
+        return rights.resolve_worker(own.user or main.user, own.group or main.group)
 
     def _note(self, text: str) -> None:
         self.log.emit(events.Notice(text))
@@ -170,7 +173,7 @@ class Service:
             sock.sendall(b"500 Sorry, no server available to handle request on this address\r\n")
             return None
         runtime = self._runtimes[host.id]
-        rights.as_worker(*self._worker_ids)
+        rights.as_worker(*runtime.worker)
         name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else None
         classes = classes_of(self.configuration.classes, ends.peer, name)
         settings = host.for_connection(classes=classes)
