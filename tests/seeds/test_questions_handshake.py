@@ -104,6 +104,17 @@ def test_my_ftps_client_is_failing_to_connect_unknown_protocol(ftps_server: Serv
     assert f"{UNABLE}: perhaps client requested disabled TLS protocol version: SSLv3 TLSv1 TLSv1.3" in log
 
 
+def test_my_ftps_client_is_failing_to_connect_wrong_version_number(ftps_server: ServerFactory) -> None:
+    """The same mismatch under OpenSSL's other name: a version between two that are on."""
+    server = ftps_server(tls=["TLSRequired on", "TLSProtocol TLSv1 TLSv1.3"])
+    context = client_context(server.authority, version="TLSv1.2")
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    failed_auth(server, context)
+    log = text_of(server)
+    assert "wrong version number" in log
+    assert f"{UNABLE}: perhaps client requested disabled TLS protocol version: SSLv3 TLSv1.1 TLSv1.2" in log
+
+
 def test_my_ftps_client_is_failing_to_connect_cure(ftps_server: ServerFactory) -> None:
     server = ftps_server(tls=["TLSRequired on", "TLSProtocol TLSv1 TLSv1.1 TLSv1.2"])
     context = old_client(server.authority, ssl.TLSVersion.TLSv1)
