@@ -40,14 +40,13 @@ OPTIONS = words("""
 """)
 SEEDS_OPTION = "NoCertRequest"  # gone from ProFTPD since; the seeds' clients need it
 MISSING = words("""
-    TLSControlsACLs TLSCryptoDevice TLSDHParamFile TLSDSACertificateFile TLSDSACertificateKeyFile
-    TLSECDHCurve TLSMasqueradeAddress TLSPassPhraseProvider TLSPKCS12File TLSPreSharedKey TLSRandomSeed
+    TLSControlsACLs TLSMasqueradeAddress
     TLSServerInfoFile TLSSessionTicketKeys TLSStapling TLSStaplingCache TLSStaplingOptions
     TLSStaplingResponder TLSStaplingTimeout TLSVerifyServer
 """)
 """What may still be "not supported yet": a name leaves this list with its effect, and none comes back."""
 MISSING_OPTIONS = words("""
-    AllowWeakDH AllowWeakSecurity EnableDiags ExportCertData IgnoreSNI NoAutoECDH NoEmptyFragments StdEnvVars
+    EnableDiags ExportCertData IgnoreSNI StdEnvVars
 """)
 
 
