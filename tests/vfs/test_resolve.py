@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -80,12 +81,54 @@ def test_random_trees_never_leave_the_root(tree: dict[str, object], path: str, f
             if _system.has_openat2():
                 assert outcome(KernelResolver(fd), path.encode(), flags) == walked
             canonical = WalkResolver(fd).canonical(path.encode())
+            if _system.has_openat2():
+                assert KernelResolver(fd).canonical(path.encode()) == canonical
             assert canonical.startswith(b"/")
             assert b".." not in canonical.split(b"/")
             if walked[0] == "inode" and flags == os.O_PATH:
                 assert outcome(WalkResolver(fd), canonical, os.O_PATH | os.O_NOFOLLOW) == walked
         finally:
             os.close(fd)
+
+
+@pytest.mark.parametrize("kind", [WalkResolver, KernelResolver])
+@pytest.mark.parametrize("ups", [0, 1, 300])
+def test_canonical_of_a_deep_path_holds_few_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Resolver], ups: int
+) -> None:
+    if kind is KernelResolver and not _system.has_openat2():
+        pytest.skip("the kernel has no openat2")
+    depth = 1000 if kind is KernelResolver else DEEPEST - 2
+    here = root = os.open(tmp_path, os.O_PATH)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_PATH, dir_fd=here)
+        if here != root:
+            os.close(here)
+        here = below
+    os.mkdir("end", dir_fd=here)
+    os.symlink("end", "link", dir_fd=here)
+    os.close(here)
+    opened = os.open
+    before = len(os.listdir("/proc/self/fd"))
+    most = 0
+
+    def counting(*arguments: object, **options: object) -> int:
+        nonlocal most
+        most = max(most, len(os.listdir("/proc/self/fd")) - before)
+        return opened(*arguments, **options)  # type: ignore[arg-type]
+
+    try:
+        if kind is KernelResolver:
+            monkeypatch.setattr(os, "open", counting)
+        written = b"/d" * depth + b"/link" + b"/.." * ups
+        assert kind(root).canonical(written) == (b"/d" * depth + b"/end" if ups == 0 else b"/d" * (depth - ups + 1))
+        assert most <= 2
+        monkeypatch.undo()
+        assert len(os.listdir("/proc/self/fd")) == before
+    finally:
+        os.close(root)
+        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # too deep for Python
 
 
 @settings(max_examples=150, deadline=None)

@@ -31,6 +31,8 @@ MOST_LINKS = 40
 """Symbolic links on one path, as the kernel has it."""
 DEEPEST = 512
 """Directories that the walk holds open at once."""
+LONGEST = 4096
+"""Bytes of a path, as the kernel has it."""
 
 
 class Resolver(abc.ABC):
@@ -44,9 +46,12 @@ class Resolver(abc.ABC):
         """Like open(2) in a process whose root were this one. Raises `OSError`."""
 
     def canonical(self, path: bytes) -> bytes:
-        """The absolute path without links, `.` and `..`. What cannot be looked at stays as it is written."""
-        with _Walk(self.root) as walk:
-            return walk.canonical(path)
+        """The absolute path without links, `.` and `..`. What cannot be looked at stays as it is written.
+
+        A text, true for the moment in which it was looked at. Holds one or two descriptors, however deep the path is.
+        """
+        with _Naming(self) as naming:
+            return naming.canonical(path)
 
 
 class KernelResolver(Resolver):
@@ -88,12 +93,11 @@ def _components(path: bytes) -> list[bytes]:
 
 
 class _Walk:
-    """One resolution: the directories gone through (open), their names, and the components still to go."""
+    """One resolution: the directories gone through (open), and the components still to go."""
 
     def __init__(self, root: int) -> None:
         self._root = root
         self._fds: list[int] = []
-        self._names: list[bytes] = []
         self._left: list[bytes] = []
         self._links = 0
 
@@ -124,31 +128,11 @@ class _Walk:
                     return fd
         return os.open(b".", flags | os.O_CLOEXEC, mode, dir_fd=self._here)
 
-    def canonical(self, path: bytes) -> bytes:
-        self._left = _components(path)
-        while self._left:
-            name = self._left.pop()
-            try:
-                if name in (b".", b".."):
-                    self._dots(name)
-                else:
-                    self._enter(name)
-            except OSError:
-                self._left.append(name)
-                break
-        for name in reversed(self._left):
-            if name == b"..":
-                del self._names[-1:]
-            elif name != b".":
-                self._names.append(name)
-        return b"/" + b"/".join(self._names)
-
     def _dots(self, name: bytes) -> None:
         """`.` and `..`, which like any name need the right to search the directory."""
         os.stat(b".", dir_fd=self._here)
         if name == b".." and self._fds:
             os.close(self._fds.pop())
-            self._names.pop()
 
     def _enter(self, name: bytes) -> None:
         """Goes into a directory, or replaces a link by its text."""
@@ -163,7 +147,6 @@ class _Walk:
                 raise _error(errno.ENOTDIR, name)
             else:
                 self._fds.append(fd)
-                self._names.append(name)
                 fd = -1
         finally:
             if fd >= 0:
@@ -174,7 +157,6 @@ class _Walk:
         if target.startswith(b"/"):
             while self._fds:
                 os.close(self._fds.pop())
-            self._names.clear()
         self._left += _components(target)
 
     def _count_link(self, name: bytes) -> None:
@@ -210,3 +192,93 @@ class _Walk:
             if error.errno in (errno.EINVAL, errno.ENOENT):
                 return None
             raise
+
+
+class _Naming:
+    """One search for a path without links: where we are (name by name, and open), and the components still to go.
+
+    It goes down as `_Walk` does, but `..` opens the directory anew, by the names that lead to it: what comes out is a
+    text and opens nothing, so there is nothing to be gained by holding every directory above.
+    """
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._fd = -1
+        self._names: list[bytes] = []
+        self._length = 0
+        self._left: list[bytes] = []
+        self._links = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        self._stand_on(-1)
+
+    @property
+    def _here(self) -> int:
+        return self._fd if self._fd >= 0 else self._resolver.root
+
+    def _stand_on(self, fd: int) -> None:
+        """Takes over `fd`; -1: the root."""
+        before, self._fd = self._fd, fd
+        if before >= 0:
+            os.close(before)
+
+    def canonical(self, path: bytes) -> bytes:
+        self._left = _components(path)
+        while self._left:
+            name = self._left.pop()
+            try:
+                self._step(name)
+            except OSError:
+                self._left.append(name)
+                break
+        for name in reversed(self._left):
+            if name == b"..":
+                del self._names[-1:]
+            elif name != b".":
+                self._names.append(name)
+        return b"/" + b"/".join(self._names)
+
+    def _step(self, name: bytes) -> None:
+        if name not in (b".", b".."):
+            self._enter(name)
+            return
+        os.stat(b".", dir_fd=self._here)  # they need the right to search the directory, like any name
+        if name == b".." and self._names:
+            above = self._names[:-1]
+            flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+            self._stand_on(self._resolver.open(b"/" + b"/".join(above), flags) if above else -1)
+            self._length -= 1 + len(self._names.pop())
+
+    def _enter(self, name: bytes) -> None:
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._here)
+        try:
+            kind = stat.S_IFMT(os.fstat(fd).st_mode)
+            if kind == stat.S_IFLNK:
+                self._replace(name, os.readlink(b"", dir_fd=fd))
+            elif kind != stat.S_IFDIR:
+                raise _error(errno.ENOTDIR, name)
+            elif self._length + 1 + len(name) > LONGEST:
+                raise _error(errno.ENAMETOOLONG, name)
+            else:
+                self._names.append(name)
+                self._length += 1 + len(name)
+                self._stand_on(fd)
+                fd = -1
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
+    def _replace(self, name: bytes, target: bytes) -> None:
+        self._links += 1
+        if self._links > MOST_LINKS:
+            raise _error(errno.ELOOP, name)
+        if target.startswith(b"/"):
+            self._stand_on(-1)
+            self._names.clear()
+            self._length = 0
+        self._left += _components(target)
