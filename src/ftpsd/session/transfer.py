@@ -33,6 +33,10 @@ from ftpsd.tls.errors import TLSError
 CONNECT_TIMEOUT = 60.0
 """Seconds that a client may take to open its data connection after the transfer command."""
 
+BEGUN_PATIENCE = 0.25
+"""Seconds that the 150 waits for a handshake that the client has begun already: some clients take a 150 for the
+end of their handshake and close an empty upload before it is done (clients.md 11)."""
+
 _ROOM_INTERVAL = 0.25
 """Seconds between two attempts to end a download whose client reads slowly."""
 
@@ -70,6 +74,8 @@ def conduct(session: Session, job: Job) -> Outcome:
     session.transfer_started(job.direction)
     try:
         _connect(session, channel)
+        if session.tls.data_private:
+            waiting.begun(session, channel, BEGUN_PATIENCE)
         session.reply(Reply(150, _opening(job)))
         if session.tls.data_private:
             _secure(session, channel)
@@ -119,6 +125,8 @@ def _secure(session: Session, channel: DataChannel) -> None:
     assert channel.tls is not None
     proof = channel.tls.prove(ccc_used=session.tls.ccc_used, options=session.settings.tls.options)
     if not proof.ok:
+        channel.end_sending()  # a clean end: some clients never look at the 425 behind a broken one
+        session.linger(channel.linger())
         _refuse_data(session, proof.reason, proof.lines)
     session.data_secured(channel.tls, proof)
 

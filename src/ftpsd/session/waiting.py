@@ -88,6 +88,22 @@ def connected(session: Session, channel: DataChannel, timeout: float) -> None:
     _until(session, channel, timeout, frozenset({Stage.CONNECTED, Stage.HANDSHAKING, Stage.READY}))
 
 
+def begun(session: Session, channel: DataChannel, patience: float) -> None:
+    """Goes on with a TLS handshake that the client has begun, for `patience` seconds; one that it has not is left.
+
+    A failure is kept in `channel.failure`.
+    """
+    interest = channel.interest(private=True)
+    if channel.stage is Stage.CONNECTED and interest is not None:
+        poll = select.poll()
+        poll.register(*interest)
+        if not poll.poll(0):
+            return
+    deadline = time.monotonic() + patience
+    while channel.stage in (Stage.CONNECTED, Stage.HANDSHAKING) and time.monotonic() < deadline:
+        wait(session, deadline, control=False)
+
+
 def secured(session: Session, channel: DataChannel, timeout: float) -> None:
     """Waits until the data connection's TLS handshake is done; sets `channel.failure` when it is not."""
     _until(session, channel, timeout, frozenset({Stage.READY}))
