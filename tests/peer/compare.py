@@ -87,7 +87,8 @@ class Script:
     """A session: `start` is the state in which `steps` begin.
 
     In `tls` lines, CA is the file of the authority that issued the certificate "client"; `certificate` is
-    what the client has: none, that one, or one of a stranger's authority. `ciphers` are the client's.
+    what the client has: none, that one, or one of a stranger's authority. `ciphers` are the client's, `sni`
+    is the name that it sends. In `sections`, @CERTIFICATE@ stands for the lines that name the server's.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Script:
     version: str = "TLSv1.3"
     certificate: Literal["none", "client", "stranger"] = "none"
     ciphers: str | None = None
+    sni: str = "localhost"
 
 
 @dataclass
@@ -272,7 +274,13 @@ def session(start: ServerFactory, script: Script, certificates: Certificates) ->
     """The script's exchanges with a fresh server."""
     tls = [line.replace(" CA", f" {certificates.authority_file}") if line.startswith("TLSCAC") else line
            for line in script.tls]
-    server = start(tls=tls, directives=script.directives, sections=script.sections, users=(ALICE, BOB))
+    own = certificates.server
+    lines = (
+        f"TLSRSACertificateFile {own.certificate}\nTLSRSACertificateKeyFile {own.key}\n"
+        f"TLSCertificateChainFile {own.chain}"
+    )
+    sections = script.sections.replace("@CERTIFICATE@", lines)
+    server = start(tls=tls, directives=script.directives, sections=sections, users=(ALICE, BOB))
     furnish(server, script)
     shown = _shown_certificate(script, certificates)
     context = client_context(
@@ -280,7 +288,9 @@ def session(start: ServerFactory, script: Script, certificates: Certificates) ->
         key=shown.key if shown else None)
     if script.ciphers is not None:
         context.set_ciphers(script.ciphers)
+    context.check_hostname = script.sni == "localhost"
     with server.client(context=context) as client:
+        client.name = script.sni
         return Recorder(client).run(script)
 
 

@@ -97,6 +97,13 @@ HELP = Difference(
 MECHANISM = Difference(
     "AUTH GSSAPI", "500 AUTH not understood", "504 .*", "RFC 2228: an unknown mechanism is 504",
 )
+HOST_GREETING = Difference(
+    "HOST named.example", r"220 ProFTPD Server .*", r"220 ftpsd Server .*", "the server says what it is",
+)
+OWN_NAME = Difference(
+    r"\(handshake\)", r"\(TLS: TLSV1_UNRECOGNIZED_NAME\)", "TLSv1.3",
+    "ServerAlias names server config, too, where <VirtualHost> sections have names",
+)
 NOT_PRIVATE = Difference(
     "LIST sub", "150 .*425 Unable to build data connection.*", "150 .*226 Transfer complete.*",
     "AUTH TLS-P and SSL do not switch on what TLSRequired forbids and PROT P is refused",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ftpsd.testing.client import ScriptedClient
 from tests.peer import differences as but
-from tests.peer.compare import Do, Handshake, ReadOn, Script, Step, Transfer
+from tests.peer.compare import Difference, Do, Handshake, ReadOn, Script, Step, Transfer
 
 NO_REUSE = "TLSOptions NoSessionReuseRequired"
 PROBE = Transfer("LIST sub")
@@ -197,6 +197,53 @@ def handshakes() -> list[Script]:
     ]
 
 
+NAMED = (
+    "<VirtualHost 127.0.0.1>\nServerName named\nServerAlias named.example\nPort @PORT@\nTLSEngine on\n"
+    "TLSRequired {}\nTLSOptions NoSessionReuseRequired\n@CERTIFICATE@\nAuthUserFile BASE/passwd\n"
+    "AuthGroupFile BASE/group\nAuthOrder mod_auth_file.c\nRequireValidShell off\nDefaultRoot ~\n"
+    'AccessGrantMsg "Welcome to named"\nWtmpLog off\n</VirtualHost>\n'
+    "<VirtualHost 127.0.0.1>\nServerName clear\nServerAlias clear.example\nPort @PORT@\n</VirtualHost>\n"
+)
+
+
+def names() -> list[Script]:
+    """Name-based hosts: HOST (RFC 7151) before TLS and after it, SNI, and both."""
+    mine = ("ServerAlias localhost",)
+    off = ("TLSRequired off", NO_REUSE)
+    through: list[Step] = ["AUTH TLS", Handshake(), *LOGIN, "PBSZ 0", "PROT P", private(True), PROBE]
+
+    def script(
+        name: str, steps: list[Step], *, sni: str = "localhost", tls: tuple[str, ...] = off, named: str = "off",
+        more: tuple[Difference, ...] = (),
+    ) -> Script:
+        changed = (but.HOST_GREETING,) if "HOST named.example" in steps else ()
+        return Script(name, steps, "connected", tls, directives=mine, sections=NAMED.format(named), sni=sni,
+                      differences=(but.GREETING, *changed, *more))
+
+    return [
+        script("HOST in clear, TLSRequired off", ["HOST", "HOST named.example", "NOOP", *LOGIN, "HOST localhost"]),
+        script("HOST of nobody, TLSRequired off", ["HOST other.example", "NOOP", *LOGIN]),
+        script("HOST with addresses, TLSRequired off", [
+            "HOST 127.0.0.1", "HOST [127.0.0.1]", "HOST [::1]", "HOST x y",
+        ]),
+        script("HOST whose TLSRequired is on", ["HOST named.example", "NOOP", "USER alice"], named="on"),
+        script("HOST, then TLS with its name", ["HOST named.example", *through], sni="named.example"),
+        script("HOST, then TLS with another name", ["HOST named.example", "AUTH TLS", Handshake(), "NOOP"]),
+        script("HOST after TLS with another name", ["AUTH TLS", Handshake(), "HOST clear.example", "NOOP", *LOGIN],
+               sni="named.example"),
+        script("TLS with the name of server config", ["AUTH TLS", Handshake()], more=(but.OWN_NAME,)),
+        script("HOST after TLS with its name", ["AUTH TLS", Handshake(), "HOST named.example", *LOGIN],
+               sni="named.example"),
+        script("TLS with the name of another host", through, sni="named.example"),
+        script("TLS with the name of a host whose TLSRequired is on", through, sni="named.example", named="on"),
+        script("TLS with the name of nobody", ["AUTH TLS", Handshake(), "NOOP"], sni="other.example"),
+        script("TLS with the name of a host without TLS", ["AUTH TLS", Handshake(), "NOOP"], sni="clear.example"),
+        script("TLS with a name that is ignored", through, sni="other.example",
+               tls=("TLSRequired off", "TLSOptions NoSessionReuseRequired IgnoreSNI")),
+    ]
+
+
 TLS_SCRIPTS: list[Script] = [
-    *words(), *clears(), *implicits(), *per_user(), *classes(), *directories(), *certificates(), *handshakes(),
+    *names(), *words(), *clears(), *implicits(), *per_user(), *classes(), *directories(), *certificates(),
+    *handshakes(),
 ]

@@ -111,7 +111,7 @@ class ServerConfig:
 
     `tls` are lines for the TLS block (the certificate's are there already), `directives` lines for the
     server config, `sections` text that follows (VirtualHost, Anonymous, …; `BASE` in it is the directory of
-    all the server's files). `certificate=None` means no
+    all the server's files, `@PORT@` its port). `certificate=None` means no
     TLS block at all.
     """
 
@@ -131,7 +131,10 @@ class ServerConfig:
         if self.certificate is not None:
             tls = tuple(self.tls)
             lines += ["<IfModule mod_tls.c>", *tls, *_without(self._tls(files), tls), "</IfModule>"]
-        return "\n".join(lines) + "\n" + self.sections.replace("BASE", str(files.directory))
+        return "\n".join(lines) + "\n" + self._filled(files)
+
+    def _filled(self, files: ServerFiles) -> str:
+        return self.sections.replace("BASE", str(files.directory)).replace("@PORT@", str(self.port))
 
     def write(self, files: ServerFiles) -> None:
         """Write the configuration, the AuthUserFile, the AuthGroupFile and make the homes."""
