@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import shutil
 import subprocess
@@ -76,6 +77,7 @@ class CommonsNet(Adapter):
 def _classes() -> tempfile.TemporaryDirectory[str]:
     """The compiled Java program; compiled once per process, removed with it."""
     directory = tempfile.TemporaryDirectory(prefix="ftpsd-java-")
+    atexit.register(directory.cleanup)
     javac = shutil.which("javac")
     assert javac is not None
     source = HERE / "java" / "CommonsNet.java"
