@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -384,6 +385,34 @@ def test_the_names_of_owners_are_asked_once_per_number(tmp_path: Path) -> None:
         assert _system.list_directory(fd, limit=3).entries == 3
     finally:
         os.close(fd)
+
+
+@pytest.mark.parametrize(("form", "most"), [("list", 2.7), ("mlsd", 2.2)])
+def test_a_hundred_thousand_entries_cost_about_twice_their_body(tmp_path: Path, form: str, most: float) -> None:
+    """In a process of its own, whose peak of memory is its own; one file stands for all."""
+    (tmp_path / "f").touch()
+    program = f"""
+import os
+from ftpsd.native import _system
+
+def peak():
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+fd = os.open({str(tmp_path)!r}, os.O_RDONLY)
+options = dict(form={form!r}, facts=_system.FACT_NAMES)
+_system.list_directory(fd, **options)
+names, shown = [b"f"] * 100_000, [b"a name of thirty-two characters."] * 100_000
+before = peak()
+got = _system.list_directory(fd, names=names, shown=shown, **options)
+assert got.entries == 100_000, got.entries
+print((peak() - before) / len(got.body))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env={
+            **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < most
 
 
 def test_a_callback_that_fails_is_heard(place: tuple[Path, int]) -> None:

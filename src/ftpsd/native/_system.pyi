@@ -109,8 +109,8 @@ def list_directory(
     follow: Callable[[bytes], os.stat_result | None] | None = None,
     want_directories: bool = False,
     limit: int = 0,
-    max_entries: int = 400_000,
-    max_bytes: int = 134_217_728,
+    max_entries: int = 200_000,
+    max_bytes: int = 33_554_432,
 ) -> Listing:
     """The body of a listing of the directory `dirfd` (read from its start, left open), or of `names` in it.
 

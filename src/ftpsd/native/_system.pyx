@@ -11,7 +11,7 @@ from collections import namedtuple
 
 from libc.errno cimport errno
 from libc.stddef cimport size_t
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset, strlen
 from posix.time cimport timespec
@@ -68,9 +68,9 @@ cdef extern from "sys_format.h" nogil:
         int rootfd, parentfd
         const char *path
     struct ls_entry:
-        size_t name, name_length
-        mode_t mode
-        int follow, dropped
+        uint32_t name, name_length
+        uint16_t mode
+        uint8_t follow, dropped
     struct ls_name:
         unsigned id
         const char *text
@@ -86,6 +86,7 @@ cdef extern from "sys_format.h" nogil:
         size_t owner_count, group_count
         int error
     void ls_free(ls_list *)
+    void ls_forget_entries(ls_list *)
     int ls_whoami(ls_list *, int dirfd)
     int ls_scan(ls_list *, const ls_options *, int dirfd)
     int ls_add(ls_list *, const ls_options *, int dirfd, const char *name, const char *shown, unsigned char kind)
@@ -418,7 +419,7 @@ def list_directory(
     bint classify=False, bint dereference=False, bint show_symlinks=True, bint slink=False, bint reverse=False,
     bint human=False, str sort="name", str time="modify", bint gmt=True, now=0, facts=(), bint numeric=False,
     owner=None, group=None, int rootfd=-1, int parentfd=-1, bytes path=b"/", follow=None,
-    bint want_directories=False, limit=0, max_entries=400_000, max_bytes=134_217_728,
+    bint want_directories=False, limit=0, max_entries=200_000, max_bytes=33_554_432,
 ):
     cdef ls_options options
     cdef ls_list found
@@ -460,8 +461,10 @@ def list_directory(
         with nogil:
             ls_format(&found, &options, c_prefix, prefix_length, scanned)
         _check(&found)
+        directories = _directories(&found) if want_directories else []
+        ls_forget_entries(&found)
         body = found.body[:found.length] if found.length else b""
-        return Listing(body, found.printed, _directories(&found) if want_directories else [])
+        return Listing(body, found.printed, directories)
     finally:
         ls_free(&found)
 

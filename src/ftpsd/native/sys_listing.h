@@ -4,6 +4,9 @@
  * and groups (so that Python is asked for a name once per number, not once per file), sort, format (into one
  * growing buffer). An entry that vanishes between getdents64 and fstatat is left out.
  *
+ * Memory: an entry takes about what its line does. Entries and arena are given back before the body is copied for
+ * Python, so that a listing costs about twice its body while it is made.
+ *
  * A symbolic link is followed below the session's root only: by openat2 from the root's descriptor, or, where the
  * kernel has none, by the caller (entries with `follow` set after the scan).
  *
@@ -26,7 +29,8 @@ enum {
 };
 
 #define LS_RECENT (180L * 24 * 3600) /* seconds; younger entries show the time of day instead of the year */
-#define LS_NONE SIZE_MAX
+#define LS_NONE UINT32_MAX
+#define LS_MOST_BYTES (LS_NONE / 2) /* of the arena: its offsets have 32 bits */
 
 struct ls_options {
     int form, sort, time;
@@ -45,19 +49,18 @@ struct ls_options {
 };
 
 struct ls_entry {
-    size_t name, shown, target; /* offsets in the arena; LS_NONE: no link target */
-    size_t name_length, shown_length;
-    mode_t mode, target_mode;
-    nlink_t nlink;
-    uid_t uid;
-    gid_t gid;
     off_t size;
     time_t seconds, modified;
-    long nanoseconds;
     dev_t dev;
     ino_t ino;
-    int follow;           /* a link that the caller is to resolve */
-    int dropped;
+    uint32_t name, shown, target; /* offsets in the arena; LS_NONE: no link target */
+    uint32_t name_length, shown_length;
+    uint32_t nanoseconds, nlink;
+    uid_t uid;
+    gid_t gid;
+    uint16_t mode, target_mode;
+    uint8_t follow;       /* a link that the caller is to resolve */
+    uint8_t dropped;
 };
 
 struct ls_name {
@@ -99,6 +102,18 @@ static void ls_free(struct ls_list *list)
     memset(list, 0, sizeof *list);
 }
 
+/* What the body was made of; the body stays. */
+static void ls_forget_entries(struct ls_list *list)
+{
+    free(list->entries);
+    free(list->arena);
+    free(list->ids);
+    list->entries = NULL;
+    list->arena = NULL;
+    list->ids = NULL;
+    list->count = list->room = list->used = list->arena_room = 0;
+}
+
 static int ls_fail(struct ls_list *list, int error)
 {
     if (list->error == 0)
@@ -106,10 +121,10 @@ static int ls_fail(struct ls_list *list, int error)
     return -1;
 }
 
-static size_t ls_keep(struct ls_list *list, const struct ls_options *options, const char *text, size_t length)
+static uint32_t ls_keep(struct ls_list *list, const struct ls_options *options, const char *text, size_t length)
 {
-    size_t at = list->used;
-    if (list->used + length + 1 > options->max_bytes) {
+    uint32_t at = (uint32_t)list->used;
+    if (list->used + length + 1 > options->max_bytes || list->used + length + 1 > LS_MOST_BYTES) {
         ls_fail(list, EFBIG);
         return LS_NONE;
     }
@@ -156,13 +171,13 @@ static void ls_take(struct ls_entry *entry, const struct ls_options *options, co
     const struct timespec *when = options->time == LS_ACCESS   ? &status->st_atim
                                   : options->time == LS_CHANGE ? &status->st_ctim
                                                                : &status->st_mtim;
-    entry->mode = status->st_mode;
-    entry->nlink = status->st_nlink;
+    entry->mode = (uint16_t)status->st_mode;
+    entry->nlink = status->st_nlink > UINT32_MAX ? UINT32_MAX : (uint32_t)status->st_nlink;
     entry->uid = status->st_uid;
     entry->gid = status->st_gid;
     entry->size = status->st_size;
     entry->seconds = when->tv_sec;
-    entry->nanoseconds = when->tv_nsec;
+    entry->nanoseconds = (uint32_t)when->tv_nsec;
     entry->modified = status->st_mtim.tv_sec;
     entry->dev = status->st_dev;
     entry->ino = status->st_ino;
@@ -191,19 +206,19 @@ static void ls_followed(struct ls_entry *entry, const struct ls_options *options
 {
     entry->follow = 0;
     if (options->form == LS_LIST && !options->follow) {
-        entry->target_mode = status != NULL ? status->st_mode : 0;
+        entry->target_mode = status != NULL ? (uint16_t)status->st_mode : 0;
     } else if (status == NULL) {
         entry->dropped = 1;
     } else {
         ls_take(entry, options, status);
-        entry->target_mode = status->st_mode;
+        entry->target_mode = (uint16_t)status->st_mode;
     }
 }
 
 static int ls_read_link(struct ls_list *list, const struct ls_options *options, int dirfd, struct ls_entry *entry)
 {
     char target[PATH_MAX];
-    size_t at;
+    uint32_t at;
     ssize_t length = readlinkat(dirfd, list->arena + entry->name, target, sizeof target);
     if (length < 0)
         return 0;
@@ -255,13 +270,13 @@ static int ls_add(struct ls_list *list, const struct ls_options *options, int di
     if ((entry = ls_new_entry(list, options)) == NULL)
         return -1;
     entry->target = LS_NONE;
-    entry->name_length = strlen(name);
+    entry->name_length = (uint32_t)strlen(name);
     if ((entry->name = ls_keep(list, options, name, entry->name_length)) == LS_NONE)
         return -1;
     entry->shown = entry->name;
     entry->shown_length = entry->name_length;
     if (shown != NULL) {
-        entry->shown_length = strlen(shown);
+        entry->shown_length = (uint32_t)strlen(shown);
         if ((entry->shown = ls_keep(list, options, shown, entry->shown_length)) == LS_NONE)
             return -1;
     }
