@@ -46,12 +46,20 @@ class InProcess:
 
 @contextlib.contextmanager
 def one_session(
-    directives: Sequence[str] = (), *, users: Sequence[User] = (User(),), log: str = "system.log",
+    directives: Sequence[str] = (), *, users: Sequence[User] = (User(),), host: str | None = None,
 ) -> Iterator[InProcess]:
-    """A connected client in clear, nothing read yet; at the end the session must end."""
-    with server_directory() as files, socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        config = ServerConfig(None, port=port, users=users, directives=directives)
+    """A connected client in clear, nothing read yet; at the end the session must end.
+
+    `host` are the lines of a <VirtualHost> on a port of its own, which the client connects to.
+    """
+    with server_directory() as files, contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = main = listener.getsockname()[1]
+        sections = ""
+        if host is not None:
+            main = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            sections = f"<VirtualHost 127.0.0.1>\nPort {port}\n{host}\n</VirtualHost>\n"
+        config = ServerConfig(None, port=main, users=users, directives=directives, sections=sections)
         config.write(files)
         service = Service(settings.load(str(files.configuration)))
         service.prepare()

@@ -191,3 +191,47 @@ def test_an_ident_server_that_is_not_there_or_says_nothing(monkeypatch: pytest.M
         assert ident.ask(ends, 0.2) is None
         assert time.monotonic() - begin < 5
     assert ident.ask(ends, 5) is None
+
+
+def test_hosts_on_ports_of_their_own() -> None:
+    with one_session(host='ServerName "other"\nDisplayConnect /nowhere') as served:
+        assert "(other)" in served.client.connect().text
+        served.client.quit()
+
+
+def test_data_connections_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ftpsd.session.transfer.CONNECT_TIMEOUT", 0.2)
+    refused, timed_out = (f"425 Unable to build data connection: {text}" for text in (
+        "Connection refused", "Connection timed out"))
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    with one_session() as served:
+        client = served.client
+        client.connect()
+        client.login()
+        client.expect(200, f"PORT 127,0,0,1,{port // 256},{port % 256}")
+        converse(client, f"LIST => {refused}")
+        client.expect(229, "EPSV")
+        converse(client, f"STOR up => {timed_out}\nDELE up => 550 up: No such file or directory")
+        assert client.retrieve("NLST") == b""
+        client.quit()
+
+
+@pytest.mark.parametrize("version", [None, "TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("aborting", [b"ABOR\r\n", b"\xff\xf4\xff\xf2ABOR\r\n", b"PWD\r\nABOR\r\n"])
+def test_abor_in_one_burst_with_the_transfer(hosts: Hosts, version: str | None, aborting: bytes) -> None:
+    """Whether the data connection stands already or is still awaited; the other commands keep their turn."""
+    with hosts.client("home", version).begin() as client:
+        for connected in (True, False):
+            connection = client.data() if connected else None
+            if connection is None:
+                client.expect(229, "EPSV")
+            client.send(b"RETR file.txt\r\n" + aborting)
+            client.expect(426)
+            client.expect(226)
+            if aborting.startswith(b"PWD"):
+                client.expect(257)
+            if connection is not None:
+                connection.close("fin")
+        assert client.retrieve("RETR file.txt") == b"hello\n"
+        client.quit()

@@ -15,6 +15,7 @@ therefore half-closes and lingers until the peer's end is seen (`Lingering`), wi
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from collections.abc import Callable
@@ -112,7 +113,7 @@ class DataChannel:
             return
         number = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
-            raise OSError(number, "connect")
+            raise OSError(number, os.strerror(number))
         self.stage = Stage.CONNECTED
 
     def _handshake(self) -> None:

@@ -9,6 +9,7 @@ control connection's peer is closed unseen and the listener waits on.
 from __future__ import annotations
 
 import errno
+import os
 import random
 import socket
 from collections.abc import Iterator
@@ -161,7 +162,7 @@ class ActiveTarget:
                 sock.bind((self.local, 0))
             result = sock.connect_ex((self.host, self.port))
             if result not in (0, errno.EINPROGRESS):
-                raise OSError(result, "connect")
+                raise OSError(result, os.strerror(result))
         except BaseException:
             sock.close()
             raise

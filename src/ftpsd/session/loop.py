@@ -143,6 +143,22 @@ def answer_during_transfer(session: Session) -> bool:
     return True
 
 
+def abort_waits(session: Session) -> bool:
+    """Takes an ABOR that came together with the transfer command. (Others of that burst keep their turn.)"""
+    line = session.control.take(_aborting)
+    if line is None:
+        return False
+    command = parse(line.text)
+    session.log.emit(events.CommandReceived(command.name, command.loggable))
+    session.counters.commands += 1
+    return True
+
+
+def _aborting(line: Line) -> bool:
+    spec = parse(line.text).spec if not line.too_long else None
+    return spec is not None and spec.aborts_transfer
+
+
 def _urgent(line: Line) -> bool:
     spec = parse(line.text).spec if not line.too_long else None
     return spec is not None and spec.during_transfer

@@ -110,7 +110,11 @@ def secured(session: Session, channel: DataChannel, timeout: float) -> None:
 
 
 def _until(session: Session, channel: DataChannel, timeout: float, stages: frozenset[Stage]) -> None:
+    from ftpsd.session.loop import abort_waits
+
     deadline = time.monotonic() + timeout
+    if abort_waits(session):
+        raise TransferAborted
     while channel.stage not in stages and channel.stage is not Stage.FAILED:
         if time.monotonic() >= deadline:
             channel.fail(TimeoutError(110, "Connection timed out"))
