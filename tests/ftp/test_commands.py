@@ -43,7 +43,7 @@ def test_every_command_of_the_issue_is_there() -> None:
 @pytest.mark.parametrize(("name", "expected"), [
     ("tls_exempt", "SYST AUTH FEAT HOST CLNT QUIT"),
     ("authenticates", "USER PASS ACCT"),
-    ("needs_tls", "PBSZ PROT CCC"),
+    ("needs_tls", "PBSZ PROT CCC SSCN"),
     ("opens_data_address", "PASV EPSV PORT EPRT"),
     ("data", "APPE LIST MLSD NLST RETR STOR STOU"),
     ("listing", "LIST NLST MLSD"),
@@ -220,10 +220,10 @@ def test_feat() -> None:
     assert everything == sorted(everything)
     assert [line.partition(" ")[0] for line in everything] == [
         "AUTH", "CCC", "CLNT", "EPRT", "EPSV", "HOST", "MDTM", "MFMT", "MLST", "PBSZ", "PROT", "REST", "SIZE",
-        "TVFS", "UTF8",
+        "SSCN", "TVFS", "UTF8",
     ]
     plain = features(tls=False, facts=facts.feat_line())
-    assert set(everything) - set(plain) == {"AUTH TLS", "CCC", "PBSZ", "PROT"}
+    assert set(everything) - set(plain) == {"AUTH TLS", "CCC", "PBSZ", "PROT", "SSCN"}
     reply = feat_reply(tls=False, facts=facts.feat_line([]))
     assert reply.lines[0] == "Features:"
     assert reply.lines[-1] == "End"

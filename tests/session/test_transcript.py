@@ -529,7 +529,7 @@ def test_features(server: RunningServer) -> None:
             "Features:", "AUTH TLS", "CCC", "CLNT", "EPRT", "EPSV", "HOST", "MDTM", "MFMT",
             "MLST modify*;perm*;size*;type*;unique*;UNIX.group*;UNIX.groupname*;UNIX.mode*;UNIX.owner*;"
             "UNIX.ownername*;",
-            "PBSZ", "PROT", "REST STREAM", "SIZE", "TVFS", "UTF8", "End",
+            "PBSZ", "PROT", "REST STREAM", "SIZE", "SSCN", "TVFS", "UTF8", "End",
         ]
         help_lines = client.expect(214, "HELP").lines
         assert help_lines[0] == "The following commands are recognized (* =>'s unimplemented):"

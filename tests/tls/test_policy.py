@@ -372,3 +372,19 @@ def test_implicit_without_certificates() -> None:
     decision = policy.implicit(TLSState(has_certificates=False))
     assert (decision.code, decision.text, decision.action) == (421, "TLS handshake failed", "disconnect")
     assert decision.log[-1] == "implicit SSL/TLS negotiation failed on control channel"
+
+
+@pytest.mark.parametrize(("argument", "code", "text", "client"), [
+    ("", 200, "SSCN:SERVER METHOD", False), ("ON", 200, "SSCN:CLIENT METHOD", True),
+    ("OFF", 200, "SSCN:SERVER METHOD", False), ("on", 501, "SSCN: Invalid argument", False),
+    ("x", 501, "SSCN: Invalid argument", False), ("ON ON", 504, "SSCN: Invalid argument", False),
+])
+def test_sscn(argument: str, code: int, text: str, client: bool) -> None:
+    decision = policy.sscn(TLSState(protected=True, mechanism=True, logged_in=True), argument)
+    assert (decision.code, decision.text, decision.state.client_method) == (code, text, client)
+
+
+def test_sscn_limited_and_without_tls() -> None:
+    state = TLSState(protected=True, mechanism=True, logged_in=True)
+    assert (policy.sscn_limited(state).code, policy.sscn_limited(state).text) == (550, "SSCN: Operation not permitted")
+    assert policy.sscn(TLSState(), "ON").text == "SSCN not understood"

@@ -127,6 +127,11 @@ class DataChannel:
         else:
             self._wants = select.POLLOUT if step == "write" else select.POLLIN
 
+    def begin_as_client(self, secure: Securer) -> None:
+        """We speak first on the connection that stands (SSCN): `secure` makes the client's side."""
+        self._secure = secure
+        self.advance(True)
+
     def _fail(self, error: HandshakeFailed | OSError) -> None:
         self.failure = error
         self.stage = Stage.FAILED

@@ -265,6 +265,9 @@ def _security() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "CCC", "security.ccc", "(clears protection level)", "2228 3", "ends TLS on the control connection",
         Argument.OPTIONAL, needs_tls=True, feat="CCC", feat_needs=FeatNeeds.TLS, log_classes=sec)
+    yield CommandSpec(
+        "SSCN", "security.sscn", "[<sp> ON|OFF]", "draft-ietf-tls-sscn", "makes us the TLS client of data connections",
+        Argument.OPTIONAL, needs_tls=True, feat="SSCN", feat_needs=FeatNeeds.TLS, log_classes=sec)
     for name in ("ADAT", "CONF", "ENC", "MIC"):
         yield CommandSpec(
             name, f"security.{name.lower()}", "<sp> base64-data", "2228 3",

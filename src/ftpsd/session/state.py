@@ -20,6 +20,7 @@ from ftpsd.data.endpoints import SocketTuning
 from ftpsd.data.outcomes import CloseStyle, Outcome
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import paths
+from ftpsd.ftp.addresses import parse_address
 from ftpsd.ftp.commands import Command, PathArgument
 from ftpsd.ftp.facts import ALL_FACTS
 from ftpsd.ftp.replies import Reply
@@ -30,7 +31,7 @@ from ftpsd.session.endpoints import Ends
 from ftpsd.session.renewal import ControlRenewal
 from ftpsd.session.timers import Marks
 from ftpsd.settings.model import AnonymousSection, Host, Settings
-from ftpsd.tls.data import DataTLS
+from ftpsd.tls.data import DataTLS, DataTLSClient
 from ftpsd.tls.policy import TLSState
 from ftpsd.tls.reuse import Proof
 from ftpsd.vfs.base import FileSystem
@@ -190,6 +191,20 @@ class Session:
     def secure_data(self, sock: socket.socket) -> DataTLS:
         """The server side of TLS on a fresh data connection, bound to the control connection's session."""
         return DataTLS(sock, self.runtime.tls(), self.control.channel)
+
+    def secure_data_as_client(self, sock: socket.socket) -> DataTLS:
+        """The client's side (SSCN); the peer is the other server of an FXP."""
+        def reverse_name() -> str | None:
+            address = str(parse_address(sock.getpeername()[0]))
+            name = self.service.names.of(address)
+            return None if name == address else name
+
+        return DataTLSClient(sock, self.runtime.tls(), self.control.channel, reverse_name)
+
+    @property
+    def secures_early(self) -> bool:
+        """Whether a peer may shake hands before the transfer command: not when the command decides who begins."""
+        return self.tls.data_private and (not self.tls.client_method or self.transferring is not None)
 
     def data_secured(self, tls: DataTLS, proof: Proof) -> None:
         """Logs the TLS parameters of the session's first data connection (mod_tls logs only that one)."""

@@ -63,6 +63,7 @@ class Job:
     opening: str | None = None
     begin: Callable[[], None] | None = None
     sendfile: bool = True
+    listing: bool = False
 
 
 def conduct(session: Session, job: Job) -> Outcome:
@@ -78,7 +79,7 @@ def conduct(session: Session, job: Job) -> Outcome:
             waiting.begun(session, channel, BEGUN_PATIENCE)
         session.reply(Reply(150, _opening(job)))
         if session.tls.data_private:
-            _secure(session, channel)
+            _secure(session, channel, client=session.tls.client_method and not job.listing)
         return _pump(session, channel, job)
     except waiting.TransferAborted:
         return Outcome(End.ABORTED)
@@ -114,8 +115,13 @@ def _connect(session: Session, channel: DataChannel) -> None:
         raise Refusal(425, f"Unable to build data connection: {text}", reason)
 
 
-def _secure(session: Session, channel: DataChannel) -> None:
-    """The TLS handshake of the data connection and the proof of session reuse; 425 when either fails."""
+def _secure(session: Session, channel: DataChannel, *, client: bool) -> None:
+    """The TLS handshake of the data connection and the proof of session reuse; 425 when either fails.
+
+    As the `client` (SSCN) we begin, and it is the server that has to prove who it is.
+    """
+    if client:
+        channel.begin_as_client(session.secure_data_as_client)
     waiting.secured(session, channel, session.settings.tls.timeout_handshake or handshake.LONGEST)
     if channel.stage is Stage.FAILED:
         failure = channel.failure
@@ -128,6 +134,9 @@ def _secure(session: Session, channel: DataChannel) -> None:
         channel.end_sending()  # a clean end: some clients never look at the 425 behind a broken one
         session.linger(channel.linger())
         _refuse_data(session, proof.reason, proof.lines)
+    if client:
+        session.note_tls(*proof.lines)
+        return
     session.data_secured(channel.tls, proof)
 
 
@@ -154,7 +163,8 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     receiving = job.direction == "receive"
     timer = session_timer(session.settings.limits, session.marks)
     renewal = DataRenewal(
-        pump, channel.tls if tls is not None else None, session.settings.tls.renegotiate, session.log,
+        pump, channel.tls if tls is not None and tls.context.server else None,
+        session.settings.tls.renegotiate, session.log,
         receiving=receiving, until=timer.at if timer is not None else 0.0,
     )
     stop = _run(session, pump, renewal)

@@ -35,13 +35,13 @@ def wait(session: Session, deadline: float | None, *, control: bool = True) -> b
     if control:
         poll.register(session.control.fileno(), select.POLLIN)
     channel = session.data
-    interest = channel.interest(session.tls.data_private) if channel is not None else None
+    interest = channel.interest(session.secures_early) if channel is not None else None
     if interest is not None:
         poll.register(*interest)
     timeout = _LONGEST if deadline is None else max(0.0, deadline - time.monotonic())
     ready = {fd for fd, _ in poll.poll(min(timeout, _LONGEST) * 1000)}
     if channel is not None and interest is not None and interest[0] in ready:
-        channel.advance(session.tls.data_private)
+        channel.advance(session.secures_early)
         report_strangers(session, channel)
     return control and session.control.fileno() in ready
 

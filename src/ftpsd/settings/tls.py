@@ -127,6 +127,13 @@ class TLSSettings(KeySettings):
         doc="Whoever shows a certificate that verifies and in which this (an OID: that extension's text) is"
         " the name given with USER needs no password.",
     )
+    verify_server: str = directive(
+        "TLSVerifyServer", Special("on|off|NoReverseDNS", tls_parsers.verify_server), "on", module=MODULE,
+        good=("on", "off", "noreversedns"), bad=("", "always"),
+        doc="Which server we take for the one that is meant when we are the TLS client of a data connection (SSCN):"
+        " `on`: its chain must verify and its certificate bear its IP address or its name by reverse DNS,"
+        " `NoReverseDNS`: its IP address, `off`: any.",
+    )
     verify_depth: int = directive(
         "TLSVerifyDepth", Integer(0, 100, "depth"), 10, module=MODULE, good=("3",), bad=("deep", "-1"),
         doc="Longest chain of a client certificate.",

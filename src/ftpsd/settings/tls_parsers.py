@@ -173,6 +173,17 @@ def user_name(words: Sequence[str]) -> str:
     return words[0]
 
 
+def verify_server(words: Sequence[str]) -> str:
+    """`on`, `off` or `NoReverseDNS`."""
+    want(words, 1, 1)
+    if words[0].lower() == "noreversedns":
+        return "NoReverseDNS"
+    switch = boolean(words[0])
+    if switch is None:
+        raise ArgumentError("expected Boolean parameter", remedy="Write on, off or NoReverseDNS.")
+    return "on" if switch else "off"
+
+
 def renegotiate(words: Sequence[str]) -> Renegotiate:
     """`none`, or pairs of `ctrl SECONDS`, `data KIB`, `required on|off`, `timeout SECONDS`."""
     want(words, 1, 8)

@@ -136,8 +136,7 @@ _LATER = {
     "mod_ls": "DirFakeGroup DirFakeMode DirFakeUser ListStyle UseGlobbing",
     "mod_rlimit": "RLimitChroot RLimitCPU RLimitMemory RLimitOpenFiles",
     "mod_tls": """TLSControlsACLs TLSMasqueradeAddress TLSServerInfoFile TLSSessionTicketKeys TLSStapling
-        TLSStaplingCache TLSStaplingOptions TLSStaplingResponder TLSStaplingTimeout
-        TLSVerifyServer""",
+        TLSStaplingCache TLSStaplingOptions TLSStaplingResponder TLSStaplingTimeout""",
     "mod_xfer": """MaxRetrieveFileSize MaxStoreFileSize MaxTransfersPerHost MaxTransfersPerUser
     StoreUniquePrefix TransferOptions TransferPriority UseNonCompliantActiveTransfer""",
 }

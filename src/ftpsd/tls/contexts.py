@@ -61,6 +61,8 @@ class HostTLS:
     ciphers: str
     protocols: frozenset[str]
     verification: Verification
+    client: Context
+    """For data connections on which we are the TLS client (SSCN)."""
 
     def words(self, offered: str = "") -> HandshakeWords:
         """What the log's explanations of a failed handshake refer to."""
@@ -112,7 +114,27 @@ def build(
         context=context, settings=settings, notices=tuple(notices), has_certificates=bool(credentials),
         reuse_required=cache.kind != "off" and "NoSessionReuseRequired" not in settings.options,
         ciphers=ciphers, protocols=protocols, verification=verification,
+        client=_client(settings, where, trusted, protocols),
     )
+
+
+def _client(
+    settings: TLSSettings, where: Locator, trusted: tuple[x509.Certificate, ...], protocols: frozenset[str]
+) -> Context:
+    """The context for the client's side. What is wrong with a server's chain is noted and judged afterwards
+    (TLSVerifyServer, `server_identity`)."""
+    context = Context(server=False)
+    _set_protocols(context, settings, where, [])
+    _set_ciphers(context, settings, where)
+    context.set_alpn(())
+    if protocols & _OBSOLETE or "AllowWeakSecurity" in settings.options:
+        context.set_security_level(0)
+    if trusted:
+        context.add_trusted(certificates.pem(trusted))
+    else:
+        context.use_default_trust()
+    context.set_verify("request", depth=settings.verify_depth, optional_failure_ok=True)
+    return context
 
 
 def _locator(host: Host) -> Locator:

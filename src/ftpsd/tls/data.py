@@ -9,10 +9,12 @@ by step, because some clients shake hands before they send the transfer command 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Literal
 
+from ftpsd.ftp.addresses import parse_address
 from ftpsd.native._openssl import Connection, TLSError
-from ftpsd.tls import handshake, logtext, reuse
+from ftpsd.tls import certificates, handshake, logtext, reuse, server_identity
 from ftpsd.tls.channel import ControlChannel
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.handshake import HandshakeFailed
@@ -38,9 +40,10 @@ class DataTLS:
         self._host = host
         self._control = control.session_connection
         self._discarded = 0
-        self.connection = Connection(
-            host.context, sock.fileno(), role="data", control=control.session_connection
-        )
+        self.connection = self._connect()
+
+    def _connect(self) -> Connection:
+        return Connection(self._host.context, self._socket.fileno(), role="data", control=self._control)
 
     def handshake_step(self) -> Literal["done", "read", "write"]:
         """As far as the handshake goes without waiting. Raises `HandshakeFailed`."""
@@ -109,3 +112,32 @@ class DataTLS:
         that failed, and the client must not take the part that it has for the whole.
         """
         self._control = None
+
+
+class DataTLSClient(DataTLS):
+    """The client's side of TLS on a data connection (SSCN): its peer is another FTP server."""
+
+    def __init__(
+        self, sock: socket.socket, host: HostTLS, control: ControlChannel, reverse_name: Callable[[], str | None]
+    ) -> None:
+        """`reverse_name` looks up the confirmed name of the peer's address, when TLSVerifyServer needs it."""
+        super().__init__(sock, host, control)
+        self._reverse_name = reverse_name
+        self._address = str(parse_address(sock.getpeername()[0]))
+
+    def _connect(self) -> Connection:
+        return Connection(self._host.client, self._socket.fileno(), server=False, role="data")
+
+    def prove(self, *, ccc_used: bool, options: frozenset[str] = frozenset()) -> Proof:
+        """Whether the server is the one that is meant (TLSVerifyServer). No session is resumed."""
+        connection, certificate = self.connection, self.connection.peer_certificate
+        code, text = connection.verify_result
+        verdict = server_identity.judge(
+            self._host.settings.verify_server, certificate, text if code else "", self._address, self._reverse_name)
+        if not verdict.ok:
+            return Proof(False, verdict.lines, "data-server-not-verified")
+        subject = (f"Server: {certificates.subject_of(certificate)}",) if certificate is not None else ()
+        return Proof(True, (
+            *verdict.lines, "making TLS connection for data connection", *subject,
+            f"{connection.version} connection created, using cipher {connection.cipher} ({connection.bits} bits)",
+        ), "data-server-verified")

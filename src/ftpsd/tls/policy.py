@@ -58,6 +58,7 @@ class TLSState:
     `protected`: the control connection runs under TLS now. `mechanism`: an AUTH succeeded, or the connection
     is implicit (stays true after CCC). `data_private`: data connections are protected (PROT P or the like).
     `requirement` and `allow_per_user` are those in force; `has_certificates`: the host could shake hands.
+    `client_method` (SSCN ON): we are the TLS client on data connections that files travel on.
     """
 
     engine: bool = True
@@ -69,6 +70,7 @@ class TLSState:
     data_private: bool = False
     ccc_used: bool = False
     logged_in: bool = False
+    client_method: bool = False
 
 
 Action = Literal["none", "start-tls", "clear-tls", "disconnect"]
@@ -286,6 +288,26 @@ def ccc(state: TLSState) -> Decision:
         200, "Clearing control channel protection", replace(state, protected=False, ccc_used=True),
         "ccc-accepted", log=("received CCC, clearing control channel protection",), action="clear-tls",
     )
+
+
+def sscn(state: TLSState, argument: str) -> Decision:
+    """SSCN: which side of TLS we take on data connections of files (secure FXP)."""
+    if not _has_mechanism(state):
+        return not_understood(state, "SSCN")
+    words = argument.split()
+    if len(words) > 1:
+        return Decision(504, "SSCN: Invalid argument", state, "sscn-syntax")
+    if words and words[0] not in ("ON", "OFF"):
+        return Decision(501, "SSCN: Invalid argument", state, "sscn-syntax")
+    if words:
+        state = replace(state, client_method=words[0] == "ON")
+    method = "CLIENT" if state.client_method else "SERVER"
+    return Decision(200, f"SSCN:{method} METHOD", state, "sscn-accepted")
+
+
+def sscn_limited(state: TLSState) -> Decision:
+    """SSCN that a <Limit> denies."""
+    return Decision(550, "SSCN: Operation not permitted", state, "sscn-refused")
 
 
 def ccc_limited(state: TLSState) -> Decision:

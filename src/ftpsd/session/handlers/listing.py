@@ -55,7 +55,7 @@ def options(
 def _send(session: Session, body: bytes, title: str) -> Reply:
     """Sends a listing. Its lines end in CRLF under every TYPE; only the 150 names the TYPE."""
     opening = transfer.opening(title, ascii=session.parameters.ascii)
-    outcome = transfer.conduct(session, Job("send", body, title, ascii=True, opening=opening))
+    outcome = transfer.conduct(session, Job("send", body, title, ascii=True, opening=opening, listing=True))
     code, text = outcomes.reply_for(outcome)
     if outcome.end is End.VANISHED:
         raise SessionEnded("client-disconnected")

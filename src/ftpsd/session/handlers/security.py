@@ -38,6 +38,11 @@ def prot(session: Session, command: Command) -> Reply:
     return _apply(session, policy.prot(session.tls, command.argument))
 
 
+def sscn(session: Session, command: Command) -> Reply:
+    """SSCN (draft-ietf-tls-sscn): secure FXP; a data connection that was announced before follows it too."""
+    return _apply(session, policy.sscn(session.tls, command.argument))
+
+
 def ccc(session: Session, command: Command) -> Reply | None:
     """CCC (RFC 4217 section 5): 200 inside TLS, then both sides shut TLS down."""
     decision = policy.ccc(session.tls)
