@@ -312,7 +312,13 @@ def compare(
     proftpd: ServerFactory, ftpsd: ServerFactory, script: Script, certificates: Certificates
 ) -> list[str]:
     """What differs without being documented; documented differences that do not occur, too."""
-    theirs, ours = session(proftpd, script, certificates), session(ftpsd, script, certificates)
+    ours = session(ftpsd, script, certificates)
+    theirs = session(proftpd, script, certificates)
+    for _ in range(2):
+        # ProFTPD 1.3.8 now and then crashes after it has changed hosts in mid-handshake (its issue 924).
+        if script.sni == "localhost" or theirs[-1][1] != ENDED or len(theirs) >= len(ours):
+            break
+        theirs = session(proftpd, script, certificates)
     problems: list[str] = []
     seen: set[Difference] = set()
     for (command, left), (other, right) in zip(theirs, ours, strict=False):
