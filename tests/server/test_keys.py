@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -43,7 +44,8 @@ def server_command(configuration: Path, *arguments: str) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(ftpsd.__file__).parents[1]), **more}
+    paths = [str(Path(ftpsd.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **more}
 
 
 def encrypted(certificates: Certificates, directory: Path, passphrase: str) -> Files:
@@ -124,6 +126,15 @@ class Terminal:
         )
         os.close(slave)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(SECONDS)
+        os.close(self.master)
+
     def wait_for(self, text: str, count: int = 1) -> None:
         deadline = time.monotonic() + SECONDS
         while self.shown.count(text) < count:
@@ -149,9 +160,7 @@ class Terminal:
                     break
             if self.process.poll() is not None:
                 break
-        status = self.process.wait(SECONDS)
-        os.close(self.master)
-        return status
+        return self.process.wait(SECONDS)
 
 
 @pytest.fixture
@@ -173,11 +182,11 @@ def test_three_wrong_passphrases_at_the_terminal(
     files: ServerFiles, ftps_certificates: Certificates, tmp_path: Path
 ) -> None:
     write(files, encrypted(ftps_certificates, tmp_path, "open sesame"))
-    terminal = Terminal(*server_command(files.configuration, "-n"))
-    for number in range(1, 4):
-        terminal.wait_for(PROMPT.format(0), number)
-        terminal.type("xyzzy")
-    assert terminal.rest() == 1
+    with Terminal(*server_command(files.configuration, "-n")) as terminal:
+        for number in range(1, 4):
+            terminal.wait_for(PROMPT.format(0), number)
+            terminal.type("xyzzy")
+        assert terminal.rest() == 1
     assert terminal.shown.count(BANNER) == 1
     assert terminal.shown.count("Wrong passphrase for this key.  Please try again.") == 3
     assert "mod_tls/2.9.2: unable to use RSA certificate key in" in terminal.shown
@@ -234,10 +243,10 @@ def test_a_daemon_keeps_the_passphrase_and_its_workers_do_not(
     passphrase = secrets.token_hex(12)
     port = free_port()
     write(files, encrypted(ftps_certificates, tmp_path, passphrase), port)
-    terminal = Terminal(*server_command(files.configuration))
-    terminal.wait_for(PROMPT.format(port))
-    terminal.type(passphrase)
-    assert terminal.rest() == 0, terminal.shown
+    with Terminal(*server_command(files.configuration)) as terminal:
+        terminal.wait_for(PROMPT.format(port))
+        terminal.type(passphrase)
+        assert terminal.rest() == 0, terminal.shown
     assert passphrase not in terminal.shown
     pid = int(files.pid_file.read_text())
     try:
