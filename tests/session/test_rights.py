@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from ftpsd.testing.configs import User
 from ftpsd.testing.plugin import ServerFactory
+from ftpsd.testing.server import RunningServer
 
 pytestmark = [
     pytest.mark.root,
@@ -47,6 +49,40 @@ def test_two_users_in_one_worker_have_their_own_rights_only(
         status = (homes[user.name] / "new.txt").stat()
         assert (status.st_uid, status.st_gid) == (user.uid, user.gid)
     assert (homes["alice"] / "dir").stat().st_uid == 1001
+
+
+def begins(server: RunningServer, user: str) -> int:
+    """The reply to PASS of a login by `user`."""
+    with server.client("TLSv1.3") as client:
+        client.connect()
+        client.auth()
+        client.expect(331, f"USER {user}")
+        return client.command("PASS secret").code
+
+
+@pytest.mark.parametrize(("owner", "parents", "code"), [
+    (1001, 0o700, 530), (1001, 0o711, 230), (0, 0o700, 230), (1002, 0o700, 530),
+])
+def test_a_root_reached_by_a_link_of_the_user_must_be_one_that_the_user_can_reach(
+    ftps_server: ServerFactory, owner: int, parents: int, code: int
+) -> None:
+    """DefaultRoot ~/ftp, which its user may make a link: root's own links lead behind closed doors, others do not."""
+    server = ftps_server(users=USERS, directives=[*ONE_WORKER, "DefaultRoot ~/ftp"])
+    with tempfile.TemporaryDirectory(prefix="ftpsd-closed-") as directory:
+        closed = Path(directory)
+        closed.chmod(parents)
+        (closed / "inner").mkdir(mode=0o755)
+        link = server.home("alice") / "ftp"
+        link.symlink_to(closed / "inner")
+        os.chown(link, owner, owner, follow_symlinks=False)
+        assert begins(server, "alice") == code
+
+
+def test_a_root_below_directories_that_are_closed_to_users_can_be_entered(ftps_server: ServerFactory) -> None:
+    with tempfile.TemporaryDirectory(prefix="ftpsd-closed-") as directory:
+        (Path(directory) / "alice").mkdir(mode=0o755)
+        server = ftps_server(users=USERS, directives=[*ONE_WORKER, f"DefaultRoot {directory}/%u"])
+        assert begins(server, "alice") == 230
 
 
 def test_the_umask_of_the_session_is_its_own(ftps_server: ServerFactory) -> None:

@@ -14,7 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftpsd.native import _system
-from ftpsd.vfs.resolve import DEEPEST, MOST_LINKS, KernelResolver, Resolver, WalkResolver
+from ftpsd.vfs.resolve import (
+    DEEPEST,
+    MOST_LINKS,
+    KernelResolver,
+    Resolver,
+    WalkResolver,
+    machine_path,
+    open_machine_directory,
+)
 
 NAMES = ("a", "b", "c")
 PARTS = st.sampled_from([*NAMES, ".", "..", "", "outside", "secret"])
@@ -323,3 +331,36 @@ def test_a_directory_moved_meanwhile_does_not_open_the_way_up(root: Path, resolv
         thread.join(30)
         os.close(top)
     assert not {found[1] for found in seen if isinstance(found, tuple)} & outside
+
+
+def test_paths_of_the_machine_say_whose_links_they_follow(tmp_path: Path) -> None:
+    top = tmp_path.resolve()
+    (top / "d/e").mkdir(parents=True)
+    (top / "link").symlink_to(top / "d")
+    as_root = os.getuid() == 0
+    for written, real in (("d/e", "d/e"), ("d/../d/./e/", "d/e"), ("link/e", "d/e"), ("link/new", "d/new")):
+        path, foreign = machine_path(os.fsencode(f"{top}/{written}"))
+        assert path == os.fsencode(top / real)
+        assert foreign == (written.startswith("link") and not as_root)
+    if as_root:
+        os.chown(top / "link", 1001, 1001, follow_symlinks=False)
+        assert machine_path(os.fsencode(top / "link/e")) == (os.fsencode(top / "d/e"), True)
+        assert machine_path(os.fsencode(top / "d/e")) == (os.fsencode(top / "d/e"), False)
+    assert machine_path(b"/") == (b"/", False)
+
+
+def test_a_directory_of_the_machine_is_opened_by_a_path_without_links(tmp_path: Path) -> None:
+    top = tmp_path.resolve()
+    (top / "d/e").mkdir(parents=True)
+    (top / "f").write_text("")
+    (top / "link").symlink_to("d")
+    before = len(os.listdir("/proc/self/fd"))
+    for good in ("", "d", "d/e"):
+        fd = open_machine_directory(os.fsencode(top / good))
+        assert os.path.samestat(os.fstat(fd), (top / good).stat())
+        os.close(fd)
+    for bad, error in (("link", NotADirectoryError), ("link/e", NotADirectoryError), ("f", NotADirectoryError),
+                       ("d/none", FileNotFoundError)):
+        with pytest.raises(error):
+            open_machine_directory(os.fsencode(top / bad))
+    assert len(os.listdir("/proc/self/fd")) == before

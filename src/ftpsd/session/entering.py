@@ -3,6 +3,10 @@
 The order matters. While the thread still has the worker's rights it reads what is the administrator's
 (accounts, absolute display files), opens the root directory of the login, then it takes on the user's
 groups, gid and uid for good and enters the jail; only then is anything done in the user's name.
+
+The root directory is opened as root, because the administrator may keep it below directories that are closed to
+users. But where a link on the way to it is not root's own, the user (or whoever made it) has a say in where it leads:
+then the directory must be one that the user can reach. AllowChrootSymlinks of ProFTPD refuses or follows them all.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ from ftpsd.settings.model import AnonymousSection, Settings
 from ftpsd.tls import policy
 from ftpsd.vfs import rights
 from ftpsd.vfs.jail import Jail
+from ftpsd.vfs.names import decode, encode
+from ftpsd.vfs.resolve import machine_path, open_machine_directory
 
 LONGEST_NAME = 256
 """Characters of a login name."""
@@ -60,11 +66,12 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
         session.log.emit(events.TLSNote(*decision.log))
         raise CannotEnter(decision.reason, "TLS is required for this user")
     with rights.privileged():
-        where = _place(session, account, section, settings)
+        ways = _Ways()
+        where = _place(session, account, section, settings, ways)
         session.welcome = display.absolute(session, settings.core.display_login)
         session.farewell = display.absolute(session, settings.core.display_quit)
         session.log.emit(events.Debug(5, f"root directory of the login: {where.root}"))
-        root_fd = _open_root(where.root)
+    root_fd = _open_root(where.root, account, as_user=where.root in ways.foreign)
     try:
         notices = rights.take_on(account.uid, account.gid, account.groups, root_fd)
         store = Jail(root_fd)
@@ -86,19 +93,38 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     session.slot.update(user=chosen.user)
 
 
-def _place(session: Session, account: Account, section: AnonymousSection | None, settings: Settings) -> Place:
+class _Ways:
+    """Finds out where paths of the machine lead; `foreign` are those to which a link leads that is not root's."""
+
+    def __init__(self) -> None:
+        self.foreign: set[str] = set()
+
+    def real_path(self, path: str) -> str:
+        real, foreign = machine_path(encode(path))
+        if foreign:
+            self.foreign.add(decode(real))
+        return decode(real)
+
+
+def _place(
+    session: Session, account: Account, section: AnonymousSection | None, settings: Settings, ways: _Ways,
+) -> Place:
     home_of = session.runtime.authenticator.home_of
     try:
         if section is not None:
-            return anonymous_place(section, settings.access, account, home_of)
-        return place(settings.access, account, home_of)
+            return anonymous_place(section, settings.access, account, home_of, real_path=ways.real_path)
+        return place(settings.access, account, home_of, real_path=ways.real_path)
     except NoSuchPlace as error:
         raise CannotEnter("login-no-home", str(error)) from None
 
 
-def _open_root(path: str) -> int:
+def _open_root(path: str, account: Account, *, as_user: bool) -> int:
+    whose = rights.acting_as(account.uid, account.gid, account.groups) if as_user else rights.privileged()
     try:
-        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        with whose:
+            return open_machine_directory(encode(path))
+    except rights.CredentialsError:
+        raise
     except OSError as error:
         raise CannotEnter("login-no-home", f"unable to enter '{path}': {error.strerror}") from None
 

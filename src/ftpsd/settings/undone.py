@@ -105,7 +105,7 @@ REFUSED = (
     ),
     without_value(
         "AllowChrootSymlinks", Status.REFUSED,
-        "the root of a session is opened without following links of others",
+        "links on the way to the root of a session that are not root's own are followed with the user's rights",
         module="mod_auth", argument=_ANY, doc="The path of the root may hold symbolic links.",
     ),
 )

@@ -194,6 +194,35 @@ class _Walk:
             raise
 
 
+def machine_path(path: bytes) -> tuple[bytes, bool]:
+    """Where an absolute path of this machine leads (as `Resolver.canonical`), with the rights of the thread.
+
+    And whether a link is on the way that does not belong to root: then somebody else has a say in where it leads.
+    """
+    root = os.open(b"/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with _Naming(best_resolver(root)) as naming:
+            return naming.canonical(path), naming.foreign
+    finally:
+        os.close(root)
+
+
+def open_machine_directory(path: bytes) -> int:
+    """An O_PATH descriptor of a directory of this machine by its absolute path, in which nothing may be a link.
+
+    Raises `OSError` (`NotADirectoryError` for a link): the path was looked at before, and must not have changed.
+    """
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    here = os.open(b"/", flags)
+    for name in filter(None, path.split(b"/")):
+        above = here
+        try:
+            here = os.open(name, flags, dir_fd=above)
+        finally:
+            os.close(above)
+    return here
+
+
 class _Naming:
     """One search for a path without links: where we are (name by name, and open), and the components still to go.
 
@@ -208,6 +237,8 @@ class _Naming:
         self._length = 0
         self._left: list[bytes] = []
         self._links = 0
+        self.foreign = False
+        """Whether a link was followed that does not belong to root."""
 
     def __enter__(self) -> Self:
         return self
@@ -257,9 +288,11 @@ class _Naming:
     def _enter(self, name: bytes) -> None:
         fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._here)
         try:
-            kind = stat.S_IFMT(os.fstat(fd).st_mode)
+            status = os.fstat(fd)
+            kind = stat.S_IFMT(status.st_mode)
             if kind == stat.S_IFLNK:
                 self._replace(name, os.readlink(b"", dir_fd=fd))
+                self.foreign |= status.st_uid != 0
             elif kind != stat.S_IFDIR:
                 raise _error(errno.ENOTDIR, name)
             elif self._length + 1 + len(name) > LONGEST:

@@ -160,6 +160,23 @@ def privileged() -> Iterator[None]:
             _return_to(before)
 
 
+@contextlib.contextmanager
+def acting_as(uid: int, gid: int, groups: Sequence[int]) -> Iterator[None]:
+    """The effective rights of a user for the block, where the thread can be that; otherwise those that it has.
+
+    For what is done in a user's name before `take_on`. Raises `CredentialsError`.
+    """
+    before = _system.thread_credentials()
+    if not _may_change():
+        yield
+        return
+    try:
+        _system.set_thread_effective(uid, gid, groups)
+        yield
+    finally:
+        _return_to(before)
+
+
 def take_on(
     uid: int, gid: int, groups: Sequence[int], root: str | int, *, readable: Sequence[str] = (),
     writable: Sequence[str] = (), confine: bool = True,
