@@ -182,6 +182,8 @@ def test_rates_are_kept(hosts: Hosts) -> None:
 
 
 def test_filter_of_arguments(hosts: Hosts) -> None:
+    with hosts.connected("no percents") as client:
+        converse(client, "MKD a%b => 530 Please login with USER and PASS")
     with binary(hosts, "no percents") as client:
         converse(client, """
             MKD a%b => 550 a%b: Forbidden command argument

@@ -98,13 +98,13 @@ def _end_if_hostile(session: Session, text: str) -> None:
 
 def _answer(session: Session, command: Command) -> Reply | None:
     try:
-        session.check_filter(command)
         refusal = gate.refusal(
             command, session.tls, epsv_all=session.parameters.epsv_all,
             directory_requirement=session.directory_settings().tls.required, directory=session.cwd,
         )
         if refusal is not None:
             raise refusal
+        session.check_filter(command)
         assert command.spec is not None
         return resolve(command.spec)(session, command)
     except Refusal as denied:
