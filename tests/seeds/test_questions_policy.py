@@ -1,4 +1,4 @@
-"""The seeds' questions about who needs TLS: per user, per class, impossible configurations, FXP, implicit."""
+"""The seeds' questions about who needs TLS: per user, per class, impossible configurations, implicit TLS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpsd.testing.client import ConnectionEnded, ScriptedClient
+from ftpsd.testing.client import ConnectionEnded
 from ftpsd.testing.configs import ServerConfig, ServerFiles, User
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from ftpsd.testing.server import RunningServer
@@ -135,72 +135,6 @@ def test_is_there_a_way_to_require_tls_for_remote_clients_only(
     server = ftps_server(tls=[], sections=LOCAL_AND_REMOTE.format(network=network))
     assert in_clear(server, "alice") == code
     assert under_tls(server, "alice", tls_version) == 230
-
-
-def fxp(source: ScriptedClient, target: ScriptedClient) -> tuple[int, int]:
-    """A site-to-site transfer: the final codes of RETR and STOR."""
-    address = target.expect(227, "PASV").text.partition("(")[2].partition(")")[0]
-    source.expect(200, f"PORT {address}")
-    target.send_line("STOR copy.txt")
-    source.send_line("RETR hello.txt")
-    finals = []
-    for client in (source, target):
-        reply = client.read_reply()
-        finals.append(client.read_reply().code if reply.code == 150 else reply.code)
-    return finals[0], finals[1]
-
-
-def two_sites(ftps_server: ServerFactory, *tls: str) -> tuple[RunningServer, RunningServer]:
-    """Servers with different addresses that let transfers go to others than the client."""
-    found = []
-    for address in ("127.0.0.1", "127.0.0.2"):
-        found.append(ftps_server(
-            tls=[*tls, "TLSTimeoutHandshake 2"], directives=["AllowForeignAddress on"], address=address))
-        found[-1].give("hello.txt", b"hello")
-    return found[0], found[1]
-
-
-def begun(server: RunningServer, auth: str | None) -> ScriptedClient:
-    """A session in clear or after AUTH with this word; no PROT."""
-    client = server.client(tls=auth is not None)
-    client.connect()
-    if auth is not None:
-        client.auth(auth)
-    client.login()
-    client.expect(200, "TYPE I")
-    return client
-
-
-@pytest.mark.parametrize("auth", [None, "TLS"])
-def test_why_does_mod_tls_break_fxp_transfers_not_in_clear(
-    ftps_server: ServerFactory, auth: str | None
-) -> None:
-    """Where neither TLSRequired nor AUTH TLS-P asks for private data, site-to-site works, unencrypted."""
-    one, other = two_sites(ftps_server, "TLSRequired off")
-    assert fxp(begun(one, auth), begun(other, auth)) == (226, 226)
-    assert (other.home() / "copy.txt").read_bytes() == b"hello"
-
-
-def test_why_does_mod_tls_break_fxp_transfers_tlsrequired_data(ftps_server: ServerFactory) -> None:
-    one, other = two_sites(ftps_server, "TLSRequired data")
-    assert fxp(begun(one, "TLS"), begun(other, "TLS")) == (522, 522)
-
-
-def test_why_does_mod_tls_break_fxp_transfers_auth_tls_p(ftps_server: ServerFactory) -> None:
-    """Two servers that both wait for a client's handshake: the opening of the data connection fails."""
-    one, other = two_sites(ftps_server, "TLSRequired off", "TLSOptions NoSessionReuseRequired")
-    assert fxp(begun(one, "TLS-P"), begun(other, "TLS-P")) == (425, 425)
-    for server in (one, other):
-        server.wait_for_log("unable to open data connection: TLS negotiation failed")
-    assert any("TLS negotiation timed out (2 seconds)" in line for line in one.tls_log() + other.tls_log())
-
-
-def test_why_does_mod_tls_break_fxp_transfers_foreign_addresses_are_refused(
-    ftps_server: ServerFactory
-) -> None:
-    server = ftps_server(tls=["TLSRequired off"])
-    client = begun(server, None)
-    client.expect(500, "PORT 127,0,0,2,200,200")
 
 
 def test_how_come_implicit_ftps_is_not_supported_it_is_with_useimplicitssl(
