@@ -14,6 +14,7 @@ from typing import Literal
 
 from ftpsd.ftp.addresses import parse_address
 from ftpsd.native._openssl import Connection, TLSError
+from ftpsd.settings.tls import TLSSettings
 from ftpsd.tls import certificates, handshake, logtext, reuse, server_identity
 from ftpsd.tls.channel import ControlChannel
 from ftpsd.tls.contexts import HostTLS
@@ -132,8 +133,9 @@ class DataTLSClient(DataTLS):
         """Whether the server is the one that is meant (TLSVerifyServer). No session is resumed."""
         connection, certificate = self.connection, self.connection.peer_certificate
         code, text = connection.verify_result
+        settings: TLSSettings = self._host.settings
         verdict = server_identity.judge(
-            self._host.settings.verify_server, certificate, text if code else "", self._address, self._reverse_name)
+            settings.verify_server, certificate, text if code else "", self._address, self._reverse_name)
         if not verdict.ok:
             return Proof(False, verdict.lines, "data-server-not-verified")
         subject = (f"Server: {certificates.subject_of(certificate)}",) if certificate is not None else ()
