@@ -243,7 +243,24 @@ def names() -> list[Script]:
     ]
 
 
+def servers_as_clients() -> list[Script]:
+    """SSCN: its words, and that listings stay as they are."""
+    every: list[Step] = [
+        "SSCN", "SSCN ON", "SSCN", "SSCN on", "SSCN x", "SSCN ON OFF", PROBE, Transfer("NLST"), "SSCN OFF", "SSCN",
+        Transfer("RETR file.txt"),
+    ]
+    return [
+        *(Script(f"SSCN under TLS, {version}", every, "private", ("TLSRequired on", NO_REUSE), version=version)
+          for version in ("TLSv1.2", "TLSv1.3")),
+        Script("SSCN before login, TLS", ["SSCN", "SSCN ON", *LOGIN, "SSCN"], "tls"),
+        Script("SSCN without TLS", ["SSCN", "SSCN ON"]),
+        Script("SSCN after CCC", [
+            Do("CCC", lambda client: client.clear_control()), "SSCN", "SSCN ON", "SSCN OFF", PROBE,
+        ], "private", ("TLSRequired auth+data", NO_REUSE)),
+    ]
+
+
 TLS_SCRIPTS: list[Script] = [
-    *names(), *words(), *clears(), *implicits(), *per_user(), *classes(), *directories(), *certificates(),
-    *handshakes(),
+    *servers_as_clients(), *names(), *words(), *clears(), *implicits(), *per_user(), *classes(), *directories(),
+    *certificates(), *handshakes(),
 ]

@@ -148,7 +148,8 @@ def test_why_does_mod_tls_break_fxp_transfers_tlsverifyserver_is_needed(
     ftps_server: ServerFactory, ftps_certificates: Certificates, tmp_path: Path
 ) -> None:
     """A server whose certificate names neither its address nor its name is refused by the other one."""
-    stranger = ftps_certificates.authority.leaf("other.example", alternatives=("other.example",)).write(tmp_path, "other")
+    other_name = ftps_certificates.authority.leaf("other.example", alternatives=("other.example",))
+    stranger = other_name.write(tmp_path, "other")
     one = secured(ftps_server, stranger, ftps_certificates, "127.0.0.1")
     other = secured(ftps_server, stranger, ftps_certificates, "127.0.0.2")
     lftp(one, tmp_path, "set ssl:check-hostname no", *SECURE,
