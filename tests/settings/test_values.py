@@ -91,7 +91,6 @@ def test_tls_protocol(words: str, versions: set[str]) -> None:
         ("TLSOptions NoCertReq", "TLSOptions: unknown TLSOption 'NoCertReq' on line 1"),
         ("TLSOptions NoCertReq", "Did you mean NoCertRequest?"),
         ("TLSOptions", "TLSOptions: wrong number of parameters on line 1"),
-        ("TLSOptions StdEnvVars", "TLSOptions: TLSOption StdEnvVars is not supported yet on line 1"),
         ("TLSProtocol TLSv4", "TLSProtocol: unknown protocol: 'TLSv4' on line 1"),
         ("TLSProtocol ALL x", "TLSProtocol: missing required +/- prefix: x on line 1"),
         ("TLSProtocol ALL +x", "TLSProtocol: unknown protocol: '+x' on line 1"),

@@ -298,6 +298,9 @@ class Connection:
     def peer_certificate(self) -> bytes | None:
         """DER."""
     @property
+    def own_certificate(self) -> bytes | None:
+        """DER: the certificate that we showed, or would have."""
+    @property
     def peer_chain(self) -> tuple[bytes, ...]:
         """DER, leaf first, as sent by the peer (empty after a resumption by ticket)."""
     @property

@@ -99,6 +99,7 @@ cdef extern from "<openssl/ssl.h>" nogil:
     void SSL_set_accept_state(SSL *ssl)
     void SSL_set_connect_state(SSL *ssl)
     int SSL_pending(const SSL *ssl)
+    X509 *SSL_get_certificate(const SSL *ssl)
     int SSL_has_pending(const SSL *ssl)
     const char *SSL_rstate_string(const SSL *ssl)
     int SSL_in_init(const SSL *ssl)

@@ -376,6 +376,11 @@ cdef class Connection:
         return None if certificate == NULL else certificate_der(certificate)
 
     @property
+    def own_certificate(self):
+        cdef const X509 *certificate = SSL_get_certificate(self.state.ssl)
+        return None if certificate == NULL else certificate_der(certificate)
+
+    @property
     def peer_chain(self):
         cdef stack_x509 *chain = SSL_get_peer_cert_chain(self.state.ssl)
         cdef const X509 *leaf = SSL_get0_peer_certificate(self.state.ssl)

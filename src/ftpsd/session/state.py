@@ -11,6 +11,7 @@ import enum
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -145,6 +146,8 @@ class Session:
         self.renewal = ControlRenewal(control.channel, log)
         self.host_sent: str | None = None
         """What HOST said (RFC 7151)."""
+        self.variables: Mapping[str, str] = {}
+        """Session notes and variables of TLS (StdEnvVars, ExportCertData)."""
         self.server_name: str | None = None
         """The SNI that chose the host."""
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ftpsd.errors import SessionEnded
 from ftpsd.log import events
 from ftpsd.session.state import Session
-from ftpsd.tls import diagnostics, hello, policy
+from ftpsd.tls import diagnostics, hello, policy, variables
 from ftpsd.tls.channel import HandshakeFailed
 from ftpsd.tls.identity import Peer
 from ftpsd.tls.policy import Decision
@@ -85,11 +85,20 @@ def start_tls(session: Session, decision: Decision) -> None:
         data_private=decision.state.data_private,
     )
     session.renewal.started()
+    _export(session)
     if report.client is not None:
         session.log.emit(events.ClientCertificate(report.client, report.verified))
     session.log.emit(events.HandshakeSucceeded(
         "control", report.version, report.cipher, report.bits, report.resumed, report.lines,
     ))
+
+
+def _export(session: Session) -> None:
+    """Session notes and variables (StdEnvVars, ExportCertData) of the TLS that is on now."""
+    facts = session.control.channel.facts()
+    if facts is not None:
+        session.variables, lines = variables.exported(facts, session.settings.tls.options)
+        session.note_tls(*lines)
 
 
 def _peer(session: Session) -> Peer:

@@ -21,11 +21,6 @@ MODULE_VERSION = "mod_tls/2.9.2"
 PER_LOGIN = HOST | Context.ANONYMOUS | Context.CONDITIONAL
 
 
-_LATER_OPTIONS = (
-    f" Not supported yet, a configuration with one does not load: {', '.join(tls_parsers.LATER_OPTIONS)}."
-    if tls_parsers.LATER_OPTIONS else "")
-
-
 @dataclass(frozen=True, slots=True)
 class TLSSettings(KeySettings):
     """TLS of one host. A path is absolute; None: not configured."""
@@ -58,7 +53,7 @@ class TLSSettings(KeySettings):
         contexts=PER_LOGIN,
         combine=Combine.UNION,
         good=("NoCertRequest", "AllowPerUser nosessionreuserequired", "UseImplicitSSL"),
-        bad=("", "NoCert", "StdEnvVars"), default_text="none",
+        bad=("", "NoCert", "StdEnv"), default_text="none",
         doc="AllowClientRenegotiations: clients may renegotiate (TLS 1.2 and older), and TLSRenegotiate ctrl"
         " applies to them. AllowDotLogin: whose certificate stands in ~/.tlslogin needs no password."
         " iPAddressRequired, dNSNameRequired, CommonNameRequired: with TLSVerifyClient on, a client's"
@@ -72,7 +67,8 @@ class TLSSettings(KeySettings):
         " NoCertRequest: clients are not asked for a certificate. NoSessionReuseRequired: data"
         " connections need"
         " not resume the control connection's TLS session. UseImplicitSSL: TLS starts at once (port 990),"
-        " without AUTH." + _LATER_OPTIONS,
+        " without AUTH. StdEnvVars, ExportCertData: variables about TLS (TLS_CIPHER …) and the certificates, for"
+        " logs.",
     )
     cipher_suites: tuple[CipherSuite, ...] = directive(
         "TLSCipherSuite", Special("[TLSv1.2|TLSv1.3] list", tls_parsers.ciphers), (), module=MODULE,

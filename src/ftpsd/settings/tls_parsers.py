@@ -44,22 +44,20 @@ SUPPORTED_OPTIONS = (
     "CommonNameRequired",
     "dNSNameRequired",
     "EnableDiags",
+    "ExportCertData",
     "IgnoreSNI",
     "iPAddressRequired",
     "NoCertRequest",
     "NoSessionReuseRequired",
+    "StdEnvVars",
     "UseImplicitSSL",
 )
-LATER_OPTIONS = (
-    "ExportCertData",
-    "StdEnvVars",
-)
-_OPTION_WORDS = {option.lower(): option for option in SUPPORTED_OPTIONS + LATER_OPTIONS}
+_OPTION_WORDS = {option.lower(): option for option in SUPPORTED_OPTIONS}
 _OPTION_WORDS["allowclientrenegotiation"] = "AllowClientRenegotiations"
 
 
 def options(words: Sequence[str]) -> frozenset[str]:
-    """One or more words of the two lists above, in any case."""
+    """One or more words of the list above, in any case."""
     if not words:
         raise ArgumentError("wrong number of parameters")
     chosen = set()
@@ -67,8 +65,6 @@ def options(words: Sequence[str]) -> frozenset[str]:
         option = _OPTION_WORDS.get(word.lower())
         if option is None:
             raise ArgumentError(f"unknown TLSOption '{word}'", remedy=close_to(word, _OPTION_WORDS))
-        if option in LATER_OPTIONS:
-            raise NotSupportedYet(f"TLSOption {option}", remedy="Take it out of the list.")
         chosen.add(option)
     return frozenset(chosen)
 

@@ -15,11 +15,12 @@ import select
 import socket
 import time
 
-from ftpsd.native._openssl import Connection, TLSError
+from ftpsd.native._openssl import Connection, TLSError, library_version
 from ftpsd.tls import handshake, hello, logtext
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.handshake import HandshakeFailed, HandshakeReport
 from ftpsd.tls.identity import Peer
+from ftpsd.tls.variables import Facts
 
 __all__ = ["ControlChannel", "HandshakeFailed", "HandshakeReport"]
 
@@ -173,6 +174,18 @@ class ControlChannel:
         self.session_connection = connection
         self.report = handshake.report(connection, host, peer)
         return self.report
+
+    def facts(self) -> Facts | None:
+        """What others may know of the TLS that is on (session notes, StdEnvVars)."""
+        connection = self.connection
+        if connection is None:
+            return None
+        leaf = connection.peer_certificate
+        return Facts(
+            connection.version, connection.cipher, connection.bits, connection.algorithm_bits, connection.session_id,
+            connection.server_name, library_version(), connection.own_certificate,
+            connection.peer_chain or ((leaf,) if leaf is not None else ()),
+        )
 
     def offer_ticket(self) -> bool:
         """Under TLS 1.3, sends a fresh session ticket along with the next reply; whether there is one.
