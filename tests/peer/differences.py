@@ -92,7 +92,7 @@ SITE = (
     ),
 )
 HELP = Difference(
-    "HELP", "214 .*LANG .*214 .*", "214 .*MFMT .*214 .*", "HELP lists the commands that there are",
+    "HELP", "214 .*RANG .*214 .*", "214 .*MFMT .*214 .*", "HELP lists the commands that there are",
 )
 MECHANISM = Difference(
     "AUTH GSSAPI", "500 AUTH not understood", "504 .*", "RFC 2228: an unknown mechanism is 504",
