@@ -54,7 +54,7 @@ def test_ends_at_once_where_there_is_room(sockets: tuple[socket.socket, socket.s
     near, far = sockets
     for script in ((), ("done",)):
         channel = ready(near, *cast("tuple[Step, ...]", script))
-        channel.end_sending()
+        channel.end_sending(private=True)
         assert channel.stage is Stage.ENDED
         assert channel.interest(private=True) is None
     lingering = channel.linger()
@@ -68,7 +68,7 @@ def test_ends_at_once_where_there_is_room(sockets: tuple[socket.socket, socket.s
 def test_waits_for_what_tls_waits_for(sockets: tuple[socket.socket, socket.socket]) -> None:
     near, _ = sockets
     channel = ready(near, "write", "read", "done")
-    channel.end_sending()
+    channel.end_sending(private=True)
     assert channel.interest(private=True) == (near.fileno(), select.POLLOUT)
     channel.advance(private=True)
     assert channel.interest(private=True) == (near.fileno(), select.POLLIN)
@@ -81,8 +81,19 @@ def test_a_connection_that_breaks_is_no_end(
     sockets: tuple[socket.socket, socket.socket], before: list[Step]
 ) -> None:
     channel = ready(sockets[0], *before, ConnectionResetError(104, "Connection reset by peer"))
-    channel.end_sending()
+    channel.end_sending(private=True)
     channel.advance(private=True)
     assert channel.stage is Stage.FAILED
     assert isinstance(channel.failure, ConnectionResetError)
+    channel.close()
+
+
+@pytest.mark.parametrize("script", [[], ["write"]])
+def test_data_that_went_in_clear_ends_with_no_close_notify(
+    sockets: tuple[socket.socket, socket.socket], script: list[Step]
+) -> None:
+    channel = ready(sockets[0], *script)
+    channel.end_sending(private=False)
+    assert channel.stage is Stage.ENDED
+    assert channel.tls is None
     channel.close()

@@ -194,7 +194,7 @@ def test_what_was_sent_survives_what_was_not_read(listener: PassiveListener) -> 
         assert channel.socket is not None
         channel.socket.sendall(b"the whole file")
         client.sendall(b"unread")
-        channel.end_sending()
+        channel.end_sending(private=True)
         assert channel.stage is Stage.ENDED
         lingering = channel.linger()
         assert lingering is not None

@@ -126,6 +126,18 @@ def test_the_end_of_a_session_comes_in_the_middle_of_a_transfer(
         connection.close("rst")
 
 
+@pytest.mark.parametrize("version", [None, "TLSv1.3"])
+def test_the_end_of_a_session_comes_while_it_waits_for_a_data_connection(
+    hosts: Hosts, version: str | None
+) -> None:
+    with hosts.client("session", version).begin() as client:
+        client.expect(229, "EPSV")
+        begin = time.monotonic()
+        client.expect(425, "LIST")
+        ended(client, "Session Timeout (1 seconds): closing control connection")
+        assert time.monotonic() - begin < 8
+
+
 @pytest.mark.parametrize("version", [None, "TLSv1.2", "TLSv1.3"])
 def test_a_client_that_never_closes_a_finished_download_does_not_keep_its_connection(
     hosts: Hosts, version: str | None

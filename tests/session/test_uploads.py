@@ -47,6 +47,18 @@ def test_a_record_cut_in_the_middle_is_never_226(ftps_server: ServerFactory, tls
     client.expect(426)
 
 
+def test_a_client_that_closes_its_half_and_reads_on_sees_no_error(
+    ftps_server: ServerFactory, tls_version: str
+) -> None:
+    server = ftps_server(directives=["UploadEnd lenient"])
+    client, connection, stream = begin_upload(server, tls_version)
+    stream.write(DATA)
+    stream.socket.shutdown(socket.SHUT_WR)
+    assert stream.read_all() == b"", "close_notify, and no alert before it"
+    client.expect(226)
+    connection.close("fin")
+
+
 @pytest.mark.parametrize(("policy", "code"), [("strict", 426), ("observed", 226), ("lenient", 226)])
 def test_clients_that_never_send_close_notify(
     ftps_server: ServerFactory, tls_version: str, policy: str, code: int

@@ -140,13 +140,17 @@ class DataChannel:
         """Ends the channel from outside (a deadline passed)."""
         self._fail(error)
 
-    def end_sending(self) -> None:
-        """Begins to end our side after a download: close_notify, which may have to wait for room.
+    def end_sending(self, private: bool) -> None:
+        """Begins to end our side: close_notify, which may have to wait for room.
 
-        The stage is ENDED when the kernel has taken everything, FAILED when the connection broke before.
+        `private` says whether the data was; PROT C may have come after a handshake. The stage is ENDED when the kernel
+        has taken everything, FAILED when the connection broke before.
         """
+        if self.tls is not None and not private:
+            self.tls.close()
+            self.tls = None
         self.stage = Stage.ENDING
-        self.advance(private=True)
+        self.advance(private)
 
     def _end(self) -> None:
         step = self.tls.send_close_notify() if self.tls is not None else "done"

@@ -131,7 +131,7 @@ def _secure(session: Session, channel: DataChannel, *, client: bool) -> None:
     assert channel.tls is not None
     proof = channel.tls.prove(ccc_used=session.tls.ccc_used, options=session.settings.tls.options)
     if not proof.ok:
-        channel.end_sending()  # a clean end: some clients never look at the 425 behind a broken one
+        channel.end_sending(private=True)  # a clean end: some clients never look at the 425 behind a broken one
         session.linger(channel.linger())
         _refuse_data(session, proof.reason, proof.lines)
     if client:
@@ -183,7 +183,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     if outcome.complete and not receiving:
         session.linger(channel.linger())
     elif outcome.complete:
-        channel.end_sending()  # there is room: nothing has been sent
+        channel.end_sending(session.tls.data_private)  # there is room: nothing has been sent
     return outcome
 
 
@@ -192,7 +192,7 @@ def _end_sending(session: Session, channel: DataChannel) -> str:
 
     The kernel reports room only when much of its buffer is free, but takes a few bytes before: so we try.
     """
-    channel.end_sending()
+    channel.end_sending(session.tls.data_private)
     deadline = time.monotonic() + (session.settings.limits.timeout_stalled or CONNECT_TIMEOUT)
     while channel.stage is Stage.ENDING:
         now = time.monotonic()

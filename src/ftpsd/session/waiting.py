@@ -14,7 +14,7 @@ from ftpsd.errors import SessionEnded
 from ftpsd.ftp.lines import Line
 from ftpsd.log import events
 from ftpsd.session.state import Session
-from ftpsd.session.timers import next_timer
+from ftpsd.session.timers import next_timer, session_timer
 
 
 class TransferAborted(Exception):
@@ -113,6 +113,9 @@ def _until(session: Session, channel: DataChannel, timeout: float, stages: froze
     from ftpsd.session.loop import abort_waits
 
     deadline = time.monotonic() + timeout
+    of_session = session_timer(session.settings.limits, session.marks)
+    if of_session is not None:
+        deadline = min(deadline, of_session.at)
     if abort_waits(session):
         raise TransferAborted
     while channel.stage not in stages and channel.stage is not Stage.FAILED:
