@@ -741,7 +741,8 @@ def test_pumps_leave_no_descriptor() -> None:
 def test_pauses_for_new_keys_while_sending() -> None:
     payload = random.Random(11).randbytes(8 * MEGABYTE)
     with wire(TLS13) as link:
-        assert link.tls is not None and link.peer is not None
+        assert link.tls is not None
+        assert link.peer is not None
         pump = link.pump("send", payload)
         pump.pause(at=MEGABYTE)
         sending = Running(pump)
