@@ -12,7 +12,7 @@ import pytest
 
 from ftpsd.settings import DIRECTIVES
 from ftpsd.settings.declaration import Status
-from ftpsd.settings.tls_parsers import LATER_OPTIONS, SUPPORTED_OPTIONS
+from ftpsd.settings.tls_parsers import SUPPORTED_OPTIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "directives.md"
 MODULE = Path("/usr/lib/proftpd/mod_tls.so")
@@ -44,9 +44,6 @@ MISSING = words("""
     TLSStaplingOptions TLSStaplingResponder TLSStaplingTimeout
 """)
 """What may still be "not supported yet": a name leaves this list with its effect, and none comes back."""
-MISSING_OPTIONS = words("""
-    ExportCertData StdEnvVars
-""")
 
 
 def test_there_are_44_directives() -> None:
@@ -78,13 +75,11 @@ def test_the_reference_page_has_the_directive_and_its_status(name: str) -> None:
 def test_the_reference_page_has_the_option_and_its_status(name: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
     section = page.partition("\n### TLSOptions\n")[2].partition("\n### ")[0]
-    supported, _, later = section.partition("Not supported yet")
-    assert (name in SUPPORTED_OPTIONS) != (name in LATER_OPTIONS)
-    assert re.search(rf"\b{name}\b", supported if name in SUPPORTED_OPTIONS else later)
-    assert name in SUPPORTED_OPTIONS or name in MISSING_OPTIONS, f"{name} had an effect once"
+    assert name in SUPPORTED_OPTIONS
+    assert re.search(rf"\b{name}\b", section)
 
 
 def test_nothing_is_listed_that_mod_tls_does_not_have() -> None:
     ours = {entry.name for entry in DIRECTIVES.values() if entry.module == "mod_tls"}
     assert ours - NAMES <= {"TLSUploadEnd"}
-    assert {*SUPPORTED_OPTIONS, *LATER_OPTIONS} == {*OPTIONS, SEEDS_OPTION}
+    assert {*SUPPORTED_OPTIONS} == {*OPTIONS, SEEDS_OPTION}
