@@ -78,6 +78,13 @@ CASES = {
     "missing-key": (
         TLS.format(lines="TLSRSACertificateFile {rsa}\nTLSRSACertificateKeyFile {dir}/none.key"),
         ["unable to use '{dir}/none.key'", "on line 4 of"]),
+    "certificate-without-key": (
+        TLS.format(lines="TLSRSACertificateFile {rsa}"),
+        ["TLSRSACertificateFile: unable to use '{rsa}': there is no private key in it", "on line 3 of",
+         "Name the file that has the key with TLSRSACertificateKeyFile."]),
+    "key-file-without-key": (
+        TLS.format(lines="TLSRSACertificateFile {rsa}\nTLSRSACertificateKeyFile {ec}"),
+        ["TLSRSACertificateKeyFile: unable to use '{ec}': there is no private key in it", "on line 4 of"]),
     "mismatched-key": (
         TLS.format(lines="TLSRSACertificateFile {rsa}\nTLSRSACertificateKeyFile {other_key}"),
         ["TLSRSACertificateKeyFile", "{other_key}", "on line 4 of"]),

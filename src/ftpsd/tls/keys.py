@@ -164,6 +164,13 @@ def _is_mismatch(reason: str) -> bool:
 
 def _key_error(credential: Credential, reason: str, unlocker: Unlocker) -> ConfigError:
     directive, where = credential.kind.key_directive, unlocker.where
+    if b"PRIVATE KEY-----" not in credential.key and not is_token(credential.key_file):
+        named = credential.key_file != credential.certificate_file
+        return certificates.unusable(
+            credential.key_file, "there is no private key in it",
+            directive if named else credential.kind.certificate_directive, where,
+            f"Name the file that has the key with {directive}.",
+        )
     if not _is_mismatch(reason):
         remedy = _TOKEN_REMEDY if is_token(credential.key_file) else None
         return certificates.unusable(public(credential.key_file), reason, directive, where, remedy)
