@@ -161,9 +161,12 @@ class Rclone(Adapter):
 
 
 class Wget(Adapter):
-    """wget: a client that only reads."""
+    """wget: a client that only reads. Under TLS 1.3 it saves its session right after the handshake: whether a
+    ticket has come by then is chance ("Could not save SSL session data").
+    """
 
     name = "wget"
+    resumes: ClassVar[frozenset[str]] = frozenset({"TLSv1.2"})
     verbs: ClassVar[frozenset[Verb]] = frozenset({"list", "get", "resume-get"})
 
     def missing(self) -> str | None:
