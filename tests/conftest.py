@@ -1,5 +1,7 @@
 """Loads the pytest plugin where ftpsd is not installed (PYTHONPATH=src), so its entry point is not known."""
 
+import os
+
 import pytest
 
 from ftpsd.testing import plugin
