@@ -111,34 +111,148 @@ REFUSED = (
 )
 
 _LATER = {
-    "mod_core": """Allow AllowAll AllowClass AllowFilter AllowGroup AllowOverride AllowUser AnonymousGroup
-        CDPath Deny DenyAll DenyClass DenyGroup DenyUser DisplayFileTransfer FSOptions GroupOwner HideFiles
+    "mod_core": """
+        AddressCollisionCheck
+        Allow
+        AllowAll
+        AllowClass
+        AllowFilter
+        AllowGroup
+        AllowOverride
+        AllowUser
+        AnonymousGroup
+        CDPath
+        Deny
+        DenyAll
+        DenyClass
+        DenyGroup
+        DenyUser
+        DisplayFileTransfer
+        FSOptions
+        GroupOwner
+        HideFiles
         HideGroup
-        HideNoAccess HideUser IgnoreHidden IncludeOptions MaxClients MaxClientsPerClass MaxClientsPerHost
-        MaxClientsPerUser MaxCommandRate MaxConnectionRate MaxConnectionsPerHost MaxHostsPerUser
+        HideNoAccess
+        HideUser
+        IgnoreHidden
+        IncludeOptions
+        MaxClients
+        MaxClientsPerClass
+        MaxClientsPerHost
+        MaxClientsPerUser
+        MaxCommandRate
+        MaxConnectionRate
+        MaxConnectionsPerHost
+        MaxHostsPerUser
         MaxPasswordSize
-        Order PathAllowFilter PathDenyFilter Protocols RegexOptions SetEnv TraceOptions UnsetEnv UserOwner
-        UseSlink AddressCollisionCheck""",
-    "mod_auth": """AllowEmptyPasswords AnonAllowRobots AnonRejectPasswords AuthAliasOnly AuthUsingAlias
-    CreateHome GroupPassword RewriteHome RootRevoke UseLastlog UserPassword""",
-    "mod_auth_file": "AuthFileOptions",
-    "mod_auth_pam": "AuthPAMOptions",
-    "mod_auth_unix": "AuthUnixOptions",
-    "mod_cap": "CapabilitiesRootRevoke",
-    "mod_ctrls": """ControlsACLs ControlsAuthFreshness ControlsEngine ControlsInterval ControlsLog
-    ControlsMaxClients ControlsSocket ControlsSocketACL ControlsSocketOwner""",
-    "mod_ctrls_admin": "AdminControlsACLs AdminControlsEngine",
-    "mod_delay": "DelayControlsACLs DelayOnEvent",
-    "mod_facts": "FactsAdvertise FactsDefault FactsOptions",
-    "mod_ifsession": "IfSessionOptions",
-    "mod_lang": "LangDefault LangEngine LangOptions LangPath",
-    "mod_log": "ExtendedLog LogFormat LogOptions",
-    "mod_ls": "DirFakeGroup DirFakeMode DirFakeUser ListStyle UseGlobbing",
-    "mod_rlimit": "RLimitChroot RLimitCPU RLimitMemory RLimitOpenFiles",
-    "mod_tls": """TLSControlsACLs TLSMasqueradeAddress TLSServerInfoFile TLSSessionTicketKeys TLSStapling
-        TLSStaplingCache TLSStaplingOptions TLSStaplingResponder TLSStaplingTimeout""",
-    "mod_xfer": """MaxRetrieveFileSize MaxStoreFileSize MaxTransfersPerHost MaxTransfersPerUser
-    StoreUniquePrefix TransferOptions TransferPriority UseNonCompliantActiveTransfer""",
+        Order
+        PathAllowFilter
+        PathDenyFilter
+        Protocols
+        RegexOptions
+        SetEnv
+        TraceOptions
+        UnsetEnv
+        UserOwner
+        UseSlink
+    """,
+    "mod_auth": """
+        AllowEmptyPasswords
+        AnonAllowRobots
+        AnonRejectPasswords
+        AuthAliasOnly
+        AuthUsingAlias
+        CreateHome
+        GroupPassword
+        RewriteHome
+        RootRevoke
+        UseLastlog
+        UserPassword
+    """,
+    "mod_auth_file": """
+        AuthFileOptions
+    """,
+    "mod_auth_pam": """
+        AuthPAMOptions
+    """,
+    "mod_auth_unix": """
+        AuthUnixOptions
+    """,
+    "mod_cap": """
+        CapabilitiesRootRevoke
+    """,
+    "mod_ctrls": """
+        ControlsACLs
+        ControlsAuthFreshness
+        ControlsEngine
+        ControlsInterval
+        ControlsLog
+        ControlsMaxClients
+        ControlsSocket
+        ControlsSocketACL
+        ControlsSocketOwner
+    """,
+    "mod_ctrls_admin": """
+        AdminControlsACLs
+        AdminControlsEngine
+    """,
+    "mod_delay": """
+        DelayControlsACLs
+        DelayOnEvent
+    """,
+    "mod_facts": """
+        FactsAdvertise
+        FactsDefault
+        FactsOptions
+    """,
+    "mod_ifsession": """
+        IfSessionOptions
+    """,
+    "mod_lang": """
+        LangDefault
+        LangEngine
+        LangOptions
+        LangPath
+    """,
+    "mod_log": """
+        ExtendedLog
+        LogFormat
+        LogOptions
+    """,
+    "mod_ls": """
+        DirFakeGroup
+        DirFakeMode
+        DirFakeUser
+        ListStyle
+        UseGlobbing
+    """,
+    "mod_rlimit": """
+        RLimitChroot
+        RLimitCPU
+        RLimitMemory
+        RLimitOpenFiles
+    """,
+    "mod_tls": """
+        TLSControlsACLs
+        TLSMasqueradeAddress
+        TLSServerInfoFile
+        TLSSessionTicketKeys
+        TLSStapling
+        TLSStaplingCache
+        TLSStaplingOptions
+        TLSStaplingResponder
+        TLSStaplingTimeout
+    """,
+    "mod_xfer": """
+        MaxRetrieveFileSize
+        MaxStoreFileSize
+        MaxTransfersPerHost
+        MaxTransfersPerUser
+        StoreUniquePrefix
+        TransferOptions
+        TransferPriority
+        UseNonCompliantActiveTransfer
+    """,
 }
 
 
