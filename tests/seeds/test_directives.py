@@ -40,8 +40,15 @@ OPTIONS = words("""
 """)
 SEEDS_OPTION = "NoCertRequest"  # gone from ProFTPD since; the seeds' clients need it
 MISSING = words("""
-    TLSControlsACLs TLSMasqueradeAddress TLSServerInfoFile TLSSessionTicketKeys TLSStapling TLSStaplingCache
-    TLSStaplingOptions TLSStaplingResponder TLSStaplingTimeout
+    TLSControlsACLs
+    TLSMasqueradeAddress
+    TLSServerInfoFile
+    TLSSessionTicketKeys
+    TLSStapling
+    TLSStaplingCache
+    TLSStaplingOptions
+    TLSStaplingResponder
+    TLSStaplingTimeout
 """)
 """What may still be "not supported yet": a name leaves this list with its effect, and none comes back."""
 
