@@ -1,0 +1,88 @@
+"""What backends that keep plain bytes (files, memcached, Redis) put around a value.
+
+    4 bytes     magic
+    8 bytes     when it was stored, microseconds since the epoch
+    8 bytes     when it expires, the same
+    16 bytes    the beginning of SHA-256 over the key and everything else
+    …           the value
+
+Or the same as JSON, for people who look into memcached (TLSSessionCache memcache:/json). The checksum tells damage,
+not forgery.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MAGIC = b"FTC1"
+_HEAD = struct.Struct("!4sQQ16s")
+_MICRO = 1_000_000
+OVERHEAD = 256
+"""Bytes that are more than enough for what goes around a value (but JSON's base64 needs four for three, too)."""
+
+
+class BadEntry(ValueError):
+    """Bytes that are no entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`stored` and `expires`: seconds since the epoch."""
+
+    value: bytes
+    stored: float
+    expires: float
+
+
+Pack = Callable[[bytes, Entry], bytes]
+Unpack = Callable[[bytes, bytes], Entry]
+
+
+def _checksum(key: bytes, stored: int, expires: int, value: bytes) -> bytes:
+    head = struct.pack("!HQQ", len(key), stored, expires)
+    return hashlib.sha256(head + key + value).digest()[:16]
+
+
+def pack(key: bytes, entry: Entry) -> bytes:
+    stored, expires = int(entry.stored * _MICRO), int(entry.expires * _MICRO)
+    return _HEAD.pack(MAGIC, stored, expires, _checksum(key, stored, expires, entry.value)) + entry.value
+
+
+def unpack(key: bytes, data: bytes) -> Entry:
+    """Raises `BadEntry`."""
+    if len(data) < _HEAD.size:
+        raise BadEntry("too short")
+    magic, stored, expires, checksum = _HEAD.unpack_from(data)
+    value = data[_HEAD.size:]
+    if magic != MAGIC or checksum != _checksum(key, stored, expires, value):
+        raise BadEntry("damaged")
+    return Entry(value, stored / _MICRO, expires / _MICRO)
+
+
+def pack_json(key: bytes, entry: Entry) -> bytes:
+    stored, expires = int(entry.stored * _MICRO), int(entry.expires * _MICRO)
+    return json.dumps({
+        "stored": stored, "expires": expires, "checksum": _checksum(key, stored, expires, entry.value).hex(),
+        "data": base64.b64encode(entry.value).decode(),
+    }).encode()
+
+
+def unpack_json(key: bytes, data: bytes) -> Entry:
+    """Raises `BadEntry`."""
+    try:
+        fields = json.loads(data)
+        stored, expires, checksum = fields["stored"], fields["expires"], bytes.fromhex(fields["checksum"])
+        value = base64.b64decode(fields["data"], validate=True)
+        if not (isinstance(stored, int) and isinstance(expires, int)):
+            raise BadEntry("damaged")
+        if checksum != _checksum(key, stored, expires, value):
+            raise BadEntry("damaged")
+    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error, struct.error) as error:
+        raise BadEntry(str(error)) from None
+    return Entry(value, stored / _MICRO, expires / _MICRO)
