@@ -388,3 +388,26 @@ def test_sscn_limited_and_without_tls() -> None:
     state = TLSState(protected=True, mechanism=True, logged_in=True)
     assert (policy.sscn_limited(state).code, policy.sscn_limited(state).text) == (550, "SSCN: Operation not permitted")
     assert policy.sscn(TLSState(), "ON").text == "SSCN not understood"
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("per_user", [False, True])
+def test_after_user(value: str, protected: bool, per_user: bool) -> None:
+    """With AllowPerUser the session ends; without, the gate refuses the password."""
+    requirement = required([value])
+    state = TLSState(protected=protected, mechanism=protected)
+    decision = policy.after_user(state, requirement, allow_per_user=per_user)
+    if per_user and not protected and 1 in (requirement.ctrl, requirement.auth):
+        assert (decision.code, decision.text, decision.action) == (530, "Login incorrect.", "disconnect")
+        assert decision.log == ("SSL/TLS required but absent on control channel, disconnecting",)
+        return
+    assert (decision.code, decision.action) == (0, "none")
+    assert decision.state == replace(state, requirement=requirement, allow_per_user=per_user)
+    refused = policy.gate(COMMANDS["PASS"], decision.state)
+    assert (refused is not None) == (not per_user and not protected and 1 in (requirement.ctrl, requirement.auth))
+
+
+def test_after_user_without_tls_engine() -> None:
+    state = TLSState(engine=False)
+    assert policy.after_user(state, required(["on"]), allow_per_user=True).state == state

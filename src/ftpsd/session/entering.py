@@ -18,6 +18,7 @@ from dataclasses import replace
 from ftpsd.auth.account import Account, LoginResult
 from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, place
 from ftpsd.auth.selection import Selection
+from ftpsd.errors import SessionEnded
 from ftpsd.log import events
 from ftpsd.session import display
 from ftpsd.session.state import Session
@@ -55,6 +56,36 @@ def check(session: Session, chosen: Selection, password: str) -> LoginResult:
         return authenticator.check_without_password(account, peer, user=chosen.user, settings=rules)
 
 
+PER_UNAUTHENTICATED = "PerUnauthenticatedUser"
+
+
+def foresee(session: Session, chosen: Selection) -> None:
+    """IfSessionOptions PerUnauthenticatedUser: <IfUser> and <IfGroup> count from USER on.
+
+    Also for names that nobody has, as whoever asks is not to learn who exists. Raises `SessionEnded` (530) where TLS
+    is required of that user and is not there.
+    """
+    with rights.privileged():
+        account = session.runtime.authenticator.lookup(chosen.name)
+    settings = session.host.for_connection(
+        classes=session.classes, user=chosen.name, groups=account.group_names if account is not None else ())
+    decision = policy.after_user(
+        session.tls, settings.tls.required, allow_per_user="AllowPerUser" in settings.tls.options)
+    if decision.action == "disconnect":
+        session.log.emit(events.TLSNote(*decision.log))
+        raise SessionEnded(decision.reason, decision.code, decision.text)
+    session.settings, session.tls = settings, decision.state
+
+
+def _check_protocol(session: Session, settings: Settings) -> None:
+    """Protocols: a session in which AUTH was used (or TLS is implicit) is ftps, even after CCC; others are ftp."""
+    protocol = "ftps" if session.tls.mechanism else "ftp"
+    if settings.auth.protocols and protocol not in settings.auth.protocols:
+        text = f"{protocol} protocol denied by Protocols config"
+        session.note_tls(text)
+        raise CannotEnter("protocol-denied", text)
+
+
 def enter(session: Session, chosen: Selection, account: Account) -> None:
     """Makes the session that of `account`. Raises `CannotEnter`."""
     section = chosen.anonymous
@@ -65,6 +96,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     if decision.action == "disconnect":
         session.log.emit(events.TLSNote(*decision.log))
         raise CannotEnter(decision.reason, "TLS is required for this user")
+    _check_protocol(session, settings)
     with rights.privileged():
         ways = _Ways()
         where = _place(session, account, section, settings, ways)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftpsd.settings import parsers
+from ftpsd.settings import auth_parsers, parsers
 from ftpsd.settings.arguments import Boolean, Integer, Special, Text
 from ftpsd.settings.declaration import HOST, LOGIN, Combine, Context, Status, directive
 from ftpsd.settings.values import UserAlias
@@ -66,6 +66,20 @@ class AuthSettings:
         "MaxLoginAttempts", Integer(1, 10000, "number|none", (("none", 0),)), 3, module="mod_auth",
         good=("1", "none"), bad=("-1", "few", "0"),
         doc="Wrong passwords after which the connection is closed; none (0): no bound.",
+    )
+    protocols: frozenset[str] = directive(
+        "Protocols", Special("ftp|ftps …", auth_parsers.protocols), frozenset(),
+        contexts=HOST | Context.CONDITIONAL, good=("ftps", "FTP ftps", "ftps sftp"), bad=("", "gopher"),
+        default_text="ftp ftps",
+        doc="Whoever logs in over another protocol than these is turned away: ftp is a session without AUTH, ftps"
+        " one that has used it. Words for protocols that ftpsd does not speak (sftp, scp, http, https) may stand here.",
+    )
+    if_session_options: frozenset[str] = directive(
+        "IfSessionOptions", Special("PerUnauthenticatedUser", auth_parsers.if_session_options), frozenset(),
+        module="mod_ifsession", combine=Combine.UNION, good=("PerUnauthenticatedUser",), bad=("", "PerUser"),
+        default_text="none",
+        doc="PerUnauthenticatedUser: <IfUser> and <IfGroup> count from USER on, so that TLSRequired in them is"
+        " decided before the password comes. Who can guess names learns from it which users they concern.",
     )
     persistent_passwd: bool = directive(
         "PersistentPasswd", Boolean(), False, module="mod_auth_unix", contexts=Context.SERVER,

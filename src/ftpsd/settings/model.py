@@ -158,14 +158,16 @@ class ConditionalSection:
     directories: tuple[DirectorySection, ...] = ()
     location: Location | None = None
 
-    def holds(self, *, user: str | None, groups: Collection[str], classes: Collection[str]) -> bool:
-        """Whether the section is in force; `user` None: nobody has logged in yet."""
+    def holds(
+        self, *, user: str | None, groups: Collection[str], classes: Collection[str], authenticated: bool = True,
+    ) -> bool:
+        """Whether the section is in force; `user` None: nobody is known yet. Not `authenticated`: only his name is."""
         if self.kind == "class":
             return self.expression is not None and self.expression.holds(classes)
         if user is None:
             return False
         if self.kind == "authenticated" or self.expression is None:
-            return True
+            return authenticated
         return self.expression.holds({user} if self.kind == "user" else groups)
 
 
@@ -257,19 +259,25 @@ class Host:
         As in ProFTPD, <IfGroup> is laid over <IfUser>, then <IfAuthenticated>, then <IfClass>, and what the
         <Anonymous> section itself says over all of them.
         """
-        settings = self.settings
-        for section in sorted(self.conditionals, key=lambda section: _ORDER[section.kind]):
-            if section.holds(user=user, groups=groups, classes=classes):
-                settings = settings.changed(section.changes, section.directories)
+        settings = self._conditional(user, groups, classes, authenticated=True)
         if anonymous is not None:
             settings = settings.changed(anonymous.changes, anonymous.directories)
         return settings
 
-    def for_connection(self, *, classes: Collection[str] = ()) -> Settings:
-        """Settings of a session before login: <IfClass> only."""
+    def for_connection(
+        self, *, classes: Collection[str] = (), user: str | None = None, groups: Collection[str] = (),
+    ) -> Settings:
+        """Settings of a session before login: <IfClass>; with IfSessionOptions PerUnauthenticatedUser also what
+        <IfUser> and <IfGroup> say of `user`, whom USER has named, and his `groups`.
+        """
+        return self._conditional(user, groups, classes, authenticated=False)
+
+    def _conditional(
+        self, user: str | None, groups: Collection[str], classes: Collection[str], *, authenticated: bool,
+    ) -> Settings:
         settings = self.settings
-        for section in self.conditionals:
-            if section.kind == "class" and section.holds(user=None, groups=(), classes=classes):
+        for section in sorted(self.conditionals, key=lambda section: _ORDER[section.kind]):
+            if section.holds(user=user, groups=groups, classes=classes, authenticated=authenticated):
                 settings = settings.changed(section.changes, section.directories)
         return settings
 

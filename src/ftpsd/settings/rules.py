@@ -65,7 +65,8 @@ def _too_late(host: Host) -> list[str]:
     if not host.settings.tls.engine or "AllowPerUser" in host.settings.tls.options:
         return []
     own = host.settings.tls.required
-    conditionals = [section for section in host.conditionals if section.kind != "class"]
+    in_time = {"class"} | ({"user", "group"} if host.settings.auth.if_session_options else set())
+    conditionals = [section for section in host.conditionals if section.kind not in in_time]
     notices = []
     for changes, location in (
         *((section.changes, section.location) for section in host.anonymous),

@@ -148,7 +148,6 @@ _LATER = {
         Order
         PathAllowFilter
         PathDenyFilter
-        Protocols
         RegexOptions
         SetEnv
         TraceOptions
@@ -204,9 +203,6 @@ _LATER = {
         FactsAdvertise
         FactsDefault
         FactsOptions
-    """,
-    "mod_ifsession": """
-        IfSessionOptions
     """,
     "mod_lang": """
         LangDefault

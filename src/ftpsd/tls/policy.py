@@ -332,6 +332,27 @@ def protected_command(state: TLSState, name: str) -> Decision:
     return Decision(537, text, state, "protection-unsupported")
 
 
+def after_user(state: TLSState, requirement: TLSRequirement, *, allow_per_user: bool = False) -> Decision:
+    """USER has named somebody under `requirement` (IfSessionOptions PerUnauthenticatedUser).
+
+    With AllowPerUser a client without the TLS that it demands is cut off at once, as mod_tls does. Without, the
+    requirement takes force, and the gate refuses the password.
+    """
+    per_user = state.allow_per_user or allow_per_user
+    if not state.engine:
+        return Decision(0, "", state, "user-accepted")
+    if per_user and not state.protected and 1 in (requirement.ctrl, requirement.auth):
+        return _cut_off(state)
+    return Decision(0, "", replace(state, requirement=requirement, allow_per_user=per_user), "user-accepted")
+
+
+def _cut_off(state: TLSState) -> Decision:
+    return Decision(
+        530, "Login incorrect.", state, "tls-required-login", action="disconnect",
+        log=("SSL/TLS required but absent on control channel, disconnecting",),
+    )
+
+
 def after_login(
     state: TLSState, requirement: TLSRequirement, *, allow_per_user: bool = False
 ) -> Decision:
@@ -345,10 +366,7 @@ def after_login(
     if not state.engine or not per_user:
         return Decision(0, "", logged_in, "login-accepted")
     if not state.protected and 1 in (requirement.ctrl, requirement.auth):
-        return Decision(
-            530, "Login incorrect.", state, "tls-required-login", action="disconnect",
-            log=("SSL/TLS required but absent on control channel, disconnecting",),
-        )
+        return _cut_off(state)
     return Decision(0, "", replace(logged_in, requirement=requirement), "login-accepted")
 
 

@@ -65,6 +65,8 @@ def user(session: Session, command: Command) -> Reply:
     session.login.user = name
     session.slot.update(user=name)
     chosen = select(session.host, name)
+    if entering.PER_UNAUTHENTICATED in session.settings.auth.if_session_options:
+        entering.foresee(session, chosen)
     if not chosen.needs_password:
         return replies.ANONYMOUS_PASSWORD
     vouched = vouching.result(session, chosen)

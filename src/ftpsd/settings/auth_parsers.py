@@ -1,0 +1,33 @@
+"""Grammars of directives about logins that came after `parsers.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ftpsd.settings.arguments import ArgumentError, want
+
+SPOKEN = frozenset({"ftp", "ftps"})
+_FOREIGN = frozenset({"sftp", "scp", "http", "https"})
+
+
+def protocols(words: Sequence[str]) -> frozenset[str]:
+    """Names of protocols in any case; those that ftpsd does not speak are taken and mean nothing."""
+    want(words, 1)
+    named = frozenset(word.lower() for word in words)
+    strange = named - SPOKEN - _FOREIGN
+    if strange:
+        raise ArgumentError(f"unknown protocol: '{min(strange)}'", remedy="Write ftp, ftps or both.")
+    return named
+
+
+_IF_SESSION = {"perunauthenticateduser": "PerUnauthenticatedUser"}
+
+
+def if_session_options(words: Sequence[str]) -> frozenset[str]:
+    """Options of mod_ifsession, in any case."""
+    want(words, 1)
+    for word in words:
+        if word.lower() not in _IF_SESSION:
+            raise ArgumentError(
+                f"unknown IfSessionOption '{word}'", remedy=f"It can be {', '.join(_IF_SESSION.values())}.")
+    return frozenset(_IF_SESSION[word.lower()] for word in words)
