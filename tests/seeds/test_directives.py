@@ -41,8 +41,6 @@ OPTIONS = words("""
 SEEDS_OPTION = "NoCertRequest"  # gone from ProFTPD since; the seeds' clients need it
 MISSING = words("""
     TLSControlsACLs
-    TLSMasqueradeAddress
-    TLSServerInfoFile
     TLSSessionTicketKeys
     TLSStapling
     TLSStaplingCache

@@ -352,6 +352,9 @@ def test_no_certificate_is_not_fatal(files: Files) -> None:
     assert not host.has_certificates
     assert len(host.notices) == 1
     assert "no certificate is configured; AUTH will be refused (431)" in host.notices[0]
+    assert host.notices[0].startswith("Server Test (port 21): ")
+    second = host_of(TLSSettings(), addresses=("2001:db8::7",))
+    assert contexts.build(second).notices[0].startswith("Server Test ([2001:db8::7]:21): ")
 
 
 def test_worries_do_not_stop_a_start(files: Files) -> None:

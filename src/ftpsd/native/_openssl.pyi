@@ -119,6 +119,9 @@ class Context:
         """Whether the leaf used last and its key belong together."""
     def add_chain_certificate(self, pem: bytes) -> None:
         """Every certificate in `pem` is sent after the leaf that was used last."""
+    def use_server_info(self, path: bytes) -> None:
+        """A file of extensions (SSL_CTX_use_serverinfo_file(3)) that every certificate in use so far sends to
+        clients that ask for them. Once per context."""
     def add_trusted(self, pem_many: bytes) -> int:
         """CA certificates (and CRLs) for verification; how many there were."""
     def use_default_trust(self) -> None:

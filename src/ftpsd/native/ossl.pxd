@@ -48,6 +48,7 @@ cdef extern from "<openssl/ssl.h>" nogil:
     int X509_V_OK, X509_V_ERR_UNSPECIFIED, X509_PURPOSE_ANY, X509_PURPOSE_SSL_SERVER, X509_PURPOSE_SSL_CLIENT
     int X509_V_FLAG_CRL_CHECK, X509_V_FLAG_CRL_CHECK_ALL
     int SSL_TLSEXT_ERR_OK, SSL_TLSEXT_ERR_ALERT_FATAL, TLSEXT_NAMETYPE_host_name
+    int SSL_CERT_SET_FIRST, SSL_CERT_SET_NEXT
     int SSL_KEY_UPDATE_REQUESTED, SSL_KEY_UPDATE_NOT_REQUESTED
     uint64_t SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3
     uint64_t SSL_OP_NO_RENEGOTIATION, SSL_OP_ALLOW_CLIENT_RENEGOTIATION, SSL_OP_CIPHER_SERVER_PREFERENCE
@@ -62,6 +63,8 @@ cdef extern from "<openssl/ssl.h>" nogil:
     int SSL_CTX_check_private_key(const SSL_CTX *ctx)
     int SSL_CTX_select_current_cert(SSL_CTX *ctx, X509 *certificate)
     int SSL_CTX_add1_chain_cert(SSL_CTX *ctx, X509 *certificate)
+    int SSL_CTX_set_current_cert(SSL_CTX *ctx, long which)
+    int SSL_CTX_use_serverinfo_file(SSL_CTX *ctx, const char *path)
     X509_STORE *SSL_CTX_get_cert_store(const SSL_CTX *ctx)
     int SSL_CTX_set_default_verify_paths(SSL_CTX *ctx)
     X509_VERIFY_PARAM *SSL_CTX_get0_param(SSL_CTX *ctx)

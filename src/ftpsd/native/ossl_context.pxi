@@ -244,6 +244,15 @@ cdef class Context:
         if count == 0:
             raise openssl_error("no certificate found")
 
+    def use_server_info(self, bytes path):
+        ERR_clear_error()
+        self.check(SSL_CTX_set_current_cert(self.ctx, SSL_CERT_SET_FIRST), "cannot find the certificate")
+        self.check(SSL_CTX_use_serverinfo_file(self.ctx, PyBytes_AS_STRING(path)), "cannot use the server info")
+        # A further certificate gets the data, then OpenSSL complains that the context knows the extensions already.
+        while SSL_CTX_set_current_cert(self.ctx, SSL_CERT_SET_NEXT) == 1:
+            SSL_CTX_use_serverinfo_file(self.ctx, PyBytes_AS_STRING(path))
+        ERR_clear_error()
+
     def use_dh_parameters(self, bytes pem):
         cdef PEMText text = PEMText(pem)
         cdef EVP_PKEY *parameters = PEM_read_bio_Parameters(text.bio, NULL)

@@ -36,8 +36,8 @@ def greeting(session: Session) -> Reply:
 
 
 def local_address(session: Session) -> str:
-    """The server's address as clients are told: MasqueradeAddress, or that of the connection."""
-    return session.runtime.masquerade or session.ends.local
+    """The server's address as clients are told: MasqueradeAddress, TLSMasqueradeAddress, or that of the connection."""
+    return session.runtime.masquerade.shown(session.ends, session.tls)
 
 
 def absolute(session: Session, path: str | None) -> list[str]:

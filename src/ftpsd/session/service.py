@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from ftpsd.access.classes import classes_of
 from ftpsd.auth.chain import Authenticator
 from ftpsd.data.endpoints import SocketTuning
-from ftpsd.errors import ConfigError
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
 from ftpsd.log.sinks import open_sinks
-from ftpsd.session import handlers, ident, loop
+from ftpsd.session import handlers, ident, loop, masquerade
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
+from ftpsd.session.masquerade import Masquerade
 from ftpsd.session.names import HostNames
 from ftpsd.session.state import Session, SlotView
 from ftpsd.session.timers import Marks
@@ -46,7 +46,7 @@ class HostRuntime:
     host: Host
     authenticator: Authenticator
     secured: HostTLS | None
-    masquerade: str | None
+    masquerade: Masquerade
     worker: tuple[int, int]
 
     def tls(self) -> HostTLS:
@@ -108,7 +108,7 @@ class Service:
             self.notices += secured.notices
         authenticator = Authenticator(host.settings.auth, note=self._note)
         self.notices += authenticator.prepare()
-        return HostRuntime(host, authenticator, secured, _resolve(host), self._worker_ids(host))
+        return HostRuntime(host, authenticator, secured, masquerade.resolve(host), self._worker_ids(host))
 
     def _worker_ids(self, host: Host) -> tuple[int, int]:
         """Who sessions of a host are before login: its User and Group, or those of server config."""
@@ -281,19 +281,3 @@ def _tuning(settings: Settings) -> SocketTuning:
         no_delay=settings.transfer.tcp_no_delay, keepalive=options.keep_alive, idle=options.keep_alive_idle,
         count=options.keep_alive_count, interval=options.keep_alive_interval,
     )
-
-
-def _resolve(host: Host) -> str | None:
-    """MasqueradeAddress as an IPv4 or IPv6 address."""
-    name = host.settings.transfer.masquerade_address
-    if name is None:
-        return None
-    try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise ConfigError(
-            f"unable to resolve '{name}': {error.strerror}", directive="MasqueradeAddress",
-            location=host.location, remedy="Write the address, or a name that this machine can resolve.",
-        ) from None
-    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
-    return str(found[0][4][0])

@@ -38,6 +38,15 @@ def _ways(host: Host, address: str) -> int:
     return 3 if own else 2
 
 
+def described(host: Host) -> str:
+    """`NAME (address:port)` for messages, `NAME (port N)` where it has no address of its own."""
+    core, own = host.settings.core, host.resolved or host.addresses
+    if not own:
+        return f"{core.server_name} (port {core.port})"
+    address = canonical(own[0])
+    return f"{core.server_name} ({f'[{address}]' if ':' in address else address}:{core.port})"
+
+
 def choose(hosts: Sequence[Host], address: str, port: int) -> Host | None:
     """See `Configuration.host_for`. A host without any address of its own comes behind DefaultServer on its
     port."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ftpsd.settings import tls_parsers
-from ftpsd.settings.arguments import Boolean, Duration, Integer, OptionalPath, Special
+from ftpsd.settings.arguments import Addresses, Boolean, Duration, Integer, OptionalPath, Special
 from ftpsd.settings.declaration import ANYWHERE, HOST, Combine, Context, directive
 from ftpsd.settings.tls_keys import KeySettings
 from ftpsd.settings.tls_keys import file_of as _file
@@ -165,6 +165,13 @@ class TLSSettings(KeySettings):
     next_protocol: bool = directive(
         "TLSNextProtocol", Boolean(), True, module=MODULE, good=("off",), bad=("ftp",),
         doc="ALPN: answer `ftp` to clients that offer it and refuse those that offer only other protocols.",
+    )
+    masquerade_address: str | None = directive(
+        "TLSMasqueradeAddress", Special("address|name", lambda words: Addresses(most=1).parse(words)[0]), None,
+        module=MODULE, good=("192.0.2.1", "ftp.example.org"), bad=("", "a b", "1.2.3.4.5"),
+        default_text="MasqueradeAddress",
+        doc="Address that the reply to PASV tells once the control connection has been under TLS (also after CCC):"
+        " a NAT device that rewrites such replies cannot see them then.",
     )
 
     @property

@@ -154,6 +154,11 @@ class KeySettings:
         doc="A key that a client shares with the server, which takes the place of certificates. The file"
         " holds at least 20 hexadecimal digits and is open to nobody else.",
     )
+    server_info_file: str | None = file_of(
+        "TLSServerInfoFile", "Extensions (PEM: SERVERINFO FOR …, or SERVERINFOV2 FOR … for TLS 1.3 too) that clients"
+        " get with the server's certificate if they ask for them, for example signed certificate timestamps.",
+        "/etc/ftpsd/serverinfo.pem",
+    )
     crypto_device: str | None = directive(
         "TLSCryptoDevice", Special("none|ALL|engine|provider:NAME", crypto_device), None, module=MODULE,
         good=("none", "ALL", "pkcs11", "provider:legacy"), bad=("", "a b", "/usr/lib/engine.so"),

@@ -230,8 +230,6 @@ _LATER = {
     """,
     "mod_tls": """
         TLSControlsACLs
-        TLSMasqueradeAddress
-        TLSServerInfoFile
         TLSSessionTicketKeys
         TLSStapling
         TLSStaplingCache

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 
 from ftpsd.errors import ConfigError, Location
 from ftpsd.native._openssl import Context, OpenSSLError, library_version, supports
+from ftpsd.settings.addresses import described
 from ftpsd.settings.declaration import METADATA_KEY
 from ftpsd.settings.model import Change, Host
 from ftpsd.settings.tls import MODULE_VERSION, TLSSettings
@@ -100,7 +101,9 @@ def build(
     for credential in credentials:
         keys.use(context, credential, unlocker)
         notices += _use_chain(context, credential, given, trusted)
-    if not credentials:
+    if credentials:
+        parameters.use_server_info(context, settings.server_info_file, where)
+    else:
         notices.append(_no_certificate(host))
     verification = Verification(settings, trusted, where, privileged=privileged)
     notices += [*_set_verification(context, settings, trusted), *verification.notices]
@@ -257,9 +260,8 @@ def _use_chain(
 
 
 def _no_certificate(host: Host) -> str:
-    name = host.settings.core.server_name
     return (
-        f"Server {name}: TLSEngine is on but no certificate is configured; AUTH will be refused (431): set "
+        f"Server {described(host)}: TLSEngine is on but no certificate is configured; AUTH will be refused (431): set "
         "TLSRSACertificateFile or TLSECCertificateFile"
     )
 

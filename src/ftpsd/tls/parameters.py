@@ -113,6 +113,22 @@ def _set_dh(
     ]
 
 
+def use_server_info(context: Context, path: str | None, where: Locator) -> None:
+    """TLSServerInfoFile, for all certificates that the context has. Raises `ConfigError`."""
+    if path is None:
+        return
+    try:
+        certificates.read_file(path)
+        context.use_server_info(os.fsencode(path))
+    except (OSError, OpenSSLError) as error:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else error.queue[-1].reason
+        raise ConfigError(
+            f"error setting server info using '{path}': {reason}", location=where("TLSServerInfoFile"),
+            directive="TLSServerInfoFile",
+            remedy="The file holds PEM blocks -----BEGIN SERVERINFO FOR …----- or -----BEGIN SERVERINFOV2 FOR …-----.",
+        ) from None
+
+
 def _add_psk(context: Context, shared: PreSharedKey, where: Locator) -> list[str]:
     """Makes a key known. One that others can read or change is not used: a notice."""
     directive, path = "TLSPreSharedKey", shared.file

@@ -36,7 +36,7 @@ def pasv(session: Session, command: Command) -> Reply:
     """PASV (RFC 959 section 4.1.2); a fresh session ticket goes with the reply (DESIGN.md 5.2)."""
     if ":" in session.ends.local:
         raise Refusal(500, "Illegal PASV command: use EPSV on IPv6", "pasv-on-ipv6")
-    shown = session.runtime.masquerade or session.ends.local
+    shown = session.runtime.masquerade.passive(session.ends, session.tls)
     port = _listen(session)
     session.control.channel.offer_ticket()
     return Reply(227, addresses.format_pasv(shown, port))
