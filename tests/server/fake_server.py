@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import IO
 
 from ftpsd.errors import ConfigError
+from ftpsd.ftp.phase import Phase
 from ftpsd.server import supervisor
 from ftpsd.server.options import Options
-from ftpsd.server.scoreboard import Phase, Slot
+from ftpsd.server.scoreboard import Slot
 from ftpsd.settings import Configuration, Host, Settings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.limits import LimitSettings

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ftpsd.ftp.phase import Phase
 from ftpsd.server import scoreboard
-from ftpsd.server.scoreboard import Phase, Scoreboard, WorkerRow
+from ftpsd.server.scoreboard import Scoreboard, WorkerRow
 
 PATIENCE = 20
 
@@ -27,11 +28,11 @@ def board() -> Iterator[Scoreboard]:
 def test_slot_is_shown_until_released(board: Scoreboard) -> None:
     slot = board.acquire(("192.0.2.7", 4711), ("2001:db8::1", 21))
     assert slot is not None
-    slot.update(user="alice", command="RETR file", phase=Phase.TRANSFER, bytes=1 << 40)
+    slot.update(user="alice", command="RETR file", phase=Phase.SENDING, bytes=1 << 40)
     (entry,) = board.entries()
     assert (entry.peer, entry.peer_port) == ("192.0.2.7", 4711)
     assert (entry.local, entry.local_port) == ("2001:db8::1", 21)
-    assert (entry.user, entry.command, entry.phase) == ("alice", "RETR file", Phase.TRANSFER)
+    assert (entry.user, entry.command, entry.phase) == ("alice", "RETR file", Phase.SENDING)
     assert entry.bytes == 1 << 40
     assert entry.pid == os.getpid()
     assert entry.process_start == scoreboard.process_start(os.getpid())
@@ -48,6 +49,29 @@ def test_an_update_leaves_what_it_does_not_name(board: Scoreboard) -> None:
     slot.update(command="NOOP")
     (entry,) = board.entries()
     assert (entry.user, entry.command, entry.bytes, entry.phase) == ("alice", "NOOP", 7, Phase.CONNECTED)
+
+
+def test_a_description_is_no_activity(board: Scoreboard) -> None:
+    slot = board.acquire()
+    assert slot is not None
+    slot.update(user="alice", command="RETR file")
+    before = board.entries()[0]
+    slot.describe(
+        session="0123456789ab", peer_name="host.example.org", client_class="local", server="Test Server",
+        protocol="ftps", location="/in/" + "é" * 100, transferred=1 << 33, size=1 << 40)
+    (entry,) = board.entries()
+    assert (entry.session, entry.peer_name, entry.client_class) == ("0123456789ab", "host.example.org", "local")
+    assert (entry.server, entry.protocol) == ("Test Server", "ftps")
+    assert entry.location == "/in/" + "é" * 78
+    assert (entry.transferred, entry.size) == (1 << 33, 1 << 40)
+    assert (entry.user, entry.command, entry.changed) == ("alice", "RETR file", before.changed)
+    slot.describe(location="/")
+    assert board.entries()[0].location == "/"
+    slot.release()
+    slot.describe(server="a ghost")
+    assert board.acquire() is not None
+    (entry,) = board.entries()
+    assert (entry.index, entry.server, entry.location, entry.size) == (slot.index, "", "", 0)
 
 
 def test_a_released_slot_belongs_to_the_next(board: Scoreboard) -> None:

@@ -11,8 +11,9 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from ftpsd import settings
+from ftpsd.ftp.phase import Phase
 from ftpsd.session.service import Service
-from ftpsd.session.state import Phase, Session
+from ftpsd.session.state import Session
 from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.configs import ServerConfig, User
 from ftpsd.testing.server import server_directory
@@ -26,6 +27,13 @@ class Slot:
     def update(
         self, *, user: str | None = None, command: str | None = None, phase: Phase | None = None,
         bytes: int | None = None,
+    ) -> None:
+        """Takes note of nothing."""
+
+    def describe(
+        self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
+        server: str | None = None, protocol: str | None = None, location: str | None = None,
+        transferred: int | None = None, size: int | None = None,
     ) -> None:
         """Takes note of nothing."""
 

@@ -31,7 +31,6 @@ The file is sparse and slots are claimed from the front, so memory follows the p
 from __future__ import annotations
 
 import contextlib
-import enum
 import errno
 import fcntl
 import itertools
@@ -42,7 +41,9 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-MAGIC = b"FTPSDSB1"
+from ftpsd.ftp.phase import Phase
+
+MAGIC = b"FTPSDSB2"
 SLOTS = 32_768
 WORKERS = 1_024
 CLAIM_DEADLINE = 0.5
@@ -55,7 +56,7 @@ _WORKER = struct.Struct("<IIIIQ8x")
 _WORKERS_AT = 4096
 _MAP_AT = _WORKERS_AT + WORKERS * _WORKER.size
 _SLOTS_AT = _MAP_AT + SLOTS
-_SLOT_SIZE = 512
+_SLOT_SIZE = 1024
 _SIZE = _SLOTS_AT + SLOTS * _SLOT_SIZE
 
 # sequence, pid, process start, opened, changed, bytes, phase, ports, addresses, user, command
@@ -66,23 +67,28 @@ _BYTES = struct.Struct("<Q")
 _SEQUENCE_AT, _CHANGED_AT, _BYTES_AT, _PHASE_AT = 0, 24, 32, 40
 _USER_AT, _COMMAND_AT = 138, 202
 _USER_SIZE, _COMMAND_SIZE = 64, 160
+# What is written seldom: session id, protocol, class, server name, directory, name of the peer, then the transfer
+# under way: its bytes so far and in all.
+_DESCRIPTION = struct.Struct("<16s8s32s64s160s64sQQ")
+_DESCRIPTION_AT = 384
+_PART_SIZES = {
+    "session": 16, "protocol": 8, "client_class": 32, "server": 64, "location": 160, "peer_name": 64,
+}
+_PARTS_AT = dict(zip(_PART_SIZES, itertools.accumulate(_PART_SIZES.values(), initial=_DESCRIPTION_AT), strict=False))
+_TRANSFERRED_AT = _DESCRIPTION_AT + sum(_PART_SIZES.values())
+_SIZE_AT = _TRANSFERRED_AT + 8
 _READ_ATTEMPTS = 8
-
-
-class Phase(enum.IntEnum):
-    """What a session is doing."""
-
-    CONNECTED = 1
-    LOGIN = 2
-    IDLE = 3
-    COMMAND = 4
-    TRANSFER = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One session as a reader sees it. Times are seconds since the epoch, `bytes` those transferred."""
+    """One session as a reader sees it. Times are seconds since the epoch, `bytes` those transferred.
 
+    `location` is the working directory, `transferred` and `size` (0: unknown) are bytes of the transfer under way.
+    Texts are what clients and their name servers said, less what did not fit: escape them before you show them.
+    """
+
+    index: int
     pid: int
     process_start: int
     opened: float
@@ -95,6 +101,14 @@ class Entry:
     local_port: int
     user: str
     command: str
+    session: str = ""
+    protocol: str = ""
+    client_class: str = ""
+    server: str = ""
+    location: str = ""
+    peer_name: str = ""
+    transferred: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +159,39 @@ class Slot:
         finally:
             self._sequence = (self._sequence + 1) & 0xFFFF_FFFF
             _SEQUENCE.pack_into(memory, self._at + _SEQUENCE_AT, self._sequence)
+
+    def describe(
+        self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
+        server: str | None = None, protocol: str | None = None, location: str | None = None,
+        transferred: int | None = None, size: int | None = None,
+    ) -> None:
+        """Show more about the session and its transfer (bytes; a size of 0 is not known); None leaves it.
+
+        Unlike `update()` it does not count as activity.
+        """
+        given = {
+            "session": session, "protocol": protocol, "client_class": client_class, "server": server,
+            "location": location, "peer_name": peer_name,
+        }
+        shown = {name: _field(text, _PART_SIZES[name]) for name, text in given.items() if text is not None}
+        if not self._held:
+            return
+        memory, at = self._board.memory, self._at
+        sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
+        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, sequence)
+        for name, field in shown.items():
+            memory[at + _PARTS_AT[name] : at + _PARTS_AT[name] + len(field)] = field
+        if transferred is not None:
+            _BYTES.pack_into(memory, at + _TRANSFERRED_AT, transferred)
+        if size is not None:
+            _BYTES.pack_into(memory, at + _SIZE_AT, size)
+        self._sequence = sequence + 1 & 0xFFFF_FFFF
+        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, self._sequence)
+
+    @property
+    def index(self) -> int:
+        """Its number on the scoreboard; others may have it after `release()`."""
+        return self._index
 
     def release(self) -> None:
         """Free the slot. More calls do nothing."""
@@ -250,6 +297,8 @@ class Scoreboard:
             0, pid, start, now, now, 0, Phase.CONNECTED, peer[1], local[1],
             _field(peer[0], 46), _field(local[0], 46), b"", b"",
         )
+        _DESCRIPTION.pack_into(
+            self.memory, _SLOTS_AT + index * _SLOT_SIZE + _DESCRIPTION_AT, b"", b"", b"", b"", b"", b"", 0, 0)
 
     def _identity(self) -> tuple[int, int]:
         pid = os.getpid()
@@ -288,9 +337,9 @@ class Scoreboard:
     def _read(self, index: int) -> Entry | None:
         at = _SLOTS_AT + index * _SLOT_SIZE
         for _ in range(_READ_ATTEMPTS):
-            record = bytes(self.memory[at : at + _SLOT.size])
+            record = bytes(self.memory[at : at + _SLOT_SIZE])
             (after,) = _SEQUENCE.unpack_from(self.memory, at + _SEQUENCE_AT)
-            fields = _SLOT.unpack(record)
+            fields = _SLOT.unpack_from(record)
             if fields[0] == after and not after & 1:
                 break
             time.sleep(0)
@@ -298,9 +347,11 @@ class Scoreboard:
             return None
         _, pid, start, opened, changed, count, phase, peer_port, local_port, *texts = fields
         peer, local, user, command = (_text(raw) for raw in texts)
+        *more, transferred, size = _DESCRIPTION.unpack_from(record, _DESCRIPTION_AT)
+        session, protocol, client_class, server, location, peer_name = (_text(raw) for raw in more)
         return Entry(
-            pid, start, opened, changed, count, Phase(phase),
-            peer, peer_port, local, local_port, user, command,
+            index, pid, start, opened, changed, count, _phase(phase), peer, peer_port, local, local_port, user,
+            command, session, protocol, client_class, server, location, peer_name, transferred, size,
         )
 
     def worker(self, row: int) -> WorkerRow:
@@ -348,6 +399,10 @@ def process_start(pid: int) -> int | None:
             return int(file.read().rpartition(b")")[2].split()[19])
     except (OSError, IndexError, ValueError):
         return None
+
+
+def _phase(number: int) -> Phase:
+    return Phase(number) if number in Phase._value2member_map_ else Phase.CONNECTED
 
 
 def _field(text: str, size: int) -> bytes:

@@ -19,6 +19,7 @@ from ftpsd.auth.account import Account, LoginResult
 from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, place
 from ftpsd.auth.selection import Selection
 from ftpsd.errors import SessionEnded
+from ftpsd.ftp.phase import Phase
 from ftpsd.log import events
 from ftpsd.session import display
 from ftpsd.session.state import Session
@@ -122,7 +123,8 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     session.cwd = _first_directory(session, where)
     session.log.set_user(chosen.user)
     session.log.follow(settings.logging)
-    session.slot.update(user=chosen.user)
+    session.slot.update(user=chosen.user, phase=Phase.IDLE)
+    session.slot.describe(location=session.cwd)
 
 
 class _Ways:

@@ -201,6 +201,9 @@ class Service:
         session.classes = classes
         session.tuning = tuning
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
+        slot.describe(
+            session=session_id, peer_name=name or "", client_class=",".join(sorted(classes)),
+            server=host.settings.core.server_name, protocol="ftp")
         with self._lock:
             self._sessions.add(session)
             if self._stopping:
@@ -232,6 +235,7 @@ class Service:
         session.tuning = _tuning(settings)
         session.log.set_origin(replace(
             session.log.origin, server_name=host.settings.core.server_name, host_id=host.id))
+        session.slot.describe(server=host.settings.core.server_name)
 
     def stop(self) -> None:
         """The worker has been asked to end: every session is told (421) and closed. Does not wait."""

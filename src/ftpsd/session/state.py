@@ -7,7 +7,6 @@ another thread (the worker that is told to end), and only read here.
 
 from __future__ import annotations
 
-import enum
 import socket
 import threading
 import time
@@ -24,6 +23,7 @@ from ftpsd.ftp import paths
 from ftpsd.ftp.addresses import parse_address
 from ftpsd.ftp.commands import Command, PathArgument
 from ftpsd.ftp.facts import ALL_FACTS
+from ftpsd.ftp.phase import Phase
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
@@ -40,16 +40,6 @@ from ftpsd.vfs.base import FileSystem
 if TYPE_CHECKING:
     from ftpsd.data.pump import Pump
     from ftpsd.session.service import HostRuntime, Service
-
-
-class Phase(enum.IntEnum):
-    """What a session is doing (numbers as on the scoreboard)."""
-
-    CONNECTED = 1
-    LOGIN = 2
-    IDLE = 3
-    COMMAND = 4
-    TRANSFER = 5
 
 
 @dataclass(slots=True)
@@ -104,6 +94,13 @@ class SlotView(Protocol):
         bytes: int | None = None,
     ) -> None:
         """Shows a new user, command (without secrets), phase or count of payload bytes; None leaves it."""
+
+    def describe(
+        self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
+        server: str | None = None, protocol: str | None = None, location: str | None = None,
+        transferred: int | None = None, size: int | None = None,
+    ) -> None:
+        """Shows more about the session and its transfer (bytes; a size of 0 is not known); None leaves it."""
 
 
 class Session:
@@ -252,7 +249,7 @@ class Session:
     def transfer_started(self, direction: Literal["send", "receive"]) -> None:
         self.transferring = direction
         self.renewal.pause()
-        self.slot.update(phase=Phase.TRANSFER)
+        self.slot.update(phase=Phase.SENDING if direction == "send" else Phase.RECEIVING)
 
     def transfer_ended(self) -> None:
         self.transferring = None

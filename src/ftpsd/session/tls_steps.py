@@ -85,6 +85,7 @@ def start_tls(session: Session, decision: Decision) -> None:
         data_private=decision.state.data_private,
     )
     session.renewal.started()
+    session.slot.describe(protocol="ftps")
     _export(session)
     if report.client is not None:
         session.log.emit(events.ClientCertificate(report.client, report.verified))

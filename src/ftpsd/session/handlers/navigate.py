@@ -21,6 +21,7 @@ def _change(session: Session, target: str, shown: str, name: str) -> Reply:
         session.cwd = session.fs.canonical(target)
     except OSError as error:
         raise errors.refusal(error, shown) from None
+    session.slot.describe(location=session.cwd)
     return Reply(250, *display.chdir(session), f"{name} command successful")
 
 
