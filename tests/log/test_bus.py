@@ -15,6 +15,8 @@ from tests.log.support import CLIENT
 
 
 class Memory:
+    hears: frozenset[type[Event]] | None = None
+
     def __init__(self, *, capped: bool = True, broken: bool = False, notices: tuple[str, ...] = ()) -> None:
         self.capped = capped
         self.broken = broken
@@ -156,3 +158,19 @@ def test_threads_may_write_at_once() -> None:
     for thread in threads:
         thread.join(30)
     assert len(sink.seen) == 1600
+
+
+def test_a_sink_is_told_what_it_hears_and_nothing_is_made_for_nobody() -> None:
+    some, every = Memory(), Memory()
+    some.hears = frozenset({events.Notice})
+    log = EventLog([some])
+    session = log.bind(CLIENT)
+    assert session.hears(events.Notice)
+    assert not session.hears(events.ReplySent)
+    session.emit(events.ReplySent(200, "Okay"))
+    log.replace([some, every])
+    assert session.hears(events.ReplySent)
+    session.emit(events.ReplySent(200, "Okay"))
+    session.emit(events.Notice("x"))
+    assert some.events == [events.Notice("x")]
+    assert every.events == [events.ReplySent(200, "Okay"), events.Notice("x")]

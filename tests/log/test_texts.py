@@ -212,3 +212,32 @@ def test_xferlog_without_a_name() -> None:
     assert line is not None
     assert line.split()[6:] == ["192.0.2.7", "0", "_", "b", "_", "o", "r", "_", "ftp", "0", "*", "c"]
     assert xferlog.line(events.SessionOpened(), origin, NOON) is None
+
+
+LINES = ("something happened",)
+EVERY_KIND: list[Event] = [
+    events.SessionOpened(), events.SessionClosed("timeout-idle"), events.CommandReceived("NOOP", "NOOP"),
+    events.ReplySent(200, "Okay"), events.CommandDenied("STOR", 550, "No", "denied", lines=LINES),
+    events.CommandDenied("STOR", 550, "No", "denied", tls=False, lines=LINES),
+    events.TLSNegotiation("control", lines=LINES),
+    events.HandshakeSucceeded("control", "TLSv1.3", "X", 256, False, lines=LINES),
+    events.ClientCertificate("CN=x", True), events.HandshakeFailed("control", "tls-eof", lines=LINES),
+    events.DataConnectionRefused("session-not-reused", lines=LINES),
+    events.DataConnectionRefused("data-foreign-peer", lines=LINES), events.LoginSucceeded("joe"),
+    events.LoginFailed("joe", "login-wrong-password"), events.LoginAttemptsExceeded(3),
+    events.TransferEnded("STOR", "/x", "in", 1, 1.0, False), events.HostileInput("HTTP", "GET"),
+    events.TimedOut("TimeoutIdle", 5), events.Notice("x"), events.TLSNote("x"), events.FileDeleted("/x"),
+    events.Debug(1, "x"), events.Trace("tls", 1, "x"),
+]
+
+
+KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not Event], ids=lambda kind: kind.kind)
+def test_what_a_log_has_words_for_it_hears(kind: type[Event]) -> None:
+    samples = [event for event in EVERY_KIND if type(event) is kind]
+    assert samples
+    assert any(texts.system_lines(event, CLIENT) for event in samples) == (kind in texts.IN_SYSTEM_LOG)
+    assert any(texts.debug_lines(event) for event in samples) == (kind in texts.IN_DEBUG_LOG)
+    assert any(texts.tls_lines(event) for event in samples) == (kind in texts.IN_TLS_LOG)

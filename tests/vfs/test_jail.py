@@ -172,10 +172,10 @@ def test_modes_come_from_the_umask_of_the_call(
     jail = Jail(str(root), umask=0o027, resolver=resolver)
     hiding = jail.open_hidden("/hidden", umask=umask)
     with jail.open_write("/stored", umask=umask) as opened, hiding as hidden:
-        assert stat.S_IMODE(opened.stat.st_mode) == file
+        assert stat.S_IMODE(os.fstat(opened.fd).st_mode) == file
         hidden.commit()
     with jail.open_write("/ftp", mode="unique", umask=umask) as opened:
-        assert stat.S_IMODE(opened.stat.st_mode) == file
+        assert stat.S_IMODE(os.fstat(opened.fd).st_mode) == file
     jail.mkdir("/made", umask=umask)
     assert stat.S_IMODE((root / "hidden").stat().st_mode) == file
     assert stat.S_IMODE((root / "made").stat().st_mode) == directory

@@ -117,7 +117,7 @@ def test_two_users_at_once_each_with_its_own_rights(public: Path) -> None:
                 barrier.wait()
                 for place in (f"/{me}/f{round}", f"/shared/{me}{round}"):
                     with jail.open_write(place, umask=0o077) as opened:
-                        assert (opened.stat.st_uid, opened.stat.st_gid) == (uid, GROUP)
+                        assert (os.fstat(opened.fd).st_uid, os.fstat(opened.fd).st_gid) == (uid, GROUP)
                 jail.mkdir(f"/{me}/d{round}")
                 barrier.wait()
                 for refused in (f"/{other}/f{round}", f"/shared/{other}{round}"):

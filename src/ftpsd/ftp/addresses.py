@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
@@ -39,8 +40,19 @@ def parse_address(text: str) -> Address:
     return address
 
 
+@lru_cache(maxsize=256)
+def _is_address(text: str) -> bool:
+    try:
+        parse_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def same_host(first: str, second: str) -> bool:
     """Whether two addresses, in whatever spelling, are the same; False for what is no address."""
+    if first == second:
+        return _is_address(first)
     try:
         return parse_address(first) == parse_address(second)
     except ValueError:
@@ -121,11 +133,16 @@ def check_active(target: HostPort, peer: str, allow_foreign: bool, command: str 
 
 def format_pasv(address: str, port: int) -> str:
     """The text of a 227 reply; raises `ValueError` for an IPv6 address, which PASV cannot say."""
+    return f"Entering Passive Mode ({_commas(address)},{port // 256},{port % 256})."
+
+
+@cache
+def _commas(address: str) -> str:
+    """An IPv4 address as PASV writes it. Kept: a server has few addresses of its own."""
     parsed = parse_address(address)
     if not isinstance(parsed, IPv4Address):
         raise ValueError(f"PASV cannot name {address}")
-    host = ",".join(str(parsed).split("."))
-    return f"Entering Passive Mode ({host},{port // 256},{port % 256})."
+    return str(parsed).replace(".", ",")
 
 
 def format_epsv(port: int) -> str:

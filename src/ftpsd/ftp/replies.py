@@ -42,6 +42,8 @@ class Reply:
 
     def encode(self, *, every_line: bool = False) -> bytes:
         """The bytes to send. `every_line` repeats `code-` on each line (MultilineRFC2228)."""
+        if len(self.lines) == 1 and self.lines[0].isascii() and self.lines[0].isprintable():
+            return f"{self.code} {self.lines[0]}\r\n".encode("ascii")
         lines = [line.translate(_HARMLESS) for line in self.lines]
         last = f"{self.code} {lines.pop()}\r\n"
         if not lines:

@@ -19,11 +19,15 @@ class Sink(Protocol):
     """Something that listens. `emit` may be called from any thread.
 
     `capped`: a session's repeated events beyond a bound are kept from it (`repeats`); sinks that count want
-    them.
+    them. `hears`: the kinds of events that it does anything about; None: all. Events that nobody hears are not
+    even made (`SessionLog.hears`), so what a sink names here is what it costs.
     """
 
     @property
     def capped(self) -> bool: ...
+
+    @property
+    def hears(self) -> frozenset[type[Event]] | None: ...
 
     def emit(self, event: Event, origin: Origin) -> None:
         """Takes notice of an event. May raise; the bus copes."""
@@ -44,6 +48,7 @@ class EventLog:
 
     def __init__(self, sinks: Sequence[Sink] = ()) -> None:
         self._sinks = tuple(sinks)
+        self._audiences: dict[type[Event], tuple[Sink, ...]] = {}
         self._lock = threading.Lock()
         self._reported: set[int] = set()
         self.failures = 0
@@ -52,9 +57,18 @@ class EventLog:
     def sinks(self) -> tuple[Sink, ...]:
         return self._sinks
 
+    def audience(self, kind: type[Event]) -> tuple[Sink, ...]:
+        """The sinks that hear events of this kind."""
+        audiences = self._audiences  # before the sinks: `replace` changes the sinks first
+        found = audiences.get(kind)
+        if found is None:
+            found = audiences[kind] = tuple(
+                sink for sink in self._sinks if sink.hears is None or kind in sink.hears)
+        return found
+
     def emit(self, event: Event, origin: Origin = _SERVER, *, repeated: bool = False) -> None:
-        """Tells all sinks; a `repeated` event only those that are not capped."""
-        for sink in self._sinks:
+        """Tells the sinks that hear such events; a `repeated` one only those that are not capped."""
+        for sink in self.audience(type(event)):
             if repeated and sink.capped:
                 continue
             try:
@@ -80,6 +94,7 @@ class EventLog:
     def replace(self, sinks: Sequence[Sink]) -> None:
         """Swaps the sinks and closes the old ones."""
         old, self._sinks = self._sinks, tuple(sinks)
+        self._audiences = {}
         for sink in old:
             if sink not in self._sinks:
                 sink.close()
@@ -104,13 +119,18 @@ class SessionLog:
         self._repeats = Repeats()
         self.origin = origin
 
+    def hears(self, kind: type[Event]) -> bool:
+        """Whether any sink does anything about events of this kind: those of every command are made only then."""
+        return bool(self._log.audience(kind))
+
     def emit(self, event: Event) -> None:
         if isinstance(event, SessionClosed):
             summary = self._repeats.summary()
             if summary is not None:
                 self._log.emit(summary, self.origin)
         self.origin = self.origin.after(event)
-        self._log.emit(event, self.origin, repeated=not self._repeats.admits(event))
+        if self._log.audience(type(event)):
+            self._log.emit(event, self.origin, repeated=not self._repeats.admits(event))
 
     def set_user(self, user: str) -> None:
         """The login name, where no `LoginSucceeded` says it."""

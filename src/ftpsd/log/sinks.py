@@ -42,7 +42,8 @@ def open_sinks(
     sinks: list[Sink] = []
     try:
         hosts = opener.system_targets()
-        sinks.append(SystemLogSink(opener.files, hosts, clock, program=program, debug_level=debug_level))
+        sinks.append(SystemLogSink(
+            opener.files, hosts, clock, program=program, debug_level=debug_level, debugs=_debugs(configuration)))
         sinks.append(TLSLogSink(opener.files, opener.tls_logs(), clock))
         sinks.append(TransferLogSink(opener.files, opener.settings(), opener.transfer_logs(), clock))
         trace = opener.trace_log()
@@ -58,6 +59,16 @@ def open_sinks(
     if any(target.use_syslog for target in hosts.values()):
         syslog.openlog(program, syslog.LOG_PID | syslog.LOG_NDELAY, syslog.LOG_DAEMON)
     return sinks, opener.notices
+
+
+def _debugs(configuration: Configuration) -> bool:
+    """Whether any host, section or condition asks for debugging messages."""
+    for host in configuration.hosts:
+        if any(each.logging.debug_level for each in (host.settings, *(one.settings for one in host.anonymous))):
+            return True
+        if any(change.field == "debug_level" for section in host.conditionals for change in section.changes):
+            return True
+    return False
 
 
 def _wtmp_sink(opener: _Opener, clock: Clock, path: str) -> list[Sink]:

@@ -27,6 +27,25 @@ _TIMER_REASONS = {
 
 SystemLine = tuple[Level, str]
 
+IN_SYSTEM_LOG: frozenset[type[Event]] = frozenset({
+    events.SessionOpened, events.SessionClosed, events.LoginSucceeded, events.LoginFailed,
+    events.LoginAttemptsExceeded, events.HostileInput, events.TimedOut, events.Notice,
+    events.DataConnectionRefused, events.CommandDenied, events.TransferEnded, events.HandshakeFailed,
+})
+"""The events that `system_lines` has words for (others: [])."""
+
+IN_DEBUG_LOG: frozenset[type[Event]] = frozenset({
+    events.Debug, events.CommandReceived, events.ReplySent, events.CommandDenied, events.DataConnectionRefused,
+    events.SessionClosed,
+})
+"""The events that `debug_lines` has words for."""
+
+IN_TLS_LOG: frozenset[type[Event]] = frozenset({
+    events.TLSNote, events.TLSNegotiation, events.HandshakeSucceeded, events.HandshakeFailed, events.CommandDenied,
+    events.DataConnectionRefused,
+})
+"""The events that `tls_lines` has words for."""
+
 
 def is_login(event: Event) -> bool:
     """Whether the event belongs to the facility of logins (AUTHPRIV)."""

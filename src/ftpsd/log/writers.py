@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ftpsd.log import stamps, texts, wtmp, xferlog
 from ftpsd.log.escape import escape
-from ftpsd.log.events import Event, Level, LoginSucceeded, Origin, SessionClosed
+from ftpsd.log.events import Event, FileDeleted, Level, LoginSucceeded, Origin, SessionClosed, TransferEnded
 from ftpsd.log.files import LogFile, LogFiles
 from ftpsd.log.identity import PROGRAM, TLS_MODULE, short_hostname, writer_id
 from ftpsd.settings.logging import LEVELS, LoggingSettings
@@ -33,6 +33,10 @@ class FileSink:
     def capped(self) -> bool:
         return True
 
+    @property
+    def hears(self) -> frozenset[type[Event]] | None:
+        return None
+
     def reopen(self) -> list[str]:
         return self._files.reopen()
 
@@ -49,6 +53,10 @@ class TLSLogSink(FileSink):
 
     def __str__(self) -> str:
         return "TLSLog"
+
+    @property
+    def hears(self) -> frozenset[type[Event]]:
+        return texts.IN_TLS_LOG if self._hosts else frozenset()
 
     def emit(self, event: Event, origin: Origin) -> None:
         lines = texts.tls_lines(event)
@@ -91,16 +99,23 @@ class SystemLogSink(FileSink):
 
     def __init__(
         self, files: LogFiles, hosts: Mapping[int, SystemTarget], clock: Clock, *, program: str = PROGRAM,
-        debug_level: int | None = None,
+        debug_level: int | None = None, debugs: bool = True,
     ) -> None:
-        """`debug_level`: the command line's, over DebugLevel."""
+        """`debug_level`: the command line's, over DebugLevel. `debugs`: some DebugLevel is over 0."""
         super().__init__(files, clock)
         self._hosts = hosts
+        self._debugs = debugs if debug_level is None else debug_level > 0
         self._program = program
         self._debug_level = debug_level
 
     def __str__(self) -> str:
         return "SystemLog"
+
+    @property
+    def hears(self) -> frozenset[type[Event]]:
+        if not any(target.file is not None or target.use_syslog for target in self._hosts.values()):
+            return frozenset()
+        return texts.IN_SYSTEM_LOG | texts.IN_DEBUG_LOG if self._debugs else texts.IN_SYSTEM_LOG
 
     def emit(self, event: Event, origin: Origin) -> None:
         target = self._hosts.get(origin.host_id) or self._hosts.get(0)
@@ -149,6 +164,10 @@ class StderrSink:
     def __str__(self) -> str:
         return "standard error"
 
+    @property
+    def hears(self) -> frozenset[type[Event]]:
+        return texts.IN_SYSTEM_LOG | texts.IN_DEBUG_LOG if self._debug_level else texts.IN_SYSTEM_LOG
+
     def emit(self, event: Event, origin: Origin) -> None:
         lines = [text for _, text in texts.system_lines(event, origin)]
         lines += [text for level, text in texts.debug_lines(event) if level <= self._debug_level]
@@ -178,6 +197,10 @@ class TransferLogSink(FileSink):
 
     def __str__(self) -> str:
         return "TransferLog"
+
+    @property
+    def hears(self) -> frozenset[type[Event]]:
+        return frozenset({TransferEnded, FileDeleted}) if self._by_path else frozenset()
 
     def emit(self, event: Event, origin: Origin) -> None:
         now = self._clock()
@@ -232,6 +255,10 @@ class WtmpSink:
 
     def __str__(self) -> str:
         return "wtmp"
+
+    @property
+    def hears(self) -> frozenset[type[Event]]:
+        return frozenset({LoginSucceeded, SessionClosed})
 
     def emit(self, event: Event, origin: Origin) -> None:
         login = isinstance(event, LoginSucceeded)

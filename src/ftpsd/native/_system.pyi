@@ -41,6 +41,15 @@ def openat2(dirfd: int, path: bytes, flags: int, mode: int = 0, *, in_root: bool
     concurrent rename makes the kernel unsure (then EAGAIN). `mode` is taken as it is, less the process umask.
     """
 
+def leads_straight(dirfd: int, path: bytes) -> bool:
+    """Whether `path` below `dirfd` (as `openat2`) leads to something, and passes no symbolic link on the way."""
+
+def open_regular(dirfd: int, path: bytes, flags: int, proc: int) -> tuple[int, int, int, int] | None:
+    """Open an existing regular file below `dirfd` (as `openat2`), which blocks on nothing and disturbs no device.
+
+    (descriptor, size, device, inode); None: what is there is no regular file, or lies on the device `proc`.
+    """
+
 def chmod_fd(fd: int, mode: int) -> None:
     """Set the mode of what a descriptor (O_PATH too) stands for."""
 

@@ -28,6 +28,7 @@ cdef extern from "sys_calls.h" nogil:
         SYS_RESOLVE_BENEATH
         SYS_RESOLVE_IN_ROOT
     int c_openat2 "sys_openat2"(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
+    int sys_leads_straight(int dirfd, const char *path)
     int sys_chmod_fd(int fd, unsigned mode)
     int sys_utime_fd(int fd, const timespec *times)
     int sys_renameat2(int olddir, const char *old, int newdir, const char *new_name, unsigned flags)
@@ -55,6 +56,9 @@ cdef extern from "sys_format.h" nogil:
         timespec st_mtim
         timespec st_atim
         timespec st_ctim
+    enum:
+        SYS_NOT_REGULAR
+    int sys_open_regular(int root, const char *path, uint64_t flags, dev_t proc, stat *status)
     enum:
         LS_LIST
         LS_NLST
@@ -156,6 +160,29 @@ def openat2(int dirfd, bytes path, flags, mode=0, *, bint in_root=True):
     if fd < 0:
         raise _failure("", path)
     return fd
+
+
+def leads_straight(int dirfd, bytes path):
+    cdef const char *text = _name(path)
+    cdef bint straight
+    with nogil:
+        straight = sys_leads_straight(dirfd, text)
+    return straight
+
+
+def open_regular(int dirfd, bytes path, flags, proc):
+    cdef const char *text = _name(path)
+    cdef uint64_t open_flags = flags
+    cdef dev_t device = proc
+    cdef stat status
+    cdef int fd
+    with nogil:
+        fd = sys_open_regular(dirfd, text, open_flags, device, &status)
+    if fd == SYS_NOT_REGULAR:
+        return None
+    if fd < 0:
+        raise _failure("", path)
+    return (fd, status.st_size, status.st_dev, status.st_ino)
 
 
 def chmod_fd(int fd, unsigned mode):

@@ -61,6 +61,47 @@ static int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mod
     return -1;
 }
 
+/* 1 when `path` leads to something without passing a symbolic link; 0 when it does, or does not lead anywhere. */
+static int sys_leads_straight(int dirfd, const char *path)
+{
+    int fd = sys_openat2(dirfd, path, O_PATH, 0, SYS_RESOLVE_IN_ROOT | SYS_RESOLVE_NO_SYMLINKS);
+
+    if (fd < 0)
+        return 0;
+    close(fd);
+    return 1;
+}
+
+#define SYS_NOT_REGULAR (-2)
+
+/* A regular file: looked at before it is opened (a FIFO would block, a device take notice) and after, in case it was
+ * swapped. Nothing of `proc` (a device, see jail.py). SYS_NOT_REGULAR: something else is there. */
+static int sys_open_regular(int root, const char *path, uint64_t flags, dev_t proc, struct stat *status)
+{
+    const uint64_t resolve = SYS_RESOLVE_IN_ROOT | SYS_RESOLVE_NO_MAGICLINKS;
+    int fd = sys_openat2(root, path, O_PATH, 0, resolve), result, saved;
+
+    if (fd < 0)
+        return -1;
+    result = fstat(fd, status);
+    close(fd);
+    if (result != 0)
+        return -1;
+    if (!S_ISREG(status->st_mode))
+        return SYS_NOT_REGULAR;
+    fd = sys_openat2(root, path, flags | O_NONBLOCK | O_NOCTTY, 0, resolve);
+    if (fd < 0)
+        return -1;
+    result = fstat(fd, status);
+    if (result == 0 && S_ISREG(status->st_mode) && status->st_dev != proc
+        && fcntl(fd, F_SETFL, (int)flags & (O_ACCMODE | O_APPEND)) == 0)
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return result == 0 && (!S_ISREG(status->st_mode) || status->st_dev == proc) ? SYS_NOT_REGULAR : -1;
+}
+
 /* fchmodat2 is Linux 6.6; before it the way to an O_PATH descriptor's inode leads through /proc. */
 static int sys_chmod_fd(int fd, unsigned mode)
 {

@@ -38,7 +38,7 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ftpsd.ftp.phase import Phase
@@ -139,26 +139,22 @@ class Slot:
         if not self._held:
             return
         memory, at = self._board.memory, self._at
-        with self._writing(memory):
-            if user is not None:
-                memory[at + _USER_AT : at + _USER_AT + _USER_SIZE] = _field(user, _USER_SIZE)
-            if command is not None:
-                memory[at + _COMMAND_AT : at + _COMMAND_AT + _COMMAND_SIZE] = _field(command, _COMMAND_SIZE)
-            if phase is not None:
-                memory[at + _PHASE_AT] = phase
-            if bytes is not None:
-                _BYTES.pack_into(memory, at + _BYTES_AT, bytes)
-            _CHANGED.pack_into(memory, at + _CHANGED_AT, time.time())
-
-    @contextlib.contextmanager
-    def _writing(self, memory: mmap.mmap) -> Iterator[None]:
-        self._sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
-        _SEQUENCE.pack_into(memory, self._at + _SEQUENCE_AT, self._sequence)
-        try:
-            yield
-        finally:
-            self._sequence = (self._sequence + 1) & 0xFFFF_FFFF
-            _SEQUENCE.pack_into(memory, self._at + _SEQUENCE_AT, self._sequence)
+        # The fields are read before the number turns odd: nothing can fail while it is.
+        shown = None if command is None else _field(command, _COMMAND_SIZE)
+        name = None if user is None else _field(user, _USER_SIZE)
+        sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
+        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, sequence)
+        if shown is not None:
+            memory[at + _COMMAND_AT : at + _COMMAND_AT + _COMMAND_SIZE] = shown
+        if name is not None:
+            memory[at + _USER_AT : at + _USER_AT + _USER_SIZE] = name
+        if phase is not None:
+            memory[at + _PHASE_AT] = phase
+        if bytes is not None:
+            _BYTES.pack_into(memory, at + _BYTES_AT, bytes)
+        _CHANGED.pack_into(memory, at + _CHANGED_AT, time.time())
+        self._sequence = sequence + 1 & 0xFFFF_FFFF
+        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, self._sequence)
 
     def describe(
         self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,

@@ -59,6 +59,8 @@ class Control:
                 return
             self.reader.feed(data)
             self._collect()
+            if len(data) < _READ_SIZE and self.waiting and not self.channel.has_pending():
+                return  # there is something to do; what else may have come, poll knows
 
     def _collect(self) -> None:
         while (line := self.reader.next_line()) is not None:

@@ -78,8 +78,7 @@ def handle(session: Session, line: Line) -> None:
         return
     command = parse(line.text)
     _end_if_hostile(session, line.text)
-    session.log.emit(events.CommandReceived(command.name, command.loggable))
-    session.counters.commands += 1
+    _received(session, command)
     session.slot.update(command=command.loggable)
     rename = session.parameters.rename_from
     reply = _answer(session, command)
@@ -87,6 +86,12 @@ def handle(session: Session, line: Line) -> None:
         session.parameters.rename_from = None
     if reply is not None:
         session.reply(reply)
+
+
+def _received(session: Session, command: Command) -> None:
+    session.counters.commands += 1
+    if session.log.hears(events.CommandReceived):
+        session.log.emit(events.CommandReceived(command.name, command.loggable))
 
 
 def _end_if_hostile(session: Session, text: str) -> None:
@@ -133,8 +138,7 @@ def answer_during_transfer(session: Session) -> bool:
     """
     while (line := session.control.take(_urgent)) is not None:
         command = parse(line.text)
-        session.log.emit(events.CommandReceived(command.name, command.loggable))
-        session.counters.commands += 1
+        _received(session, command)
         if command.spec is not None and command.spec.aborts_transfer:
             return False
         reply = _answer(session, command)
@@ -149,8 +153,7 @@ def abort_waits(session: Session) -> bool:
     if line is None:
         return False
     command = parse(line.text)
-    session.log.emit(events.CommandReceived(command.name, command.loggable))
-    session.counters.commands += 1
+    _received(session, command)
     return True
 
 

@@ -173,10 +173,15 @@ class Session:
 
     def reply(self, reply: Reply) -> None:
         """Sends a reply at once (handlers return theirs; this is for those that come before it)."""
-        self.log.emit(events.ReplySent(reply.code, reply.text))
-        self.renewal.before_reply(self.settings.tls)
+        if self.log.hears(events.ReplySent):
+            self.log.emit(events.ReplySent(reply.code, reply.text))
+        tls = self.settings.tls
+        if tls.renegotiate is None:
+            self.control.send(reply)
+            return
+        self.renewal.before_reply(tls)
         self.control.send(reply)
-        self.renewal.after_reply(self.settings.tls, reply.code)
+        self.renewal.after_reply(tls, reply.code)
 
     def note_tls(self, *lines: str) -> None:
         """Writes lines to the TLSLog."""

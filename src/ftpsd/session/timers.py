@@ -8,6 +8,7 @@ seconds; 0 switches a timer off.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ftpsd.settings.limits import LimitSettings
@@ -36,6 +37,32 @@ class Timer:
     text: str
 
 
+def next_moment(limits: LimitSettings, marks: Marks) -> float | None:
+    """When the first timer runs out, in seconds of the monotonic clock; None: none runs.
+
+    What every wait asks for; `running` says which timer it is.
+    """
+    idle = limits.timeout_idle
+    at = marks.active + idle if idle else math.inf
+    if marks.logged_in is None:
+        if limits.timeout_login:
+            at = min(at, marks.connected + limits.timeout_login)
+        return None if at == math.inf else at
+    if limits.timeout_no_transfer:
+        since = marks.logged_in if marks.transferred is None else marks.transferred
+        at = min(at, since + limits.timeout_no_transfer)
+    if limits.timeout_session:
+        at = min(at, marks.logged_in + limits.timeout_session)
+    return None if at == math.inf else at
+
+
+def session_moment(limits: LimitSettings, marks: Marks) -> float | None:
+    """When the session ends whatever it does, even within a transfer (TimeoutSession); None: never."""
+    if marks.logged_in is None or not limits.timeout_session:
+        return None
+    return marks.logged_in + limits.timeout_session
+
+
 def running(limits: LimitSettings, marks: Marks) -> list[Timer]:
     """Every timer that runs for a session with these `marks`."""
     timers = []
@@ -52,18 +79,11 @@ def running(limits: LimitSettings, marks: Marks) -> list[Timer]:
         since = marks.logged_in if marks.transferred is None else marks.transferred
         text = f"No transfer timeout ({limits.timeout_no_transfer} seconds): closing control connection"
         timers.append(Timer(since + limits.timeout_no_transfer, "timeout-no-transfer", text))
-    of_session = session_timer(limits, marks)
-    if of_session is not None:
-        timers.append(of_session)
+    at = session_moment(limits, marks)
+    if at is not None:
+        text = f"Session Timeout ({limits.timeout_session} seconds): closing control connection"
+        timers.append(Timer(at, "timeout-session", text))
     return timers
-
-
-def session_timer(limits: LimitSettings, marks: Marks) -> Timer | None:
-    """The timer that ends a session whatever it does, even within a transfer; None: there is none."""
-    if marks.logged_in is None or not limits.timeout_session:
-        return None
-    text = f"Session Timeout ({limits.timeout_session} seconds): closing control connection"
-    return Timer(marks.logged_in + limits.timeout_session, "timeout-session", text)
 
 
 def next_timer(limits: LimitSettings, marks: Marks) -> Timer | None:

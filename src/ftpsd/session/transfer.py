@@ -24,7 +24,7 @@ from ftpsd.log import events
 from ftpsd.session import waiting
 from ftpsd.session.renewal import DataRenewal
 from ftpsd.session.state import Session
-from ftpsd.session.timers import session_timer
+from ftpsd.session.timers import session_moment
 from ftpsd.settings.values import TransferRate
 from ftpsd.tls import handshake, reuse
 from ftpsd.tls.data import HandshakeFailed
@@ -161,11 +161,10 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         job.begin()
     started = time.monotonic()
     receiving = job.direction == "receive"
-    timer = session_timer(session.settings.limits, session.marks)
     renewal = DataRenewal(
         pump, channel.tls if tls is not None and tls.context.server else None,
         session.settings.tls.renegotiate, session.log,
-        receiving=receiving, until=timer.at if timer is not None else 0.0,
+        receiving=receiving, until=session_moment(session.settings.limits, session.marks) or 0.0,
     )
     stop = _run(session, pump, renewal)
     renewal.finished()
@@ -212,8 +211,8 @@ def _end_sending(session: Session, channel: DataChannel) -> str:
 
 
 def _overdue(session: Session) -> bool:
-    timer = session_timer(session.settings.limits, session.marks)
-    return timer is not None and timer.at <= time.monotonic()
+    at = session_moment(session.settings.limits, session.marks)
+    return at is not None and at <= time.monotonic()
 
 
 def _run(session: Session, pump: Pump, renewal: DataRenewal) -> str:

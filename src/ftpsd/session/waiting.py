@@ -14,7 +14,7 @@ from ftpsd.errors import SessionEnded
 from ftpsd.ftp.lines import Line
 from ftpsd.log import events
 from ftpsd.session.state import Session
-from ftpsd.session.timers import next_timer, session_timer
+from ftpsd.session.timers import next_moment, next_timer, session_moment
 
 
 class TransferAborted(Exception):
@@ -69,15 +69,30 @@ def next_line(session: Session) -> Line:
             return line
         if session.control.ended:
             raise SessionEnded("client-disconnected")
-        timer = next_timer(session.settings.limits, session.marks)
-        if timer is not None and timer.at <= time.monotonic():
-            raise SessionEnded(timer.reason, 421, timer.text)
-        session.renewal.watch(session.settings.tls.renegotiate)
-        session.unlinger()
-        moments = (timer.at if timer is not None else None, session.renewal.deadline, session.linger_deadline)
-        if wait(session, min((at for at in moments if at is not None), default=None)):
+        until = next_moment(session.settings.limits, session.marks)
+        if until is not None and until <= time.monotonic():
+            _timed_out(session)
+        if session.renewal.deadline is not None:
+            session.renewal.watch(session.settings.tls.renegotiate)
+            until = _earlier(until, session.renewal.deadline)
+        if session.lingering is not None:
+            session.unlinger()
+            until = _earlier(until, session.linger_deadline)
+        if wait(session, until):
             session.check_running()  # TLS does not survive that the end which `Control.wake` feigns is read
             session.control.pull()
+
+
+def _earlier(first: float | None, second: float | None) -> float | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return min(first, second)
+
+
+def _timed_out(session: Session) -> None:
+    timer = next_timer(session.settings.limits, session.marks)
+    if timer is not None:
+        raise SessionEnded(timer.reason, 421, timer.text)
 
 
 def connected(session: Session, channel: DataChannel, timeout: float) -> None:
@@ -113,9 +128,9 @@ def _until(session: Session, channel: DataChannel, timeout: float, stages: froze
     from ftpsd.session.loop import abort_waits
 
     deadline = time.monotonic() + timeout
-    of_session = session_timer(session.settings.limits, session.marks)
+    of_session = session_moment(session.settings.limits, session.marks)
     if of_session is not None:
-        deadline = min(deadline, of_session.at)
+        deadline = min(deadline, of_session)
     if abort_waits(session):
         raise TransferAborted
     while channel.stage not in stages and channel.stage is not Stage.FAILED:

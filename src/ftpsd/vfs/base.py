@@ -103,25 +103,20 @@ class ListingOptions:
 
 
 class OpenFile:
-    """An open regular file: `fd` (blocking, close-on-exec), `stat` at the time of opening, virtual `path`.
+    """An open regular file: `fd` (blocking, close-on-exec), `size` in bytes when it was opened, virtual `path`.
 
     `created` says whether the file is new, `hidden` whether it still has a temporary name. A context
     manager: a hidden file that was neither committed nor kept is removed at the end of the block.
     """
 
     def __init__(
-        self, fd: int, status: os.stat_result, path: str, *, created: bool = False, hidden: bool = False,
+        self, fd: int, size: int, path: str, *, created: bool = False, hidden: bool = False,
     ) -> None:
         self.fd = fd
-        self.stat = status
+        self.size = size
         self.path = path
         self.created = created
         self.hidden = hidden
-
-    @property
-    def size(self) -> int:
-        """Bytes in the file when it was opened."""
-        return self.stat.st_size
 
     def fileno(self) -> int:
         """The descriptor, for whoever wants a file-like thing."""

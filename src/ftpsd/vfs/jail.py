@@ -38,10 +38,10 @@ from ftpsd.vfs.base import (
 )
 from ftpsd.vfs.names import decode, encode, split
 from ftpsd.vfs.opened import HiddenFile, WrittenFile, rename
-from ftpsd.vfs.resolve import Resolver, best_resolver
+from ftpsd.vfs.resolve import Resolver, Settled, best_resolver, settle
 
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-_WRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
+_CALM = os.O_NONBLOCK | os.O_NOCTTY
+"""Nothing is waited for, and nothing becomes the process's terminal."""
 _ATTEMPTS = 16
 _LETTERS = string.ascii_letters + string.digits
 
@@ -76,10 +76,10 @@ class Jail(FileSystem):
     # ---- files ---------------------------------------------------------------------------------------
 
     def open_read(self, path: str) -> OpenFile:
-        name = encode(path)
-        self._probe(path, name, must_exist=True)
-        fd = self._resolver.open(name, _READ)
-        return OpenFile(fd, _settle(fd, path), path)
+        found = self._resolver.open_regular(encode(path), os.O_RDONLY)
+        if found is None:
+            raise NotRegularFile(path)
+        return OpenFile(found.fd, found.size, path)
 
     def open_write(
         self, path: str, *, mode: StoreMode = "store", offset: int = 0, overwrite: bool = True,
@@ -89,11 +89,10 @@ class Jail(FileSystem):
             return self._open_unique(path, umask)
         parent, name = self._parent_of_file(path)
         try:
-            flags = _WRITE | (os.O_APPEND if mode == "append" else 0)
-            fd, created = self._open_or_create(parent, name, path, flags, self._file_mode(umask), overwrite)
-            status = _settle(fd, path)
+            flags = os.O_WRONLY | (os.O_APPEND if mode == "append" else 0)
+            found, created = self._open_or_create(parent, name, path, flags, self._file_mode(umask), overwrite)
             opened = WrittenFile(
-                fd, status, path, parent=parent, name=name, created=created, spared=mode == "store")
+                found, path, parent=parent, name=name, created=created, spared=mode == "store")
         except BaseException:
             os.close(parent)
             raise
@@ -114,15 +113,14 @@ class Jail(FileSystem):
         self, path: str, *, prefix: str = ".in.", suffix: str = ".", overwrite: bool = True,
         umask: int | None = None,
     ) -> OpenFile:
-        self._probe(path, encode(path), must_exist=False, refuse_existing=not overwrite)
+        self._check_target(path, encode(path), overwrite)
         parent, final = self._parent_of_file(path)
         try:
             name = encode(prefix) + final + encode(suffix)
             if b"/" in name:
                 raise OSError(errno.EINVAL, "HiddenStores: a slash in the name", path)
-            fd = _create(parent, name, _WRITE, self._file_mode(umask))
-            return HiddenFile(
-                fd, _settle(fd, path), path, parent=parent, name=name, final=final, overwrite=overwrite)
+            found = _settled(_create(parent, name, os.O_WRONLY, self._file_mode(umask)), path)
+            return HiddenFile(found, path, parent=parent, name=name, final=final, overwrite=overwrite)
         except BaseException:
             os.close(parent)
             raise
@@ -133,12 +131,12 @@ class Jail(FileSystem):
             for _ in range(_ATTEMPTS):
                 end = "".join(secrets.choice(_LETTERS) for _ in range(6))
                 try:
-                    fd = _create(parent, first + encode(end), _WRITE, self._file_mode(umask))
+                    fd = _create(parent, first + encode(end), os.O_WRONLY, self._file_mode(umask))
                 except FileExistsError:
                     continue
                 path = beginning + end
                 return WrittenFile(
-                    fd, _settle(fd, path), path, parent=parent, name=first + encode(end), created=True)
+                    _settled(fd, path), path, parent=parent, name=first + encode(end), created=True)
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), beginning)
         except BaseException:
             os.close(parent)
@@ -146,14 +144,15 @@ class Jail(FileSystem):
 
     def _open_or_create(
         self, parent: int, name: bytes, path: str, flags: int, mode: int, overwrite: bool,
-    ) -> tuple[int, bool]:
-        """(descriptor, whether the file is new). Tries again when others create and remove it meanwhile."""
+    ) -> tuple[Settled, bool]:
+        """(the file, whether it is new). Tries again when others create and remove it meanwhile."""
         whole = encode(path)
         for _ in range(_ATTEMPTS):
             try:
-                if self._probe(path, whole, must_exist=False, refuse_existing=not overwrite):
-                    return self._resolver.open(whole, flags), False
-                return _create(parent, name, flags, mode), True
+                found = self._open_existing(path, whole, flags, overwrite)
+                if found is not None:
+                    return found, False
+                return _settled(_create(parent, name, flags, mode), path), True
             except FileNotFoundError:
                 if os.fstat(parent).st_nlink == 0:  # the directory itself is gone
                     raise
@@ -161,22 +160,33 @@ class Jail(FileSystem):
                 if not overwrite:
                     raise
                 if _is_link(parent, name):  # dangling: what it points to is created, inside the root
-                    return self._resolver.open(whole, flags | os.O_CREAT, mode), True
+                    fd = self._resolver.open(whole, flags | _CALM | os.O_CREAT, mode)
+                    return _settled(fd, path), True
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
 
-    def _probe(self, path: str, name: bytes, *, must_exist: bool, refuse_existing: bool = False) -> bool:
-        """Whether something is there; opens nothing. Raises `NotRegularFile` for what is no regular file."""
+    def _open_existing(self, path: str, name: bytes, flags: int, overwrite: bool) -> Settled | None:
+        """The file that is there already, None without one; not `overwrite`: it must not be there."""
+        if not overwrite:
+            self._check_target(path, name, overwrite)
+            return None
+        try:
+            found = self._resolver.open_regular(name, flags)
+        except FileNotFoundError:
+            return None
+        if found is None:
+            raise NotRegularFile(path)
+        return found
+
+    def _check_target(self, path: str, name: bytes, overwrite: bool) -> None:
+        """Whether a hidden store may take this name in the end, as far as can be seen now."""
         try:
             status = self._status(name)
         except FileNotFoundError:
-            if must_exist:
-                raise
-            return False
+            return
         if not is_regular(status):
             raise NotRegularFile(path)
-        if refuse_existing:
+        if not overwrite:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-        return True
 
     # ---- status, names -------------------------------------------------------------------------------
 
@@ -308,34 +318,16 @@ class Jail(FileSystem):
 def _create(parent: int, name: bytes, flags: int, mode: int) -> int:
     if b"\0" in name:
         raise OSError(errno.EINVAL, "Name contains a NUL byte", name)
-    return os.open(name, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=parent)
+    flags |= _CALM | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(name, flags, mode, dir_fd=parent)
 
 
-def _device_of_proc() -> int:
-    try:
-        return os.stat("/proc").st_dev
-    except OSError:
-        return -1
-
-
-_PROC = _device_of_proc()
-
-
-def _settle(fd: int, path: str) -> os.stat_result:
-    """The status of a file just opened, which must be regular; it blocks from now on. Else closes `fd`.
-
-    Files of /proc are none: the kernel shows a thread those of its process, whoever the thread has become,
-    and this process serves others, too.
-    """
-    try:
-        status = os.fstat(fd)
-        if not is_regular(status) or status.st_dev == _PROC:
-            raise NotRegularFile(path)
-        os.set_blocking(fd, True)
-    except BaseException:
-        os.close(fd)
-        raise
-    return status
+def _settled(fd: int, path: str) -> Settled:
+    """A file just opened, which must be regular. Else closes `fd` and raises `NotRegularFile`."""
+    found = settle(fd)
+    if found is None:
+        raise NotRegularFile(path)
+    return found
 
 
 def _seek(opened: OpenFile, offset: int) -> None:

@@ -12,16 +12,18 @@ import stat
 
 from ftpsd.native import _system
 from ftpsd.vfs.base import OpenFile
+from ftpsd.vfs.resolve import Settled
 
 
 class WrittenFile(OpenFile):
     """A file of the local store open for writing; `name` lies in the directory `parent`, which it owns."""
 
     def __init__(
-        self, fd: int, status: os.stat_result, path: str, *, parent: int, name: bytes, created: bool,
+        self, found: Settled, path: str, *, parent: int, name: bytes, created: bool,
         spared: bool = False, hidden: bool = False,
     ) -> None:
-        super().__init__(fd, status, path, created=created, hidden=hidden)
+        super().__init__(found.fd, found.size, path, created=created, hidden=hidden)
+        self._identity = (found.device, found.inode)
         self._parent = parent
         self._name = name
         self._spared = spared
@@ -49,7 +51,7 @@ class WrittenFile(OpenFile):
             return
         try:
             there = os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)
-            if (there.st_dev, there.st_ino) == (self.stat.st_dev, self.stat.st_ino):
+            if (there.st_dev, there.st_ino) == self._identity:
                 os.unlink(self._name, dir_fd=self._parent)
         except FileNotFoundError:
             pass
@@ -59,10 +61,9 @@ class HiddenFile(WrittenFile):
     """A store under a temporary name (HiddenStores) until `commit()` renames it to `final`."""
 
     def __init__(
-        self, fd: int, status: os.stat_result, path: str, *, parent: int, name: bytes, final: bytes,
-        overwrite: bool,
+        self, found: Settled, path: str, *, parent: int, name: bytes, final: bytes, overwrite: bool,
     ) -> None:
-        super().__init__(fd, status, path, parent=parent, name=name, created=True, hidden=True)
+        super().__init__(found, path, parent=parent, name=name, created=True, hidden=True)
         self._final = final
         self._overwrite = overwrite
 

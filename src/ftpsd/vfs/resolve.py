@@ -23,7 +23,7 @@ import errno
 import os
 import stat
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from ftpsd.native import _system
 
@@ -35,6 +35,43 @@ LONGEST = 4096
 """Bytes of a path, as the kernel has it."""
 
 
+class Settled(NamedTuple):
+    """A regular file that is open: its descriptor, size in bytes, device and inode."""
+
+    fd: int
+    size: int
+    device: int
+    inode: int
+
+
+def _device_of_proc() -> int:
+    try:
+        return os.stat("/proc").st_dev
+    except OSError:
+        return -1
+
+
+_PROC = _device_of_proc()
+
+
+def settle(fd: int) -> Settled | None:
+    """A file just opened, which blocks from now on; None (and closed) when it is no regular one.
+
+    Files of /proc are none: the kernel shows a thread those of its process, whoever the thread has become,
+    and this process serves others, too. Raises `OSError`.
+    """
+    settled = None
+    try:
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and status.st_dev != _PROC:
+            os.set_blocking(fd, True)
+            settled = Settled(fd, status.st_size, status.st_dev, status.st_ino)
+    finally:
+        if settled is None:
+            os.close(fd)
+    return settled
+
+
 class Resolver(abc.ABC):
     """Opens paths below `root`, an O_PATH descriptor that stays its caller's."""
 
@@ -44,6 +81,15 @@ class Resolver(abc.ABC):
     @abc.abstractmethod
     def open(self, path: bytes, flags: int, mode: int = 0) -> int:
         """Like open(2) in a process whose root were this one. Raises `OSError`."""
+
+    def open_regular(self, path: bytes, flags: int) -> Settled | None:
+        """Opens an existing regular file (theory: `jail`); None: something else is there. Raises `OSError`."""
+        probe = self.open(path, os.O_PATH)
+        try:
+            regular = stat.S_ISREG(os.fstat(probe).st_mode)
+        finally:
+            os.close(probe)
+        return settle(self.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)) if regular else None
 
     def canonical(self, path: bytes) -> bytes:
         """The absolute path without links, `.` and `..`. What cannot be looked at stays as it is written.
@@ -59,6 +105,15 @@ class KernelResolver(Resolver):
 
     def open(self, path: bytes, flags: int, mode: int = 0) -> int:
         return _system.openat2(self.root, path, flags, mode)
+
+    def open_regular(self, path: bytes, flags: int) -> Settled | None:
+        found = _system.open_regular(self.root, path, flags, _PROC)
+        return Settled(*found) if found is not None else None
+
+    def canonical(self, path: bytes) -> bytes:
+        if _is_normal(path) and _system.leads_straight(self.root, path):
+            return path
+        return super().canonical(path)
 
 
 class WalkResolver(Resolver):
@@ -78,6 +133,13 @@ class WalkResolver(Resolver):
 def best_resolver(root: int) -> Resolver:
     """The resolver for this kernel."""
     return KernelResolver(root) if _system.has_openat2() else WalkResolver(root)
+
+
+def _is_normal(path: bytes) -> bool:
+    """Whether a path is absolute and has no `.`, `..` or empty components."""
+    if not path.startswith(b"/") or b"//" in path or (path.endswith(b"/") and path != b"/"):
+        return False
+    return b"/." not in path or not {b".", b".."}.intersection(path.split(b"/"))
 
 
 def _error(code: int, path: bytes) -> OSError:
