@@ -16,7 +16,7 @@ help:
 	@echo "make lint   ruff and mypy      make fmt    let ruff mend what it can"
 	@echo "make docs   write the generated pages of docs/ again"
 	@echo "make fuzz   search longer for inputs that break the parsers"
-	@echo "make bench  compare with other servers from packages"
+	@echo "make bench  compare with other servers from packages (BENCH=--quick: six minutes)"
 	@echo "make clean  remove everything that was built"
 
 run: $(VENV)/.stamp-run
@@ -42,7 +42,8 @@ fuzz: $(VENV)/.stamp-test
 	$(BIN)/python -m pytest -q -n 2 -p no:timeout -p tests.long_search $(PARSERS)
 
 bench: $(VENV)/.stamp-test $(VENV)/.stamp-clients
-	$(BIN)/python bench/run.py
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python bench/run.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

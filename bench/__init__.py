@@ -1,1 +1,1 @@
-"""`make bench`: ftpsd beside ProFTPD and pyftpdlib."""
+"""`make bench`: ftpsd beside ProFTPD, vsftpd, Pure-FTPd, pyftpdlib and a bare TLS program. See docs/benchmark.md."""
