@@ -32,7 +32,7 @@ def test_start_writes_the_pidfile_and_serves(server: Server) -> None:
     talk = server.talk()
     assert talk.name == "first"
     assert talk.worker in children(server.pid)
-    assert "STARTUP" in server.said
+    until(lambda: "STARTUP" in server.said, "the line of the start")
 
 
 def test_sessions_spread_over_the_workers(server: Server) -> None:
