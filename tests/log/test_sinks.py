@@ -402,3 +402,48 @@ def test_file_names_itself(tmp_path: Path) -> None:
     assert str(file) == str(tmp_path / "x")
     file.close()
     file.close()
+
+
+@pytest.mark.parametrize(("options", "of_session", "of_server"), [
+    ({"Hostname", "Timestamp", "VirtualHost"},
+     "TIME HOST ftpsd[ID] ftp.example (client.example[192.0.2.7]): text", "TIME HOST ftpsd[ID] HOST: text"),
+    ({"Hostname"}, "HOST ftpsd[ID] (client.example[192.0.2.7]): text", "HOST ftpsd[ID]: text"),
+    ({"Timestamp"}, "TIME ftpsd[ID] (client.example[192.0.2.7]): text", "TIME ftpsd[ID]: text"),
+    ({"VirtualHost"}, "ftpsd[ID] ftp.example (client.example[192.0.2.7]): text", "ftpsd[ID] HOST: text"),
+    ({"RoleBasedProcessLabels"}, "session[ID] (client.example[192.0.2.7]): text", "daemon[ID]: text"),
+])
+def test_log_options(tmp_path: Path, options: set[str], of_session: str, of_server: str) -> None:
+    path = tmp_path / "log"
+    log, _ = open_log_of(configuration(host(system_log=str(path), log_options=frozenset(options))))
+    log.emit(events.Notice("text"), CLIENT)
+    log.emit(events.Notice("text"))
+    log.close()
+    known = {"TIME": STAMP, "HOST": short_hostname(), "ID": str(writer_id())}
+    expected = (re.sub("TIME|HOST|ID", lambda match: known[match[0]], line) for line in (of_session, of_server))
+    assert lines(path) == list(expected)
+
+
+def test_log_options_and_syslog(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(syslog, "syslog", lambda number, text: said.append(text))
+    monkeypatch.setattr(syslog, "openlog", lambda *arguments: None)
+    log, _ = open_log_of(configuration(host(system_log="syslog", log_options=frozenset())))
+    log.emit(events.Notice("text"), CLIENT)
+    log.emit(events.Notice("text"))
+    log.close()
+    assert said == ["(client.example[192.0.2.7]): text", "text"]
+
+
+@pytest.mark.parametrize(("options", "expected"), [
+    ({"Timestamp", "TimestampMillis"}, "2026-11-01 12:00:05,250 [ID] <tls:5>: text"),
+    ({"Timestamp"}, "2026-11-01 12:00:05 [ID] <tls:5>: text"),
+    ({"TimestampMillis"}, "[ID] <tls:5>: text"),
+    ({"ConnIPs"}, "[ID] (client 192.0.2.7, server 192.0.2.1:21) <tls:5>: text"),
+])
+def test_trace_options(tmp_path: Path, options: set[str], expected: str) -> None:
+    path = tmp_path / "trace"
+    log, _ = open_log_of(configuration(host(
+        trace_log=str(path), trace=(TraceChannel("tls", 1, 20),), trace_options=frozenset(options))))
+    log.emit(events.TLSNote("text"), CLIENT)
+    log.close()
+    assert lines(path) == [expected.replace("ID", str(writer_id()))]

@@ -28,19 +28,30 @@ FULL = Facts("TLSv1.2", "AES128-SHA", 40, 128, b"\xab\x01", None, "OpenSSL 3", S
 
 
 def names(facts: Facts, *options: str) -> set[str]:
-    return set(variables.exported(facts, frozenset(options))[0])
+    return set(variables.exported(facts, frozenset(options)).variables)
 
 
-def test_notes_are_always_there() -> None:
-    assert names(BARE) == NOTES
-    assert names(FULL) == NOTES - {"TLS_SERVER_NAME"} | CLIENT_NOTES
+def notes(facts: Facts, *options: str) -> set[str]:
+    return set(variables.exported(facts, frozenset(options)).notes)
+
+
+@pytest.mark.parametrize("options", [(), ("StdEnvVars",), ("ExportCertData",)])
+def test_notes_are_always_there(options: tuple[str, ...]) -> None:
+    assert notes(BARE, *options) == NOTES | {"mod_tls.sni"}
+    assert notes(FULL, *options) == NOTES - {"TLS_SERVER_NAME"} | CLIENT_NOTES
+
+
+def test_variables_are_there_with_an_option() -> None:
+    assert names(BARE) == names(FULL) == set()
+    assert names(BARE, "StdEnvVars") >= NOTES
+    assert "mod_tls.sni" not in names(BARE, "StdEnvVars")
 
 
 def test_certificates_are_exported_with_either_option() -> None:
     texts = {"TLS_SERVER_CERT", "TLS_CLIENT_CERT", "TLS_CLIENT_CERT_CHAIN1"}
-    assert names(FULL, "ExportCertData") - names(FULL) == texts
+    assert names(FULL, "ExportCertData") == texts
     assert texts <= names(FULL, "StdEnvVars")
-    found, _ = variables.exported(FULL, frozenset({"ExportCertData"}))
+    _, found, _ = variables.exported(FULL, frozenset({"ExportCertData"}))
     assert x509.load_pem_x509_certificate(found["TLS_CLIENT_CERT"].encode()).public_bytes(Encoding.DER) == CLIENT
 
 
@@ -58,11 +69,11 @@ def test_standard_variables() -> None:
     ("TLS_CLIENT_S_DN_CN", "alice"), ("TLS_CLIENT_A_KEY", "id-ecPublicKey"),
 ])
 def test_values(name: str, value: str) -> None:
-    assert variables.exported(FULL, frozenset({"StdEnvVars"}))[0][name] == value
+    assert variables.exported(FULL, frozenset({"StdEnvVars"})).variables[name] == value
 
 
 def test_names_moments_and_extensions() -> None:
-    found, lines = variables.exported(FULL, frozenset({"StdEnvVars"}))
+    _, found, lines = variables.exported(FULL, frozenset({"StdEnvVars"}))
     certificate = x509.load_der_x509_certificate(CLIENT)
     assert "/CN=alice" in found["TLS_CLIENT_S_DN"]
     assert found["TLS_CLIENT_I_DN_O"] in found["TLS_CLIENT_I_DN"]
@@ -73,6 +84,6 @@ def test_names_moments_and_extensions() -> None:
 
 def test_a_certificate_that_does_not_parse() -> None:
     broken = Facts("TLSv1.3", "X", 128, 128, b"", None, "OpenSSL 3", SERVER, (b"\x30\x00",))
-    found, lines = variables.exported(broken, frozenset({"StdEnvVars"}))
+    _, found, lines = variables.exported(broken, frozenset({"StdEnvVars"}))
     assert found["TLS_SERVER_S_DN_CN"] == "ftp.example.org"
     assert any(line.startswith("certificate not printable: ") for line in lines)

@@ -62,6 +62,11 @@ class DataChannel:
     def passive(self) -> bool:
         return isinstance(self._source, PassiveListener)
 
+    @property
+    def port(self) -> int:
+        """Our port where the connection is passive, the client's where it is active."""
+        return self._source.port
+
     def connect(self) -> None:
         """Starts an active connection (the transfer command has come). Failure is kept in `failure`."""
         if isinstance(self._source, ActiveTarget) and self.socket is None:

@@ -89,6 +89,7 @@ class PassiveListener:
         self.peer = peer
         self._tuning = tuning
         self._socket = self._bind(local, ports)
+        self.port: int = self._socket.getsockname()[1]
 
     def _bind(self, local: str, ports: tuple[int, int] | None) -> socket.socket:
         family = socket.AF_INET6 if ":" in local else socket.AF_INET
@@ -108,11 +109,6 @@ class PassiveListener:
             else:
                 return sock
         raise NoPassivePort(str(last))
-
-    @property
-    def port(self) -> int:
-        number: int = self._socket.getsockname()[1]
-        return number
 
     def fileno(self) -> int:
         return self._socket.fileno()

@@ -71,6 +71,8 @@ class CommandSpec:
     aborts_transfer   ends the transfer that runs
     data              opens a data connection on which the server sends or receives
     listing           what travels there is a listing, not a file (SSCN leaves it alone; LIST NLST MLSD)
+    appends           what it receives goes behind what there is
+    names_directory   the path that it names is a directory's (LogFormat's %d and %D)
     opens_data_address  chooses the address of the next data connection
     after_epsv_all    still allowed after EPSV ALL (RFC 2428 section 4)
     tls_exempt        TLSRequired never blocks it
@@ -97,6 +99,8 @@ class CommandSpec:
     aborts_transfer: bool = False
     data: DataDirection | None = None
     listing: bool = False
+    appends: bool = False
+    names_directory: bool = False
     opens_data_address: bool = False
     after_epsv_all: bool = True
     tls_exempt: bool = False
@@ -162,11 +166,11 @@ def _navigation() -> Iterable[CommandSpec]:
     for name, rfc in (("CWD", "959 4.1.1"), ("XCWD", "775")):
         yield CommandSpec(
             name, "navigate.cwd", "<sp> pathname", rfc, "changes the current directory", Argument.REQUIRED,
-            path=PathArgument.WHOLE, limit_groups=_DIRS, log_classes=_classes("DIRS"))
+            path=PathArgument.WHOLE, limit_groups=_DIRS, log_classes=_classes("DIRS"), names_directory=True)
     for name, rfc in (("CDUP", "959 4.1.1"), ("XCUP", "775")):
         yield CommandSpec(
             name, "navigate.cdup", "(up one directory)", rfc, "changes to the parent directory",
-            limit_groups=_DIRS, log_classes=_classes("DIRS"))
+            limit_groups=_DIRS, log_classes=_classes("DIRS"), names_directory=True)
     yield CommandSpec(
         "SMNT", "info.not_implemented", "is not implemented", "959 4.1.1", "mounts a file system",
         Argument.OPTIONAL, log_classes=_classes("MISC"), implemented=False)
@@ -209,7 +213,7 @@ def _file_commands() -> Iterable[CommandSpec]:
         path=whole, limit_groups=_WRITE, log_classes=_classes("WRITE"))
     yield CommandSpec(
         "MDTM", "files.mdtm", "<sp> pathname", "3659 3", "tells when a file was modified (UTC)",
-        Argument.REQUIRED, path=whole, limit_groups=_DIRS, log_classes=_classes("INFO"), feat="MDTM")
+        Argument.REQUIRED, path=whole, limit_groups=_DIRS, log_classes=_classes("INFO", "DIRS"), feat="MDTM")
     yield CommandSpec(
         "MFMT", "files.mfmt", "<sp> YYYYMMDDhhmmss <sp> pathname", "draft-somers-ftp-mfxx",
         "sets when a file was modified", Argument.REQUIRED, path=PathArgument.AFTER_WORD,
@@ -217,11 +221,11 @@ def _file_commands() -> Iterable[CommandSpec]:
     for name, rfc in (("RMD", "959 4.1.3"), ("XRMD", "775")):
         yield CommandSpec(
             name, "files.rmd", "<sp> pathname", rfc, "removes an empty directory", Argument.REQUIRED,
-            path=whole, limit_groups=_WRITE, log_classes=_classes("DIRS", "WRITE"))
+            path=whole, limit_groups=_WRITE, log_classes=_classes("DIRS", "WRITE"), names_directory=True)
     for name, rfc in (("MKD", "959 4.1.3"), ("XMKD", "775")):
         yield CommandSpec(
             name, "files.mkd", "<sp> pathname", rfc, "makes a directory", Argument.REQUIRED,
-            path=whole, limit_groups=_WRITE, log_classes=_classes("DIRS", "WRITE"))
+            path=whole, limit_groups=_WRITE, log_classes=_classes("DIRS", "WRITE"), names_directory=True)
     for name, rfc in (("PWD", "959 4.1.3"), ("XPWD", "775")):
         yield CommandSpec(
             name, "navigate.pwd", "(returns current working directory)", rfc, "tells the current directory",
@@ -249,7 +253,7 @@ def _information() -> Iterable[CommandSpec]:
         Argument.REQUIRED, needs_login=False, log_classes=_classes("MISC"))
     yield CommandSpec(
         "HOST", "login.host", "<sp> hostname", "7151", "names the virtual host", Argument.OPTIONAL,
-        needs_login=False, tls_exempt=True, feat="HOST", log_classes=_classes("INFO"))
+        needs_login=False, tls_exempt=True, feat="HOST", log_classes=_classes("AUTH"))
     yield CommandSpec(
         "CLNT", "info.clnt", "<sp> client-info", "draft-peterson-streamlined-ftp-command-extensions",
         "names the client program", Argument.OPTIONAL, needs_login=False, tls_exempt=True, feat="CLNT",
@@ -311,7 +315,7 @@ def _transfers() -> Iterable[CommandSpec]:
         Argument.OPTIONAL, path=whole, data="receive", limit_groups=_WRITE, log_classes=_classes("WRITE"))
     yield CommandSpec(
         "APPE", "transfer.appe", "<sp> pathname", "959 4.1.3", "uploads to the end of a file",
-        Argument.REQUIRED, None, NOT_UNDERSTOOD, path=whole, data="receive", limit_groups=_WRITE,
+        Argument.REQUIRED, None, NOT_UNDERSTOOD, path=whole, data="receive", appends=True, limit_groups=_WRITE,
         log_classes=_classes("WRITE"))
     yield CommandSpec(
         "REST", "transfer.rest", "<sp> byte-count", "3659 5", "sets where the next transfer begins",
@@ -345,10 +349,12 @@ def _listings() -> Iterable[CommandSpec]:
     options = PathArgument.AFTER_OPTIONS
     yield CommandSpec(
         "LIST", "listing.list_", "[<sp> pathname]", "959 4.1.3", "lists a directory as `ls -l` does",
-        Argument.OPTIONAL, path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs)
+        Argument.OPTIONAL, path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs,
+        names_directory=True)
     yield CommandSpec(
         "NLST", "listing.nlst", "[<sp> (pathname)]", "959 4.1.3", "lists names", Argument.OPTIONAL,
-        path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs)
+        path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs,
+        names_directory=True)
     yield CommandSpec(
         "STAT", "listing.stat", "[<sp> pathname]", "959 4.1.3",
         "tells the session's state or lists a path here", Argument.OPTIONAL, path=options,
@@ -358,7 +364,8 @@ def _listings() -> Iterable[CommandSpec]:
         (500, "'SITE' requires parameters"), log_classes=_classes("MISC"))
     yield CommandSpec(
         "MLSD", "listing.mlsd", "[<sp> pathname]", "3659 7", "lists a directory as facts", Argument.OPTIONAL,
-        path=PathArgument.WHOLE, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs)
+        path=PathArgument.WHOLE, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs,
+        names_directory=True)
     yield CommandSpec(
         "MLST", "listing.mlst", "[<sp> pathname]", "3659 7", "tells the facts of one path",
         Argument.OPTIONAL, path=PathArgument.WHOLE, limit_groups=_DIRS, log_classes=dirs, feat="MLST",

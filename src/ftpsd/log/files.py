@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from typing import Literal
 
 
 class LogFileError(Exception):
@@ -97,6 +98,16 @@ class LogFile:
                 os.close(fd)
 
 
+class Stream(LogFile):
+    """Standard output or standard error as a log: never opened anew, never closed."""
+
+    def reopen(self) -> None:
+        """Where it leads is the business of whoever started us."""
+
+    def close(self) -> None:
+        """It stays open."""
+
+
 def _encode(entry: str) -> bytes:
     """File names may hold bytes that are no UTF-8: they are written as they are."""
     try:
@@ -118,6 +129,10 @@ class LogFiles:
             fd = open_log(path, mode=mode, allow_symlink=allow_symlink)
             self._files[key] = LogFile(path, fd, mode=mode, allow_symlink=allow_symlink)
         return self._files[key]
+
+    def stream(self, name: Literal["stdout", "stderr"]) -> LogFile:
+        """Standard output or error."""
+        return self._files.setdefault(name, Stream(name, 1 if name == "stdout" else 2))
 
     def reopen(self) -> list[str]:
         """Opens all anew; returns what to say about those that could not be."""

@@ -7,10 +7,13 @@ import time
 from collections.abc import Iterator
 
 from ftpsd.errors import ConfigError
-from ftpsd.log import wtmp
+from ftpsd.log import extended, wtmp
 from ftpsd.log.bus import Sink
+from ftpsd.log.extended import ExtendedLogSink
 from ftpsd.log.files import LogFile, LogFileError, LogFiles
 from ftpsd.log.identity import PROGRAM
+from ftpsd.log.journal import SOCKET as JOURNAL
+from ftpsd.log.journal import Journal
 from ftpsd.log.writers import (
     Clock,
     StderrSink,
@@ -21,6 +24,7 @@ from ftpsd.log.writers import (
     TransferLogSink,
     WtmpSink,
 )
+from ftpsd.settings.logformat import TargetKind
 from ftpsd.settings.logging import SYSLOG, LoggingSettings
 from ftpsd.settings.model import Configuration
 
@@ -30,6 +34,7 @@ _XFERLOG_MODE = 0o644
 def open_sinks(
     configuration: Configuration, *, clock: Clock = time.time, program: str = PROGRAM,
     debug_level: int | None = None, stderr: bool = False, wtmp_path: str = wtmp.PATH,
+    journal_path: str = JOURNAL,
 ) -> tuple[list[Sink], list[str]]:
     """The sinks of a configuration, and notices about logs that cannot be written.
 
@@ -51,12 +56,16 @@ def open_sinks(
         opener.files.close()
         raise
     if trace is not None:
-        rules = {host.id: host.settings.logging.trace for host in configuration.hosts}
-        sinks.append(TraceSink(opener.files, trace, rules, clock))
+        sinks.append(TraceSink(opener.files, trace, opener.settings(), clock))
+    if extended.wanted(configuration):
+        sinks.append(ExtendedLogSink(
+            opener.files, configuration, opener.extended_logs(), clock, program=program,
+            journal=opener.journal(journal_path),
+        ))
     sinks += _wtmp_sink(opener, clock, wtmp_path)
     if stderr:
         sinks.append(StderrSink(clock, program=program, debug_level=debug_level or 0))
-    if any(target.use_syslog for target in hosts.values()):
+    if any(target.use_syslog for target in hosts.values()) or opener.to("syslog"):
         syslog.openlog(program, syslog.LOG_PID | syslog.LOG_NDELAY, syslog.LOG_DAEMON)
     return sinks, opener.notices
 
@@ -120,6 +129,33 @@ class _Opener:
             if file is not None:
                 logs[path] = file
         return logs
+
+    def to(self, kind: TargetKind) -> bool:
+        """Whether an ExtendedLog goes there."""
+        return any(log.kind == kind for host in self._configuration.hosts for log in extended.logs_of(host))
+
+    def extended_logs(self) -> dict[str, LogFile]:
+        logs: dict[str, LogFile] = {}
+        for host in self._configuration.hosts:
+            for log in extended.logs_of(host):
+                file = None
+                if log.kind == "stdout" or log.kind == "stderr":
+                    file = self.files.stream(log.kind)
+                elif log.kind == "file" and log.key not in logs:
+                    file = self._optional("ExtendedLog", log.path, host.settings.logging)
+                if file is not None:
+                    logs[log.key] = file
+        return logs
+
+    def journal(self, path: str) -> Journal | None:
+        """The journal where an ExtendedLog wants it."""
+        if not self.to("journal"):
+            return None
+        try:
+            return Journal(path)
+        except OSError as error:
+            self.notices.append(f"notice: unable to open the journal '{path}' for ExtendedLog: {error.strerror}")
+            return None
 
     def trace_log(self) -> LogFile | None:
         path = self._main.trace_log

@@ -20,3 +20,12 @@ def xferlog(now: float) -> str:
     at = time.localtime(now)
     clock = f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}"
     return f"{_DAYS[at.tm_wday]} {_MONTHS[at.tm_mon - 1]} {at.tm_mday:02d} {clock} {at.tm_year}"
+
+
+def common_log(now: float) -> str:
+    """`[21/Nov/2026:13:39:05 +0000]`, as the Common Log Format has it."""
+    at = time.localtime(now)
+    clock = f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}"
+    sign, offset = ("-", -at.tm_gmtoff) if at.tm_gmtoff < 0 else ("+", at.tm_gmtoff)
+    zone = f"{sign}{offset // 3600:02d}{offset % 3600 // 60:02d}"
+    return f"[{at.tm_mday:02d}/{_MONTHS[at.tm_mon - 1]}/{at.tm_year}:{clock} {zone}]"

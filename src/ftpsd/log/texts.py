@@ -46,6 +46,11 @@ IN_TLS_LOG: frozenset[type[Event]] = frozenset({
 })
 """The events that `tls_lines` has words for."""
 
+IN_TRACE: frozenset[type[Event]] = IN_TLS_LOG | {
+    events.Trace, events.CommandReceived, events.ReplySent, events.Debug,
+}
+"""The events that `trace_lines` has words for."""
+
 
 def is_login(event: Event) -> bool:
     """Whether the event belongs to the facility of logins (AUTHPRIV)."""

@@ -20,6 +20,7 @@ from ftpsd.settings.logging import LEVELS, LoggingSettings
 from ftpsd.settings.values import TraceChannel
 
 Clock = Callable[[], float]
+_ALL_PARTS = frozenset({"Hostname", "Timestamp", "VirtualHost"})
 
 
 class FileSink:
@@ -82,16 +83,32 @@ def threshold(settings: LoggingSettings) -> int:
     return LEVELS.index(settings.syslog_level)
 
 
-def system_entry(origin: Origin, text: str, now: float, program: str = PROGRAM) -> str:
-    """A line of a system log file."""
-    head = f"{stamps.milliseconds(now)} {short_hostname()} {program}[{writer_id()}]"
-    return f"{head} {system_message(origin, text)}"
+def system_entry(
+    origin: Origin, text: str, now: float, program: str = PROGRAM, options: frozenset[str] = _ALL_PARTS,
+) -> str:
+    """A line of a system log file; `options` are LogOptions."""
+    time = f"{stamps.milliseconds(now)} " if "Timestamp" in options else ""
+    name = f"{short_hostname()} " if "Hostname" in options else ""
+    if "RoleBasedProcessLabels" in options:
+        program = "session" if origin.peer else "daemon"
+    return f"{time}{name}{program}[{writer_id()}]{_behind(program_message(origin, text, options))}"
 
 
-def system_message(origin: Origin, text: str) -> str:
+def _behind(message: str) -> str:
+    """What follows `program[id]`: a blank before words, none before a colon."""
+    return message if message.startswith(":") else f" {message}"
+
+
+def program_message(origin: Origin, text: str, options: frozenset[str] = _ALL_PARTS) -> str:
     """What follows the program's name: `SERVER (PEER): text`; server-wide without a peer."""
-    server = escape(origin.host) or short_hostname()
-    return f"{server} ({escape(origin.peer_shown)}): {text}" if origin.peer else f"{server}: {text}"
+    server = (escape(origin.host) or short_hostname()) if "VirtualHost" in options else ""
+    peer = f"({escape(origin.peer_shown)})" if origin.peer else ""
+    return f"{' '.join(filter(None, (server, peer)))}: {text}"
+
+
+def system_message(origin: Origin, text: str, options: frozenset[str] = _ALL_PARTS) -> str:
+    """As `program_message`, for syslog, which puts the colon behind the program's name itself."""
+    return program_message(origin, text, options).removeprefix(": ")
 
 
 class SystemLogSink(FileSink):
@@ -135,10 +152,12 @@ class SystemLogSink(FileSink):
         return lines
 
     def _write(self, target: SystemTarget, event: Event, origin: Origin, level: Level, text: str) -> None:
+        settings = target.settings
+        options = settings.log_options
         if target.file is not None:
-            target.file.write(system_entry(origin, text, self._clock(), self._program))
+            target.file.write(system_entry(origin, text, self._clock(), self._program, options))
         elif target.use_syslog:
-            syslog.syslog(level | _facility(target.settings, event), system_message(origin, text))
+            syslog.syslog(level | _facility(settings, event), system_message(origin, text, options))
 
 
 def _facility(settings: LoggingSettings, event: Event) -> int:
@@ -214,12 +233,12 @@ class TransferLogSink(FileSink):
 
 
 class TraceSink(FileSink):
-    """`2026-11-21 10:48:59,248 [PID] <channel:level>: text` (TraceLog, Trace)."""
+    """`2026-11-21 10:48:59,248 [PID] <channel:level>: text` (TraceLog, Trace, TraceOptions)."""
 
     capped = False
 
     def __init__(
-        self, files: LogFiles, file: LogFile, hosts: Mapping[int, tuple[TraceChannel, ...]], clock: Clock,
+        self, files: LogFiles, file: LogFile, hosts: Mapping[int, LoggingSettings], clock: Clock,
     ) -> None:
         super().__init__(files, clock)
         self._file = file
@@ -228,12 +247,28 @@ class TraceSink(FileSink):
     def __str__(self) -> str:
         return "TraceLog"
 
+    @property
+    def hears(self) -> frozenset[type[Event]]:
+        return texts.IN_TRACE if any(settings.trace for settings in self._hosts.values()) else frozenset()
+
     def emit(self, event: Event, origin: Origin) -> None:
-        rules = self._hosts.get(origin.host_id, ())
+        settings = self._hosts.get(origin.host_id)
+        if settings is None or not settings.trace:
+            return
         for channel, level, text in texts.trace_lines(event):
-            if traced(rules, channel, level):
-                head = f"{stamps.milliseconds(self._clock())} [{writer_id()}] <{channel}:{level}>: "
-                self._file.write(head + text)
+            if traced(settings.trace, channel, level):
+                head = _trace_head(origin, self._clock(), settings.trace_options)
+                self._file.write(f"{head}<{channel}:{level}>: {text}")
+
+
+def _trace_head(origin: Origin, now: float, options: frozenset[str]) -> str:
+    time = ends = ""
+    if "Timestamp" in options:
+        stamp = stamps.milliseconds(now)
+        time = (stamp if "TimestampMillis" in options else stamp.partition(",")[0]) + " "
+    if "ConnIPs" in options and origin.peer:
+        ends = f"(client {origin.peer}, server {origin.local}:{origin.local_port}) "
+    return f"{time}[{writer_id()}] {ends}"
 
 
 def traced(rules: tuple[TraceChannel, ...], channel: str, level: int) -> bool:

@@ -13,6 +13,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
+from ftpsd.data import traffic
 from ftpsd.ftp.lines import Line, LineReader
 from ftpsd.ftp.replies import Reply
 from ftpsd.tls.channel import ControlChannel
@@ -39,6 +40,10 @@ class Control:
 
     def fileno(self) -> int:
         return self.channel.fileno()
+
+    def carried(self) -> tuple[int, int]:
+        """Bytes received and sent so far, those of TLS included."""
+        return traffic.carried(self._socket)
 
     @property
     def full(self) -> bool:

@@ -34,6 +34,18 @@ def run(session: Session) -> str:
 
 
 def _serve(session: Session) -> str:
+    if session.journal is None:
+        return _conversation(session)
+    session.journal.connected()
+    reason = "internal-error"
+    try:
+        reason = _conversation(session)
+    finally:
+        session.journal.ended(reason)
+    return reason
+
+
+def _conversation(session: Session) -> str:
     try:
         _converse(session)
     except SessionEnded as ended:
@@ -80,12 +92,16 @@ def handle(session: Session, line: Line) -> None:
     _end_if_hostile(session, line.text)
     _received(session, command)
     session.slot.update(command=command.loggable)
+    if session.journal is not None:
+        session.journal.begin(command)
     rename = session.parameters.rename_from
     reply = _answer(session, command)
     if session.parameters.rename_from is rename:
         session.parameters.rename_from = None
     if reply is not None:
         session.reply(reply)
+    if session.journal is not None:
+        session.journal.finish()
 
 
 def _received(session: Session, command: Command) -> None:
@@ -140,10 +156,15 @@ def answer_during_transfer(session: Session) -> bool:
         command = parse(line.text)
         _received(session, command)
         if command.spec is not None and command.spec.aborts_transfer:
+            _note_interruption(session, command)
             return False
+        if session.journal is not None:
+            session.journal.begin(command)
         reply = _answer(session, command)
         if reply is not None:
             session.reply(reply)
+        if session.journal is not None:
+            session.journal.finish()
     return True
 
 
@@ -154,7 +175,13 @@ def abort_waits(session: Session) -> bool:
         return False
     command = parse(line.text)
     _received(session, command)
+    _note_interruption(session, command)
     return True
+
+
+def _note_interruption(session: Session, command: Command) -> None:
+    if session.journal is not None:
+        session.journal.interrupted(command)
 
 
 def _aborting(line: Line) -> bool:

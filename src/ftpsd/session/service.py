@@ -19,13 +19,14 @@ from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
 from ftpsd.log.sinks import open_sinks
-from ftpsd.session import handlers, ident, loop, masquerade
+from ftpsd.session import environment, handlers, ident, loop, masquerade
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
 from ftpsd.session.masquerade import Masquerade
 from ftpsd.session.names import HostNames
 from ftpsd.session.state import Session, SlotView
 from ftpsd.session.timers import Marks
+from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.model import Configuration, Host, Settings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.tls import asking, contexts, library, startup
@@ -86,6 +87,8 @@ class Service:
         if self._passphrases is not None:
             self._passphrases.settled()
         self.notices += self._open_logs()
+        core = self.configuration.hosts[0].settings.core
+        environment.apply(core.set_env, core.unset_env)
         for text in self.notices:
             self.log.emit(events.Notice(text))
 
@@ -188,7 +191,7 @@ class Service:
         origin = Origin(
             session_id, ends.peer, peer_name=name or ends.peer, port=ends.peer_port, local=ends.local,
             local_port=ends.local_port, server_name=host.settings.core.server_name, host_id=host.id,
-            ident=identified or "",
+            ident=identified or "", logging=_own_logging(settings, host),
         )
         of_all = self.configuration.hosts[0].settings.core
         control = Control(sock, settings.core.command_buffer_size, every_line=of_all.multiline_rfc2228)
@@ -234,7 +237,8 @@ class Service:
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
         session.tuning = _tuning(settings)
         session.log.set_origin(replace(
-            session.log.origin, server_name=host.settings.core.server_name, host_id=host.id))
+            session.log.origin, server_name=host.settings.core.server_name, host_id=host.id,
+            logging=_own_logging(settings, host)))
         session.slot.describe(server=host.settings.core.server_name)
 
     def stop(self) -> None:
@@ -268,6 +272,11 @@ class Service:
     def session_count(self) -> int:
         """Sessions of this worker."""
         return len(self._sessions)
+
+
+def _own_logging(settings: Settings, host: Host) -> LoggingSettings | None:
+    """The logging settings of a connection where <IfClass> has changed those of its host."""
+    return settings.logging if settings.logging is not host.settings.logging else None
 
 
 def _tls_state(runtime: HostRuntime, settings: TLSSettings) -> TLSState:

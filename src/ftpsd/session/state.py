@@ -27,8 +27,10 @@ from ftpsd.ftp.phase import Phase
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
+from ftpsd.log.record import CommandDone
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
+from ftpsd.session.journal import Journal
 from ftpsd.session.renewal import ControlRenewal
 from ftpsd.session.timers import Marks
 from ftpsd.settings.model import AnonymousSection, Host, Settings
@@ -143,8 +145,11 @@ class Session:
         self.renewal = ControlRenewal(control.channel, log)
         self.host_sent: str | None = None
         """What HOST said (RFC 7151)."""
+        self.notes: Mapping[str, str] = {}
+        """Session notes: what the TLS of the control connection is."""
         self.variables: Mapping[str, str] = {}
-        """Session notes and variables of TLS (StdEnvVars, ExportCertData)."""
+        """Variables of TLS (StdEnvVars, ExportCertData)."""
+        self.journal = Journal(self) if log.hears(CommandDone) else None
         self.server_name: str | None = None
         """The SNI that chose the host."""
 
@@ -176,6 +181,8 @@ class Session:
         if self.log.hears(events.ReplySent):
             self.log.emit(events.ReplySent(reply.code, reply.text))
         tls = self.settings.tls
+        if self.journal is not None:
+            self.journal.replied(reply)
         if tls.renegotiate is None:
             self.control.send(reply)
             return
@@ -273,6 +280,8 @@ class Session:
             self.counters.files_sent += outcome.complete
             self.counters.bytes_sent += outcome.transferred
         self.slot.update(bytes=self.counters.bytes_received + self.counters.bytes_sent)
+        if self.journal is not None:
+            self.journal.named(path)
         self.log.emit(events.TransferEnded(
             name, self.fs.real_path(path), "in" if receiving else "out", outcome.transferred, outcome.seconds,
             outcome.complete, outcome.end.value, self.parameters.ascii, self.user_name,

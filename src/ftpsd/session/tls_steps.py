@@ -95,10 +95,13 @@ def start_tls(session: Session, decision: Decision) -> None:
 
 
 def _export(session: Session) -> None:
-    """Session notes and variables (StdEnvVars, ExportCertData) of the TLS that is on now."""
+    """Session notes and variables (StdEnvVars, ExportCertData) of the TLS that is on now, for ExtendedLogs."""
+    options = session.settings.tls.options
+    if session.journal is None and variables.STANDARD not in options:
+        return
     facts = session.control.channel.facts()
     if facts is not None:
-        session.variables, lines = variables.exported(facts, session.settings.tls.options)
+        session.notes, session.variables, lines = variables.exported(facts, options)
         session.note_tls(*lines)
 
 

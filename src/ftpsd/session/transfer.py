@@ -176,6 +176,8 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     end = _BEYOND_THE_PUMP.get(stop) or classify(stop, receiving=receiving, fin_accepted=fin)
     detail = str(pump.error) if pump.error is not None else ""
     outcome = Outcome(end, pump.bytes, time.monotonic() - started, pump.errno, detail)
+    if session.journal is not None:
+        session.journal.moved(outcome, channel.socket)
     if stop == "eof" and receiving and outcome.complete:
         session.log.emit(events.TLSNote(
             "client closed the data connection without close_notify, accepting the upload"))

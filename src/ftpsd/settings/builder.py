@@ -262,7 +262,7 @@ class _Builder:
         if combine is Combine.FIRST and body.context is Context.CONDITIONAL:
             combine = Combine.LAST
         match combine:
-            case Combine.APPEND:
+            case Combine.APPEND | Combine.BY_KEY:
                 return dataclasses.replace(change, value=(*earlier.value, *change.value))
             case Combine.UNION:
                 return dataclasses.replace(change, value=earlier.value | change.value)
@@ -383,7 +383,7 @@ _INHERITED = {
     (declaration.group, declaration.field)
     for declaration in DIRECTIVES.values()
     if declaration.field
-    and (declaration.contexts == ROOT or declaration.name in ("ServerName", "ServerAdmin"))
+    and (declaration.contexts == ROOT or declaration.name in ("ServerName", "ServerAdmin", "LogFormat"))
 } - {("core", "default_address")}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ftpsd.settings import parsers
 from ftpsd.settings.arguments import Addresses, Boolean, Integer, Path, Special, Text, Words
 from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, ROOT, Combine, Context, directive
-from ftpsd.settings.values import DisplayChdir, ServerIdent
+from ftpsd.settings.values import DisplayChdir, EnvironmentVariable, ServerIdent
 
 BARE_HOST = Context.SERVER | Context.VHOST
 
@@ -111,4 +111,15 @@ class CoreSettings:
         good=("on", "off", "utf8 utf8"), bad=("maybe", "koi8-r cp1251"),
         doc="File names on the wire are UTF-8. `off`: they are bytes as they are, and FEAT does not say"
         " UTF8.",
+    )
+    set_env: tuple[EnvironmentVariable, ...] = directive(
+        "SetEnv", Special("name value", parsers.set_env), (), combine=Combine.BY_KEY,
+        good=("TZ UTC", 'SITE "our files"'),
+        bad=("TZ", "", "A=B c"),
+        doc="An environment variable for log formats (`%{NAME}e`). In server config the server itself has it, too"
+        " (`TZ` changes its local time).",
+    )
+    unset_env: tuple[str, ...] = directive(
+        "UnsetEnv", Special("name", parsers.unset_env), (), combine=Combine.APPEND, good=("HOME",), bad=("", "A B"),
+        doc="Takes an environment variable away, see SetEnv.",
     )

@@ -59,6 +59,7 @@ class Combine(enum.Enum):
     LAST = "the last one counts; a section's replaces what it inherits"
     APPEND = "all count, in order; a section's stand before what it inherits"
     UNION = "all words count, also those that a section inherits"
+    BY_KEY = "all count; a section's replace those of the same name that it inherits"
     ERROR = "only once in a section; a section's replaces what it inherits"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftpsd.settings import parsers
+from ftpsd.settings import logformat, parsers
 from ftpsd.settings.arguments import Boolean, Integer, OneOf, OptionalPath, Special
 from ftpsd.settings.declaration import HOST, LOGIN, ROOT, Combine, Context, directive
+from ftpsd.settings.logformat import ExtendedLog, LogFormat
 from ftpsd.settings.values import TraceChannel
 
 SYSLOG = "syslog"
@@ -15,6 +16,11 @@ SYSLOG = "syslog"
 LEVELS = ("emerg", "alert", "crit", "error", "warn", "notice", "info", "debug")
 FACILITIES = ("AUTH", "AUTHPRIV", "CRON", "DAEMON", "KERN", "LPR", "MAIL", "NEWS", "USER", "UUCP",
               "LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7")
+
+
+
+LOG_OPTIONS = ("Hostname", "Timestamp", "VirtualHost", "RoleBasedProcessLabels")
+TRACE_OPTIONS = ("ConnIPs", "Timestamp", "TimestampMillis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +72,34 @@ class LoggingSettings:
     allow_log_symlinks: bool = directive(
         "AllowLogSymlinks", Boolean(), False, contexts=HOST, module="mod_log", good=("on",), bad=("some",),
         doc="A log file may be a symbolic link.",
+    )
+    log_formats: tuple[LogFormat, ...] = directive(
+        "LogFormat", Special('name "format"', logformat.log_format), (), contexts=Context.SERVER | Context.GLOBAL,
+        combine=Combine.BY_KEY, module="mod_log", good=('short "%a %u %m %s"', 'timed "%{%F %T}t %R %r"'),
+        bad=("", "short", 'x "%{bogus}"', 'x "100%"'), default_text='default "%h %l %u %t \\"%r\\" %s %b"',
+        doc="A format for ExtendedLog, by its name. docs/logs.md lists the variables.",
+    )
+    extended_logs: tuple[ExtendedLog, ...] = directive(
+        "ExtendedLog", Special(
+            "/path|syslog:level|journal:level|stdout|stderr [class,… [format]]", logformat.extended_log),
+        (), contexts=LOGIN, combine=Combine.BY_KEY, module="mod_log",
+        good=(
+            "/var/log/ftp.log", "/var/log/ftp.log READ,WRITE", "syslog:info ALL,!MISC default", "stdout ALL,EXIT json"),
+        bad=("", "ftp.log", "syslog:loud ALL", "/var/log/ftp.log BOGUS", "/var/log/ftp.log !READ"),
+        doc="A line for every command of the named classes (AUTH, INFO, DIRS, READ, WRITE, MISC, SEC, EXIT,"
+        " CONNECT; ALL is all but the last two; `!` excludes), in a LogFormat, or as JSON with the format `json`"
+        " or `json:NAME`. Standard output and error and the journal are ftpsd's own.",
+    )
+    log_options: frozenset[str] = directive(
+        "LogOptions", Special("±option …", parsers.switches("LogOption", LOG_OPTIONS, LOG_OPTIONS[:3])),
+        frozenset(LOG_OPTIONS[:3]), module="mod_log", good=("-Hostname -Timestamp", "+RoleBasedProcessLabels"),
+        bad=("", "-Everything"), default_text="+Hostname +Timestamp +VirtualHost",
+        doc="What a line of a SystemLog or ServerLog begins with: this machine's name, the time, the server's name,"
+        " `daemon` or `session` in place of the program's name.",
+    )
+    trace_options: frozenset[str] = directive(
+        "TraceOptions", Special("±option …", parsers.switches("TraceOption", TRACE_OPTIONS, TRACE_OPTIONS[1:])),
+        frozenset(TRACE_OPTIONS[1:]), good=("+ConnIPs", "-TimestampMillis"), bad=("", "+Everything"),
+        default_text="+Timestamp +TimestampMillis",
+        doc="What a line of the TraceLog begins with: the time, with milliseconds, both ends of the connection.",
     )

@@ -45,6 +45,9 @@ class Change:
             return (*self.value, *inherited)
         if self.combine is Combine.UNION:
             return self.value | inherited
+        if self.combine is Combine.BY_KEY:
+            own = {entry.key for entry in self.value}
+            return (*self.value, *(entry for entry in inherited if entry.key not in own))
         return self.value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ftpsd.settings.arguments import (
     ArgumentError,
@@ -17,6 +17,7 @@ from ftpsd.settings.arguments import (
 from ftpsd.settings.regexes import posix
 from ftpsd.settings.values import (
     DisplayChdir,
+    EnvironmentVariable,
     HiddenStores,
     ListOptions,
     PortRange,
@@ -281,6 +282,47 @@ def trace(words: Sequence[str]) -> tuple[TraceChannel, ...]:
         name = match[1].upper() if match[1].upper() == "DEFAULT" else match[1].lower()
         channels.append(TraceChannel(name, low, high))
     return tuple(channels)
+
+
+def switches(
+    what: str, options: tuple[str, ...], default: Sequence[str],
+) -> Callable[[Sequence[str]], frozenset[str]]:
+    """A grammar of `+option` and `-option` words that change the `default` ones."""
+    known = {option.lower(): option for option in options}
+
+    def parse(words: Sequence[str]) -> frozenset[str]:
+        want(words, 1)
+        chosen = set(default)
+        for word in words:
+            option = known.get(word.lstrip("+-").lower())
+            if option is None:
+                raise ArgumentError(f"unknown {what} '{word}'", remedy=f"It is one of {', '.join(options)}.")
+            if word.startswith("-"):
+                chosen.discard(option)
+            else:
+                chosen.add(option)
+        return frozenset(chosen)
+
+    return parse
+
+
+def set_env(words: Sequence[str]) -> tuple[EnvironmentVariable, ...]:
+    """`name value`."""
+    want(words, 2, 2)
+    return (EnvironmentVariable(environment_name(words[0]), words[1]),)
+
+
+def unset_env(words: Sequence[str]) -> tuple[str, ...]:
+    """`name`."""
+    want(words, 1, 1)
+    return (environment_name(words[0]),)
+
+
+def environment_name(word: str) -> str:
+    """`word` when an environment variable can have that name."""
+    if not word or "=" in word or "\0" in word:
+        raise ArgumentError(f"'{word}' is not the name of an environment variable")
+    return word
 
 
 def timeout_session(words: Sequence[str]) -> int:

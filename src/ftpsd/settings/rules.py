@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ftpsd.errors import ConfigError
+from ftpsd.settings import logformat
 from ftpsd.settings.addresses import canonical
 from ftpsd.settings.model import Change, Configuration, DirectorySection, Host
 from ftpsd.settings.registry import DIRECTIVES
@@ -17,6 +18,7 @@ def check(configuration: Configuration) -> tuple[str, ...]:
     for host in configuration.hosts:
         _needs(host)
         _per_user(host)
+        _formats(host)
         notices.extend(_too_late(host))
     notices.extend(_shared_addresses(configuration.hosts))
     notices.extend(_unknown_classes(configuration))
@@ -38,6 +40,24 @@ def _needs(host: Host) -> None:
                     location=host.origin(declaration.group, declaration.field),
                     directive=declaration.name,
                     remedy=f"Give {needed}, or take {declaration.name} out.",
+                )
+
+
+def _formats(host: Host) -> None:
+    """Every ExtendedLog names a LogFormat that there is."""
+    changes = (
+        *host.changes, *(change for section in host.anonymous for change in section.changes),
+        *(change for section in host.conditionals for change in section.changes),
+    )
+    known = {one.name for one in host.settings.logging.log_formats} | {logformat.DEFAULT.name, logformat.JSON}
+    for change in changes:
+        if (change.group, change.field) != ("logging", "extended_logs"):
+            continue
+        for log in change.value:
+            if log.format is not None and log.format.removeprefix(f"{logformat.JSON}:") not in known:
+                raise ConfigError(
+                    f"unknown LogFormat '{log.format}'", location=change.location, directive="ExtendedLog",
+                    remedy=f"There are {', '.join(sorted(known))}; define another with LogFormat.",
                 )
 
 

@@ -149,9 +149,6 @@ _LATER = {
         PathAllowFilter
         PathDenyFilter
         RegexOptions
-        SetEnv
-        TraceOptions
-        UnsetEnv
         UserOwner
         UseSlink
     """,
@@ -209,11 +206,6 @@ _LATER = {
         LangEngine
         LangOptions
         LangPath
-    """,
-    "mod_log": """
-        ExtendedLog
-        LogFormat
-        LogOptions
     """,
     "mod_ls": """
         DirFakeGroup

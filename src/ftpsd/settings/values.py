@@ -25,6 +25,13 @@ class DisplayChdir:
     once: bool = False
 
 
+class EnvironmentVariable(NamedTuple):
+    """SetEnv."""
+
+    key: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class UserAlias:
     """Who logs in as `alias` is treated as `user`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 STANDARD, CERTIFICATES = "StdEnvVars", "ExportCertData"
+SNI = "mod_tls.sni"
 NOT_PRINTABLE = "certificate serial number not printable"
 _LONGEST_SERIAL = 3
 """Bytes."""
@@ -50,21 +52,30 @@ class Facts:
     client: tuple[bytes, ...] = ()
 
 
-def exported(facts: Facts, options: frozenset[str]) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """(variables and notes by name, lines for the TLSLog)."""
+class Exported(NamedTuple):
+    """Session notes and variables by name, and lines for the TLSLog."""
+
+    notes: Mapping[str, str]
+    variables: Mapping[str, str]
+    lines: tuple[str, ...]
+
+
+def exported(facts: Facts, options: frozenset[str]) -> Exported:
+    """What `facts` tell under these TLSOptions."""
     lines: list[str] = []
     client = facts.client[0] if facts.client else None
-    found = _known(_notes(facts), lines)
+    notes = _known(_notes(facts), lines)
     if client is not None:
-        found |= _known(_client_notes(client), lines)
+        notes |= _known(_client_notes(client), lines)
+    found: dict[str, str] = {}
     if STANDARD in options:
-        found |= _known(_standard(facts), lines)
+        found = {name: value for name, value in notes.items() if name != SNI} | _known(_standard(facts), lines)
         for prefix, der in (("TLS_SERVER_", facts.server), ("TLS_CLIENT_", client)):
             if der is not None:
                 found |= _known(_certificate(prefix, der, lines), lines)
     if STANDARD in options or CERTIFICATES in options:
         found |= _known(_texts(facts), lines)
-    return found, tuple(lines)
+    return Exported(notes, found, tuple(lines))
 
 
 def _known(pairs: Iterator[tuple[str, str]], lines: list[str]) -> dict[str, str]:
@@ -84,6 +95,7 @@ def _notes(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "TLS_CIPHER", facts.cipher
     if facts.server_name is not None:
         yield "TLS_SERVER_NAME", facts.server_name
+        yield SNI, facts.server_name
     yield "TLS_LIBRARY_VERSION", facts.library
 
 

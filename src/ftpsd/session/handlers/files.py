@@ -39,6 +39,8 @@ def dele(session: Session, command: Command) -> Reply:
         session.fs.unlink(path)
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
+    if session.journal is not None:
+        session.journal.removed(size)
     session.log.emit(events.FileDeleted(session.fs.real_path(path), size))
     return Reply(250, f"{command.name} command successful")
 
@@ -58,6 +60,8 @@ def rnto(session: Session, command: Command) -> Reply:
     source = session.parameters.rename_from
     if source is None:
         raise Refusal(503, "Bad sequence of commands", "rename-without-source")
+    if session.journal is not None:
+        session.journal.renaming(source)
     target = session.path(command.argument)
     overwrite = session.settings_for(target).transfer.allow_overwrite
     try:
