@@ -87,6 +87,7 @@ class Bench:
             cpu = meter.cpu()
             said = generator.work()
             meter.settle(sessions)
+            _quiet(meter.cpu, 0.03)
             cpu = meter.cpu() - cpu
             if mode != "noop":
                 generator.end()
@@ -105,7 +106,7 @@ class Bench:
             said = generator.work()
             cpu = meter.cpu() - cpu
             opened, kernel = meter.processes() - processes, kernel_memory() - kernel
-            _quiet(meter.cpu)
+            _quiet(meter.cpu, 0.2)
             memory = meter.memory() - before
             beside = self._beside(server, LOGINS_BESIDE, case.tls)
         sessions = said["operations"]
@@ -124,6 +125,7 @@ class Bench:
             said = generator.work()
             generator.end()
         server.meter.settle(processes)
+        _quiet(server.meter.cpu, 0.03)
         return (server.meter.cpu() - cpu) * 1e3 / said["operations"]
 
 
@@ -132,18 +134,18 @@ def _sample(cost: float, units: float, said: dict[str, float], clients: int, cpu
     resumed = said["resumed"] / said["connections"] if said["connections"] else None
     detail = {
         "wall_s": wall, "server_cpu_s": cpu, "load_cpu_s": said["cpu"], "units": units, "p50_ms": said["p50"] * 1e3,
-        "p99_ms": said["p99"] * 1e3, "reused_tickets": said["reused_tickets"],
+        "p99_ms": said["p99"] * 1e3, "most_ms": said["most"] * 1e3, "reused_tickets": said["reused_tickets"],
     }
     return Sample(cost, units / wall, said["cpu"] / wall / clients, resumed, detail)
 
 
-def _quiet(cpu: Callable[[], float], *, timeout: float = 5.0) -> None:
-    """Wait until the server has nothing more to do (less than 2 % of a core)."""
+def _quiet(cpu: Callable[[], float], step: float, *, timeout: float = 5.0) -> None:
+    """Wait until the server has nothing more to do: less than 3 % of a core over `step` seconds."""
     deadline = time.monotonic() + timeout
     before = cpu()
     while time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(step)
         now = cpu()
-        if now - before < 0.004:
+        if now - before < 0.03 * step:
             return
         before = now

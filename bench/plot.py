@@ -22,7 +22,7 @@ SHOWN = (
     ("10 KiB STOR, TLS 1.3", ("10 KiB STOR, TLS 1.3, 1 session",)),
     ("LIST of 10,000", ("LIST of 10,000",)),
     ("MLSD of 10,000", ("MLSD of 10,000",)),
-    ("memory, idle session", ("2,000 idle sessions", "500 idle sessions")),
+    ("memory, idle session", ("2,000 idle sessions", "200 idle sessions")),
     ("NOOP p99 under load", ("NOOP p99, 4 downloads",)),
 )
 CUT = 6.0

@@ -20,6 +20,14 @@ from bench.workloads import Case
 OURS, FLOOR = "ftpsd", "bare"
 UNITS = {"cpu": "CPU ms per", "latency": "ms per", "memory": "KiB per"}
 BUSY = 0.9
+DETAILS = {
+    "memory": {
+        "kernel_kib": "kernel memory of the machine, KiB per session", "processes": "processes more",
+        "base_mib": "MiB before", "opening_cpu_ms": "CPU ms per opened session",
+        "login_beside_cpu_ms": "CPU ms per login beside them",
+    },
+    "latency": {"p50_ms": "p50, ms", "most_ms": "longest, ms"},
+}
 
 
 @dataclass
@@ -48,6 +56,10 @@ class Results:
             if name not in (OURS, FLOOR) and (cost := self.cost(case, name)) is not None
         ]
         return (min(found)[1], min(found)[0]) if found else None
+
+    def has_details(self) -> bool:
+        """Whether there is something for the table of details."""
+        return bool(growths(self.cases)) or any(case.measure in DETAILS for case in self.cases)
 
     def ratio(self, case: str, to: str | None = None) -> float | None:
         """Our cost as a multiple of the best peer's, or of `to`'s."""
@@ -88,6 +100,44 @@ def rates(results: Results) -> Table:
         if case.measure == "cpu":
             table.add_row(case.name, *[_rate(results, case.name, name) for name in results.names])
     return table
+
+
+def details(results: Results) -> Table:
+    """What does not fit into one figure: idle sessions, both percentiles, growth with the number of sessions."""
+    table = Table(title="in detail (medians)")
+    table.add_column("what")
+    for name in results.names:
+        table.add_column(name, justify="right")
+    for case in results.cases:
+        for key, words in DETAILS.get(case.measure, {}).items():
+            table.add_row(f"{case.name}: {words}", *[_detail(results, case.name, name, key) for name in results.names])
+    for many, few in growths(results.cases):
+        words = f"{many.name} : {few.name.rpartition(', ')[2]}"
+        table.add_row(words, *[_growth(results, many, few, name) for name in results.names])
+    return table
+
+
+def growths(cases: Sequence[Case]) -> list[tuple[Case, Case]]:
+    """The rows of growth with the most sessions, each with its row of four sessions."""
+    found: dict[str, list[Case]] = {}
+    for case in cases:
+        if case.name.startswith("growth"):
+            found.setdefault(case.unit, []).append(case)
+    pairs = []
+    for rows in found.values():
+        few = [case for case in rows if case.load["clients"] == 4]
+        pairs += [(rows[-1], few[0])] if few and few[0] is not rows[-1] else []
+    return pairs
+
+
+def _detail(results: Results, case: str, name: str, key: str) -> str:
+    value = median([sample.detail[key] for sample in results.samples.get((case, name), []) if key in sample.detail])
+    return "–" if value is None else number(value)
+
+
+def _growth(results: Results, many: Case, few: Case, name: str) -> str:
+    cost, base = results.cost(many.name, name), results.cost(few.name, name)
+    return "–" if cost is None or not base else f"{cost / base:.2f}"
 
 
 def markdown(table: Table) -> str:

@@ -25,7 +25,7 @@ from bench.measure import Bench, Sample  # noqa: E402
 from bench.packaged import STARTERS  # noqa: E402
 from bench.programs import Unavailable  # noqa: E402
 from bench.report import Results  # noqa: E402
-from bench.servers import room, setting  # noqa: E402
+from bench.servers import hash_cost, setting  # noqa: E402
 from bench.workloads import GROUPS, UNAVAILABLE, Case, cases  # noqa: E402
 from ftpsd.testing.server import ServerFault  # noqa: E402
 
@@ -72,7 +72,7 @@ def _versions(bench: Bench, results: Results) -> None:
     for (name, _, _), server in bench.running.items():
         results.versions[name] = server.version
         results.notes.append(f"{name}: CPU time from {server.meter.source}")
-    results.notes = list(dict.fromkeys(results.notes))
+    results.notes = [*dict.fromkeys(results.notes), f"one password hash: {report.number(hash_cost())} ms of CPU"]
 
 
 def _chosen(only: str, table: tuple[str, ...], what: str) -> tuple[str, ...]:
@@ -88,8 +88,12 @@ def _write(results: Results, target: Path, seconds: float, console: Console) -> 
     document = {**report.document(results, seconds=seconds), "openssl_speed": report.openssl_speed()}
     target.write_text(json.dumps(document, indent=1) + "\n")
     tables = [report.costs(results), report.rates(results)]
+    if results.has_details():
+        tables.append(report.details(results))
     for table in tables:
         console.print(table)
+    for note in results.notes:
+        console.print(note, markup=False, highlight=False)
     text = "\n\n".join(report.markdown(table) for table in tables)
     target.with_suffix(".md").write_text(text + "\n")
     drawn = plot.draw(document, target.with_suffix(".svg"))
@@ -113,7 +117,6 @@ def main(
     start = time.monotonic()
     until = start + 60 * (minutes or (5.5 if quick else 120))
     results = Results(chosen, names)
-    tempfile.tempdir = room()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ftpsd-bench-")))
         bench = Bench(setting(stack), directory, 60 if quick else 600)

@@ -124,7 +124,7 @@ def listings(quick: bool) -> Iterator[Case]:
 
 def idle(quick: bool) -> Iterator[Case]:
     """Workload 5: sessions that have moved one small file and wait."""
-    for sessions in (500,) if quick else (500, 2000, 10_000):
+    for sessions in (200,) if quick else (500, 2000, 10_000):
         load: Load = {"mode": "idle", "warm": "RETR small.bin", "clients": 20, "count": sessions // 20, "sources": 20}
         yield Case("idle", f"{sessions:,} idle sessions", "session", load, "memory")
 
