@@ -186,7 +186,7 @@ def shake(server: Connection, client: Connection) -> tuple[TLSError | None, TLSE
 
 def connect(
     server: Context, client: Context, *, session: Session | None = None, control: Connection | None = None,
-    identity: bytes = b"", server_name: str | None = None, verify_host: str | None = None,
+    identity: bytes = b"", server_name: str | None = None, verify_host: str | None = None, status: bool = False,
 ) -> Pair:
     """A pair after its handshake attempt; with `control` the server's end is that connection's data end."""
     near, far = socket_pair()
@@ -195,6 +195,8 @@ def connect(
     offered = Connection(client, near.fileno(), server=False)
     if session is not None:
         offered.set_session(session)
+    if status:
+        offered.request_status()
     if server_name is not None:
         offered.set_server_name(server_name)
     if verify_host is not None:
@@ -207,11 +209,11 @@ def connect(
 @contextmanager
 def connected(
     server: Context, client: Context, *, session: Session | None = None, control: Connection | None = None,
-    identity: bytes = b"", server_name: str | None = None,
+    identity: bytes = b"", server_name: str | None = None, status: bool = False,
 ) -> Iterator[Pair]:
     """A pair whose handshake succeeded on both sides."""
     pair = connect(
-        server, client, session=session, control=control, identity=identity, server_name=server_name
+        server, client, session=session, control=control, identity=identity, server_name=server_name, status=status,
     )
     try:
         assert pair.errors == (None, None)

@@ -14,11 +14,13 @@ from typing_extensions import Buffer
 
 VerifyMode = Literal["none", "request", "require"]
 ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", "renegotiation"]
+Stapled = Literal["", "response", "try-later", "nothing"]
 Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused"]
 
 IDENTITY_SIZE: int
 TICKET_KEY_SIZE: int
 TICKET_KEYS_MAX: int
+STAPLE_MAX: int
 
 class ErrorEntry(NamedTuple):
     """One line of OpenSSL's error queue, oldest first; `text` is `error:0A0000C1:SSL routines::no shared
@@ -94,6 +96,26 @@ class Session:
     def from_der(der: bytes) -> Session:
         """Raises `OpenSSLError`."""
 
+class StapleState(NamedTuple):
+    """What a `Staple` holds: `response` (DER; b"": none) is sent until `until`, somebody should ask for the next one
+    at `due` (both seconds since the epoch) after `failures` attempts in a row that failed.
+    """
+
+    response: bytes
+    until: int
+    due: int
+    failures: int
+
+class Staple:
+    """A place for the OCSP response of a certificate, in memory shared with processes forked later.
+
+    Only one process writes at a time: who writes has to see to that.
+    """
+
+    def put(self, response: bytes, *, until: int, due: int, failures: int = 0) -> None:
+        """At most `STAPLE_MAX` bytes; `ValueError`."""
+    def get(self) -> StapleState: ...
+
 class Context:
     """Certificates, protocols, verification, sessions and tickets that connections share. Not used while
     being changed; make a new one to reload.
@@ -119,6 +141,9 @@ class Context:
         """Whether the leaf used last and its key belong together."""
     def add_chain_certificate(self, pem: bytes) -> None:
         """Every certificate in `pem` is sent after the leaf that was used last."""
+    def staple(self, place: Staple, *, fake: bool) -> None:
+        """Server: clients that ask get what is in `place` along with the leaf that was used last; with `fake`, "try
+        later" while there is nothing. At most 8 certificates."""
     def use_server_info(self, path: bytes) -> None:
         """A file of extensions (SSL_CTX_use_serverinfo_file(3)) that every certificate in use so far sends to
         clients that ask for them. Once per context."""
@@ -254,6 +279,11 @@ class Connection:
     def renegotiating(self) -> bool: ...
     def key_update(self, request_peer: bool) -> None:
         """TLS 1.3: queued with the next write (or `flush`). Raises `OpenSSLError`."""
+    def request_status(self) -> None:
+        """Client: ask for an OCSP response in the handshake to come."""
+    @property
+    def status_response(self) -> bytes | None:
+        """Client: the response (DER) that came."""
     def set_session(self, session: Session) -> None:
         """Client: offered in the handshake to come."""
     def get_session(self) -> Session | None:
@@ -334,6 +364,10 @@ class Connection:
         """("fatal" | "warning", description) of the last one, close_notify not counted."""
     @property
     def alert_sent(self) -> tuple[str, str] | None: ...
+    @property
+    def stapled(self) -> Stapled:
+        """Server: what a client that asked for the certificate's status got; "": it did not ask, resumed a session, or
+        stapling is off."""
     @property
     def kernel_tls(self) -> tuple[bool, bool]:
         """Whether the kernel encrypts (send, receive)."""

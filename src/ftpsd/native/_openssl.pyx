@@ -11,7 +11,8 @@
     pump.pxi             Pump and wait_readable
 
 What runs without the GIL is C: `ossl_hooks.h` (OpenSSL's callbacks and the theory of resumption), `ossl_io.h`
-(deadlines), `ossl_keys.h` (the ticket keys), `ossl_psk.h`, `ossl_devices.h`, `ossl_store.h` (sessions by id), `pump_*.h` (the transfer loops).
+(deadlines), `ossl_keys.h` (the ticket keys), `ossl_psk.h`, `ossl_devices.h`, `ossl_store.h` (sessions by id),
+`ossl_staples.h` (OCSP responses), `pump_*.h` (the transfer loops).
 A callback of OpenSSL never enters Python, save the four that are asked for: SNI, info, message, revocation.
 """
 
@@ -36,6 +37,7 @@ from typing import Literal
 
 VerifyMode = Literal["none", "request", "require"]
 ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", "renegotiation"]
+Stapled = Literal["", "response", "try-later", "nothing"]
 Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused"]
 
 include "ossl_errors.pxi"

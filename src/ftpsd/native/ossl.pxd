@@ -144,6 +144,10 @@ cdef extern from "<openssl/ssl.h>" nogil:
     int BIO_get_ktls_send(BIO *bio)
     int BIO_get_ktls_recv(BIO *bio)
 
+    int SSL_set_tlsext_status_type(SSL *ssl, int type)
+    long SSL_get_tlsext_status_ocsp_resp(SSL *ssl, const unsigned char **response)
+    int TLSEXT_STATUSTYPE_ocsp
+
     SSL_SESSION *SSL_SESSION_dup(const SSL_SESSION *session)
     void SSL_SESSION_free(SSL_SESSION *session)
     const unsigned char *SSL_SESSION_get_id(const SSL_SESSION *session, unsigned *size)
@@ -249,6 +253,20 @@ cdef extern from "ossl_keys.h" nogil:
     int keys_rotate(key_ring *ring, unsigned keep)
 
 
+cdef extern from "ossl_staples.h" nogil:
+    enum: STAPLE_MAX
+    struct staple_record:
+        int64_t until, due
+        unsigned failures, size
+        unsigned char response[16380]
+    struct staple_slot:
+        pass
+    staple_slot *staple_new()
+    void staple_free(staple_slot *slot)
+    int staple_read(const staple_slot *slot, staple_record *copy)
+    void staple_write(staple_slot *slot, const staple_record *fresh)
+
+
 cdef extern from "ossl_store.h" nogil:
     struct session_store:
         pass
@@ -270,6 +288,8 @@ cdef extern from "ossl_devices.h" nogil:
 
 cdef extern from "ossl_hooks.h" nogil:
     enum: IDENTITY_SIZE, ALPN_MAX
+    enum stapled:
+        STAPLED_NOT_ASKED, STAPLED_RESPONSE, STAPLED_TRY_LATER, STAPLED_NOTHING
     struct ctx_config:
         key_ring *keys
         session_store *store
@@ -298,6 +318,7 @@ cdef extern from "ossl_hooks.h" nogil:
         unsigned long key_updates, handshakes, started_by_peer
         int renegotiating, alert_received, alert_sent
         char psk_identity[257]
+        stapled stapled
         int failure_count, received_count
         verify_failure *failures
         SSL_SESSION **received
@@ -308,6 +329,8 @@ cdef extern from "ossl_hooks.h" nogil:
     int (*py_verify)(conn *connection, const stack_x509 *chain, int *depth) noexcept
     void context_prepare(SSL_CTX *ctx, int server)
     void context_set_verify(SSL_CTX *ctx, ctx_config *config, int mode, int depth, int failure_ok)
+    int context_staple(SSL_CTX *ctx, ctx_config *config, X509 *certificate, const staple_slot *slot, int fake)
+    void context_unstaple(ctx_config *config)
     void conn_switch(conn *connection, SSL_CTX *ctx, const ctx_config *config)
     conn *conn_new(SSL_CTX *ctx, const ctx_config *config, int fd, int server)
     void data_prepare(conn *connection, conn *control)

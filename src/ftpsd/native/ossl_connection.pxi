@@ -239,6 +239,16 @@ cdef class Connection:
 
     # ---- client side
 
+    def request_status(self):
+        if SSL_set_tlsext_status_type(self.state.ssl, TLSEXT_STATUSTYPE_ocsp) != 1:
+            raise openssl_error("cannot ask for the certificate's status")
+
+    @property
+    def status_response(self):
+        cdef const unsigned char *data = NULL
+        cdef long size = SSL_get_tlsext_status_ocsp_resp(self.state.ssl, &data)
+        return None if size < 0 or data == NULL else (<const char *>data)[:size]
+
     def set_session(self, Session session not None):
         cdef SSL_SESSION *copy = SSL_SESSION_dup(session.session)
         cdef int result
@@ -461,6 +471,14 @@ cdef class Connection:
     @property
     def alert_sent(self):
         return alert_pair(self.state.alert_sent)
+
+    @property
+    def stapled(self):
+        if self.state.stapled == STAPLED_RESPONSE:
+            return "response"
+        if self.state.stapled == STAPLED_TRY_LATER:
+            return "try-later"
+        return "nothing" if self.state.stapled == STAPLED_NOTHING else ""
 
     @property
     def kernel_tls(self):

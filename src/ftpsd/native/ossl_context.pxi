@@ -8,6 +8,8 @@ cdef dict PROTOCOL_OFF = {
 TICKET_KEY_SIZE = sizeof(ticket_key)
 globals()["IDENTITY_SIZE"] = IDENTITY_SIZE
 globals()["TICKET_KEYS_MAX"] = TICKET_KEYS_MAX
+globals()["STAPLE_MAX"] = STAPLE_MAX
+StapleState = namedtuple("StapleState", "response until due failures", module=__name__)
 cdef int DEFAULT_KEYS = 25
 cdef size_t DEFAULT_CACHE = 20480
 cdef enum: TOKENS_MAX = 4
@@ -75,6 +77,38 @@ cdef class KeyRing:
         keys_free(self.ring)
 
 
+cdef class Staple:
+    """Owns a place for an OCSP response."""
+
+    cdef staple_slot *slot
+    cdef object __weakref__
+
+    def __cinit__(self):
+        self.slot = staple_new()
+        if self.slot == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        staple_free(self.slot)
+
+    def put(self, bytes response, *, int64_t until, int64_t due, unsigned failures=0):
+        cdef staple_record record
+        if len(response) > STAPLE_MAX:
+            raise ValueError(f"more than {STAPLE_MAX} bytes")
+        record.until = until
+        record.due = due
+        record.failures = failures
+        record.size = <unsigned>len(response)
+        memcpy(record.response, PyBytes_AS_STRING(response), len(response))
+        staple_write(self.slot, &record)
+
+    def get(self):
+        cdef staple_record record
+        if not staple_read(self.slot, &record):
+            raise OpenSSLError("the response is being written without end")
+        return StapleState((<const char *>record.response)[:record.size], record.until, record.due, record.failures)
+
+
 cdef str name_text(const X509_NAME *name):
     """The distinguished name on one line."""
     cdef char *data = NULL
@@ -123,6 +157,7 @@ cdef class Context:
     cdef EVP_PKEY *tokens[4]
     cdef int token_count
     cdef KeyRing ring
+    cdef list staples
     cdef readonly bint server
     cdef object name_callback
     cdef object info_callback
@@ -134,6 +169,7 @@ cdef class Context:
         ERR_clear_error()
         self.server = server
         self.ring = KeyRing()
+        self.staples = []
         self.config.keys = self.ring.ring
         self.config.store = store_new(DEFAULT_CACHE)
         self.config.depth = 9
@@ -150,6 +186,7 @@ cdef class Context:
             EVP_PKEY_free(self.tokens[i])
         X509_free(self.leaf)
         SSL_CTX_free(self.ctx)
+        context_unstaple(&self.config)
         store_free(self.config.store)
 
     cdef int check(self, int result, str what) except -1:
@@ -243,6 +280,13 @@ cdef class Context:
             sk_X509_INFO_pop_free(found, X509_INFO_free)
         if count == 0:
             raise openssl_error("no certificate found")
+
+    def staple(self, Staple place not None, *, bint fake):
+        if self.leaf == NULL:
+            raise ValueError("no certificate is in use yet")
+        if not context_staple(self.ctx, &self.config, self.leaf, place.slot, fake):
+            raise ValueError("too many certificates")
+        self.staples.append(place)
 
     def use_server_info(self, bytes path):
         ERR_clear_error()

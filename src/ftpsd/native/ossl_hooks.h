@@ -28,6 +28,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include "ossl_keys.h"
+#include "ossl_staples.h"
 #include "ossl_store.h"
 
 #define IDENTITY_SIZE 32
@@ -46,6 +47,8 @@ struct ctx_config {
     unsigned alpn_size;
     unsigned char alpn[ALPN_MAX];
     int python_name, python_info, python_message, python_verify;
+    int staple_count;
+    struct staple staples[STAPLES_MAX];
 };
 
 struct verify_failure {
@@ -77,6 +80,7 @@ struct conn {
     int renegotiating;                  /* we asked for it */
     char psk_identity[257];             /* whose pre-shared key was asked for and known; "": nobody's */
     int alert_received, alert_sent;     /* level << 8 | description, 0: none */
+    enum stapled stapled;
 
     int failure_count, received_count;
     struct verify_failure *failures;
@@ -388,6 +392,20 @@ static int hook_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_siz
     return config->alpn_strict ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK;
 }
 
+/* `argument`: the configuration of the context whose certificate it is. */
+static int hook_status(SSL *ssl, void *argument)
+{
+    const struct ctx_config *config = argument;
+    struct conn *conn = conn_of(ssl);
+
+    if (conn == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    conn->stapled = staple_choose(ssl, config->staples, config->staple_count);
+    if (conn->stapled == STAPLED_RESPONSE || conn->stapled == STAPLED_TRY_LATER)
+        return SSL_TLSEXT_ERR_OK;
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
 /* ---- what happens on the connection ----------------------------------------------------------------------------- */
 
 static void note_alert(struct conn *conn, int where, int alert)
@@ -513,6 +531,24 @@ static void context_set_verify(SSL_CTX *ctx, struct ctx_config *config, int mode
     config->failure_ok = failure_ok;
     SSL_CTX_set_verify(ctx, mode, mode == SSL_VERIFY_NONE ? NULL : hook_verify);
     SSL_CTX_set_verify_depth(ctx, depth + 1);
+}
+
+/* What goes with `certificate` is in `slot`, which outlives the context; 0: there are too many. */
+static int context_staple(SSL_CTX *ctx, struct ctx_config *config, X509 *certificate, const struct staple_slot *slot,
+                          int fake)
+{
+    if (config->staple_count == STAPLES_MAX || !X509_up_ref(certificate))
+        return 0;
+    config->staples[config->staple_count++] = (struct staple){certificate, slot, fake};
+    SSL_CTX_set_tlsext_status_cb(ctx, hook_status);
+    SSL_CTX_set_tlsext_status_arg(ctx, config);
+    return 1;
+}
+
+static void context_unstaple(struct ctx_config *config)
+{
+    while (config->staple_count > 0)
+        X509_free(config->staples[--config->staple_count].certificate);
 }
 
 /* Another context for the rest of the handshake (SNI): certificates, CA names and ciphers come with the context,
