@@ -42,11 +42,6 @@ SEEDS_OPTION = "NoCertRequest"  # gone from ProFTPD since; the seeds' clients ne
 MISSING = words("""
     TLSControlsACLs
     TLSSessionTicketKeys
-    TLSStapling
-    TLSStaplingCache
-    TLSStaplingOptions
-    TLSStaplingResponder
-    TLSStaplingTimeout
 """)
 """What may still be "not supported yet": a name leaves this list with its effect, and none comes back."""
 

@@ -171,8 +171,8 @@ class Answers:
         builder = builder.responder_id(by, self.signer.certificate)
         if self.signer is not self.issuer:
             builder = builder.certificates([self.signer.certificate])
-        nonce = asked.extensions.get_extension_for_class(x509.OCSPNonce).value
-        if mode != "no-nonce":
+        if mode != "no-nonce" and len(asked.extensions):
+            nonce = asked.extensions.get_extension_for_class(x509.OCSPNonce).value
             echoed = x509.OCSPNonce(b"other" * 4) if mode == "nonce" else nonce
             builder = builder.add_extension(echoed, critical=False)
         digest = None if isinstance(self.signer.key, ed25519.Ed25519PrivateKey) else hashes.SHA256()

@@ -235,4 +235,4 @@ def test_der() -> None:
 
 def test_dates_look_like_openssl_s() -> None:
     moment = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
-    assert certificates._date(moment) == "Jan  2 03:04:05 2026 GMT"
+    assert certificates.date_text(moment) == "Jan  2 03:04:05 2026 GMT"

@@ -24,6 +24,7 @@ from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
 from ftpsd.session.masquerade import Masquerade
 from ftpsd.session.names import HostNames
+from ftpsd.session.stapling import Staples
 from ftpsd.session.state import Session, SlotView
 from ftpsd.session.timers import Marks
 from ftpsd.settings.logging import LoggingSettings
@@ -34,6 +35,7 @@ from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.errors import OpenSSLError
 from ftpsd.tls.passphrases import Passphrases
 from ftpsd.tls.policy import TLSState
+from ftpsd.tls.stapling.shelf import Shelf
 from ftpsd.vfs import rights
 
 _IDENTITY_BYTES = 32
@@ -62,16 +64,17 @@ class Service:
 
     def __init__(
         self, configuration: Configuration, *, debug_level: int | None = None, stderr: bool = False,
-        passphrases: Passphrases | None = None,
+        passphrases: Passphrases | None = None, shelf: Shelf | None = None,
     ) -> None:
         """`debug_level` is the command line's (`-d`), `stderr`: logs go to standard error too;
-        `passphrases` of encrypted keys outlive the service."""
+        `passphrases` of encrypted keys and the OCSP responses on the `shelf` outlive the service."""
         self.configuration = configuration
         self._debug_level = debug_level
         self._stderr = stderr
         self._passphrases = passphrases
         self.notices: list[str] = list(configuration.notices)
         self.log = EventLog()
+        self._staples = Staples(configuration, shelf or Shelf(), self.log)
         self.names = HostNames()
         self._runtimes: dict[int, HostRuntime] = {}
         self._sessions: set[Session] = set()
@@ -84,6 +87,7 @@ class Service:
         self._prepare_tls()
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
+        self._staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
         if self._passphrases is not None:
             self._passphrases.settled()
         self.notices += self._open_logs()
@@ -106,7 +110,7 @@ class Service:
             main = self.configuration.hosts[0].settings.tls
             secured = contexts.build(
                 host, cache=main.session_cache, passphrases=self._passphrases,
-                provider=main.pass_phrase_provider, privileged=rights.privileged,
+                provider=main.pass_phrase_provider, privileged=rights.privileged, stapling=self._staples.shared,
             )
             self.notices += secured.notices
         authenticator = Authenticator(host.settings.auth, note=self._note)
@@ -129,6 +133,7 @@ class Service:
             if runtime.secured is not None:
                 self._exercise_keys(runtime)
         self.names.start()
+        self._staples.start_worker()
 
     def _exercise_keys(self, runtime: HostRuntime) -> None:
         """Tokens want to hear of a new process, and while it has the rights to reach them."""
@@ -267,6 +272,7 @@ class Service:
     def close(self) -> None:
         """Gives back what `prepare` opened."""
         self.names.stop()
+        self._staples.close()
         self.log.close()
 
     def session_count(self) -> int:

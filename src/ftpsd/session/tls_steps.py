@@ -9,7 +9,7 @@ from dataclasses import replace
 from ftpsd.errors import SessionEnded
 from ftpsd.log import events
 from ftpsd.session.state import Session
-from ftpsd.tls import diagnostics, hello, policy, variables
+from ftpsd.tls import diagnostics, hello, logtext, policy, variables
 from ftpsd.tls.channel import HandshakeFailed
 from ftpsd.tls.identity import Peer
 from ftpsd.tls.policy import Decision
@@ -87,6 +87,8 @@ def start_tls(session: Session, decision: Decision) -> None:
     session.renewal.started()
     session.slot.describe(protocol="ftps")
     _export(session)
+    if report.stapled and session.log.hears(events.Trace):
+        session.log.emit(events.Trace("tls", 5, logtext.STAPLED[report.stapled]))
     if report.client is not None:
         session.log.emit(events.ClientCertificate(report.client, report.verified))
     session.log.emit(events.HandshakeSucceeded(

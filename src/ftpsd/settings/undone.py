@@ -223,11 +223,6 @@ _LATER = {
     "mod_tls": """
         TLSControlsACLs
         TLSSessionTicketKeys
-        TLSStapling
-        TLSStaplingCache
-        TLSStaplingOptions
-        TLSStaplingResponder
-        TLSStaplingTimeout
     """,
     "mod_xfer": """
         MaxRetrieveFileSize

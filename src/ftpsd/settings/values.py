@@ -165,6 +165,13 @@ class SessionCache:
     timeout: int = 15840
 
 
+class StaplingCache(NamedTuple):
+    """TLSStaplingCache: `fs` and the directory."""
+
+    kind: str
+    path: str
+
+
 class CipherSuite(NamedTuple):
     """A TLSCipherSuite line: the list for TLS 1.3, or for everything older."""
 

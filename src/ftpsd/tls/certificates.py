@@ -191,13 +191,13 @@ def _kind_notices(credential: Credential) -> list[str]:
 
 def _date_notices(certificate: x509.Certificate, path: str, now: datetime) -> list[str]:
     if certificate.not_valid_after_utc < now:
-        return [f"certificate '{path}': expired on {_date(certificate.not_valid_after_utc)}"]
+        return [f"certificate '{path}': expired on {date_text(certificate.not_valid_after_utc)}"]
     if certificate.not_valid_before_utc > now:
-        return [f"certificate '{path}': not valid before {_date(certificate.not_valid_before_utc)}"]
+        return [f"certificate '{path}': not valid before {date_text(certificate.not_valid_before_utc)}"]
     return []
 
 
-def _date(moment: datetime) -> str:
+def date_text(moment: datetime) -> str:
     """As OpenSSL prints it: `Jan  2 03:04:05 2026 GMT`."""
     return f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S %Y} GMT"
 
@@ -267,7 +267,8 @@ def _directory(path: str, where: Callable[[str], Location | None]) -> Iterable[x
     return found
 
 
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether `issuer` has signed the certificate."""
     if certificate.issuer != issuer.subject:
         return False
     try:
@@ -295,14 +296,14 @@ def build_chain(
     """
     chain: list[x509.Certificate] = []
     last = leaf
-    while not _issued(last, last):
-        issuer = next((candidate for candidate in given if _issued(last, candidate)), None)
+    while not issued(last, last):
+        issuer = next((candidate for candidate in given if issued(last, candidate)), None)
         stored = issuer is None
         if issuer is None:
-            issuer = next((candidate for candidate in store if _issued(last, candidate)), None)
+            issuer = next((candidate for candidate in store if issued(last, candidate)), None)
         if issuer is None or issuer in chain or len(chain) >= LONGEST_CHAIN:
             return Chain(tuple(chain), last.issuer)
-        if stored and given and _issued(issuer, issuer):
+        if stored and given and issued(issuer, issuer):
             break
         chain.append(issuer)
         last = issuer

@@ -28,6 +28,9 @@ from ftpsd.tls.certificates import Credential
 from ftpsd.tls.logtext import HandshakeWords
 from ftpsd.tls.passphrases import Passphrases
 from ftpsd.tls.revocation import Privileged
+from ftpsd.tls.stapling import setup as stapling_setup
+from ftpsd.tls.stapling.setup import Stapling
+from ftpsd.tls.stapling.stapler import Stapled
 from ftpsd.tls.verification import Verification
 
 Locator = Callable[[str], Location | None]
@@ -64,6 +67,8 @@ class HostTLS:
     verification: Verification
     client: Context
     """For data connections on which we are the TLS client (SSCN)."""
+    stapled: tuple[Stapled, ...] = ()
+    """Certificates whose OCSP responses somebody has to fetch (`stapling.stapler`)."""
 
     def words(self, offered: str = "") -> HandshakeWords:
         """What the log's explanations of a failed handshake refer to."""
@@ -73,12 +78,14 @@ class HostTLS:
 def build(
     host: Host, *, cache: SessionCache | None = None, passphrases: Passphrases | None = None,
     provider: str | None = None, privileged: Privileged = contextlib.nullcontext,
+    stapling: Stapling | None = None,
 ) -> HostTLS:
     """The TLS of a host whose TLSEngine is on.
 
     `cache` is TLSSessionCache of server config (None: the host's own settings have it); `passphrases` opens
     encrypted keys (None: they cannot be used), with the help of `provider`, TLSPassPhraseProvider of server
-    config. `privileged` are the rights to read revocation lists again. Raises `ConfigError`.
+    config. `privileged` are the rights to read revocation lists again, `stapling` is what hosts share of that.
+    Raises `ConfigError`.
     """
     settings = host.settings.tls
     where = _locator(host)
@@ -98,9 +105,16 @@ def build(
         notices += certificates.worries(credential)
     trusted = certificates.authorities(settings, where)
     given = certificates.chain_file(settings, where)
+    stapling = stapling or Stapling()
+    stapled: list[Stapled] = []
     for credential in credentials:
         keys.use(context, credential, unlocker)
         notices += _use_chain(context, credential, given, trusted)
+        chain = (*given, *credential.extras, *trusted)
+        wanted, warnings = stapling_setup.attach(context, host, credential, chain, stapling)
+        stapled += wanted
+        notices += warnings
+    notices += stapling_setup.without_effect(host, stapling)
     if credentials:
         parameters.use_server_info(context, settings.server_info_file, where)
     else:
@@ -117,7 +131,7 @@ def build(
         context=context, settings=settings, notices=tuple(notices), has_certificates=bool(credentials),
         reuse_required=cache.kind != "off" and "NoSessionReuseRequired" not in settings.options,
         ciphers=ciphers, protocols=protocols, verification=verification,
-        client=_client(settings, where, trusted, protocols),
+        client=_client(settings, where, trusted, protocols), stapled=tuple(stapled),
     )
 
 

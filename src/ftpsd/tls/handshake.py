@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ftpsd.errors import FtpsdError
-from ftpsd.native._openssl import Connection, TLSError
+from ftpsd.native._openssl import Connection, Stapled, TLSError
 from ftpsd.tls import certificates, logtext
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.identity import Peer
@@ -29,7 +29,7 @@ class HandshakeReport:
 
     `client` is the subject of the client's certificate (None: it showed none) and `certificate` its DER,
     `verified` and `pinnable` as in `verification.Accepted`; `server_name` is its SNI, `bits` the strength of
-    the cipher. `lines` for the TLSLog.
+    the cipher. `lines` for the TLSLog. `stapled`: what the client got as its certificate's status.
     """
 
     version: str
@@ -42,6 +42,7 @@ class HandshakeReport:
     verified: bool
     pinnable: bool
     lines: tuple[str, ...]
+    stapled: Stapled = ""
 
 
 def failure(error: TLSError, connection: Connection, host: HostTLS) -> HandshakeFailed:
@@ -82,4 +83,5 @@ def report(connection: Connection, host: HostTLS, peer: Peer | None) -> Handshak
                 secure_renegotiation=connection.secure_renegotiation, client=client,
             ),
         ),
+        stapled=connection.stapled,
     )

@@ -185,6 +185,14 @@ def control_accepted(
     return tuple(lines)
 
 
+STAPLED = {
+    "response": "returning OCSP response",
+    "try-later": "returning fake tryLater OCSP response",
+    "nothing": "no OCSP response to return",
+}
+"""What is traced of a client that asked for the certificate's status, by what it got (`Connection.stapled`)."""
+
+
 def data_accepted(version: str, cipher: str, bits: int, *, resumed: bool) -> str:
     """A handshake on a data connection succeeded (mod_tls logs a session's first only)."""
     return _parameters(version, cipher, bits, resumed, "data connection")

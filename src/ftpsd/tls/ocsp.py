@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -33,7 +34,7 @@ Ask = Callable[[str, bytes, float], bytes]
 
 SKEW = timedelta(minutes=5)
 """How far the clocks of responder and server may be apart."""
-_OLDEST = timedelta(days=1)
+OLDEST = timedelta(days=1)
 """Age of a response that does not say when the next one comes."""
 _MOST_RESPONDERS = 4
 _NONCE_SIZE = 16
@@ -43,7 +44,11 @@ _NUMBERS = {
 
 
 class BadResponse(FtpsdError):
-    """A response that nothing can be concluded from."""
+    """A response that nothing can be concluded from; `part`: what is wrong with it."""
+
+    def __init__(self, text: str, part: Literal["form", "status", "nonce", "signature", "dates"] = "form") -> None:
+        super().__init__(text)
+        self.part = part
 
 
 def responders(certificate: x509.Certificate) -> tuple[str, ...] | None:
@@ -125,27 +130,35 @@ def _ask_one(
     return status, lines
 
 
-def request(certificate: x509.Certificate, issuer: x509.Certificate, nonce: bytes) -> ocsp.OCSPRequest:
-    """The question about a certificate."""
+def request(
+    certificate: x509.Certificate, issuer: x509.Certificate, nonce: bytes | None
+) -> ocsp.OCSPRequest:
+    """The question about a certificate; without a `nonce` where that is None."""
     # Certificate ids are looked up, not trusted: responders know them by SHA-1 (RFC 5019).
     draft = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA1())
-    return draft.add_extension(x509.OCSPNonce(nonce), critical=False).build()
+    return (draft if nonce is None else draft.add_extension(x509.OCSPNonce(nonce), critical=False)).build()
 
 
 def judge(
-    answer: bytes, question: ocsp.OCSPRequest, issuer: x509.Certificate, nonce: bytes, now: datetime
+    answer: bytes, question: ocsp.OCSPRequest, issuer: x509.Certificate, nonce: bytes | None, now: datetime, *,
+    verify: bool = True, vouched: Sequence[x509.Certificate] = (),
 ) -> ocsp.OCSPSingleResponse:
-    """What the DER `answer` says to `question`; raises `BadResponse`."""
+    """What the DER `answer` says to `question`; raises `BadResponse`.
+
+    `nonce` None: none was sent. Without `verify` anybody may have signed it; `vouched` may sign beside the issuer.
+    """
     try:
         response = ocsp.load_der_ocsp_response(answer)
     except ValueError:
         raise BadResponse("not an OCSP response") from None
     status = response.response_status
     if status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-        raise BadResponse(f"response status '{status.name.lower()}' ({status.value})")
+        raise BadResponse(f"response status '{status.name.lower()}' ({status.value})", "status")
     try:
-        _check_nonce(response, nonce)
-        _check_signer(response, issuer, now)
+        if nonce is not None:
+            _check_nonce(response, nonce)
+        if verify:
+            _check_signer(response, issuer, now, vouched)
         found = next((one for one in response.responses if _answers(one, question)), None)
     except (*UNREADABLE, UnsupportedAlgorithm) as error:
         raise BadResponse(f"unreadable response: {error}") from None
@@ -155,14 +168,19 @@ def judge(
     return found
 
 
+def nonce_of(response: ocsp.OCSPResponse) -> bytes | None:
+    """The nonce of a successful response; raises what unreadable extensions raise."""
+    try:
+        return response.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce
+    except x509.ExtensionNotFound:
+        return None
+
+
 def _check_nonce(response: ocsp.OCSPResponse, nonce: bytes) -> None:
     """Many responders prepare responses and leave the nonce out; one that is there must be ours."""
-    try:
-        echoed = response.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce
-    except x509.ExtensionNotFound:
-        return
-    if not secrets.compare_digest(echoed, nonce):
-        raise BadResponse("the nonce is not ours")
+    echoed = nonce_of(response)
+    if echoed is not None and not secrets.compare_digest(echoed, nonce):
+        raise BadResponse("the nonce is not ours", "nonce")
 
 
 def _answers(found: ocsp.OCSPSingleResponse, question: ocsp.OCSPRequest) -> bool:
@@ -177,19 +195,21 @@ def _answers(found: ocsp.OCSPSingleResponse, question: ocsp.OCSPRequest) -> bool
 def _check_dates(found: ocsp.OCSPSingleResponse, now: datetime) -> None:
     until = found.next_update_utc
     if found.this_update_utc > now + SKEW:
-        raise BadResponse("the response is of the future")
-    if now - SKEW > (until if until is not None else found.this_update_utc + _OLDEST):
-        raise BadResponse("the response is outdated")
+        raise BadResponse("the response is of the future", "dates")
+    if now - SKEW > (until if until is not None else found.this_update_utc + OLDEST):
+        raise BadResponse("the response is outdated", "dates")
 
 
-def _check_signer(response: ocsp.OCSPResponse, issuer: x509.Certificate, now: datetime) -> None:
-    """Accepts the issuer's signature, or that of whom it delegated."""
-    for signer in (issuer, *response.certificates):
-        if not _is_responder(response, signer) or not _may_answer(signer, issuer, now):
+def _check_signer(
+    response: ocsp.OCSPResponse, issuer: x509.Certificate, now: datetime, vouched: Sequence[x509.Certificate]
+) -> None:
+    """Accepts the issuer's signature, that of whom it delegated, and those of `vouched`."""
+    for signer in (issuer, *response.certificates, *vouched):
+        if not _is_responder(response, signer) or not (signer in vouched or _may_answer(signer, issuer, now)):
             continue
         if _signed(response, signer):
             return
-    raise BadResponse("the response is not signed by the issuer or a responder of its own")
+    raise BadResponse("the response is not signed by the issuer or a responder of its own", "signature")
 
 
 def _is_responder(response: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:

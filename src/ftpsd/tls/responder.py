@@ -11,6 +11,7 @@ import contextlib
 import encodings.idna  # noqa: F401 (getaddrinfo wants it later, when files may be out of reach)
 import http.client
 import socket
+import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -37,17 +38,22 @@ class _Exchange:
     problem: str = ""
 
 
-def ask(url: str, request: bytes, timeout: float) -> bytes:
+def ask(url: str, request: bytes, timeout: float, *, https: bool = False) -> bytes:
     """The responder's answer (DER) to the DER `request`; raises `Unreachable`, after `timeout` seconds at
-    the latest."""
+    the latest.
+
+    With `https` the address may be such a one; the system's authorities must vouch for its certificate then.
+    """
     deadline = time.monotonic() + timeout
-    host, port, path = _target(url)
+    scheme, host, port, path = _target(url)
+    if scheme not in ("http", "https" if https else "http"):
+        raise Unreachable("only http:// is supported")
     if not _MOST_AT_ONCE.acquire(timeout=timeout):
         raise Unreachable("too many requests are under way")
-    exchange = _Exchange(http.client.HTTPConnection(host, port, timeout=timeout), threading.Event())
     try:
+        exchange = _Exchange(_connection(scheme, host, port, timeout), threading.Event())
         threading.Thread(target=_run, args=(exchange, path, request), daemon=True, name="ocsp").start()
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         _MOST_AT_ONCE.release()
         raise Unreachable(str(error)) from None
     if not exchange.done.wait(max(0.0, deadline - time.monotonic())):
@@ -58,18 +64,26 @@ def ask(url: str, request: bytes, timeout: float) -> bytes:
     return exchange.answer
 
 
-def _target(url: str) -> tuple[str, int, str]:
+def _connection(scheme: str, host: str, port: int, timeout: float) -> http.client.HTTPConnection:
+    """Raises `OSError` where the system has no authorities to trust."""
+    if scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=timeout)
+    return http.client.HTTPSConnection(host, port, timeout=timeout, context=ssl.create_default_context())
+
+
+def _target(url: str) -> tuple[str, str, int, str]:
+    """(scheme, host, port, path with its query)."""
     try:
         parts = urlsplit(url)
-        port = parts.port or 80
+        port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
         raise Unreachable(str(error)) from None
-    if parts.scheme != "http" or not parts.hostname:
-        raise Unreachable("only http:// is supported")
+    if not parts.hostname:
+        raise Unreachable("the address has no host")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not path.isascii() or not path.isprintable() or " " in path:
         raise Unreachable("the address has strange characters")
-    return parts.hostname, port, path
+    return parts.scheme, parts.hostname, port, path
 
 
 def _interrupt(sock: socket.socket | None) -> None:

@@ -20,7 +20,7 @@ class TestFileStore(StoreSuite):
         def damage(key: bytes) -> None:
             path = tmp_path / (key.hex() + SUFFIX)
             data = bytearray(path.read_bytes())
-            data[-1] ^= 1
+            data[0] ^= 1
             path.write_bytes(data)
 
         return Backend(
@@ -55,11 +55,11 @@ def test_links_are_not_followed(store: FileStore, tmp_path: Path) -> None:
 
 
 def test_other_peoples_files_stay(store: FileStore, tmp_path: Path) -> None:
-    (tmp_path / "readme.entry").write_text("mine")
+    (tmp_path / "readme.der").write_text("mine")
     (tmp_path / ".0123456789abcdef.fresh").write_text("of a process that died")
     store.store(b"a", b"x", store.clock() + 60)
     store.remove()
-    assert [path.name for path in tmp_path.iterdir()] == ["readme.entry"]
+    assert [path.name for path in tmp_path.iterdir()] == ["readme.der"]
 
 
 def test_a_directory_is_made_for_its_owner(tmp_path: Path) -> None:

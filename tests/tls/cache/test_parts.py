@@ -11,7 +11,10 @@ from ftpsd.tls.cache import envelope
 from ftpsd.tls.cache.outage import FIRST_PAUSE, LONGEST_PAUSE, Outage
 
 ENTRY = envelope.Entry(b"value", 1_700_000_000.25, 1_700_000_600.5)
-FORMS = [(envelope.pack, envelope.unpack), (envelope.pack_json, envelope.unpack_json)]
+FORMS = [
+    (envelope.pack, envelope.unpack), (envelope.pack_json, envelope.unpack_json),
+    (envelope.pack_behind, envelope.unpack_behind),
+]
 
 
 def test_after_a_failure_one_caller_tries_again() -> None:
@@ -43,14 +46,14 @@ def test_pauses_have_a_bound() -> None:
     assert outage.may_ask()
 
 
-@pytest.mark.parametrize(("pack", "unpack"), FORMS, ids=["binary", "json"])
+@pytest.mark.parametrize(("pack", "unpack"), FORMS, ids=["binary", "json", "behind"])
 def test_entries_come_back(pack: envelope.Pack, unpack: envelope.Unpack) -> None:
     assert unpack(b"key", pack(b"key", ENTRY)) == ENTRY
     with pytest.raises(envelope.BadEntry):
         unpack(b"yek", pack(b"key", ENTRY))
 
 
-@pytest.mark.parametrize(("pack", "unpack"), FORMS, ids=["binary", "json"])
+@pytest.mark.parametrize(("pack", "unpack"), FORMS, ids=["binary", "json", "behind"])
 def test_every_changed_byte_is_noticed(pack: envelope.Pack, unpack: envelope.Unpack) -> None:
     good = pack(b"key", ENTRY)
     for position in range(len(good)):

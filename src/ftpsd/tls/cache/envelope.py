@@ -6,8 +6,8 @@
     16 bytes    the beginning of SHA-256 over the key and everything else
     …           the value
 
-Or the same as JSON, for people who look into memcached (TLSSessionCache memcache:/json). The checksum tells damage,
-not forgery.
+Or the same as JSON, for people who look into memcached (TLSSessionCache memcache:/json). Files have the value first,
+so that programs that read DER and stop at its end can read them. The checksum tells damage, not forgery.
 """
 
 from __future__ import annotations
@@ -56,10 +56,24 @@ def pack(key: bytes, entry: Entry) -> bytes:
 
 def unpack(key: bytes, data: bytes) -> Entry:
     """Raises `BadEntry`."""
-    if len(data) < _HEAD.size:
+    return _opened(key, data[:_HEAD.size], data[_HEAD.size:])
+
+
+def pack_behind(key: bytes, entry: Entry) -> bytes:
+    """The same with the value first."""
+    packed = pack(key, entry)
+    return packed[_HEAD.size:] + packed[:_HEAD.size]
+
+
+def unpack_behind(key: bytes, data: bytes) -> Entry:
+    """Raises `BadEntry`."""
+    return _opened(key, data[-_HEAD.size:], data[:-_HEAD.size])
+
+
+def _opened(key: bytes, head: bytes, value: bytes) -> Entry:
+    if len(head) < _HEAD.size:
         raise BadEntry("too short")
-    magic, stored, expires, checksum = _HEAD.unpack_from(data)
-    value = data[_HEAD.size:]
+    magic, stored, expires, checksum = _HEAD.unpack(head)
     if magic != MAGIC or checksum != _checksum(key, stored, expires, value):
         raise BadEntry("damaged")
     return Entry(value, stored / _MICRO, expires / _MICRO)

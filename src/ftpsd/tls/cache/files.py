@@ -2,7 +2,8 @@
 
 The file's name is the key in hexadecimal, so that nothing in a key can lead out of the directory. A file is written
 under another name and renamed, so that readers see all of it or nothing. Only files that look like ours are ever
-opened or deleted.
+opened or deleted. A file begins with the value, so `openssl ocsp -respin` and ProFTPD can read it; what stands behind
+it says when it expires. Files without that (ProFTPD's, or an administrator's) are for `foreign` to judge.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from ftpsd.errors import ConfigError
 from ftpsd.tls.cache import envelope
 from ftpsd.tls.cache.base import CacheError, Counters, Status, Store
 
-SUFFIX = ".entry"
-_NAME = re.compile(r"[0-9a-f]{2,128}\.entry")
+SUFFIX = ".der"
+_NAME = re.compile(r"[0-9a-f]{2,128}\.der")
 _FRESH = re.compile(r"\.[0-9a-f]{16}\.fresh")
 MAX_ENTRY = 64 * 1024
+
+Foreign = Callable[[bytes], float | None]
+"""When a value that somebody else has put into the directory expires; None: it is none."""
+
 CAPACITY = 1024
 
 
@@ -60,12 +65,13 @@ class FileStore(Store):
     def __init__(
         self, path: str, *, capacity: int = CAPACITY, max_entry: int = MAX_ENTRY,
         note: Callable[[str], None] = lambda text: None, clock: Callable[[], float] = time.time,
-        counters: Counters | None = None,
+        counters: Counters | None = None, foreign: Foreign = lambda value: None,
     ) -> None:
         """`path` exists, see `prepare_directory`; `capacity`: how many entries at most."""
         super().__init__(max_entry=max_entry, note=note, clock=clock, counters=counters)
         self._path = path
         self._capacity = capacity
+        self._foreign = foreign
 
     @property
     def name(self) -> str:
@@ -96,11 +102,21 @@ class FileStore(Store):
         try:
             if len(data) > limit:
                 raise envelope.BadEntry("too long")
-            return envelope.unpack(key, data)
+            return self._unpack(key, data)
         except envelope.BadEntry:
             self._drop(path)
             self.counters.add("errors")
             return None
+
+    def _unpack(self, key: bytes, data: bytes) -> envelope.Entry:
+        """Raises `envelope.BadEntry`."""
+        try:
+            return envelope.unpack_behind(key, data)
+        except envelope.BadEntry:
+            expires = self._foreign(data)
+            if expires is None:
+                raise
+            return envelope.Entry(data, 0.0, expires)
 
     def _drop(self, path: str) -> bool:
         try:
@@ -110,7 +126,7 @@ class FileStore(Store):
         return True
 
     def _store(self, key: bytes, value: bytes, expires: float, deadline: float) -> bool:
-        data = envelope.pack(key, envelope.Entry(value, self.clock(), expires))
+        data = envelope.pack_behind(key, envelope.Entry(value, self.clock(), expires))
         fresh = os.path.join(self._path, f".{secrets.token_hex(8)}.fresh")
         try:
             fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
