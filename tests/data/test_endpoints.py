@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import NoReturn, cast
+from typing import NoReturn
 
 import pytest
 
 from ftpsd.data.channel import DataChannel, Stage
 from ftpsd.data.endpoints import PassiveListener, SocketTuning
+from ftpsd.native import _system
 from ftpsd.tls.data import DataTLS
 
 
@@ -17,28 +18,19 @@ def no_tls(sock: socket.socket) -> DataTLS:
     raise AssertionError("no TLS here")
 
 
-class Exhausted:
-    """A listening socket in a process that has no descriptor left."""
-
-    def __init__(self, code: int) -> None:
-        self._code = code
-
-    def accept(self) -> NoReturn:
-        raise OSError(self._code, "accept")
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 @pytest.mark.parametrize(("code", "stage"), [
     (errno.EMFILE, Stage.FAILED), (errno.ENFILE, Stage.FAILED), (errno.ENOBUFS, Stage.FAILED),
     (errno.ENOMEM, Stage.FAILED), (errno.EAGAIN, Stage.LISTENING), (errno.ECONNABORTED, Stage.LISTENING),
     (errno.EPROTO, Stage.LISTENING),
 ])
-def test_a_connection_that_cannot_be_had_is_not_waited_for(code: int, stage: Stage) -> None:
+def test_a_connection_that_cannot_be_had_is_not_waited_for(
+    code: int, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accept(listener: int) -> NoReturn:
+        raise OSError(code, "accept")
+
     listener = PassiveListener("127.0.0.1", "127.0.0.1", None, SocketTuning())
-    listener.close()
-    listener._socket = cast(socket.socket, Exhausted(code))
+    monkeypatch.setattr(_system, "accept", accept)
     channel = DataChannel(listener, no_tls, SocketTuning())
     channel.advance(private=False)
     assert channel.stage is stage

@@ -41,6 +41,14 @@ class Stage(Enum):
     FAILED = "failed"
 
 
+# Names for what is asked several times per transfer: looking up a member of an enumeration costs a call.
+_LISTENING, _CONNECTING, _CONNECTED, _HANDSHAKING = (
+    Stage.LISTENING, Stage.CONNECTING, Stage.CONNECTED, Stage.HANDSHAKING)
+_READY, _ENDING, _ENDED, _FAILED = Stage.READY, Stage.ENDING, Stage.ENDED, Stage.FAILED
+_CLOSE_TO_END = 64 * 1024
+"""Bytes of a client that goes on talking which are thrown away at a time."""
+
+
 class DataChannel:
     """The session's one data connection.
 
@@ -52,7 +60,7 @@ class DataChannel:
         self._secure = secure
         self._tuning = tuning
         self._wants = select.POLLIN
-        self.stage = Stage.LISTENING if isinstance(source, PassiveListener) else Stage.CONNECTING
+        self.stage = _LISTENING if isinstance(source, PassiveListener) else _CONNECTING
         self.socket: socket.socket | None = None
         self.tls: DataTLS | None = None
         self.failure: HandshakeFailed | OSError | None = None
@@ -77,28 +85,29 @@ class DataChannel:
 
     def interest(self, private: bool) -> tuple[int, int] | None:
         """(descriptor, poll events) that the next step waits for; None: nothing to wait for."""
-        match self.stage:
-            case Stage.LISTENING:
-                assert isinstance(self._source, PassiveListener)
-                return self._source.fileno(), select.POLLIN
-            case Stage.CONNECTING if self.socket is not None:
-                return self.socket.fileno(), select.POLLOUT
-            case Stage.CONNECTED if private and self.socket is not None:
-                return self.socket.fileno(), select.POLLIN
-            case Stage.HANDSHAKING | Stage.ENDING if self.socket is not None:
-                return self.socket.fileno(), self._wants
-        return None
+        stage, sock = self.stage, self.socket
+        if stage is _LISTENING:
+            assert isinstance(self._source, PassiveListener)
+            return self._source.fileno(), select.POLLIN
+        if sock is None:
+            return None
+        if stage is _CONNECTED:
+            return (sock.fileno(), select.POLLIN) if private else None
+        if stage is _HANDSHAKING or stage is _ENDING:
+            return sock.fileno(), self._wants
+        return (sock.fileno(), select.POLLOUT) if stage is _CONNECTING else None
 
     def advance(self, private: bool) -> None:
         """Does what can be done without waiting; never raises for what the peer does."""
         try:
-            if self.stage is Stage.LISTENING:
+            if self.stage is _LISTENING:
                 self._accept()
-            elif self.stage is Stage.CONNECTING:
+            elif self.stage is _CONNECTING:
                 self._finish_connect()
-            elif self.stage in (Stage.CONNECTED, Stage.HANDSHAKING) and private:
-                self._handshake()
-            elif self.stage is Stage.ENDING:
+            elif self.stage is _CONNECTED or self.stage is _HANDSHAKING:
+                if private:
+                    self._handshake()
+            elif self.stage is _ENDING:
                 self._end()
         except (OSError, HandshakeFailed) as error:
             self._fail(error)
@@ -111,7 +120,7 @@ class DataChannel:
         if sock is not None:
             self._source.close()
             self.socket = sock
-            self.stage = Stage.CONNECTED
+            self.stage = _CONNECTED
 
     def _finish_connect(self) -> None:
         if self.socket is None:
@@ -119,16 +128,34 @@ class DataChannel:
         number = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             raise OSError(number, os.strerror(number))
-        self.stage = Stage.CONNECTED
+        self.stage = _CONNECTED
+
+    def shake_hands(self, beside: int, deadline: float) -> bool:
+        """Goes on with the handshake, and waits for it until `deadline` (monotonic seconds).
+
+        True: the descriptor `beside` (-1: none) has input, the handshake is still open. Otherwise the stage tells what
+        came of it; never raises for what the peer does.
+        """
+        try:
+            step = self._secured().handshake_beside(beside, deadline)
+        except (OSError, HandshakeFailed) as error:
+            self._fail(error)
+            return False
+        if step == "done":
+            self.stage = _READY
+        return step == "beside"
+
+    def _secured(self) -> DataTLS:
+        if self.tls is None:
+            assert self.socket is not None
+            self.tls = self._secure(self.socket)
+            self.stage = _HANDSHAKING
+        return self.tls
 
     def _handshake(self) -> None:
-        assert self.socket is not None
-        if self.tls is None:
-            self.tls = self._secure(self.socket)
-            self.stage = Stage.HANDSHAKING
-        step = self.tls.handshake_step()
+        step = self._secured().handshake_step()
         if step == "done":
-            self.stage = Stage.READY
+            self.stage = _READY
         else:
             self._wants = select.POLLOUT if step == "write" else select.POLLIN
 
@@ -139,7 +166,7 @@ class DataChannel:
 
     def _fail(self, error: HandshakeFailed | OSError) -> None:
         self.failure = error
-        self.stage = Stage.FAILED
+        self.stage = _FAILED
 
     def fail(self, error: OSError) -> None:
         """Ends the channel from outside (a deadline passed)."""
@@ -154,22 +181,30 @@ class DataChannel:
         if self.tls is not None and not private:
             self.tls.close()
             self.tls = None
-        self.stage = Stage.ENDING
+        self.stage = _ENDING
         self.advance(private)
 
     def _end(self) -> None:
         step = self.tls.send_close_notify() if self.tls is not None else "done"
         if step == "done":
-            self.stage = Stage.ENDED
+            self.stage = _ENDED
         else:
             self._wants = select.POLLOUT if step == "write" else select.POLLIN
 
-    def linger(self) -> Lingering | None:
-        """Sends the FIN of a download that has ended; the socket lingers for the peer's end."""
+    def sending_ended(self, private: bool) -> None:
+        """The pump has ended our side (`Pump.finished`); `private` as for `end_sending`."""
+        if self.tls is not None and not private:
+            self.tls.close()
+            self.tls = None
+        self.stage = _ENDED
+
+    def linger(self, *, fin_sent: bool = False) -> Lingering | None:
+        """Sends the FIN of a download that has ended (if not `fin_sent`); the socket lingers for the peer's end."""
         if self.socket is None:
             return None
         try:
-            self.socket.shutdown(socket.SHUT_WR)
+            if not fin_sent:
+                self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             self.close()
             return None
@@ -206,7 +241,7 @@ class Lingering:
             if self._tls is not None:
                 style = self._tls.peer_close_style()
                 return style is not None, style
-            return self._socket.recv(4096) == b"", None
+            return self._socket.recv(_CLOSE_TO_END) == b"", None
         except BlockingIOError:
             return False, None
         except OSError:

@@ -13,12 +13,14 @@ import os
 import random
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ftpsd.ftp.addresses import same_host
+from ftpsd.native import _system
 
 _PORT_TRIES = 64
 _LISTEN_BACKLOG = 2
+_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -41,20 +43,33 @@ class SocketTuning:
     idle: int | None = None
     count: int | None = None
     interval: int | None = None
+    options: tuple[tuple[int, int, int], ...] = field(init=False, compare=False, repr=False)
+    """(level, option, value) of each option to be set."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", _options(self))
 
     def apply(self, sock: socket.socket) -> None:
         """Sets the options; an accepted socket has its listener's. Raises `OSError`."""
-        for option, value in ((socket.SO_RCVBUF, self.receive), (socket.SO_SNDBUF, self.send)):
-            if value:
-                sock.setsockopt(socket.SOL_SOCKET, option, value)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, self.keepalive)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, self.no_delay)
+        for level, option, value in self.options:
+            sock.setsockopt(level, option, value)
+
+
+def _options(tuning: SocketTuning) -> tuple[tuple[int, int, int], ...]:
+    options = [
+        (socket.SOL_SOCKET, option, value)
+        for option, value in ((socket.SO_RCVBUF, tuning.receive), (socket.SO_SNDBUF, tuning.send)) if value
+    ]
+    options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(tuning.keepalive)))
+    options.append((socket.IPPROTO_TCP, socket.TCP_NODELAY, int(tuning.no_delay)))
+    options += [
+        (socket.IPPROTO_TCP, option, setting)
         for option, setting in (
-            (socket.TCP_MAXSEG, self.segment), (socket.TCP_KEEPIDLE, self.idle),
-            (socket.TCP_KEEPCNT, self.count), (socket.TCP_KEEPINTVL, self.interval),
-        ):
-            if setting:
-                sock.setsockopt(socket.IPPROTO_TCP, option, setting)
+            (socket.TCP_MAXSEG, tuning.segment), (socket.TCP_KEEPIDLE, tuning.idle),
+            (socket.TCP_KEEPCNT, tuning.count), (socket.TCP_KEEPINTVL, tuning.interval),
+        ) if setting
+    ]
+    return tuple(options)
 
 
 def _candidates(ports: tuple[int, int] | None, chooser: random.Random) -> Iterator[int]:
@@ -87,31 +102,11 @@ class PassiveListener:
         Raises `NoPassivePort`.
         """
         self.peer = peer
-        self._tuning = tuning
-        self._socket = self._bind(local, ports)
-        self.port: int = self._socket.getsockname()[1]
-
-    def _bind(self, local: str, ports: tuple[int, int] | None) -> socket.socket:
-        family = socket.AF_INET6 if ":" in local else socket.AF_INET
-        last: OSError | None = None
-        for port in _candidates(ports, _RANDOM):
-            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            try:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                self._tuning.apply(sock)
-                sock.bind((local, port))
-                sock.listen(_LISTEN_BACKLOG)
-            except OSError as error:
-                sock.close()
-                last = error
-                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    break
-            else:
-                return sock
-        raise NoPassivePort(str(last))
+        self._fd, self.port = _bound(local, ports, tuning.options)
 
     def fileno(self) -> int:
-        return self._socket.fileno()
+        """The descriptor; -1 once it is closed."""
+        return self._fd
 
     def accept(self) -> tuple[socket.socket | None, str | None]:
         """(the client's connection or None, the address of a stranger that was turned away or None).
@@ -120,21 +115,36 @@ class PassiveListener:
         would find the listener ready for ever.
         """
         try:
-            sock, address = self._socket.accept()
+            fd, address = _system.accept(self._fd)
         except (BlockingIOError, InterruptedError, ConnectionError):
             return None, None
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 raise
             return None, None
-        if self.peer is not None and not same_host(address[0], self.peer):
-            sock.close()
-            return None, str(address[0])
-        sock.setblocking(False)
-        return sock, None
+        if self.peer is not None and not same_host(address, self.peer):
+            os.close(fd)
+            return None, address
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return socket.socket(family, _STREAM, 0, fd), None
 
     def close(self) -> None:
-        self._socket.close()
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _bound(local: str, ports: tuple[int, int] | None, options: tuple[tuple[int, int, int], ...]) -> tuple[int, int]:
+    """(descriptor, port) of a listener in the range `ports`. Raises `NoPassivePort`."""
+    last: OSError | None = None
+    for port in _candidates(ports, _RANDOM):
+        try:
+            return _system.listen(local, port, options, _LISTEN_BACKLOG)
+        except OSError as error:
+            last = error
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                break
+    raise NoPassivePort(str(last))
 
 
 @dataclass(frozen=True, slots=True)

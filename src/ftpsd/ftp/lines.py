@@ -29,6 +29,7 @@ _MAX_LINES = 1024
 _MAX_RESPONSES = 96
 _MAX_SUBNEGOTIATION = 512
 _SPECIAL = re.compile(rb"[\n\r\xff]")
+_ONE_LINE = re.compile(rb"[^\n\r\xff]*\r\n")
 _LF, _CR, _NUL = 0x0A, 0x0D, 0x00
 
 
@@ -60,11 +61,13 @@ class LineReader:
         if limit < 1:
             raise ValueError("the limit of a line must be positive")
         self.limit = limit
+        self.lines: deque[Line] = deque()
+        """The whole lines that have come; whoever takes them does so from the left."""
         self._clean()
 
     def _clean(self) -> None:
         self._line = bytearray()
-        self._lines: deque[Line] = deque()
+        self.lines.clear()
         self._too_long = False
         self._state = _State.DATA
         self._verb = 0
@@ -83,7 +86,7 @@ class LineReader:
     @property
     def full(self) -> bool:
         """Whether so many lines wait that the caller should take some before it feeds more."""
-        return len(self._lines) >= _MAX_LINES
+        return len(self.lines) >= _MAX_LINES
 
     def take_responses(self) -> bytes:
         """The Telnet answers to send, which are then forgotten."""
@@ -92,11 +95,15 @@ class LineReader:
 
     def next_line(self) -> Line | None:
         """The next whole line, or None."""
-        return self._lines.popleft() if self._lines else None
+        return self.lines.popleft() if self.lines else None
 
     def feed(self, data: bytes) -> None:
         """Takes in bytes as they came from the connection."""
         position, size = 0, len(data)
+        if not self._line and size - 2 <= self.limit and self._state is _State.DATA and not self._too_long \
+                and _ONE_LINE.fullmatch(data) is not None:
+            self.lines.append(Line(data[:-2].decode("utf-8", "surrogateescape")))
+            return
         while position < size:
             if self._state is _State.DATA:
                 position = self._plain(data, position)
@@ -122,7 +129,7 @@ class LineReader:
 
     def _end_line(self) -> None:
         text = self._line.decode("utf-8", "surrogateescape")
-        self._lines.append(Line("" if self._too_long else text, self._too_long))
+        self.lines.append(Line("" if self._too_long else text, self._too_long))
         self._line.clear()
         self._too_long = False
 

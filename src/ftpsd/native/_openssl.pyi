@@ -244,6 +244,10 @@ class Connection:
         """Raises `TLSError`."""
     def handshake_step(self) -> Literal["done", "read", "write"]:
         """As far as it goes without waiting. Raises `TLSError`."""
+    def handshake_beside(self, beside: int, deadline: float) -> Literal["done", "beside", "timeout"]:
+        """The handshake until `deadline` (seconds of the monotonic clock), or until the descriptor `beside` (-1: none)
+        has input; then it may be called again. Raises `TLSError`.
+        """
     def read(self, size: int, timeout: float) -> bytes:
         """1 to `size` bytes; b"": close_notify. Raises `TLSError`."""
     def read_available(self, size: int) -> bytes | None:
@@ -272,6 +276,12 @@ class Connection:
         To be called until "done", with no read in between. Raises `TLSError`.
         """
 
+    def peer_end(self, most: int) -> Literal["notify", "fin"] | None:
+        """How the peer has ended its side, without waiting; None: it has not. What it sent before is thrown away (about
+        `most` bytes at a time, counted in `discarded`). Raises `TLSError`.
+        """
+    @property
+    def discarded(self) -> int: ...
     def close_notify(self) -> bool:
         """Sends close_notify if that needs no waiting; whether it went out. Never raises."""
     def renegotiate(self) -> None:
@@ -379,12 +389,13 @@ class Pump:
         self, *, direction: Literal["send", "receive"], source: int | builtins.bytes, sock: int,
         tls: Connection | None = None, control: int = -1, offset: int | None = None, limit: int = -1,
         ascii: bool = False, rate: float = 0.0, burst: int = 0, stall: float = 0.0,
-        sendfile: bool = True,
+        sendfile: bool = True, finish: bool = False,
     ) -> None:
         """`source` is a descriptor (the sink when receiving) or the bytes to send; `control` a descriptor
         watched for input (-1: none); `offset` a position for pread/pwrite (None: sequential); `limit` file
         bytes (-1: none); `rate` wire bytes per second (0: no limit), from which the first `burst` are free;
-        `stall` seconds without a byte (0: for ever); `sendfile`: the kernel may copy the file itself.
+        `stall` seconds without a byte (0: for ever); `sendfile`: the kernel may copy the file itself; `finish`:
+        after "done" (and "limit" when sending) the peer is told that our side has ended, see `finished`.
         """
     def run(self) -> Stop:
         """Moves data until the end and says why it stopped. May be called again after "control" and
@@ -403,6 +414,11 @@ class Pump:
         """Makes `run` return "aborted", now or at its next call. From any thread."""
     control: int
     """The descriptor that is watched; may be changed while `run` does not run."""
+    @property
+    def finished(self) -> bool:
+        """Whether close_notify (and FIN, where we sent) went out with the last data, as `finish` asked for. False
+        also where there was no room for them: then they are still to be sent.
+        """
     @property
     def bytes(self) -> int:
         """Payload bytes on the wire side of the ASCII conversion. Live, from any thread."""

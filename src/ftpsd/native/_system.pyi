@@ -50,6 +50,19 @@ def open_regular(dirfd: int, path: bytes, flags: int, proc: int) -> tuple[int, i
     (descriptor, size, device, inode); None: what is there is no regular file, or lies on the device `proc`.
     """
 
+def listen(address: str, port: int, options: tuple[tuple[int, int, int], ...], backlog: int) -> tuple[int, int]:
+    """A listening TCP socket on `address` (IPv4 or IPv6) and `port` (0: any), with `options` (level, name, value) and
+    SO_REUSEADDR: (descriptor, port). Non-blocking, close-on-exec. Raises `OSError`.
+    """
+
+def accept(listener: int) -> tuple[int, str]:
+    """A connection that waits: (descriptor, the peer's address). Non-blocking, close-on-exec. Raises `OSError`."""
+
+def wait_for(first: int, first_events: int, second: int, second_events: int, deadline: float) -> int:
+    """Waits for poll events on either descriptor (-1: none) until `deadline` (seconds of the monotonic clock; 0: does
+    not wait). 1: the first is ready, 2: the second, 3: both, 0: neither. Raises `OSError`.
+    """
+
 def chmod_fd(fd: int, mode: int) -> None:
     """Set the mode of what a descriptor (O_PATH too) stands for."""
 

@@ -1,15 +1,16 @@
 # cython: language_level=3, embedsignature=True
 """Linux system calls that Python lacks: openat2, credentials of one thread, Landlock, listings in C.
 
-The calls themselves are in sys_calls.h, the listing in sys_listing.h and sys_format.h; here they meet Python. Docstrings and types
-are in _system.pyi. Every call releases the GIL.
+The calls themselves are in sys_calls.h and sys_net.h, the listing in sys_listing.h and sys_format.h; here they meet Python.
+Docstrings and types are in _system.pyi. Every call that may wait or reach for a disk releases the GIL.
 """
 
 import errno as _errno
 import os as _os
 from collections import namedtuple
 
-from libc.errno cimport errno
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EINTR, errno
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -217,6 +218,9 @@ def rename_at(int olddir, bytes old, int newdir, bytes new, *, bint replace=True
         result = sys_renameat2(olddir, old_name, newdir, new_name, flags)
     if result != 0:
         raise _failure("", new)
+
+
+include "sys_net.pxi"
 
 
 # ---- credentials ------------------------------------------------------------------------------------------

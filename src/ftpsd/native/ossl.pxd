@@ -343,6 +343,7 @@ cdef extern from "ossl_io.h" nogil:
     enum io_kind:
         IO_OK, IO_WANT_READ, IO_WANT_WRITE, IO_INTERRUPTED
         IO_TIMEOUT, IO_CLOSED, IO_EOF, IO_RESET, IO_SYSCALL, IO_PROTOCOL, IO_RENEGOTIATION
+        IO_BESIDE
     struct io_call:
         void *data
         size_t size, done
@@ -351,6 +352,8 @@ cdef extern from "ossl_io.h" nogil:
     double io_deadline(double timeout)
     int io_milliseconds(double deadline)
     int io_run(conn *connection, io_operation operation, io_call *call, double deadline)
+    int io_handshake_beside(conn *connection, int beside, double deadline, io_call *call)
+    int io_peer_end(conn *connection, size_t most, io_call *call)
     int io_shutdown(conn *connection, int wait_peer, double deadline, io_call *call)
     int op_handshake(conn *connection, io_call *call) noexcept
     int op_read(conn *connection, io_call *call) noexcept
@@ -368,7 +371,7 @@ cdef extern from "pump_send.h" nogil:
         PUMP_DONE, PUMP_CONTROL, PUMP_STALLED, PUMP_RESET, PUMP_EOF, PUMP_TLS, PUMP_FILE, PUMP_ABORTED, PUMP_LIMIT
         PUMP_PAUSED, PUMP_INTERRUPTED
     struct pump:
-        int sending, buffered, ascii, file, sock, control, wake
+        int sending, buffered, ascii, file, sock, control, wake, finish
         conn *tls
         const unsigned char *memory
         size_t memory_left

@@ -31,6 +31,7 @@ cdef class Connection:
     cdef readonly Context context
     cdef readonly str role
     cdef object raised
+    cdef io_call discarding
     cdef public object verification
     cdef object __weakref__
 
@@ -72,13 +73,25 @@ cdef class Connection:
         while True:
             with nogil:
                 kind = io_run(self.state, operation, call, deadline)
-            if self.raised is not None:
-                raised, self.raised = self.raised, None
-                ERR_clear_error()
-                raise raised
+            self.raise_raised()
             if kind != IO_INTERRUPTED:
                 return kind
             PyErr_CheckSignals()
+
+    cdef int raise_raised(self) except -1:
+        """Raises what a callback raised."""
+        if self.raised is not None:
+            raised, self.raised = self.raised, None
+            ERR_clear_error()
+            raise raised
+        return 0
+
+    cdef int run_at_once(self, io_operation operation, io_call *call) except -1:
+        """Runs an operation that does not wait and computes little: not worth letting go of the GIL, which whoever
+        takes it meanwhile hands back late."""
+        cdef int kind = io_run(self.state, operation, call, IO_NOWAIT)
+        self.raise_raised()
+        return kind
 
     cdef int demand(self, str what, io_operation operation, io_call *call, double timeout) except -1:
         cdef int kind = self.run(operation, call, io_deadline(timeout))
@@ -104,6 +117,23 @@ cdef class Connection:
             return "read" if kind == IO_WANT_READ else "write"
         raise tls_error("handshake", kind, call.error)
 
+    def handshake_beside(self, int beside, double deadline):
+        cdef io_call call
+        cdef int kind = IO_INTERRUPTED
+        memset(&call, 0, sizeof(call))
+        while kind == IO_INTERRUPTED:
+            PyErr_CheckSignals()
+            with nogil:
+                kind = io_handshake_beside(self.state, beside, deadline, &call)
+            self.raise_raised()
+        if kind == IO_OK:
+            return "done"
+        if kind == IO_BESIDE:
+            return "beside"
+        if kind == IO_TIMEOUT:
+            return "timeout"
+        raise tls_error("handshake", kind, call.error)
+
     def read(self, Py_ssize_t size, double timeout):
         return self.receive(size, io_deadline(timeout))
 
@@ -120,7 +150,12 @@ cdef class Connection:
         memset(&call, 0, sizeof(call))
         call.data = PyBytes_AS_STRING(out)
         call.size = size
-        kind = self.run(op_read, &call, deadline)
+        if self.state.renegotiating:
+            kind = self.run(op_read, &call, deadline)
+        else:
+            kind = self.run_at_once(op_read, &call)
+        if deadline != IO_NOWAIT and (kind == IO_WANT_READ or kind == IO_WANT_WRITE):
+            kind = self.run(op_read, &call, deadline)
         if kind == IO_OK:
             return out[:call.done]
         if kind == IO_CLOSED:
@@ -132,12 +167,17 @@ cdef class Connection:
     def write(self, data, double timeout):
         cdef Py_buffer view
         cdef io_call call
+        cdef int kind
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
             memset(&call, 0, sizeof(call))
             call.data = view.buf
             call.size = view.len
-            self.demand("write", op_write, &call, timeout)
+            kind = self.run_at_once(op_write, &call)
+            if kind == IO_WANT_READ or kind == IO_WANT_WRITE:
+                kind = self.run(op_write, &call, io_deadline(timeout))
+            if kind != IO_OK:
+                raise tls_error("write", kind, call.error)
         finally:
             PyBuffer_Release(&view)
 
@@ -186,6 +226,22 @@ cdef class Connection:
         if kind == IO_WANT_READ or kind == IO_WANT_WRITE:
             return "read" if kind == IO_WANT_READ else "write"
         raise tls_error("shutdown", kind, call.error)
+
+    def peer_end(self, size_t most):
+        cdef int kind = io_peer_end(self.state, most, &self.discarding)
+        self.raise_raised()
+        if kind == IO_CLOSED:
+            return "notify"
+        if kind == IO_EOF:
+            ERR_clear_error()
+            return "fin"
+        if kind == IO_OK or kind == IO_WANT_READ or kind == IO_WANT_WRITE:
+            return None
+        raise tls_error("read", kind, self.discarding.error)
+
+    @property
+    def discarded(self):
+        return self.discarding.done
 
     def close_notify(self):
         cdef io_call call

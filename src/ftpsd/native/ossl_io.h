@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <time.h>
 #include "ossl_hooks.h"
@@ -25,7 +27,7 @@
 
 enum io_kind {
     IO_OK, IO_WANT_READ, IO_WANT_WRITE, IO_INTERRUPTED,
-    IO_TIMEOUT, IO_CLOSED, IO_EOF, IO_RESET, IO_SYSCALL, IO_PROTOCOL, IO_RENEGOTIATION
+    IO_TIMEOUT, IO_CLOSED, IO_EOF, IO_RESET, IO_SYSCALL, IO_PROTOCOL, IO_RENEGOTIATION, IO_BESIDE
 };
 
 struct io_call {
@@ -174,6 +176,31 @@ static int op_handshake(struct conn *conn, struct io_call *call)
     return io_judge(conn, result, call);
 }
 
+/* The handshake, and an eye on `beside` (-1: nothing): IO_OK, IO_BESIDE when that has input, IO_TIMEOUT, or why it
+ * failed. After IO_BESIDE it can be gone on with. */
+static int io_handshake_beside(struct conn *conn, int beside, double deadline, struct io_call *call)
+{
+    struct pollfd entries[2];
+    int kind, ready;
+
+    for (;;) {
+        kind = io_run(conn, op_handshake, call, IO_NOWAIT);
+        if (kind != IO_WANT_READ && kind != IO_WANT_WRITE)
+            return kind;
+        entries[0] = (struct pollfd){conn->fd, kind == IO_WANT_READ ? POLLIN : POLLOUT, 0};
+        entries[1] = (struct pollfd){beside, POLLIN, 0};
+        ready = poll(entries, 2, io_milliseconds(deadline));
+        if (ready == 0)
+            return IO_TIMEOUT;
+        if (ready < 0) {
+            call->error = errno;
+            return errno == EINTR ? IO_INTERRUPTED : IO_SYSCALL;
+        }
+        if (entries[1].revents)
+            return IO_BESIDE;
+    }
+}
+
 static int op_read(struct conn *conn, struct io_call *call)
 {
     int result = SSL_read_ex(conn->ssl, call->data, call->size, &call->done);
@@ -186,8 +213,12 @@ static int op_read(struct conn *conn, struct io_call *call)
     return io_judge(conn, result, call);
 }
 
-/* Advances `data`, `size` and `done` by what was written; IO_OK when nothing is left. */
-static int op_write(struct conn *conn, struct io_call *call)
+static void io_cork(const struct conn *conn, int on)
+{
+    (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);  /* it may be no TCP socket */
+}
+
+static int write_all(struct conn *conn, struct io_call *call)
 {
     size_t written;
     int result;
@@ -201,6 +232,20 @@ static int op_write(struct conn *conn, struct io_call *call)
         call->done += written;
     }
     return IO_OK;
+}
+
+/* Advances `data`, `size` and `done` by what was written; IO_OK when nothing is left. A ticket that goes along shares
+ * the segment, and wakes the peer once. */
+static int op_write(struct conn *conn, struct io_call *call)
+{
+    int kind, accompanied = conn->established && SSL_in_init(conn->ssl);
+
+    if (accompanied)
+        io_cork(conn, 1);
+    kind = write_all(conn, call);
+    if (accompanied)
+        io_cork(conn, 0);
+    return kind;
 }
 
 /* Tickets, key updates and a renegotiation's first message wait for the state machine to be run. */
@@ -246,6 +291,24 @@ static int op_drain(struct conn *conn, struct io_call *call)
         if (call->done > DRAIN_MAX)
             return IO_TIMEOUT;
     }
+}
+
+/* Whether the peer has ended, without waiting and with no more than `most` bytes thrown away (counted in `done`):
+ * IO_CLOSED, IO_EOF, IO_WANT_READ when it has not, IO_OK when there is more to throw away. */
+static int io_peer_end(struct conn *conn, size_t most, struct io_call *call)
+{
+    unsigned char scratch[16384];
+    size_t before = call->done;
+    int kind;
+
+    do {
+        struct io_call one = {scratch, sizeof scratch, 0, 0};
+
+        kind = io_run(conn, op_read, &one, IO_NOWAIT);
+        call->done += one.done;
+        call->error = one.error;
+    } while (kind == IO_OK && call->done - before < most);
+    return kind;
 }
 
 /* IO_OK close_notify is out, IO_CLOSED the peer's has come too. */

@@ -18,7 +18,7 @@ cdef class Pump:
     def __cinit__(
         self, *, str direction, source, int sock, Connection tls=None, int control=-1, offset=None,
         int64_t limit=-1, bint ascii=False, double rate=0.0, size_t burst=0,
-        double stall=0.0, bint sendfile=True,
+        double stall=0.0, bint sendfile=True, bint finish=False,
     ):
         self.state.wake = -1
         if direction not in ("send", "receive"):
@@ -28,6 +28,7 @@ cdef class Pump:
         self.tls = tls
         self.state.sending = direction == "send"
         self.state.buffered = not sendfile
+        self.state.finish = finish
         self.state.position = -1 if offset is None else offset
         self.take_source(source)
         self.state.sock = sock
@@ -108,6 +109,10 @@ cdef class Pump:
     @control.setter
     def control(self, int descriptor):
         self.state.control = descriptor
+
+    @property
+    def finished(self):
+        return bool(self.state.finished)
 
     @property
     def bytes(self):

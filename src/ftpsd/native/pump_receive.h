@@ -155,7 +155,11 @@ static int pump_receive(struct pump *pump)
 
 static int pump_run(struct pump *pump)
 {
-    return pump->sending ? pump_send(pump) : pump_receive(pump);
+    int stop = pump->sending ? pump_send(pump) : pump_receive(pump);
+
+    if (stop == PUMP_DONE || (stop == PUMP_LIMIT && pump->sending))
+        pump_finish(pump);
+    return stop;
 }
 
 #endif

@@ -23,6 +23,8 @@ static void send_choose(struct pump *pump)
         pump->mode = SEND_FILE;
     else if (BIO_get_ktls_send(SSL_get_wbio(pump->tls->ssl)))
         pump->mode = SEND_KERNEL_TLS;
+    if (pump->mode != SEND_BUFFERED)
+        pump_cork(pump);
 }
 
 /* File bytes that may still be taken; SIZE_MAX: no limit. */
@@ -65,6 +67,7 @@ static int send_fill(struct pump *pump)
 {
     const unsigned char *raw = pump->memory;
     size_t size = send_left(pump) < BUFFER_SIZE ? send_left(pump) : BUFFER_SIZE;
+    size_t wanted = size;
     int stop = send_buffers(pump);
 
     if (stop != PUMP_GO)
@@ -74,11 +77,15 @@ static int send_fill(struct pump *pump)
             size = pump->memory_left;
         pump->memory += size;
         pump->memory_left -= size;
+        if (pump->memory_left == 0)
+            pump_cork(pump);
     } else {
         stop = send_read(pump, size, &size);
         if (stop != PUMP_GO)
             return stop;
         raw = pump->buffer;
+        if (size < wanted)              /* most likely the end */
+            pump_cork(pump);
     }
     pump_count(&pump->file_bytes, size);
     pump->out = raw;

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections import deque
 from collections.abc import Callable
 
 from ftpsd.data import traffic
@@ -34,12 +33,15 @@ class Control:
         self.every_line = every_line
         self._socket = sock
         self.channel = ControlChannel(sock)
+        self._fd = sock.fileno()
         self.reader = LineReader(line_limit)
-        self.waiting: deque[Line] = deque()
+        self.waiting = self.reader.lines
+        """Commands in the order in which they came."""
         self.ended = False
 
     def fileno(self) -> int:
-        return self.channel.fileno()
+        """The descriptor, as long as the session runs."""
+        return self._fd
 
     def carried(self) -> tuple[int, int]:
         """Bytes received and sent so far, those of TLS included."""
@@ -63,15 +65,10 @@ class Control:
                 self.ended = True
                 return
             self.reader.feed(data)
-            self._collect()
+            if self.reader.responses:
+                self.channel.send(self.reader.take_responses(), SEND_TIMEOUT)
             if len(data) < _READ_SIZE and self.waiting and not self.channel.has_pending():
                 return  # there is something to do; what else may have come, poll knows
-
-    def _collect(self) -> None:
-        while (line := self.reader.next_line()) is not None:
-            self.waiting.append(line)
-        if self.reader.responses:
-            self.channel.send(self.reader.take_responses(), SEND_TIMEOUT)
 
     def next_line(self) -> Line | None:
         """The next command line that waits, or None."""
@@ -87,7 +84,6 @@ class Control:
 
     def forget_input(self) -> None:
         """Throws away every byte that came before a TLS handshake (the class of CVE-2011-0411)."""
-        self.waiting.clear()
         self.reader.clear()
 
     def wake(self) -> None:

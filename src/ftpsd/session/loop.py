@@ -66,7 +66,8 @@ def _converse(session: Session) -> None:
     while True:
         line = waiting.next_line(session)
         session.marks.active = time.monotonic()
-        session.unlinger()
+        if session.lingering is not None:
+            session.unlinger()
         handle(session, line)
         session.marks.active = time.monotonic()
 
@@ -89,7 +90,8 @@ def handle(session: Session, line: Line) -> None:
         session.reply(INVALID_COMMAND)
         return
     command = parse(line.text)
-    _end_if_hostile(session, line.text)
+    if command.spec is None:  # what belongs to another protocol is no command here
+        _end_if_hostile(session, line.text)
     _received(session, command)
     session.slot.update(command=command.loggable)
     if session.journal is not None:

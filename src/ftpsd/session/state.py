@@ -234,10 +234,10 @@ class Session:
 
     def linger(self, lingering: Lingering | None) -> None:
         """Keeps a finished download's connection until the client has closed it (one at a time)."""
-        self.unlinger(force=True)
+        if self.lingering is not None:
+            self.unlinger(force=True)
         self.lingering = lingering
         self.marks.lingers = time.monotonic()
-        self.unlinger()
 
     @property
     def linger_deadline(self) -> float | None:
@@ -250,9 +250,10 @@ class Session:
         if self.lingering is None:
             return
         ended, style = self.lingering.ended()
-        deadline = self.linger_deadline
-        overdue = deadline is not None and time.monotonic() >= deadline
-        if ended or overdue or force:
+        if not ended and not force:
+            deadline = self.linger_deadline
+            ended = deadline is not None and time.monotonic() >= deadline
+        if ended or force:
             if style is not None:
                 self.close_styles = [*self.close_styles[-7:], style]
             self.lingering.close()
@@ -260,13 +261,15 @@ class Session:
 
     def transfer_started(self, direction: Literal["send", "receive"]) -> None:
         self.transferring = direction
-        self.renewal.pause()
+        if self.settings.tls.renegotiate is not None:
+            self.renewal.pause()
         self.slot.update(phase=Phase.SENDING if direction == "send" else Phase.RECEIVING)
 
     def transfer_ended(self) -> None:
         self.transferring = None
         self.pump = None
-        self.renewal.resume()
+        if self.settings.tls.renegotiate is not None:
+            self.renewal.resume()
         self.marks.transferred = time.monotonic()
         self.slot.update(phase=Phase.IDLE)
 
@@ -282,6 +285,8 @@ class Session:
         self.slot.update(bytes=self.counters.bytes_received + self.counters.bytes_sent)
         if self.journal is not None:
             self.journal.named(path)
+        if not self.log.hears(events.TransferEnded):
+            return
         self.log.emit(events.TransferEnded(
             name, self.fs.real_path(path), "in" if receiving else "out", outcome.transferred, outcome.seconds,
             outcome.complete, outcome.end.value, self.parameters.ascii, self.user_name,

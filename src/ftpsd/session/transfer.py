@@ -148,31 +148,32 @@ def _refuse_data(session: Session, reason: str, lines: tuple[str, ...]) -> None:
 
 def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     assert channel.socket is not None
-    tls = channel.tls.connection if channel.tls is not None and session.tls.data_private else None
+    private = session.tls.data_private
+    tls = channel.tls.connection if channel.tls is not None and private else None
+    receiving = job.direction == "receive"
+    rate = job.rate
     pump = Pump(
         direction=job.direction, source=job.source, sock=channel.socket.fileno(), tls=tls,
         control=session.control.fileno(), offset=job.offset, ascii=job.ascii,
-        rate=job.rate.rate if job.rate is not None else 0.0,
-        burst=job.rate.free if job.rate is not None else 0,
-        stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile,
+        rate=rate.rate if rate is not None else 0.0, burst=rate.free if rate is not None else 0,
+        stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile, finish=True,
     )
     session.pump = pump
     if job.begin is not None:
         job.begin()
     started = time.monotonic()
-    receiving = job.direction == "receive"
-    renewal = DataRenewal(
-        pump, channel.tls if tls is not None and tls.context.server else None,
-        session.settings.tls.renegotiate, session.log,
-        receiving=receiving, until=session_moment(session.settings.limits, session.marks) or 0.0,
-    )
+    renewal = _renewal(session, channel, pump, receiving=receiving)
     stop = _run(session, pump, renewal)
-    renewal.finished()
+    if renewal is not None:
+        renewal.finished()
     if stop in ("done", "limit") and not receiving:
-        stop = _end_sending(session, channel)
+        if pump.finished:
+            channel.sending_ended(private)
+        else:
+            stop = _end_sending(session, channel)
     if pump.error is not None and channel.tls is not None:
         session.note_tls(*channel.tls.failure_lines(pump.error))
-    fin = accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
+    fin = stop == "eof" and accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
     end = _BEYOND_THE_PUMP.get(stop) or classify(stop, receiving=receiving, fin_accepted=fin)
     detail = str(pump.error) if pump.error is not None else ""
     outcome = Outcome(end, pump.bytes, time.monotonic() - started, pump.errno, detail)
@@ -182,10 +183,23 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         session.log.emit(events.TLSNote(
             "client closed the data connection without close_notify, accepting the upload"))
     if outcome.complete and not receiving:
-        session.linger(channel.linger())
-    elif outcome.complete:
-        channel.end_sending(session.tls.data_private)  # there is room: nothing has been sent
+        session.linger(channel.linger(fin_sent=pump.finished))
+    elif outcome.complete and not pump.finished:
+        channel.end_sending(private)  # there is room: nothing has been sent
     return outcome
+
+
+def _renewal(session: Session, channel: DataChannel, pump: Pump, *, receiving: bool) -> DataRenewal | None:
+    """What has to interrupt the pump: new keys that come due, the end of the session; None: nothing."""
+    setting = session.settings.tls.renegotiate
+    until = session_moment(session.settings.limits, session.marks)
+    if setting is None and until is None:
+        return None
+    tls = channel.tls if session.tls.data_private else None
+    return DataRenewal(
+        pump, tls if tls is not None and tls.connection.context.server else None, setting, session.log,
+        receiving=receiving, until=until or 0.0,
+    )
 
 
 def _end_sending(session: Session, channel: DataChannel) -> str:
@@ -217,7 +231,7 @@ def _overdue(session: Session) -> bool:
     return at is not None and at <= time.monotonic()
 
 
-def _run(session: Session, pump: Pump, renewal: DataRenewal) -> str:
+def _run(session: Session, pump: Pump, renewal: DataRenewal | None) -> str:
     """Runs the pump to its end, answering the control connection meanwhile.
 
     "ended": the server stops, or the session's time is up (TimeoutSession).
@@ -229,7 +243,7 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal) -> str:
         if stop == "paused":
             if _overdue(session):
                 return "ended"
-            if not renewal.attend():
+            if renewal is not None and not renewal.attend():
                 return "tls"
             continue
         if stop != "control":

@@ -6,10 +6,12 @@ hands on the data connection before it sends the command), and every one has a d
 
 from __future__ import annotations
 
+import math
 import select
 import time
 
 from ftpsd.data.channel import DataChannel, Stage
+from ftpsd.data.waits import wait_for
 from ftpsd.errors import SessionEnded
 from ftpsd.ftp.lines import Line
 from ftpsd.log import events
@@ -21,29 +23,29 @@ class TransferAborted(Exception):
     """ABOR came while the data connection was still being made."""
 
 
-_LONGEST = 3600.0
-_ENDED = select.POLLHUP | select.POLLERR | select.POLLNVAL
+_SOON = 0.05
+"""Seconds after a download in which its client has usually closed the connection, and nobody need look."""
 
 
 def wait(session: Session, deadline: float | None, *, control: bool = True) -> bool:
     """Waits until the control connection has input (True), or the data connection moved or the deadline
     passed.
     """
-    if control and session.control.channel.has_pending():
-        return True
-    poll = select.poll()
+    beside = -1
     if control:
-        poll.register(session.control.fileno(), select.POLLIN)
-    channel = session.data
+        if session.control.channel.has_pending():
+            return True
+        beside = session.control.fileno()
+    channel, fd, events = session.data, -1, 0
     interest = channel.interest(session.secures_early) if channel is not None else None
     if interest is not None:
-        poll.register(*interest)
-    timeout = _LONGEST if deadline is None else max(0.0, deadline - time.monotonic())
-    ready = {fd for fd, _ in poll.poll(min(timeout, _LONGEST) * 1000)}
-    if channel is not None and interest is not None and interest[0] in ready:
+        fd, events = interest
+    ready = wait_for(beside, select.POLLIN, fd, events, math.inf if deadline is None else deadline)
+    if ready & 2 and channel is not None:
         channel.advance(session.secures_early)
-        report_strangers(session, channel)
-    return control and session.control.fileno() in ready
+        if channel.strangers:
+            report_strangers(session, channel)
+    return bool(ready & 1)
 
 
 def report_strangers(session: Session, channel: DataChannel) -> None:
@@ -76,8 +78,7 @@ def next_line(session: Session) -> Line:
             session.renewal.watch(session.settings.tls.renegotiate)
             until = _earlier(until, session.renewal.deadline)
         if session.lingering is not None:
-            session.unlinger()
-            until = _earlier(until, session.linger_deadline)
+            until = _earlier(until, _lingers_until(session))
         if wait(session, until):
             session.check_running()  # TLS does not survive that the end which `Control.wake` feigns is read
             session.control.pull()
@@ -87,6 +88,19 @@ def _earlier(first: float | None, second: float | None) -> float | None:
     if first is None or second is None:
         return second if first is None else first
     return min(first, second)
+
+
+def _lingers_until(session: Session) -> float | None:
+    """When to look at the connection of the last download next; it is let go of where its client has.
+
+    A client that is busy takes up the next transfer first, which looks by itself: waking up for each end would cost
+    more than the transfer's own waits.
+    """
+    soon = session.marks.lingers + _SOON
+    if time.monotonic() < soon:
+        return soon
+    session.unlinger()
+    return session.linger_deadline if session.lingering is not None else None
 
 
 def _timed_out(session: Session) -> None:
@@ -100,7 +114,16 @@ def connected(session: Session, channel: DataChannel, timeout: float) -> None:
     seconds.
     """
     channel.connect()
-    _until(session, channel, timeout, frozenset({Stage.CONNECTED, Stage.HANDSHAKING, Stage.READY}))
+    deadline = _deadline(session, timeout)
+    if channel.stage is Stage.LISTENING:
+        channel.advance(session.secures_early)  # it has come before the command, as most do
+        if channel.strangers:
+            report_strangers(session, channel)
+    while channel.stage is Stage.LISTENING or channel.stage is Stage.CONNECTING:
+        if _overdue(channel, deadline):
+            return
+        if wait(session, deadline, control=not session.control.full) and not attend(session):
+            raise TransferAborted
 
 
 def begun(session: Session, channel: DataChannel, patience: float) -> None:
@@ -108,37 +131,47 @@ def begun(session: Session, channel: DataChannel, patience: float) -> None:
 
     A failure is kept in `channel.failure`.
     """
-    interest = channel.interest(private=True)
-    if channel.stage is Stage.CONNECTED and interest is not None:
-        poll = select.poll()
-        poll.register(*interest)
-        if not poll.poll(0):
+    if channel.stage is Stage.CONNECTED:
+        interest = channel.interest(private=True)
+        if interest is None or not wait_for(*interest, -1, 0, 0.0):
             return
     deadline = time.monotonic() + patience
     while channel.stage in (Stage.CONNECTED, Stage.HANDSHAKING) and time.monotonic() < deadline:
-        wait(session, deadline, control=False)
+        channel.shake_hands(-1, deadline)
 
 
 def secured(session: Session, channel: DataChannel, timeout: float) -> None:
     """Waits until the data connection's TLS handshake is done; sets `channel.failure` when it is not."""
-    _until(session, channel, timeout, frozenset({Stage.READY}))
+    deadline = _deadline(session, timeout)
+    control = session.control
+    while channel.stage is not Stage.READY and channel.stage is not Stage.FAILED:
+        if _overdue(channel, deadline):
+            return
+        watched = not control.full
+        if watched and control.channel.has_pending():
+            ready = True
+        else:
+            ready = channel.shake_hands(control.fileno() if watched else -1, deadline)
+        if ready and not attend(session):
+            raise TransferAborted
 
 
-def _until(session: Session, channel: DataChannel, timeout: float, stages: frozenset[Stage]) -> None:
+def _deadline(session: Session, timeout: float) -> float:
+    """The end of a wait of a transfer that begins now. Raises `TransferAborted` for an ABOR that came along."""
     from ftpsd.session.loop import abort_waits
 
+    if session.control.waiting and abort_waits(session):
+        raise TransferAborted
     deadline = time.monotonic() + timeout
     of_session = session_moment(session.settings.limits, session.marks)
-    if of_session is not None:
-        deadline = min(deadline, of_session)
-    if abort_waits(session):
-        raise TransferAborted
-    while channel.stage not in stages and channel.stage is not Stage.FAILED:
-        if time.monotonic() >= deadline:
-            channel.fail(TimeoutError(110, "Connection timed out"))
-            return
-        if wait(session, deadline, control=not session.control.full) and not attend(session):
-            raise TransferAborted
+    return deadline if of_session is None else min(deadline, of_session)
+
+
+def _overdue(channel: DataChannel, deadline: float) -> bool:
+    if time.monotonic() < deadline:
+        return False
+    channel.fail(TimeoutError(110, "Connection timed out"))
+    return True
 
 
 def attend(session: Session) -> bool:

@@ -62,21 +62,18 @@ class ControlChannel:
         end. Raises `TLSError` (kind "renegotiation" too) or `OSError` when the connection broke.
         """
         if self.connection is not None:
-            return self._recv_tls(self.connection, size)
+            try:
+                return self.connection.read_available(size)
+            except TLSError as error:
+                if error.kind in ("eof", "closed"):
+                    return b""
+                raise
         if self._ending is not None and not self._settle(self._ending):
             return None
         try:
             return self._socket.recv(size)
         except (BlockingIOError, InterruptedError):
             return None
-
-    def _recv_tls(self, connection: Connection, size: int) -> bytes | None:
-        try:
-            return connection.read_available(size)
-        except TLSError as error:
-            if error.kind in ("eof", "closed"):
-                return b""
-            raise
 
     def failure_lines(self, error: TLSError) -> tuple[str, ...]:
         """What the TLSLog says about an `error` of `recv_available`, `recv` or `send`; may be nothing."""
@@ -193,8 +190,7 @@ class ControlChannel:
         Called before the reply that announces a data connection, so that a client that uses each ticket once
         never runs out (clients.md 4).
         """
-        connection = self.connection
-        return connection is not None and connection.version == "TLSv1.3" and connection.new_session_ticket()
+        return self.connection is not None and self.connection.new_session_ticket()
 
     def update_keys(self, timeout: float = 30.0) -> bool:
         """Under TLS 1.3, new keys for both directions, with the next bytes sent; whether it was possible.

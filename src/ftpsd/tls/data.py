@@ -23,8 +23,7 @@ from ftpsd.tls.reuse import Proof
 
 __all__ = ["DataTLS", "HandshakeFailed", "Proof"]
 
-_READ_SIZE = 4096
-_READS = 16
+_READ_SIZE = 64 * 1024
 MOST_DISCARDED = 1024 * 1024
 """Bytes that a client may still send after a download."""
 
@@ -36,11 +35,11 @@ class DataTLS:
     """
 
     def __init__(self, sock: socket.socket, host: HostTLS, control: ControlChannel) -> None:
-        sock.setblocking(False)
+        if sock.gettimeout() != 0.0:
+            sock.setblocking(False)
         self._socket = sock
         self._host = host
         self._control = control.session_connection
-        self._discarded = 0
         self.connection = self._connect()
 
     def _connect(self) -> Connection:
@@ -50,6 +49,16 @@ class DataTLS:
         """As far as the handshake goes without waiting. Raises `HandshakeFailed`."""
         try:
             return self.connection.handshake_step()
+        except TLSError as error:
+            raise handshake.failure(error, self.connection, self._host) from None
+
+    def handshake_beside(self, beside: int, deadline: float) -> Literal["done", "beside", "timeout"]:
+        """The handshake until `deadline` (monotonic seconds), or until `beside` (a descriptor, -1: none) has input.
+
+        Raises `HandshakeFailed`.
+        """
+        try:
+            return self.connection.handshake_beside(beside, deadline)
         except TLSError as error:
             raise handshake.failure(error, self.connection, self._host) from None
 
@@ -91,20 +100,12 @@ class DataTLS:
         broke, or the client has sent more than `MOST_DISCARDED` bytes.
         """
         try:
-            for _ in range(_READS):
-                data = self.connection.read_available(_READ_SIZE)
-                if data is None:
-                    break
-                if not data:
-                    return "notify"
-                self._discarded += len(data)
+            style = self.connection.peer_end(_READ_SIZE)
         except TLSError as error:
-            if error.kind in ("eof", "closed"):
-                return "fin" if error.kind == "eof" else "notify"
             raise ConnectionResetError(104, str(error)) from None
-        if self._discarded > MOST_DISCARDED:
+        if style is None and self.connection.discarded > MOST_DISCARDED:
             raise ConnectionResetError(104, "too much data after the end")
-        return None
+        return style
 
     def close(self) -> None:
         """Lets go of TLS; the socket stays open.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from functools import cache
 
 from ftpsd.ftp.commands import COMMANDS, Command, CommandSpec
 from ftpsd.ftp.replies import Reply
@@ -17,11 +16,15 @@ from ftpsd.session.state import Session
 Handler = Callable[[Session, Command], Reply | None]
 
 
-@cache
+_HANDLERS: dict[str, Handler] = {}
+
+
 def resolve(spec: CommandSpec) -> Handler:
     """The function that carries out a command of the table."""
-    module, _, function = spec.handler.partition(".")
-    handler: Handler = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    handler = _HANDLERS.get(spec.handler)
+    if handler is None:
+        module, _, function = spec.handler.partition(".")
+        handler = _HANDLERS[spec.handler] = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     return handler
 
 
