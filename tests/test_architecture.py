@@ -18,6 +18,7 @@ PAGE = TREE / "docs" / "architecture.md"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
+    ("ctl",),
     ("server",),
     ("session",),
     ("data", "auth", "access", "log"),

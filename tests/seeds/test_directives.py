@@ -40,7 +40,6 @@ OPTIONS = words("""
 """)
 SEEDS_OPTION = "NoCertRequest"  # gone from ProFTPD since; the seeds' clients need it
 MISSING = words("""
-    TLSControlsACLs
     TLSSessionTicketKeys
 """)
 """What may still be "not supported yet": a name leaves this list with its effect, and none comes back."""

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
@@ -49,7 +50,8 @@ class TalkingService:
     def __init__(self, configuration: Configuration) -> None:
         self.notices: list[str] = []
         self._name = configuration.hosts[0].settings.core.server_name
-        self._sockets: set[socket.socket] = set()
+        self._sockets: dict[socket.socket, Slot] = {}
+        self._level = 0
         self._stopped = threading.Event()
         self._log: IO[str] | None = None
         self._reopened = 0
@@ -67,7 +69,7 @@ class TalkingService:
 
     def serve(self, sock: socket.socket, slot: Slot) -> None:
         with sock, sock.makefile("rw", newline="\n") as lines:
-            self._sockets.add(sock)
+            self._sockets[sock] = slot
             slot.update(user="somebody", phase=Phase.IDLE)
             self._say(lines, f"220 {self._name} {os.getpid()}")
             try:
@@ -78,7 +80,7 @@ class TalkingService:
                 if not self._stopped.is_set():
                     raise
             finally:
-                self._sockets.discard(sock)
+                del self._sockets[sock]
 
     def _say(self, lines: IO[str], text: str) -> None:
         lines.write(text + "\n")
@@ -94,6 +96,8 @@ class TalkingService:
                 time.sleep(0.05)
         if line == "REOPENED":
             return f"200 {self._reopened}"
+        if line == "LEVEL":
+            return f"200 {self._level}"
         if line == "DESCRIPTORS":
             return f"200 {len(os.listdir('/proc/self/fd'))}"
         return f"200 {line}"
@@ -102,6 +106,18 @@ class TalkingService:
         self._stopped.set()
         for sock in tuple(self._sockets):
             sock.shutdown(socket.SHUT_RDWR)
+
+    def dismiss(self, slots: Collection[Slot], text: str) -> None:
+        for sock, slot in tuple(self._sockets.items()):
+            if slot in slots:
+                sock.sendall(f"421 {text}\n".encode())
+                sock.shutdown(socket.SHUT_RD)
+
+    def set_debug_level(self, level: int) -> None:
+        self._level = level
+
+    def forget_names(self) -> None:
+        self._level = -1
 
     def reopen_logs(self) -> None:
         self._reopened += 1

@@ -55,7 +55,7 @@ class HostsConfig(ServerConfig):
 
 _ROOT_ONLY = frozenset({
     "ServerName", "ServerAdmin", "ServerType", "Port", "DefaultAddress", "UseIPv6", "SocketBindTight", "User",
-    "Group", "PidFile", "ScoreboardFile", "SystemLog",
+    "Group", "PidFile", "ScoreboardFile", "SystemLog", "ControlsSocket",
 })
 
 

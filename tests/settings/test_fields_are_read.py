@@ -29,7 +29,6 @@ CLASSES = {kind.__name__: name for name, kind in GROUPS.items()}
 ELSEWHERE = {
     "core.default_address": "settings/builder.py makes it Host.addresses, which server/listeners.py binds",
     "core.server_alias": "Host.names; settings/addresses.py chooses hosts by it",
-    "core.default_server": "settings/addresses.py chooses hosts by it (Configuration.host_for)",
     "tls.cipher_suites": "its properties cipher_suite and tls13_cipher_suite are what tls/contexts.py reads",
     "auth.persistent_passwd": "accepted without effect, as its declaration says",
     "server.server_type": "only `standalone` gets past its parser",

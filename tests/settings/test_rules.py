@@ -118,7 +118,7 @@ def test_modules() -> None:
         ("mod_ifsession.c", True),
         ("mod_quotatab.c", False),
         ("mod_ratio.c", False),
-        ("mod_ctrls.c", False),
+        ("mod_ctrls.c", True),
         ("mod_tls", False),
         ("mod_sftp.c", False),
     ],

@@ -81,7 +81,7 @@ def _features() -> list[tuple[str, bool]]:
 
     return [
         ("Autoshadow support", False),
-        ("Controls support", False),
+        ("Controls support", True),
         ("curses support", False),
         ("Developer support", False),
         ("DSO support", False),

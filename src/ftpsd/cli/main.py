@@ -24,6 +24,7 @@ SUBCOMMANDS = {
     "demo": "Serve a throw-away directory with throw-away certificates and say how to connect",
     "passwd": "Make and change entries of an AuthUserFile",
     "help": "Explain a directive",
+    "ctl": "Ask the running server to do something, through its control socket",
 }
 
 
@@ -99,9 +100,10 @@ def _act(ctx: click.Context, given: Mapping[str, Any]) -> int:
     elif given["configtest"]:
         return _check(_server_options(given))
     else:
+        from ftpsd.ctl.server import ControlServer
         from ftpsd.server import supervisor
 
-        return supervisor.run(_server_options(given))
+        return supervisor.run(_server_options(given), attendances=(ControlServer,))
     return 0
 
 

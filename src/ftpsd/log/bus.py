@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ftpsd.log.events import Event, Origin, SessionClosed
 from ftpsd.log.repeats import Repeats
@@ -37,6 +37,14 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Gives back what it holds; more than once is harmless."""
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """A sink with debugging messages."""
+
+    def set_debug_level(self, level: int) -> None:
+        """Takes messages up to `level` from now on."""
 
 
 class EventLog:
@@ -98,6 +106,13 @@ class EventLog:
         for sink in old:
             if sink not in self._sinks:
                 sink.close()
+
+    def set_debug_level(self, level: int) -> None:
+        """Debugging messages up to `level` from now on, whatever DebugLevel says."""
+        for sink in self._sinks:
+            if isinstance(sink, Adjustable):
+                sink.set_debug_level(level)
+        self._audiences = {}
 
     def reopen(self) -> list[str]:
         """Log files were moved away: all sinks write to new ones. A file that cannot be had keeps the old."""

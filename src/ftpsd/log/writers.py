@@ -128,6 +128,9 @@ class SystemLogSink(FileSink):
     def __str__(self) -> str:
         return "SystemLog"
 
+    def set_debug_level(self, level: int) -> None:
+        self._debug_level, self._debugs = level, level > 0
+
     @property
     def hears(self) -> frozenset[type[Event]]:
         if not any(target.file is not None or target.use_syslog for target in self._hosts.values()):
@@ -186,6 +189,9 @@ class StderrSink:
     @property
     def hears(self) -> frozenset[type[Event]]:
         return texts.IN_SYSTEM_LOG | texts.IN_DEBUG_LOG if self._debug_level else texts.IN_SYSTEM_LOG
+
+    def set_debug_level(self, level: int) -> None:
+        self._debug_level = level
 
     def emit(self, event: Event, origin: Origin) -> None:
         lines = [text for _, text in texts.system_lines(event, origin)]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from ftpsd.server.scoreboard import Slot
@@ -14,7 +14,11 @@ from ftpsd.settings import Configuration
 
 
 class Service(Protocol):
-    """Serves sessions of one configuration. One object per configuration, copied into workers by fork."""
+    """Serves sessions of one configuration. One object per configuration, copied into workers by fork.
+
+    What the administrator wants changed at once (`set_debug_level` …) comes to every copy: to those of the workers,
+    and to the supervisor's, of which later workers are made.
+    """
 
     notices: list[str]
 
@@ -30,11 +34,45 @@ class Service(Protocol):
     def stop(self) -> None:
         """The worker has been asked to end: every session is told and closed. Does not wait for them."""
 
+    def dismiss(self, slots: Collection[Slot], text: str) -> None:
+        """End the sessions that have these slots; `text` is for their clients. Does not wait for them."""
+
+    def set_debug_level(self, level: int) -> None:
+        """DebugLevel is `level` (0 to 10) from now on, for everybody."""
+
+    def forget_names(self) -> None:
+        """DNS names that are remembered may be wrong now."""
+
     def reopen_logs(self) -> None:
         """Log files were moved away: write to new ones."""
 
     def close(self) -> None:
         """Nobody needs this service in this process any more: give back what `prepare()` opened."""
+
+
+class Attendant(Protocol):
+    """Something that the supervisor's loop attends to beside its signals: a socket, or a moment that comes.
+
+    Nothing here may wait, as everything else waits meanwhile.
+    """
+
+    def interests(self) -> Mapping[int, int]:
+        """Descriptors to watch and for what (select.POLLIN, select.POLLOUT)."""
+
+    def due(self) -> float | None:
+        """When `attend` wants to be called in any case, on the monotonic clock; None: only for a descriptor."""
+
+    def attend(self, ready: Collection[int]) -> None:
+        """These descriptors are ready, or it is due."""
+
+    def follow(self, configuration: Configuration) -> None:
+        """Another configuration is served now (or the first one)."""
+
+    def leave(self) -> None:
+        """In a new worker: close what belongs to the supervisor."""
+
+    def close(self) -> None:
+        """The server ends."""
 
 
 ServiceFactory = Callable[[Configuration], Service]

@@ -8,6 +8,7 @@ import gc
 import os
 import select
 import signal
+import socket
 import time
 import traceback
 from collections.abc import Callable
@@ -15,9 +16,10 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from ftpsd.errors import FtpsdError
-from ftpsd.server import signals
+from ftpsd.server import orders, signals
 from ftpsd.server.generation import Generation
 from ftpsd.server.journal import Journal
+from ftpsd.server.orders import Order
 from ftpsd.server.scoreboard import Scoreboard
 from ftpsd.server.worker import Place, Worker
 
@@ -50,12 +52,13 @@ class State(enum.Enum):
 
 @dataclass(slots=True)
 class Child:
-    """A worker as the supervisor sees it. `failures` counts deaths in a row in its row."""
+    """A worker as the supervisor sees it. `failures` counts deaths in a row in its row; `channel` takes orders."""
 
     pid: int
     row: int
     generation: int
     began: float
+    channel: socket.socket
     failures: int = 0
     state: State = State.SERVING
 
@@ -149,26 +152,35 @@ class Crew:
             self._clear(self._children.pop(pid))
 
     def _spawn(self, generation: Generation, row: int, failures: int, answer_fd: int = -1) -> int:
+        ours, theirs = orders.channel()
         gc.freeze()  # the child's collector leaves the shared pages alone
         try:
-            with signals.held():
+            with signals.held(), theirs:
                 pid = os.fork()
                 if pid == 0:
-                    self._be_worker(generation, row, answer_fd)
+                    ours.close()
+                    self._be_worker(generation, row, theirs, answer_fd)
+        except OSError:
+            ours.close()
+            raise
         finally:
             gc.unfreeze()
-        self._children[pid] = Child(pid, row, generation.number, time.monotonic(), failures)
+        self._children[pid] = Child(pid, row, generation.number, time.monotonic(), ours, failures)
         return pid
 
-    def _be_worker(self, generation: Generation, row: int, answer_fd: int) -> NoReturn:
+    def _be_worker(
+        self, generation: Generation, row: int, channel: socket.socket, answer_fd: int,
+    ) -> NoReturn:
         """The rest of a child's life."""
         status = 1
         answer = _Answer(answer_fd)
         try:
             os.close(self._life)
             self._close_readers()
+            for other in self._children.values():
+                other.channel.close()
             self._leave_supervisor(generation)
-            place = Place(self._board, row, generation.rows, self._lifeline)
+            place = Place(self._board, row, generation.rows, self._lifeline, channel)
             worker = Worker(generation.service, generation.listeners, place, self._journal)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             worker.run(answer.ready)
@@ -187,10 +199,28 @@ class Crew:
                 child.state = State.LEAVING
                 self._kill(child.pid, signal.SIGUSR2)
 
+    def retire(self) -> None:
+        """All workers accept no more and end with their last session; none is replaced."""
+        self._vacancies.clear()
+        for child in self._children.values():
+            child.state = State.LEAVING
+            self._kill(child.pid, signal.SIGUSR2)
+
     def reopen_logs(self) -> None:
         """All workers open their logs anew."""
         for pid in self._children:
             self._kill(pid, signal.SIGUSR1)
+
+    def command(self, order: Order) -> None:
+        """Every worker gets `order`; one that takes none any more (it is dead, or stuck) is passed over."""
+        data = orders.encode(order)
+        for child in self._children.values():
+            try:
+                child.channel.send(data)
+            except BlockingIOError:
+                self._journal.say(f"worker {child.pid} does not take orders: it misses '{order.name}'")
+            except OSError:
+                pass
 
     def reap(self) -> None:
         """Take note of workers that have ended: free their slots, plan the replacement."""
@@ -203,6 +233,7 @@ class Crew:
                     self._plan_replacement(child, os.waitstatus_to_exitcode(status))
 
     def _clear(self, child: Child) -> None:
+        child.channel.close()
         self._board.reap(child.pid)
         self._board.clear_worker(child.row)
 

@@ -64,7 +64,7 @@ _SLOT = struct.Struct("<IIQddQBxHH46s46s64s160s")
 _SEQUENCE = struct.Struct("<I")
 _CHANGED = struct.Struct("<d")
 _BYTES = struct.Struct("<Q")
-_SEQUENCE_AT, _CHANGED_AT, _BYTES_AT, _PHASE_AT = 0, 24, 32, 40
+_SEQUENCE_AT, _OPENED_AT, _CHANGED_AT, _BYTES_AT, _PHASE_AT = 0, 16, 24, 32, 40
 _USER_AT, _COMMAND_AT = 138, 202
 _USER_SIZE, _COMMAND_SIZE = 64, 160
 # What is written seldom: session id, protocol, class, server name, directory, name of the peer, then the transfer
@@ -183,6 +183,12 @@ class Slot:
             _BYTES.pack_into(memory, at + _SIZE_AT, size)
         self._sequence = sequence + 1 & 0xFFFF_FFFF
         _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, self._sequence)
+
+    @property
+    def opened(self) -> float:
+        """When it was claimed, in seconds since the epoch: with `index` it names one session."""
+        (opened,) = _CHANGED.unpack_from(self._board.memory, self._at + _OPENED_AT)
+        return float(opened)
 
     @property
     def index(self) -> int:

@@ -11,19 +11,21 @@ import os
 import select
 import signal
 import sys
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import ftpsd
 from ftpsd.errors import ConfigError
 from ftpsd.server import process
-from ftpsd.server.contract import ServiceFactory
+from ftpsd.server.contract import Attendant, Service, ServiceFactory
 from ftpsd.server.crew import Crew, StartError
 from ftpsd.server.generation import Generation, build, located
 from ftpsd.server.journal import Journal
 from ftpsd.server.listeners import Listeners
 from ftpsd.server.notify import Notifier, inherited_sockets
 from ftpsd.server.options import Options, load
+from ftpsd.server.orders import Order
 from ftpsd.server.pidfile import PidFile
 from ftpsd.server.scoreboard import SLOTS, Scoreboard
 from ftpsd.server.signals import SignalQueue
@@ -37,18 +39,24 @@ IGNORED = (signal.SIGPIPE, signal.SIGUSR2)
 WORKERS_END = 1.0
 """Seconds that workers have to end; with what follows the whole end takes less than two."""
 
-Build = Callable[[Listeners, int], Generation]
+Build = Callable[[Listeners, int, Configuration | None], Generation]
+"""The next generation, from a configuration that is given or (None) from the file."""
+
+Attendance = Callable[["Supervisor"], Attendant]
+"""Makes an attendant of a supervisor that has forked nobody yet."""
 
 
 def run(
     options: Options, factory: ServiceFactory | None = None, *,
     loader: Callable[[Options], Configuration] = load, announce: Callable[[], object] | None = None,
+    attendances: Iterable[Attendance] = (),
 ) -> int:
     """Be the server that `options` describe until it ends; the exit status.
 
     In daemon mode it returns in the launching process as soon as the daemon accepts connections. Errors
     are said on standard error. `factory` makes the service (default: the one that serves files),
-    `loader` reads the configuration; `announce` is called once, when connections are accepted.
+    `loader` reads the configuration; `announce` is called once, when connections are accepted; `attendances`
+    make what the supervisor attends to beside its workers (the control socket).
     """
     os.umask(0)
     process.raise_descriptor_limit()
@@ -59,7 +67,7 @@ def run(
         listeners = Listeners.from_sockets(given) if given else Listeners()
         read = functools.partial(loader, options.settled())
         builder = functools.partial(_build, read, factory or service_factory(options), options.ipv6)
-        generation = builder(listeners, 1)
+        generation = builder(listeners, 1, None)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
@@ -69,7 +77,7 @@ def run(
             print(launch.error, file=sys.stderr)
         return 0 if launch.error is None else 1
     journal = Journal(stderr=options.foreground and not options.quiet)
-    return Supervisor(builder, generation, launch, journal, notifier).run(announce)
+    return Supervisor(builder, generation, launch, journal, notifier, attendances).run(announce)
 
 
 def check(options: Options, factory: ServiceFactory | None = None) -> tuple[str, ...]:
@@ -103,9 +111,9 @@ def service_factory(options: Options) -> ServiceFactory:
 
 def _build(
     read: Callable[[], Configuration], factory: ServiceFactory, ipv6: bool | None,
-    listeners: Listeners, number: int,
+    listeners: Listeners, number: int, given: Configuration | None,
 ) -> Generation:
-    return build(read, factory, listeners, number=number, ipv6=ipv6)
+    return build(read if given is None else lambda: given, factory, listeners, number=number, ipv6=ipv6)
 
 
 class Supervisor:
@@ -113,10 +121,14 @@ class Supervisor:
 
     def __init__(
         self, builder: Build, generation: Generation, launch: process.Launch, journal: Journal,
-        notifier: Notifier,
+        notifier: Notifier, attendances: Iterable[Attendance] = (),
     ) -> None:
         self._build = builder
         self._present = generation
+        self._base = generation.configuration
+        self._restarts = 0
+        self._ending = False
+        self._ends_at: float | None = None
         self._launch = launch
         self._journal = journal
         self._notifier = notifier
@@ -127,6 +139,7 @@ class Supervisor:
         journal.open(generation.configuration)
         self._board = self._open_scoreboard()
         self._crew = Crew(self._board, journal, self._leave_supervisor)
+        self._attendants: Sequence[Attendant] = [make(self) for make in attendances]
 
     def run(self, announce: Callable[[], object] | None = None) -> int:
         """Serve until a signal ends it; the exit status."""
@@ -139,11 +152,11 @@ class Supervisor:
             return 1
         if announce is not None:
             announce()
-        while not self._pending & set(END_SIGNALS):
+        while not self._pending & set(END_SIGNALS) and not self._may_end():
             self._turn(self._crew.next_start())
             self._handle_signals()
             self._crew.refill()
-        why = ", ".join(sorted(number.name for number in self._pending))
+        why = ", ".join(sorted(number.name for number in self._pending)) or "asked for through the control socket"
         self._journal.say(f"ftpsd {ftpsd.__version__} standalone mode SHUTDOWN ({why})")
         status = 128 + signal.SIGABRT if signal.SIGABRT in self._pending else 0
         self._end()
@@ -156,16 +169,39 @@ class Supervisor:
             self._journal.say(notice)
         self._crew.start(generation)
         self._write_pidfile()
+        self._tell_attendants()
         self._launch.succeeded()
         self._notifier.ready()
         self._journal.say(f"ftpsd {ftpsd.__version__} standalone mode STARTUP")
 
     def _turn(self, seconds: float | None) -> None:
-        """Wait for signals at most so long and note them in `_pending`."""
+        """Wait at most so long for signals, which are noted in `_pending`, and for what attendants wait for."""
         poll = select.poll()
         poll.register(self._signals, select.POLLIN)
-        if poll.poll(None if seconds is None else seconds * 1000):
+        for attendant in self._attendants:
+            for fd, mask in attendant.interests().items():
+                poll.register(fd, mask)
+        moments = [self._ends_at, *(attendant.due() for attendant in self._attendants)]
+        now = time.monotonic()
+        waits = [at - now for at in moments if at is not None] + ([] if seconds is None else [seconds])
+        ready = {fd for fd, _ in poll.poll(max(0.0, min(waits)) * 1000 if waits else None)}
+        if self._signals.fileno() in ready:
             self._pending.update(self._signals.take())
+        for attendant in self._attendants:
+            self._attend(attendant, ready)
+
+    def _attend(self, attendant: Attendant, ready: set[int]) -> None:
+        mine = ready & attendant.interests().keys()
+        due = attendant.due()
+        if mine or (due is not None and due <= time.monotonic()):
+            try:
+                attendant.attend(mine)
+            except Exception:
+                self._journal.say(f"a defect in ftpsd, please report it:\n{traceback.format_exc()}")
+
+    def _tell_attendants(self) -> None:
+        for attendant in self._attendants:
+            attendant.follow(self._present.configuration)
 
     def _handle_signals(self) -> None:
         taken, self._pending = self._pending, self._pending & set(END_SIGNALS)
@@ -178,19 +214,88 @@ class Supervisor:
             self._reload()
 
     def _reload(self) -> None:
-        self._notifier.reloading()
         self._journal.say("received SIGHUP: loading the configuration again")
-        before = self._present
         try:
-            after = self._build(before.listeners, before.number + 1)
+            self.restart()
         except ConfigError as error:
             self._journal.say(f"{error}\n  nothing has changed: the present configuration serves on")
+        except StartError as error:
+            self._journal.say(f"fatal: {error}\n  nothing has changed: the present configuration serves on")
         except Exception:
             why = traceback.format_exc()
             self._journal.say(f"the reload failed, please report it; nothing has changed:\n{why}")
-        else:
-            self._swap(before, after)
-        self._notifier.ready()
+
+    # ---- for attendants
+
+    @property
+    def board(self) -> Scoreboard:
+        """Who is on."""
+        return self._board
+
+    @property
+    def journal(self) -> Journal:
+        """The server's log."""
+        return self._journal
+
+    @property
+    def configuration(self) -> Configuration:
+        """What is served now."""
+        return self._present.configuration
+
+    @property
+    def base(self) -> Configuration:
+        """What the file says that `configuration` was made of."""
+        return self._base
+
+    @property
+    def service(self) -> Service:
+        """The service of `configuration`; sessions are served by its copies in the workers."""
+        return self._present.service
+
+    @property
+    def restarts(self) -> int:
+        """How often the configuration was loaded again."""
+        return self._restarts
+
+    def restart(self) -> None:
+        """Load the configuration again and serve it to new sessions.
+
+        Raises `ConfigError`, `StartError`, or what a defect raises; then nothing has changed.
+        """
+        self._replace(None)
+        self._base = self._present.configuration
+        self._restarts += 1
+
+    def adopt(self, configuration: Configuration) -> None:
+        """Serve `configuration` to new sessions, until the file is loaded again. Raises as `restart` does."""
+        self._replace(configuration)
+
+    def command(self, order: Order) -> None:
+        """Have all workers, and those to come, do something."""
+        order.carry_out(self._present.service)
+        self._crew.command(order)
+
+    def shut_down(self, seconds: float | None = 0.0) -> None:
+        """End the server: after its last session, or after `seconds` (None: only then). No new sessions from now."""
+        now = time.monotonic()
+        self._ends_at = None if seconds is None else now + seconds
+        self._ending = True
+        self._crew.retire()
+        self._present.listeners.close()
+
+    def _may_end(self) -> bool:
+        overdue = self._ends_at is not None and time.monotonic() >= self._ends_at
+        return self._ending and (overdue or not self._crew.pids)
+
+    def _replace(self, configuration: Configuration | None) -> None:
+        if self._ending:
+            raise StartError("the server is about to end")
+        before = self._present
+        self._notifier.reloading()
+        try:
+            self._swap(before, self._build(before.listeners, before.number + 1, configuration))
+        finally:
+            self._notifier.ready()
 
     def _swap(self, before: Generation, after: Generation) -> None:
         self._others = [before]
@@ -198,11 +303,10 @@ class Supervisor:
         self._board.limit = self._limit(after.configuration)
         try:
             self._crew.start(after)
-        except StartError as error:
+        except StartError:
             self._board.limit = limit
             after.discard(before.listeners)
-            self._journal.say(f"fatal: {error}\n  nothing has changed: the present configuration serves on")
-            return
+            raise
         finally:
             self._others = []
         self._present = after
@@ -210,6 +314,7 @@ class Supervisor:
         before.discard(after.listeners)
         self._journal.open(after.configuration)
         self._write_pidfile()
+        self._tell_attendants()
         for notice in after.notices:
             self._journal.say(notice)
         self._journal.say(f"the new configuration is served (number {after.number})")
@@ -218,11 +323,16 @@ class Supervisor:
         """In a new worker: close what belongs to the supervisor and to other generations."""
         self._signals.close()
         self._launch.forget()
+        for attendant in self._attendants:
+            attendant.leave()
         for other in self._others:
             other.discard(generation.listeners)
 
     def _end(self) -> None:
         self._notifier.stopping()
+        for attendant in self._attendants:
+            attendant.close()
+        self._attendants = ()
         self._present.listeners.close()
         self._crew.stop(WORKERS_END, self._turn)
         self._present.service.close()

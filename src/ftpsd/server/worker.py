@@ -26,9 +26,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ftpsd.errors import FtpsdError
+from ftpsd.server import orders
 from ftpsd.server.contract import Service
 from ftpsd.server.journal import Journal
 from ftpsd.server.listeners import Listeners
+from ftpsd.server.orders import Dismiss
 from ftpsd.server.scoreboard import Scoreboard, Slot, WorkerRow
 from ftpsd.server.signals import SignalQueue
 
@@ -57,12 +59,19 @@ _COMPLAINT_INTERVAL = 10.0
 @dataclass(frozen=True, slots=True)
 class Place:
     """What a worker shares with the supervisor: its row of the scoreboard (and those of all workers of its
-    generation), and the reading end of the lifeline."""
+    generation), the reading end of the lifeline, and where orders come from."""
 
     board: Scoreboard
     row: int
     rows: tuple[int, ...]
     lifeline: int
+    channel: socket.socket
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    sock: socket.socket
+    slot: Slot
 
 
 class Worker:
@@ -74,7 +83,8 @@ class Worker:
         self._place = place
         self._journal = journal
         self._changed = threading.Condition()
-        self._sessions: dict[threading.Thread, socket.socket] = {}
+        self._sessions: dict[threading.Thread, _Session] = {}
+        self._overdue: list[tuple[float, threading.Thread]] = []
         self._served = 0
         self._accepting = False
         self._draining = False
@@ -91,6 +101,7 @@ class Worker:
         self._service.start_worker()
         self._selector.register(self._signals, selectors.EVENT_READ, self._take_signals)
         self._selector.register(self._place.lifeline, selectors.EVENT_READ, self._supervisor_died)
+        self._selector.register(self._place.channel, selectors.EVENT_READ, self._take_orders)
         self._start_accepting()
         started()
         while not self._stopping and not (self._draining and not self._sessions):
@@ -104,8 +115,10 @@ class Worker:
         if self._resume_at is not None and now >= self._resume_at:
             self._resume_at = None
             self._start_accepting()
-        patience = None if self._resume_at is None else self._resume_at - now
-        for key, _ in self._selector.select(patience):
+        while self._overdue and now >= self._overdue[0][0]:
+            self._cut_off(self._overdue.pop(0)[1])
+        moments = [at for at, _ in self._overdue[:1]] + ([] if self._resume_at is None else [self._resume_at])
+        for key, _ in self._selector.select(min(moments) - now if moments else None):
             key.data()
 
     def _take_signals(self) -> None:
@@ -119,6 +132,41 @@ class Worker:
                 self._resume_at = None
                 self._stop_accepting()
                 self._listeners.close()
+
+    def _take_orders(self) -> None:
+        try:
+            data = self._place.channel.recv(orders.LONGEST)
+            if not data:
+                self._selector.unregister(self._place.channel)
+                return
+            order = orders.decode(data)
+            if isinstance(order, Dismiss):
+                self._dismiss(order)
+            else:
+                order.carry_out(self._service)
+        except BlockingIOError:
+            pass
+        except (OSError, ValueError, FtpsdError) as error:
+            self._journal.say(f"unable to do what the supervisor wants: {error}")
+
+    def _dismiss(self, order: Dismiss) -> None:
+        """The sessions are told; who has not gone in time loses his socket."""
+        meant = dict(order.places)
+        with self._changed:
+            threads = {
+                thread: session.slot for thread, session in self._sessions.items()
+                if meant.get(session.slot.index) == session.slot.opened
+            }
+        self._service.dismiss(list(threads.values()), order.text)
+        deadline = time.monotonic() + GOODBYE
+        self._overdue += [(deadline, thread) for thread in threads]
+
+    def _cut_off(self, thread: threading.Thread) -> None:
+        with self._changed:
+            session = self._sessions.get(thread)
+            if session is not None:
+                with contextlib.suppress(OSError):
+                    session.sock.shutdown(socket.SHUT_RDWR)
 
     def _reopen_logs(self) -> None:
         self._journal.reopen()
@@ -189,7 +237,7 @@ class Worker:
             return
         thread = threading.Thread(target=self._session, args=(sock, slot), name=f"session {peer[0]}")
         with self._changed:
-            self._sessions[thread] = sock
+            self._sessions[thread] = _Session(sock, slot)
             self._served += 1
             self._show()
         try:
@@ -226,7 +274,7 @@ class Worker:
         with self._changed:
             if self._changed.wait_for(lambda: not self._sessions, GOODBYE):
                 return
-            for sock in self._sessions.values():
+            for session in self._sessions.values():
                 with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
+                    session.sock.shutdown(socket.SHUT_RDWR)
             self._changed.wait_for(lambda: not self._sessions, CUT_OFF)

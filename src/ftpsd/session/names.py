@@ -76,6 +76,11 @@ class HostNames:
             for _ in range(THREADS):
                 self._questions.put_nowait(None)
 
+    def forget(self) -> None:
+        """Forgets all names, and that there were none."""
+        with self._lock:
+            self._known.clear()
+
     def of(self, address: str) -> str:
         """The name of `address`, or the address itself."""
         if not self._running:

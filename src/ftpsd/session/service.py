@@ -10,6 +10,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ftpsd.access.classes import classes_of
@@ -252,11 +253,23 @@ class Service:
             self._stopping = True
             sessions = list(self._sessions)
         for session in sessions:
-            session.stopping.set()
-            pump = session.pump
-            if pump is not None:
-                pump.abort()
-            session.control.wake()
+            session.end_soon()
+
+    def dismiss(self, slots: Collection[SlotView], text: str) -> None:
+        """The administrator ends the sessions with these places on the scoreboard."""
+        wanted = {id(slot) for slot in slots}
+        with self._lock:
+            sessions = [session for session in self._sessions if id(session.slot) in wanted]
+        for session in sessions:
+            session.end_soon("kicked", text)
+
+    def set_debug_level(self, level: int) -> None:
+        """DebugLevel is `level` from now on, for the sessions that are there too."""
+        self.log.set_debug_level(level)
+
+    def forget_names(self) -> None:
+        """DNS names are looked up anew."""
+        self.names.forget()
 
     def reopen_logs(self) -> None:
         """Log files were moved away: write to new ones."""

@@ -1,8 +1,8 @@
 """The state of one session, small and in one place.
 
 A session is one thread that reads from top to bottom (`loop`); this object is what its handlers share.
-Nothing here decides anything: policies are pure functions over parts of it. Only `stopping` is written by
-another thread (the worker that is told to end), and only read here.
+Nothing here decides anything: policies are pure functions over parts of it. Only `stopping` and `goodbye` are
+written by another thread (`end_soon`, for the worker that is told to end it), and only read here.
 """
 
 from __future__ import annotations
@@ -142,6 +142,7 @@ class Session:
         self.shown_directories: dict[str, float] = {}
         self.home = "/"
         self.stopping = threading.Event()
+        self.goodbye = ("server-stopping", "Service shutting down, closing control connection")
         self.renewal = ControlRenewal(control.channel, log)
         self.host_sent: str | None = None
         """What HOST said (RFC 7151)."""
@@ -196,9 +197,23 @@ class Session:
             self.log.emit(events.TLSNote(*lines))
 
     def check_running(self) -> None:
-        """Raises `SessionEnded` when the server is about to end."""
+        """Raises `SessionEnded` when the server, or somebody who may, wants this session to end."""
         if self.stopping.is_set():
-            raise SessionEnded("server-stopping", 421, "Service shutting down, closing control connection")
+            reason, text = self.goodbye
+            raise SessionEnded(reason, 421, text)
+
+    def end_soon(self, reason: str | None = None, text: str = "") -> None:
+        """Called by another thread: the session ends as soon as it can, with a 421 that says `text`.
+
+        Without a `reason` the whole server stops.
+        """
+        if reason is not None:
+            self.goodbye = (reason, text)
+        self.stopping.set()
+        pump = self.pump
+        if pump is not None:
+            pump.abort()
+        self.control.wake()
 
     def secure_data(self, sock: socket.socket) -> DataTLS:
         """The server side of TLS on a fresh data connection, bound to the control connection's session."""

@@ -19,6 +19,7 @@ from typing import Any
 from ftpsd.errors import Location
 from ftpsd.settings.access import AccessSettings
 from ftpsd.settings.auth import AuthSettings
+from ftpsd.settings.controls import ControlsSettings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.declaration import Combine
 from ftpsd.settings.limits import LimitSettings
@@ -63,6 +64,7 @@ class Settings:
     logging: LoggingSettings = LoggingSettings()
     limits: LimitSettings = LimitSettings()
     server: ServerSettings = ServerSettings()
+    controls: ControlsSettings = ControlsSettings()
     directories: tuple[DirectorySection, ...] = ()
 
     def changed(self, changes: Iterable[Change], directories: Iterable[DirectorySection] = ()) -> Settings:

@@ -10,8 +10,7 @@ OWN = "mod_ftpsd"
 
 OTHERS = frozenset({
     "mod_auth_otp", "mod_autohost", "mod_ban", "mod_caps", "mod_clamav", "mod_codeconv", "mod_copy",
-    "mod_ctrls",
-    "mod_ctrls_admin", "mod_deflate", "mod_digest", "mod_dnsbl", "mod_dynmasq", "mod_exec", "mod_facl",
+    "mod_deflate", "mod_digest", "mod_dnsbl", "mod_dynmasq", "mod_exec", "mod_facl",
     "mod_geoip",
     "mod_geoip2", "mod_ifversion", "mod_ldap", "mod_load", "mod_log_forensic", "mod_memcache",
     "mod_proxy", "mod_prometheus", "mod_qos", "mod_quotatab", "mod_quotatab_file", "mod_quotatab_ldap",

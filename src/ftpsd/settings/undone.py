@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ftpsd.settings.arguments import Boolean, OneOf, Path, Words
+from ftpsd.settings.arguments import Boolean, Integer, OneOf, Path, Words
 from ftpsd.settings.declaration import ANYWHERE, ROOT, Context, Declaration, Status, without_value
 
 _ANY = Words("…", least=0)
@@ -36,6 +36,22 @@ NO_EFFECT = (
         module="mod_dso",
         contexts=ROOT, argument=Words("actions allow|deny user|group list", least=4),
         good=("lsmod allow user *",), bad=("lsmod",), doc="Who may load modules with ftpdctl.",
+    ),
+    without_value(
+        "ControlsInterval", Status.NO_EFFECT, "a request is answered when it comes", module="mod_ctrls",
+        contexts=ROOT, argument=Integer(1, 2**31 - 1), good=("5",), bad=("0", "x"),
+        doc="Seconds between two looks at the control socket.",
+    ),
+    without_value(
+        "ControlsAuthFreshness", Status.NO_EFFECT,
+        "the kernel says who is at the other end of the control socket, no file's age has to prove it",
+        module="mod_ctrls", contexts=ROOT, argument=Integer(1, 2**31 - 1), good=("10",), bad=("0", "x"),
+        doc="Seconds that a client's proof of who it is stays good.",
+    ),
+    without_value(
+        "DelayControlsACLs", Status.NO_EFFECT, "there is nothing to be looked at or reset, see DelayEngine",
+        module="mod_delay", contexts=ROOT, argument=Words("actions allow|deny user|group list", least=4),
+        good=("all allow user root",), bad=("info",), doc="Who may look at and reset DelayTable with ftpdctl.",
     ),
     without_value(
         "DelayEngine", Status.NO_EFFECT,
@@ -177,23 +193,7 @@ _LATER = {
     "mod_cap": """
         CapabilitiesRootRevoke
     """,
-    "mod_ctrls": """
-        ControlsACLs
-        ControlsAuthFreshness
-        ControlsEngine
-        ControlsInterval
-        ControlsLog
-        ControlsMaxClients
-        ControlsSocket
-        ControlsSocketACL
-        ControlsSocketOwner
-    """,
-    "mod_ctrls_admin": """
-        AdminControlsACLs
-        AdminControlsEngine
-    """,
     "mod_delay": """
-        DelayControlsACLs
         DelayOnEvent
     """,
     "mod_facts": """
@@ -221,7 +221,6 @@ _LATER = {
         RLimitOpenFiles
     """,
     "mod_tls": """
-        TLSControlsACLs
         TLSSessionTicketKeys
     """,
     "mod_xfer": """

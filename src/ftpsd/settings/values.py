@@ -177,3 +177,31 @@ class CipherSuite(NamedTuple):
 
     tls13: bool
     suites: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlsACL:
+    """One line of an ACL: `actions` (`all`: every one) are allowed to `names`, or to everybody but `names`.
+
+    `kind` is `user` or `group`; `*` among the names is everybody.
+    """
+
+    actions: tuple[str, ...]
+    allow: bool
+    kind: str
+    names: tuple[str, ...]
+
+
+class SocketOwner(NamedTuple):
+    """Names of a user and a group."""
+
+    user: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdminControls:
+    """AdminControlsEngine: whether there are any, and which of them there are not."""
+
+    enabled: bool = True
+    without: frozenset[str] = frozenset()

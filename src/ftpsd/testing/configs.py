@@ -100,6 +100,11 @@ class ServerFiles:
         """PidFile."""
         return self.directory / "pid"
 
+    @property
+    def controls(self) -> Path:
+        """ControlsSocket."""
+        return self.directory / "controls"
+
     def home(self, user: str) -> Path:
         """The home directory of a user."""
         return self.directory / "homes" / user
@@ -166,6 +171,7 @@ class ServerConfig:
             "AuthOrder mod_auth_file.c", "RequireValidShell off", "DefaultRoot ~", "WtmpLog off",
             "UseReverseDNS off", "AllowOverwrite on", "AllowStoreRestart on", "MaxLoginAttempts 10",
             f"PidFile {files.pid_file}", f"ScoreboardFile {files.directory / 'scoreboard'}",
+            f"ControlsSocket {files.controls}",
             f"SystemLog {files.system_log}", f"TransferLog {files.transfer_log}",
         ]
 

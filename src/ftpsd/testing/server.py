@@ -34,7 +34,10 @@ GRACE_SECONDS = 2.0
 PASS_SOCKET = """\
 import os, sys
 fd = int(sys.argv[1])
-os.dup2(fd, 3) if fd != 3 else os.set_inheritable(3, True)
+if fd != 3:
+    os.dup2(fd, 3)
+    os.close(fd)
+os.set_inheritable(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
 os.execv(sys.argv[2], sys.argv[2:])
 """

@@ -1,0 +1,116 @@
+"""`ftpsd ctl`, `ftpsctl` and, by a symbolic link, `ftpdctl`: asks the running server through its control socket.
+
+Options and output are ftpdctl's. Its exit status too when called by its name: 0 whenever the server has answered.
+By other names a request that was refused or failed is 1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from ftpsd.errors import ConfigError
+
+USAGE = """\
+usage: {program} [options] action [...]
+  -h\tdisplays this message
+  -s\tspecify an alternate local socket
+  -c\tspecify the configuration file that names the socket
+  -v\tdisplays more verbose information
+"""
+DROP_IN = "ftpdctl"
+
+
+def socket_path(config: str | None) -> str:
+    """ControlsSocket of the configuration; its default where there is no usable configuration and none was named."""
+    from ftpsd.server.options import Options, load
+    from ftpsd.settings.controls import ControlsSettings
+
+    try:
+        return load(Options(config=config)).hosts[0].settings.controls.socket
+    except ConfigError:
+        if config is not None:
+            raise
+        return ControlsSettings().socket
+
+
+@click.command(
+    "ctl", short_help="Ask the running server to do something", add_help_option=False,
+    context_settings={"allow_interspersed_args": False},
+)
+@click.option("-h", "--help", "show_help", is_flag=True)
+@click.option("-s", "--socket", "path")
+@click.option("-c", "--config")
+@click.option("-v", "--verbose", is_flag=True)
+@click.argument("words", nargs=-1)
+@click.pass_context
+def command(
+    ctx: click.Context, show_help: bool, path: str | None, config: str | None, verbose: bool, words: tuple[str, ...],
+) -> int:
+    """Ask the running server to do something: `ftpsd ctl help` lists what."""
+    program = ctx.find_root().info_name or "ftpsctl"
+    if show_help:
+        print(USAGE.format(program=ctx.command_path))
+        return 0
+    if not words:
+        raise click.ClickException("missing required action; `help` lists them")
+    if path is not None and not path.startswith("/"):
+        raise click.ClickException("alternate socket path must be an absolute path")
+    chosen = path if path is not None else socket_path(config)
+    return _ask(program, chosen, words, prefix="" if ctx.parent else f"{program}: ", verbose=verbose)
+
+
+def _ask(program: str, path: str, words: tuple[str, ...], *, prefix: str, verbose: bool) -> int:
+    from ftpsd.ctl.client import Unreachable, ask
+    from ftpsd.log.escape import escape
+
+    if verbose:
+        print(f"{prefix}contacting server using '{path}'")
+    try:
+        answer = ask(path, words)
+    except Unreachable as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1
+    for line in answer.texts:
+        print(f"{prefix}{escape(line)}")
+    if answer.status == 0 or program == DROP_IN:
+        return 0
+    if answer.texts == ("access denied",):
+        print(_who_allows(words[0]), file=sys.stderr)
+    return 1
+
+
+def _who_allows(name: str) -> str:
+    """What to write into the configuration."""
+    from ftpsd.ctl.actions import ACTIONS
+    from ftpsd.ctl.endpoint import user_name
+
+    action = ACTIONS.get(name)
+    directives = {"core": "ControlsACLs", "admin": "AdminControlsACLs", "tls": "TLSControlsACLs"}
+    user = user_name(os.getuid())
+    if action is None or action.acl is None:
+        return f"  ControlsSocketACL says who may connect: `ControlsSocketACL allow user {user}`"
+    what = "all" if action.acl == "tls" else name
+    return (
+        f"  the configuration has to allow it: `{directives[action.acl]} {what} allow user {user}`"
+        " (and ControlsSocketACL, where there is one)"
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of ftpsctl."""
+    program = os.path.basename(sys.argv[0]) or "ftpsctl"
+    try:
+        status = command.main(arguments, prog_name=program, standalone_mode=False)
+    except click.UsageError as error:
+        print(f"{program}: {error.format_message()}", file=sys.stderr)
+        status = 1
+    except (click.ClickException, ConfigError) as error:
+        print(f"{program}: {error.format_message() if isinstance(error, click.ClickException) else error}",
+              file=sys.stderr)
+        status = 1
+    except (KeyboardInterrupt, click.Abort):
+        status = 130
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,1 @@
+"""The control socket: what an administrator asks of a running server."""

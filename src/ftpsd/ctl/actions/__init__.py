@@ -1,0 +1,14 @@
+"""Every action of the control socket, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ftpsd.ctl.actions import directives, life, registered, sessions
+from ftpsd.ctl.actions.base import Action
+
+ACTIONS: Mapping[str, Action] = MappingProxyType({
+    action.name: action
+    for module in (directives, life, registered, sessions) for action in module.ACTIONS
+})

@@ -1,0 +1,53 @@
+"""The other end of the control socket: one request, one answer, one deadline for both."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+
+from ftpsd.ctl.protocol import OK, REQUEST, RESPONSE, Decoder, Message, ProtocolError, encode
+from ftpsd.errors import FtpsdError
+
+PATIENCE = 60.0
+"""Seconds; a restart may take the server a while."""
+
+_CHUNK = 65_536
+
+
+class Unreachable(FtpsdError):
+    """No server answers at the control socket; the text says why, in ftpdctl's words."""
+
+
+def ask(path: str, words: Sequence[str], *, patience: float = PATIENCE) -> Message:
+    """The answer to the action `words` of the server at the socket `path`. Raises `Unreachable`."""
+    deadline = time.monotonic() + patience
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        try:
+            sock.settimeout(patience)
+            sock.connect(path)
+        except OSError as error:
+            text = error.strerror or str(error)
+            raise Unreachable(f"error contacting server using '{path}': {text}") from None
+        try:
+            sock.sendall(encode(OK, words, REQUEST))
+            return _receive(sock, deadline)
+        except TimeoutError:
+            raise Unreachable(f"error receiving response: none within {patience:g} seconds") from None
+        except (OSError, ProtocolError) as error:
+            raise Unreachable(f"error receiving response: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _receive(sock: socket.socket, deadline: float) -> Message:
+    decoder = Decoder(RESPONSE)
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        sock.settimeout(left)
+        data = sock.recv(_CHUNK)
+        if not data:
+            raise ProtocolError("the server closed the connection")
+        message = decoder.feed(data)
+        if message is not None:
+            return message

@@ -1,0 +1,126 @@
+"""The control socket itself: made, owned, taken away; and who is at its other end."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import os
+import pwd
+import socket
+import stat
+import struct
+from dataclasses import dataclass
+
+from ftpsd.ctl.access import Peer
+
+_CREDENTIALS = struct.Struct("3i")
+_SO_PEERGROUPS = 59
+_MOST_GROUPS = 65_536
+_PROBE_SECONDS = 0.2
+BACKLOG = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket, its path, and what the path led to (device, inode) when it was made."""
+
+    sock: socket.socket
+    path: str
+    identity: tuple[int, int]
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def remove(self) -> None:
+        """Close it, and delete its path if that still leads to it."""
+        with contextlib.suppress(OSError):
+            found = os.lstat(self.path)
+            if (found.st_dev, found.st_ino) == self.identity:
+                os.unlink(self.path)
+        self.sock.close()
+
+
+def listen(path: str, *, mode: int, owner: tuple[int, int] | None) -> Listener:
+    """A listening socket at `path`, non-blocking. Raises `OSError`: EADDRINUSE when somebody listens there.
+
+    It is made under another name and renamed when it is complete, over one that a dead server has left.
+    """
+    draft = f"{path}.{os.getpid()}"
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _check_free(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
+        sock.bind(draft)
+        try:
+            if owner is not None:
+                os.chown(draft, *owner)
+            os.chmod(draft, mode)
+            sock.listen(BACKLOG)
+            sock.setblocking(False)
+            made = os.lstat(draft)
+            os.rename(draft, path)
+        except OSError:
+            os.unlink(draft)
+            raise
+    except OSError:
+        sock.close()
+        raise
+    return Listener(sock, path, (made.st_dev, made.st_ino))
+
+
+def _check_free(path: str) -> None:
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise FileExistsError(errno.EEXIST, "there is something that is no socket", path)
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE_SECONDS)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return
+        except OSError as error:
+            raise OSError(errno.EADDRINUSE, f"somebody seems to listen there ({error})", path) from None
+    raise OSError(errno.EADDRINUSE, "another server listens there", path)
+
+
+def peer_of(sock: socket.socket) -> Peer:
+    """Who the kernel says is at the other end. Raises `OSError`."""
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, uid, gid = _CREDENTIALS.unpack(raw)
+    return Peer(pid, uid, frozenset({gid, *_groups(sock)}), user_name(uid), group_name(gid))
+
+
+def _groups(sock: socket.socket) -> tuple[int, ...]:
+    try:
+        raw = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_GROUPS * 4)
+    except OSError:
+        return ()
+    return struct.unpack(f"{len(raw) // 4}I", raw)
+
+
+def user_name(uid: int) -> str:
+    """The name of a user; the number where there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def group_name(gid: int) -> str:
+    """The name of a group; the number where there is none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def number_of(kind: str, name: str) -> int | None:
+    """The id of the `user` or `group` with that name; None: there is none."""
+    try:
+        return pwd.getpwnam(name).pw_uid if kind == "user" else grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None

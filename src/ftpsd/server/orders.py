@@ -1,0 +1,96 @@
+"""What the supervisor tells its workers while they run: one datagram per order, small enough to be sent whole."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from ftpsd.server.contract import Service
+
+LONGEST = 65_536
+"""Bytes of an order."""
+
+_PLACES = 1000
+"""Sessions in one `Dismiss`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Base: `name` says on the wire which one it is."""
+
+    name: ClassVar[str]
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> Order:
+        """The order with these fields, as JSON has them."""
+        return cls(**fields)
+
+    def carry_out(self, service: Service) -> None:
+        """Do it, in this process. Orders that concern single sessions are for workers alone: here they do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dismiss(Order):
+    """Sessions end: those at `places` of the scoreboard (number, opened at); clients are told 421 and `text`."""
+
+    name: ClassVar[str] = "dismiss"
+    places: tuple[tuple[int, float], ...] = ()
+    text: str = ""
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> Dismiss:
+        return cls(tuple((int(index), float(opened)) for index, opened in fields["places"]), str(fields["text"]))
+
+    def parts(self) -> Iterator[Dismiss]:
+        """The same as orders of bounded size."""
+        for start in range(0, len(self.places), _PLACES):
+            yield Dismiss(self.places[start : start + _PLACES], self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class DebugLevel(Order):
+    """DebugLevel is `level` for everybody from now on."""
+
+    name: ClassVar[str] = "debug"
+    level: int = 0
+
+    def carry_out(self, service: Service) -> None:
+        service.set_debug_level(self.level)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetNames(Order):
+    """What is remembered of DNS names is forgotten."""
+
+    name: ClassVar[str] = "forget-names"
+
+    def carry_out(self, service: Service) -> None:
+        service.forget_names()
+
+
+KINDS: Mapping[str, type[Order]] = {kind.name: kind for kind in (Dismiss, DebugLevel, ForgetNames)}
+
+
+def encode(order: Order) -> bytes:
+    """An order as a datagram."""
+    return json.dumps([order.name, asdict(order)]).encode()
+
+
+def decode(data: bytes) -> Order:
+    """The order in a datagram. Raises `ValueError` for anything else."""
+    try:
+        name, fields = json.loads(data)
+        return KINDS[name].read(fields)
+    except (LookupError, TypeError) as error:
+        raise ValueError(f"not an order: {error!r}") from None
+
+
+def channel() -> tuple[socket.socket, socket.socket]:
+    """Two ends for datagrams, the supervisor's and a worker's. Neither ever waits."""
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in ends:
+        end.setblocking(False)
+    return ends
