@@ -125,6 +125,7 @@ def main(
         except KeyboardInterrupt:
             results.notes.append("interrupted")
         _versions(bench, results)
+    results.notes += bench.chosen.faults
     path = target or HERE / "results" / time.strftime("%Y%m%d-%H%M%S.json", time.gmtime())
     _write(results, path, time.monotonic() - start, console)
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,7 @@ from bench.cost import Meter, meter
 from bench.programs import Unavailable, package_version, program
 from ftpsd.testing.ca import Authority, Files
 from ftpsd.testing.configs import MODULES, ServerConfig, ServerFiles, User, hash_password
-from ftpsd.testing.server import PROFTPD, RunningServer, server_directory, start_ftpsd, start_proftpd
+from ftpsd.testing.server import PROFTPD, RunningServer, ServerFault, server_directory, start_ftpsd, start_proftpd
 
 SALT = "$6$rounds=1000$ftpsdbench$"
 OWNER = User(salt=SALT)
@@ -48,13 +48,16 @@ class Server:
 
 @dataclass(frozen=True)
 class Setting:
-    """What servers are started with; the stack ends them. `lines` are ftpsd's alone (Workers)."""
+    """What servers are started with; the stack ends them. `lines` are ftpsd's alone (Workers). `faults` are what
+    was wrong with servers when they ended.
+    """
 
     certificates: Mapping[Kind, Files]
     authority: Path
     stack: ExitStack
     kind: Kind = "rsa"
     lines: tuple[str, ...] = ()
+    faults: list[str] = field(default_factory=list)
 
     @property
     def certificate(self) -> Files:
@@ -126,11 +129,18 @@ def _running(chosen: Setting, running: RunningServer, version: str) -> Server:
     # Metered after the callback that stops it was pushed, so that the group is empty when it is removed.
     group = ExitStack()
     chosen.stack.push(group)
-    chosen.stack.callback(running.stop)
+    chosen.stack.callback(_stop, running, chosen.faults)
     server = replace(chosen, stack=group).started(
         running.kind, version, running.port, running.process.pid, running.home(),
     )
     return server
+
+
+def _stop(running: RunningServer, faults: list[str]) -> None:
+    try:
+        running.stop()
+    except ServerFault as fault:
+        faults.append(str(fault))
 
 
 def ftpsd(chosen: Setting) -> Server:
