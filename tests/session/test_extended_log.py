@@ -277,7 +277,7 @@ def test_the_end_of_too_many_logins_is_told(logged: Logged) -> None:
 
     rows = logged.session(act, tls=False)
     assert commands(rows)[-2:] == ["PASS 530", "EXIT -"]
-    assert rows[-1]["session_end_reason"] == "login-attempts-exceeded"
+    assert rows[-1]["session_end_reason"] == "Configured policy: Denied by MaxLoginAttempts"
 
 
 def test_what_a_client_sends_forges_no_line(logged: Logged) -> None:

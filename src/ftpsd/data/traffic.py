@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import socket
 import struct
+import termios
 
 _SIZE = 216
 _RECEIVED, _NOT_SENT, _SENT = 128, 144, 200
@@ -13,9 +16,11 @@ _PEER_HAS_ENDED = frozenset({8, 9, 11})
 
 
 def carried(sock: socket.socket) -> tuple[int, int]:
-    """(bytes received, bytes given to the kernel to be sent); (0, 0) where the kernel does not tell."""
+    """(bytes read, bytes given to the kernel to be sent); (0, 0) where the kernel does not tell."""
+    unread = array.array("i", [0])
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
+        fcntl.ioctl(sock, termios.FIONREAD, unread)
     except OSError:
         return 0, 0
     if len(info) < _SIZE:
@@ -23,4 +28,4 @@ def carried(sock: socket.socket) -> tuple[int, int]:
     (received,) = struct.unpack_from("=Q", info, _RECEIVED)
     (waiting,) = struct.unpack_from("=I", info, _NOT_SENT)
     sent, again = struct.unpack_from("=QQ", info, _SENT)
-    return received - (info[0] in _PEER_HAS_ENDED), sent - again + waiting
+    return received - (info[0] in _PEER_HAS_ENDED) - unread[0], sent - again + waiting

@@ -246,7 +246,7 @@ class TransferEnded(Event):
 
     path        the real path (as xferlog shows it)
     direction   "out" (download) or "in" (upload)
-    transferred payload bytes; `seconds` from the first to the last byte
+    transferred bytes of the file (TYPE A: without what the conversion adds); `seconds` from the first to the last
     complete    `reason` is the outcome's stable code otherwise
     ascii       TYPE A
     """
@@ -306,11 +306,12 @@ class TLSNote(Event):
 
 @dataclass(frozen=True, slots=True)
 class FileDeleted(Event):
-    """DELE removed a file of `size` bytes; `path` is the real path (xferlog's direction `d`)."""
+    """DELE removed a file of `size` bytes; `path` is the real path (xferlog's direction `d`); `ascii`: TYPE A."""
 
     kind: ClassVar[str] = "file-deleted"
     path: str
     size: int = 0
+    ascii: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ def line(event: Event, origin: Origin, now: float) -> str | None:
             )
         case FileDeleted():
             return _line(
-                origin, now, seconds=0, size=event.size, path=event.path, mode="b", direction="d",
-                complete=True,
+                origin, now, seconds=0, size=event.size, path=event.path,
+                mode="a" if event.ascii else "b", direction="d", complete=True,
             )
     return None
 

@@ -33,6 +33,7 @@ _END_REASONS = {
     "timeout-no-transfer": "Timeout exceeded: TimeoutNoTransfer",
     "timeout-session": "Timeout exceeded: TimeoutSession",
     "timeout-stalled": "Timeout exceeded: TimeoutStalled",
+    "login-attempts-exceeded": "Configured policy: Denied by MaxLoginAttempts",
 }
 """ProFTPD's words for the end of a session; other ends are told by their reason code."""
 

@@ -288,8 +288,8 @@ class Session:
         self.marks.transferred = time.monotonic()
         self.slot.update(phase=Phase.IDLE)
 
-    def record(self, name: str, path: str, outcome: Outcome) -> None:
-        """Counts and logs a RETR, STOR, STOU or APPE that is over; `path` is virtual."""
+    def record(self, name: str, path: str, outcome: Outcome, reason: str | None = None) -> None:
+        """Counts and logs a RETR, STOR, STOU or APPE that is over; `path` is virtual; `reason`: over the outcome's."""
         receiving = name != "RETR"
         if receiving:
             self.counters.files_received += outcome.complete
@@ -304,7 +304,7 @@ class Session:
             return
         self.log.emit(events.TransferEnded(
             name, self.fs.real_path(path), "in" if receiving else "out", outcome.transferred, outcome.seconds,
-            outcome.complete, outcome.end.value, self.parameters.ascii, self.user_name,
+            outcome.complete, reason or outcome.end.value, self.parameters.ascii, self.user_name,
             self.login.anonymous is not None, outcome.detail,
         ))
 

@@ -176,7 +176,8 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     fin = stop == "eof" and accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
     end = _BEYOND_THE_PUMP.get(stop) or classify(stop, receiving=receiving, fin_accepted=fin)
     detail = str(pump.error) if pump.error is not None else ""
-    outcome = Outcome(end, pump.bytes, time.monotonic() - started, pump.errno, detail)
+    moved = pump.file_bytes if job.ascii and not job.listing else pump.bytes
+    outcome = Outcome(end, moved, time.monotonic() - started, pump.errno, detail)
     if session.journal is not None:
         session.journal.moved(outcome, channel.socket)
     if stop == "eof" and receiving and outcome.complete:

@@ -41,7 +41,7 @@ def dele(session: Session, command: Command) -> Reply:
         raise errors.refusal(error, command.argument) from None
     if session.journal is not None:
         session.journal.removed(size)
-    session.log.emit(events.FileDeleted(session.fs.real_path(path), size))
+    session.log.emit(events.FileDeleted(session.fs.real_path(path), size, session.parameters.ascii))
     return Reply(250, f"{command.name} command successful")
 
 

@@ -113,8 +113,17 @@ def retr(session: Session, command: Command) -> Reply:
             "send", opened.fd, command.argument, session.parameters.ascii, offset=offset, size=left or None,
             rate=_rate(settings, "RETR"), sendfile=settings.use_sendfile,
         )
-        outcome = transfer.conduct(session, job)
+        outcome = _conduct(session, command.name, path, job)
     return _finish(session, command.name, path, outcome)
+
+
+def _conduct(session: Session, name: str, path: str, job: Job) -> Outcome:
+    """As `transfer.conduct`; a transfer that got no data connection goes into the TransferLog, too, as incomplete."""
+    try:
+        return transfer.conduct(session, job)
+    except Refusal as refusal:
+        session.record(name, path, Outcome(End.ENDED), refusal.reason)
+        raise
 
 
 def _open_upload(
@@ -172,7 +181,7 @@ def _upload(session: Session, command: Command, path: str, mode: StoreMode, offs
         opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else None, begin=begin,
     )
     try:
-        outcome = transfer.conduct(session, job)
+        outcome = _conduct(session, command.name, opened.path, job)
     except BaseException:
         _dispose(settings, opened, Outcome(End.ENDED), begun=begun)
         raise
