@@ -143,7 +143,7 @@ def test_what_clients_get_when_not_all_is_well(
         directives=("TraceLog BASE/trace.log", "Trace tls:5"),
     ) as server:
         line = "certificate status 'revoked'" if mode == "revoked" else "no OCSP response to staple"
-        wait_for(server.files.tls_log, line)
+        wait_for(server.files.tls_log, line, 2)
         for flag in FLAGS.values():
             assert status(server, flag) == heard
         wait_for(server.files.directory / "trace.log", TRACED[heard], 2)
