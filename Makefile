@@ -36,6 +36,7 @@ docs: $(VENV)/.stamp-test
 	mkdir -p docs/reference
 	$(BIN)/python -m ftpsd.settings.reference > docs/reference/directives.md
 	$(BIN)/python -m ftpsd.ftp.reference docs/reference/commands.md
+	$(BIN)/python -m ftpsd.reasons.reference > docs/reference/reasons.md
 	$(BIN)/python -m tests.test_architecture
 
 fuzz: $(VENV)/.stamp-test

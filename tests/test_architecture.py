@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ftp", "settings"),
     ("config",),
     ("errors",),
+    ("reasons",),
 )
 """A room imports rooms of lower layers, never one of its own layer or above."""
 
@@ -36,7 +37,7 @@ NATIVE_USERS = frozenset({"tls", "data", "vfs"})
 APART = "testing"
 """Imports anything and is imported by nothing."""
 
-PURE = ("ftp", "config", "settings", "access", "tls/policy.py")
+PURE = ("ftp", "config", "settings", "access", "reasons", "tls/policy.py")
 """No socket, thread, clock or file system …"""
 
 READERS = ("config/source.py", "settings/loader.py", "settings/reference.py", "ftp/reference.py")

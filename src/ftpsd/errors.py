@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ftpsd.reasons.codes import Code, Good
+
 
 class FtpsdError(Exception):
     """Base of every error that ftpsd raises on purpose."""
@@ -49,12 +51,13 @@ class ConfigError(FtpsdError):
 
 
 class Refusal(FtpsdError):
-    """A command is refused: reply `code` and `text` go to the client, `reason` is the stable reason code.
+    """A command is refused: reply `code` and `text` go to the client, `reason` is the stable reason code
+    (one of `reasons.codes`, explained in `reasons`).
 
     `log` holds lines for the TLSLog or the system log (never sent to the client).
     """
 
-    def __init__(self, code: int, text: str, reason: str, *, log: tuple[str, ...] = ()) -> None:
+    def __init__(self, code: int, text: str, reason: Code, *, log: tuple[str, ...] = ()) -> None:
         super().__init__(f"{code} {text}")
         self.code = code
         self.text = text
@@ -65,7 +68,7 @@ class Refusal(FtpsdError):
 class SessionEnded(FtpsdError):
     """The session is over. `lines` under `code` are sent first when there still is somebody to tell."""
 
-    def __init__(self, reason: str, code: int = 0, *lines: str) -> None:
+    def __init__(self, reason: Code | Good, code: int = 0, *lines: str) -> None:
         super().__init__(reason)
         self.reason = reason
         self.code = code

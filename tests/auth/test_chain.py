@@ -18,6 +18,7 @@ from ftpsd.auth.passwords import hash_password
 from ftpsd.auth.selection import Selection
 from ftpsd.auth.unix import Shadow
 from ftpsd.errors import ConfigError
+from ftpsd.reasons.codes import Code
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.model import AnonymousSection, Settings
 from tests.auth.support import CHEAP, ImaginarySystem, account, replace, user_line, write
@@ -429,7 +430,7 @@ class TestAnonymous:
     def test_a_user_who_does_not_exist(self, subject: Authenticator) -> None:
         result = subject.login(Selection("anonymous", "missing", self.section()), "x", PEER)
         assert result == LoginResult(
-            False, None, "login-unknown-user", f"USER missing: no such user found from {PEER}")
+            False, None, Code.LOGIN_UNKNOWN_USER, f"USER missing: no such user found from {PEER}")
 
 
 def test_login_goes_by_the_real_name_and_speaks_of_the_given_one(tmp_path: Path) -> None:

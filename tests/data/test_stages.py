@@ -12,6 +12,7 @@ import pytest
 
 from ftpsd.data.channel import DataChannel, Stage
 from ftpsd.data.endpoints import ActiveTarget, NoPassivePort, PassiveListener, SocketTuning
+from ftpsd.reasons.codes import Code
 from ftpsd.tls.data import DataTLS, HandshakeFailed
 
 TUNING = SocketTuning()
@@ -132,7 +133,7 @@ def test_a_handshake_goes_on_step_by_step(listener: PassiveListener) -> None:
 
 
 def test_a_handshake_that_fails_is_kept_for_the_transfer_command(listener: PassiveListener) -> None:
-    failure = HandshakeFailed("tls-eof", ("unable to accept TLS connection: received EOF",))
+    failure = HandshakeFailed(Code.HANDSHAKE_EOF, ("unable to accept TLS connection: received EOF",))
     channel = channel_of(listener, Side(failure))
     with call(listener.port) as client:
         push(channel, private=True)

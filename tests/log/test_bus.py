@@ -10,6 +10,7 @@ from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Event, Origin
 from ftpsd.log.repeats import FREELY, Repeats
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.logging import LoggingSettings
 from tests.log.support import CLIENT
 
@@ -103,24 +104,24 @@ def test_reopen_collects_each_notice_once() -> None:
 def test_repeated_refusals_are_thinned_out() -> None:
     capped, counting = Memory(), Memory(capped=False)
     log = EventLog([capped, counting]).bind(CLIENT)
-    refusal = events.DataConnectionRefused("data-foreign-peer", ("x",))
+    refusal = events.DataConnectionRefused(Code.DATA_FOREIGN_PEER, ("x",))
     for _ in range(1000):
         log.emit(refusal)
     assert len(counting.seen) == 1000
     assert len(capped.seen) == FREELY + len((64, 128, 256, 512))
-    log.emit(events.SessionClosed("quit"))
+    log.emit(events.SessionClosed(Good.QUIT))
     *_, summary, closed = capped.events
     assert summary == events.Notice(
         f"notice: {1000 - FREELY - 4} repeated messages of this session were not logged",
-        reason="repeated-messages")
-    assert closed == events.SessionClosed("quit")
+        reason=Good.REPEATED_MESSAGES)
+    assert closed == events.SessionClosed(Good.QUIT)
 
 
 def test_different_arguments_do_not_evade_the_cap() -> None:
     sink = Memory()
     log = EventLog([sink]).bind(CLIENT)
     for number in range(500):
-        log.emit(events.CommandDenied("RETR", 550, f"x{number}", "file-not-found", (f"line {number}",)))
+        log.emit(events.CommandDenied("RETR", 550, f"x{number}", Code.FILE_NOT_FOUND, (f"line {number}",)))
         log.emit(events.TLSNote(f"note {number}"))
         log.emit(events.Notice(f"notice {number}"))
     assert len(sink.seen) < 500

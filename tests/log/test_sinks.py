@@ -23,6 +23,7 @@ from ftpsd.log.files import LONGEST_ENTRY, LogFile, LogFileError, LogFiles, open
 from ftpsd.log.identity import short_hostname, writer_id
 from ftpsd.log.sinks import open_sinks
 from ftpsd.log.writers import StderrSink, traced
+from ftpsd.reasons.codes import Good
 from ftpsd.settings.declaration import Combine
 from ftpsd.settings.model import Change, ConditionalSection, Configuration
 from ftpsd.settings.values import TraceChannel
@@ -328,9 +329,9 @@ def test_wtmp(tmp_path: Path) -> None:
     session = log.bind(CLIENT)
     session.emit(events.SessionOpened())
     session.emit(events.LoginSucceeded("joe"))
-    session.emit(events.SessionClosed("quit"))
+    session.emit(events.SessionClosed(Good.QUIT))
     other = log.bind(CLIENT)
-    other.emit(events.SessionClosed("quit"))
+    other.emit(events.SessionClosed(Good.QUIT))
     log.close()
     size = len(wtmp.record(login=True, line="", user="", host="", address="", pid=0, now=0))
     data = path.read_bytes()

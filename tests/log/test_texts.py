@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ftpsd.log import events, stamps, texts, xferlog
 from ftpsd.log.escape import escape, escape_rows, one_word, shorten
 from ftpsd.log.events import Event, Level, Origin
+from ftpsd.reasons.codes import Code, Good
 from tests.log.support import CLIENT, NOON, STAMP
 
 
@@ -23,22 +24,26 @@ def system(event: Event, origin: Origin = CLIENT) -> list[str]:
     ("event", "lines"),
     [
         (events.SessionOpened(), ["FTP session opened."]),
-        (events.SessionClosed("quit"), ["FTP session closed."]),
+        (events.SessionClosed(Good.QUIT), ["FTP session closed."]),
         (
-            events.SessionClosed("timeout-idle"),
-            ["Client session idle timeout, disconnected", "FTP session closed."],
+            events.SessionClosed(Code.TIMEOUT_IDLE),
+            ["Client session idle timeout, disconnected [timeout-idle]", "FTP session closed."],
         ),
         (
-            events.SessionClosed("timeout-login"),
-            ["Login timeout exceeded, disconnected", "FTP session closed."],
+            events.SessionClosed(Code.TIMEOUT_LOGIN),
+            ["Login timeout exceeded, disconnected [timeout-login]", "FTP session closed."],
         ),
         (
-            events.SessionClosed("timeout-no-transfer"),
-            ["FTP no transfer timeout, disconnected", "FTP session closed."],
+            events.SessionClosed(Code.TIMEOUT_NO_TRANSFER),
+            ["FTP no transfer timeout, disconnected [timeout-no-transfer]", "FTP session closed."],
         ),
         (
-            events.SessionClosed("timeout-session"),
-            ["FTP session timed out, disconnected", "FTP session closed."],
+            events.SessionClosed(Code.TIMEOUT_SESSION),
+            ["FTP session timed out, disconnected [timeout-session]", "FTP session closed."],
+        ),
+        (
+            events.SessionClosed(Code.CONTROL_TLS_ERROR),
+            ["FTP session ended by an error [control-tls-error]", "FTP session closed."],
         ),
         (events.TimedOut("TimeoutIdle", 600), ["Client session idle timeout, disconnected"]),
         (events.TimedOut("TimeoutFoo", 600), ["TimeoutFoo exceeded, disconnected"]),
@@ -46,34 +51,37 @@ def system(event: Event, origin: Origin = CLIENT) -> list[str]:
         (events.LoginSucceeded("ftp", anonymous=True), ["ANON ftp: Login successful."]),
         (
             events.LoginFailed(
-                "joe", "login-wrong-password", 1, "USER joe (Login failed): Incorrect password"
+                "joe", Code.LOGIN_WRONG_PASSWORD, 1, "USER joe (Login failed): Incorrect password"
             ),
-            ["USER joe (Login failed): Incorrect password"],
+            ["USER joe (Login failed): Incorrect password [login-wrong-password]"],
         ),
         (
-            events.LoginFailed("joe", "login-no-home", 1, "no such directory"),
-            ["USER joe (Login failed): no such directory"],
+            events.LoginFailed("joe", Code.LOGIN_NO_HOME, 1, "no such directory"),
+            ["USER joe (Login failed): no such directory [login-no-home]"],
         ),
-        (events.LoginFailed("joe", "login-overload"), ["USER joe (Login failed): login-overload"]),
-        (events.LoginAttemptsExceeded(3), ["Maximum login attempts (3) exceeded, connection refused"]),
-        (events.HostileInput("HTTP", "GET"), ["client sent HTTP command 'GET', disconnecting"]),
+        (events.LoginFailed("joe", Code.LOGIN_OVERLOAD), ["USER joe (Login failed): login-overload [login-overload]"]),
+        (
+            events.LoginAttemptsExceeded(3),
+            ["Maximum login attempts (3) exceeded, connection refused [login-attempts-exceeded]"],
+        ),
+        (events.HostileInput("HTTP", "GET"), ["client sent HTTP command 'GET', disconnecting [foreign-protocol]"]),
         (events.Notice("x"), ["x"]),
         (
-            events.DataConnectionRefused("port-below-1024", ("Refused PORT x (bounce)",)),
-            ["Refused PORT x (bounce)"],
+            events.DataConnectionRefused(Code.PORT_BELOW_1024, ("Refused PORT x (bounce)",)),
+            ["Refused PORT x (bounce) [port-below-1024]"],
         ),
-        (events.DataConnectionRefused("no-session-reuse", ("x",)), []),
-        (events.CommandDenied("RETR", 550, "x", "path", ("why",), tls=False), ["why"]),
-        (events.CommandDenied("PORT", 500, "x", "port-below-1024", ("why",), tls=False), []),
-        (events.CommandDenied("PROT", 534, "x", "tls-prot", ("why",)), []),
+        (events.DataConnectionRefused(Code.DATA_NOT_RESUMED, ("x",)), []),
+        (events.CommandDenied("RETR", 550, "x", Code.FILE_NOT_FOUND, ("why",), tls=False), ["why [file-not-found]"]),
+        (events.CommandDenied("PORT", 500, "x", Code.PORT_BELOW_1024, ("why",), tls=False), []),
+        (events.CommandDenied("PROT", 534, "x", Code.PROT_REFUSED, ("why",)), []),
         (events.TransferEnded("RETR", "/a", "out", 1, 1.0, True), []),
         (
-            events.TransferEnded("STOR", "/a", "in", 1, 1.0, False, "data-connection-reset"),
-            ["notice: user joe: aborting transfer: data-connection-reset"],
+            events.TransferEnded("STOR", "/a", "in", 1, 1.0, False, Code.DATA_RESET),
+            ["notice: user joe: aborting transfer [data-reset]"],
         ),
         (
-            events.HandshakeFailed("data", "tls-timeout"),
-            ["TLS handshake failed on the data connection [tls-timeout]"],
+            events.HandshakeFailed("data", Code.HANDSHAKE_TIMEOUT),
+            ["TLS handshake failed on the data connection [handshake-timeout]"],
         ),
         (events.CommandReceived("RETR", "RETR x"), []),
         (events.Debug(1, "x"), []),
@@ -95,7 +103,7 @@ FAIL2BAN = (
     "USER joe (Login failed): User in /etc/ftpusers",
 ])
 def test_failed_logins_match_fail2ban(detail: str) -> None:
-    (line,) = system(events.LoginFailed("joe", "x", 1, detail))
+    (line,) = system(events.LoginFailed("joe", Code.LOGIN_WRONG_PASSWORD, 1, detail))
     assert re.search(FAIL2BAN, line)
 
 
@@ -103,11 +111,11 @@ def test_failed_logins_match_fail2ban(detail: str) -> None:
     (events.TLSNote("a", "b\n  (1) error:x\n  (2) error:y"), ("a", "b\n  (1) error:x\n  (2) error:y")),
     (events.TLSNegotiation("control", ("x",)), ("x",)),
     (events.HandshakeSucceeded("control", "TLSv1.3", "C", 256, False, ("x",)), ("x",)),
-    (events.HandshakeFailed("control", "r", ("x",)), ("x",)),
-    (events.CommandDenied("PROT", 534, "x", "r", ("x",)), ("x",)),
-    (events.CommandDenied("RETR", 550, "x", "r", ("x",), tls=False), ()),
-    (events.DataConnectionRefused("no-session-reuse", ("x",)), ("x",)),
-    (events.DataConnectionRefused("data-foreign-peer", ("x",)), ()),
+    (events.HandshakeFailed("control", Code.HANDSHAKE_ERROR, ("w", "x")), ("w", "x [handshake-error]")),
+    (events.CommandDenied("PROT", 534, "x", Code.PROT_REFUSED, ("x",)), ("x [prot-refused]",)),
+    (events.CommandDenied("RETR", 550, "x", Code.HANDSHAKE_ERROR, ("x",), tls=False), ()),
+    (events.DataConnectionRefused(Code.DATA_NOT_RESUMED, ("x",)), ("x [data-not-resumed]",)),
+    (events.DataConnectionRefused(Code.DATA_FOREIGN_PEER, ("x",)), ()),
     (events.Notice("x"), ()),
 ])
 def test_tls_log(event: Event, lines: tuple[str, ...]) -> None:
@@ -129,8 +137,9 @@ def test_trace(event: Event, lines: list[tuple[str, int, str]]) -> None:
 
 @pytest.mark.parametrize(("event", "level"), [
     (events.Debug(7, "x"), 7), (events.CommandReceived("A", "A"), 4), (events.ReplySent(200, "x"), 5),
-    (events.CommandDenied("A", 500, "x", "r"), 3), (events.DataConnectionRefused("r"), 3),
-    (events.SessionClosed("quit"), 2),
+    (events.CommandDenied("A", 500, "x", Code.HANDSHAKE_ERROR), 3),
+    (events.DataConnectionRefused(Code.HANDSHAKE_ERROR), 3),
+    (events.SessionClosed(Good.QUIT), 2),
 ])
 def test_debug(event: Event, level: int) -> None:
     assert [found for found, _ in texts.debug_lines(event)] == [level]
@@ -145,7 +154,7 @@ def test_levels() -> None:
 
 def test_reasons() -> None:
     assert events.reason_of(events.SessionOpened()) == "session-opened"
-    assert events.reason_of(events.SessionClosed("quit")) == "quit"
+    assert events.reason_of(events.SessionClosed(Good.QUIT)) == "quit"
 
 
 def test_every_event_has_its_own_kind() -> None:
@@ -216,15 +225,15 @@ def test_xferlog_without_a_name() -> None:
 
 LINES = ("something happened",)
 EVERY_KIND: list[Event] = [
-    events.SessionOpened(), events.SessionClosed("timeout-idle"), events.CommandReceived("NOOP", "NOOP"),
-    events.ReplySent(200, "Okay"), events.CommandDenied("STOR", 550, "No", "denied", lines=LINES),
-    events.CommandDenied("STOR", 550, "No", "denied", tls=False, lines=LINES),
+    events.SessionOpened(), events.SessionClosed(Code.TIMEOUT_IDLE), events.CommandReceived("NOOP", "NOOP"),
+    events.ReplySent(200, "Okay"), events.CommandDenied("STOR", 550, "No", Code.OVERWRITE_DENIED, lines=LINES),
+    events.CommandDenied("STOR", 550, "No", Code.OVERWRITE_DENIED, tls=False, lines=LINES),
     events.TLSNegotiation("control", lines=LINES),
     events.HandshakeSucceeded("control", "TLSv1.3", "X", 256, False, lines=LINES),
-    events.ClientCertificate("CN=x", True), events.HandshakeFailed("control", "tls-eof", lines=LINES),
-    events.DataConnectionRefused("session-not-reused", lines=LINES),
-    events.DataConnectionRefused("data-foreign-peer", lines=LINES), events.LoginSucceeded("joe"),
-    events.LoginFailed("joe", "login-wrong-password"), events.LoginAttemptsExceeded(3),
+    events.ClientCertificate("CN=x", True), events.HandshakeFailed("control", Code.HANDSHAKE_EOF, lines=LINES),
+    events.DataConnectionRefused(Code.DATA_NOT_RESUMED, lines=LINES),
+    events.DataConnectionRefused(Code.DATA_FOREIGN_PEER, lines=LINES), events.LoginSucceeded("joe"),
+    events.LoginFailed("joe", Code.LOGIN_WRONG_PASSWORD), events.LoginAttemptsExceeded(3),
     events.TransferEnded("STOR", "/x", "in", 1, 1.0, False), events.HostileInput("HTTP", "GET"),
     events.TimedOut("TimeoutIdle", 5), events.Notice("x"), events.TLSNote("x"), events.FileDeleted("/x"),
     events.Debug(1, "x"), events.Trace("tls", 1, "x"),

@@ -38,15 +38,15 @@ class Failure:
 @pytest.mark.parametrize(
     ("kind", "number", "lines", "reason"),
     [
-        ("timeout", 0, ("TLS negotiation timed out (300 seconds)",), "tls-timeout"),
-        ("closed", 0, (f"{M}: TLS connection closed",), "tls-closed"),
+        ("timeout", 0, ("TLS negotiation timed out (300 seconds)",), "handshake-timeout"),
+        ("closed", 0, (f"{M}: TLS connection closed",), "handshake-closed"),
         ("eof", 0, (
             f"{M}: received EOF that violates protocol",
             f"{M}: usually this indicates an FTP-aware router, NAT, or firewall interfering with the TLS "
             "handshake",
-        ), "tls-eof"),
-        ("reset", 104, (f"{M}: system call error: [104] Connection reset by peer",), "tls-reset"),
-        ("syscall", 113, (f"{M}: system call error: [113] No route to host",), "tls-system-error"),
+        ), "handshake-eof"),
+        ("reset", 104, (f"{M}: system call error: [104] Connection reset by peer",), "handshake-reset"),
+        ("syscall", 113, (f"{M}: system call error: [113] No route to host",), "handshake-system-error"),
     ],
 )
 def test_without_a_queue(kind: str, number: int, lines: tuple[str, ...], reason: str) -> None:
@@ -59,20 +59,22 @@ def test_without_a_queue(kind: str, number: int, lines: tuple[str, ...], reason:
     [
         (Entry("0A0000C1", "no shared cipher"),
          "client does not support any cipher from 'TLSCipherSuite HIGH:!EXPORT' "
-         "(see `openssl ciphers HIGH:!EXPORT` for full list)", "tls-no-shared-cipher"),
+         "(see `openssl ciphers HIGH:!EXPORT` for full list)", "no-shared-cipher"),
         (Entry("140760FC", "unknown protocol"),
-         "perhaps client requested disabled TLS protocol version: SSLv3 TLSv1 TLSv1.1", "tls-version"),
+         "perhaps client requested disabled TLS protocol version: SSLv3 TLSv1 TLSv1.1", "protocol-disabled"),
         (Entry("0A000102", "unsupported protocol"),
-         "perhaps client requested disabled TLS protocol version: SSLv3 TLSv1 TLSv1.1", "tls-version"),
+         "perhaps client requested disabled TLS protocol version: SSLv3 TLSv1 TLSv1.1", "protocol-disabled"),
         (Entry("0A00018C", "version too low"),
-         "perhaps client requested unsupported TLS protocol version: TLSv1.1", "tls-version"),
+         "perhaps client requested unsupported TLS protocol version: TLSv1.1", "protocol-disabled"),
         (Entry("140890C7", "peer did not return a certificate"),
          "client did not provide certificate, but one is required via 'TLSVerifyClient on'",
-         "tls-no-client-certificate"),
-        (Entry("0A000086", "certificate verify failed"), None, "tls-client-certificate-rejected"),
+         "client-cert-missing"),
+        (Entry("0A000086", "certificate verify failed"), None, "client-cert-invalid"),
         (Entry("0A000418", "tlsv1 alert unknown ca"),
-         "client does not trust the issuer of this server's certificate", "tls-rejected-by-client"),
-        (Entry("0A00010B", "something new"), None, "tls-protocol-error"),
+         "client does not trust the issuer of this server's certificate", "server-cert-untrusted"),
+        (Entry("0A000410", "sslv3 alert handshake failure"),
+         "client found nothing acceptable in this server's offer", "client-alert"),
+        (Entry("0A00010B", "something new"), None, "handshake-error"),
     ],
 )
 def test_protocol_error(entry: Entry, hint: str | None, reason: str) -> None:

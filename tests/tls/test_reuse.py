@@ -32,18 +32,18 @@ CONTROL = End(session_id=b"id", identity=OURS)
 @pytest.mark.parametrize(
     ("control", "data", "reason"),
     [
-        (CONTROL, End(), "session-not-reused"),
-        (CONTROL, End(session_id=b"id", ticket_identity=OURS), "session-not-reused"),
+        (CONTROL, End(), "data-not-resumed"),
+        (CONTROL, End(session_id=b"id", ticket_identity=OURS), "data-not-resumed"),
         (CONTROL, End(resumed=True, ticket_identity=OURS), "session-reused"),
         (CONTROL, End(resumed=True, ticket_identity=OURS, session_id=b"other"), "session-reused"),
-        (CONTROL, End(resumed=True, ticket_identity=THEIRS), "session-from-elsewhere"),
-        (CONTROL, End(resumed=True, ticket_identity=OURS[:-1]), "session-from-elsewhere"),
+        (CONTROL, End(resumed=True, ticket_identity=THEIRS), "data-wrong-session"),
+        (CONTROL, End(resumed=True, ticket_identity=OURS[:-1]), "data-wrong-session"),
         (CONTROL, End(resumed=True, session_id=b"id"), "session-reused"),
-        (CONTROL, End(resumed=True, session_id=b"id2"), "session-from-elsewhere"),
-        (CONTROL, End(resumed=True), "session-from-elsewhere"),
-        (End(identity=OURS), End(resumed=True), "session-from-elsewhere"),
-        (None, End(resumed=True, session_id=b"id"), "session-from-elsewhere"),
-        (None, End(), "session-not-reused"),
+        (CONTROL, End(resumed=True, session_id=b"id2"), "data-wrong-session"),
+        (CONTROL, End(resumed=True), "data-wrong-session"),
+        (End(identity=OURS), End(resumed=True), "data-wrong-session"),
+        (None, End(resumed=True, session_id=b"id"), "data-wrong-session"),
+        (None, End(), "data-not-resumed"),
     ],
 )
 def test_session(control: End | None, data: End, reason: str) -> None:
@@ -63,7 +63,7 @@ def test_control_connection_that_resumed_an_earlier_session() -> None:
     assert reuse.prove(control, End(resumed=True, ticket_identity=OURS), required=True, ccc_used=False).ok
     fresh = End(identity=OURS, ticket_identity=EARLIER)
     refused = reuse.prove(fresh, End(resumed=True, ticket_identity=EARLIER), required=True, ccc_used=False)
-    assert refused.reason == "session-from-elsewhere"
+    assert refused.reason == "data-wrong-session"
 
 
 def test_lines() -> None:

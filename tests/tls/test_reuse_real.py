@@ -150,6 +150,6 @@ def test_failed_handshake_has_lines(files: Files, version: str, tickets: bool) -
             client.send(b"USER anonymous\r\nPASS x@y\r\n")
             with pytest.raises(HandshakeFailed) as caught:
                 data.handshake_step()
-        assert caught.value.reason == "tls-not-tls"
+        assert caught.value.reason == "not-tls"
         expected = "unable to accept TLS connection: protocol error: \n  (1) error:"
         assert caught.value.lines[0].startswith(expected)

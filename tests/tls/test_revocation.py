@@ -50,13 +50,13 @@ def test_a_list_that_changes_is_read_again(files: Files, version: str) -> None:
         assert pair.start_tls(client_of(client, version)).verified
     lists.write_bytes(pki.crl(CA, client) * 2)
     with Pair(host) as pair:
-        assert refusal(pair, client_of(client, version)) == "tls-client-certificate-rejected"
+        assert refusal(pair, client_of(client, version)) == "client-cert-revoked"
     lists.write_bytes(b"damaged")
     with Pair(host) as pair:
-        assert refusal(pair, client_of(client, version)) == "tls-client-certificate-rejected"
+        assert refusal(pair, client_of(client, version)) == "client-cert-revoked"
     lists.unlink()
     with Pair(host) as pair:
-        assert refusal(pair, client_of(client, version)) == "tls-client-certificate-rejected"
+        assert refusal(pair, client_of(client, version)) == "client-cert-revoked"
 
 
 def refusal(pair: Pair, context: Context) -> str:
@@ -170,7 +170,7 @@ def test_a_session_without_certificate_opens_no_door_that_needs_one(files: Files
         assert not report.resumed
     connection = Remembered()
     refused = strict.verification.accept(connection, PEER)  # type: ignore[arg-type]
-    assert refused.reason == "tls-no-client-certificate"
+    assert refused.reason == "client-cert-missing"
 
 
 class Remembered:

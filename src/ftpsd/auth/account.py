@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ftpsd.reasons.codes import Code, Good
+
 Source = Literal["file", "system"]
 
-Reason = Literal[
-    "login-ok", "login-unknown-user", "login-wrong-password", "login-empty-password",
-    "login-invalid-shell", "login-root-denied", "login-account-expired", "login-password-expired",
-    "login-ftpusers", "login-not-an-alias", "login-no-home", "login-overload",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,11 @@ class LoginResult:
 
     ok: bool
     account: Account | None
-    reason: Reason
+    reason: Code | Good
     log: str
     method: str = ""
+
+    @property
+    def refusal(self) -> Code:
+        """The reason of a login that failed; without an account none can succeed."""
+        return self.reason if isinstance(self.reason, Code) else Code.LOGIN_UNKNOWN_USER

@@ -23,12 +23,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ftpsd.auth import passwords
-from ftpsd.auth.account import Account, LoginResult, Reason
+from ftpsd.auth.account import Account, LoginResult
 from ftpsd.auth.files import GroupFile, Groups, Note, UserEntry, UserFile, check_permissions
 from ftpsd.auth.names import Names
 from ftpsd.auth.pam import Pam, PamUnavailable
 from ftpsd.auth.selection import Selection, select
 from ftpsd.auth.unix import SystemUsers, group_id, group_name, listed_in_ftpusers, shell_is_valid
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.auth import AuthSettings
 
 __all__ = ["Account", "Authenticator", "LoginResult", "Selection", "select"]
@@ -159,15 +160,15 @@ class Authenticator:
         try:
             verdict, method = self._password(account, user, password, ask_pam=not hopeless)
         except TimeoutError as error:
-            return LoginResult(False, account, "login-overload", f"USER {user} (Login failed): {error}")
+            return LoginResult(False, account, Code.LOGIN_OVERLOAD, f"USER {user} (Login failed): {error}")
         if account is None:
             return LoginResult(
-                False, None, "login-unknown-user", f"USER {user}: no such user found from {peer}")
+                False, None, Code.LOGIN_UNKNOWN_USER, f"USER {user}: no such user found from {peer}")
         return (
             _root_refused(account, rules)
             or _password_refused(account, user, password, verdict)
             or rules_refuse(account, rules)
-            or LoginResult(True, account, "login-ok", f"USER {account.name}: Login successful.", method))
+            or LoginResult(True, account, Good.LOGIN_OK, f"USER {account.name}: Login successful.", method))
 
     def check_without_password(
         self, account: Account | None, peer: str, *, user: str, settings: AuthSettings | None = None,
@@ -175,11 +176,11 @@ class Authenticator:
         """The same without a password: anonymous logins, and users whom something else vouches for."""
         if account is None:
             return LoginResult(
-                False, None, "login-unknown-user", f"USER {user}: no such user found from {peer}")
+                False, None, Code.LOGIN_UNKNOWN_USER, f"USER {user}: no such user found from {peer}")
         rules = settings if settings is not None else self._settings
         return (
             _root_refused(account, rules) or rules_refuse(account, rules)
-            or LoginResult(True, account, "login-ok", f"USER {account.name}: Login successful."))
+            or LoginResult(True, account, Good.LOGIN_OK, f"USER {account.name}: Login successful."))
 
     def with_group(self, account: Account, group: str) -> Account:
         """`account` with the group `group` (Group in <Anonymous>) as its primary one, if it exists."""
@@ -270,27 +271,27 @@ def _verdict(matched: bool, vouched: bool | None, pam_final: bool, source: str) 
     return ("ok", source) if matched else ("wrong", "")
 
 
-def _refused(account: Account, reason: Reason, log: str) -> LoginResult:
+def _refused(account: Account, reason: Code, log: str) -> LoginResult:
     return LoginResult(False, account, reason, log)
 
 
 def _root_refused(account: Account, rules: AuthSettings) -> LoginResult | None:
     if account.uid == 0 and not rules.root_login:
-        return _refused(account, "login-root-denied", "SECURITY VIOLATION: Root login attempted")
+        return _refused(account, Code.LOGIN_ROOT_DENIED, "SECURITY VIOLATION: Root login attempted")
     return None
 
 
 def _password_refused(account: Account, user: str, password: str, verdict: _Verdict) -> LoginResult | None:
     if not password:
-        return _refused(account, "login-empty-password", f"Refusing empty password from user '{user}'")
+        return _refused(account, Code.LOGIN_EMPTY_PASSWORD, f"Refusing empty password from user '{user}'")
     if verdict == "wrong":
-        return _refused(account, "login-wrong-password", f"USER {user} (Login failed): Incorrect password")
+        return _refused(account, Code.LOGIN_WRONG_PASSWORD, f"USER {user} (Login failed): Incorrect password")
     if verdict == "password-expired":
         log = f"USER {account.name} (Login failed): Password expired"
-        return _refused(account, "login-password-expired", log)
+        return _refused(account, Code.LOGIN_PASSWORD_EXPIRED, log)
     if verdict == "account-expired":
         log = f"USER {account.name} (Login failed): Account disabled"
-        return _refused(account, "login-account-expired", log)
+        return _refused(account, Code.LOGIN_ACCOUNT_EXPIRED, log)
     return None
 
 
@@ -298,10 +299,10 @@ def rules_refuse(account: Account, rules: AuthSettings) -> LoginResult | None:
     """The rules that hold however the user proved who he is: RequireValidShell, UseFtpUsers, a home."""
     head = f"USER {account.name} (Login failed)"
     if rules.require_valid_shell and not shell_is_valid(account.shell):
-        return _refused(account, "login-invalid-shell", f"{head}: Invalid shell: '{account.shell}'")
+        return _refused(account, Code.LOGIN_INVALID_SHELL, f"{head}: Invalid shell: '{account.shell}'")
     if rules.use_ftp_users and listed_in_ftpusers(account.name):
-        return _refused(account, "login-ftpusers", f"{head}: User in /etc/ftpusers")
+        return _refused(account, Code.LOGIN_FTPUSERS, f"{head}: User in /etc/ftpusers")
     if not account.home:
         log = f'error: user {account.name} home directory is NULL or ""'
-        return _refused(account, "login-no-home", log)
+        return _refused(account, Code.LOGIN_NO_HOME, log)
     return None

@@ -23,6 +23,8 @@ from enum import Enum
 
 from ftpsd.data.endpoints import ActiveTarget, PassiveListener, SocketTuning
 from ftpsd.data.outcomes import CloseStyle
+from ftpsd.ftp.addresses import is_hidden_from
+from ftpsd.reasons.codes import Code
 from ftpsd.tls.data import DataTLS, HandshakeFailed
 
 Securer = Callable[[socket.socket], DataTLS]
@@ -212,6 +214,18 @@ class DataChannel:
         self.socket = None
         self.tls = None
         return lingering
+
+    def not_connected(self, peer: str) -> tuple[Code, str]:
+        """Why the client at `peer` and we did not meet, and the line about it for the system log."""
+        what = str(self.failure)
+        if isinstance(self._source, ActiveTarget):
+            line = f"unable to connect to the client's {self._source.host} port {self._source.port}: {what}"
+            refused = isinstance(self.failure, ConnectionRefusedError)
+            return Code.ACTIVE_REFUSED if refused else Code.ACTIVE_UNREACHABLE, line
+        announced = self._source.announced
+        line = f"no data connection came from {peer} to {announced or 'passive'} port {self._source.port}: {what}"
+        hidden = announced is not None and is_hidden_from(announced, peer)
+        return Code.NAT_PRIVATE_ADDRESS if hidden else Code.DATA_NOT_CONNECTED, line
 
     def close(self) -> None:
         """Closes whatever is open; harmless when nothing is."""

@@ -102,6 +102,8 @@ class PassiveListener:
         Raises `NoPassivePort`.
         """
         self.peer = peer
+        self.announced: str | None = None
+        """The address that the client was told (PASV); None: none (EPSV)."""
         self._fd, self.port = _bound(local, ports, tuning.options)
 
     def fileno(self) -> int:

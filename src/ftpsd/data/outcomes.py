@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.transfer import UploadEnd
 
 CloseStyle = Literal["notify", "fin"]
@@ -26,15 +27,15 @@ CloseStyle = Literal["notify", "fin"]
 class End(Enum):
     """Why a transfer stopped; the value is the stable reason code."""
 
-    COMPLETE = "transfer-complete"
-    ABORTED = "transfer-aborted-by-client"
-    VANISHED = "control-connection-lost"
-    RESET = "data-connection-reset"
-    TRUNCATED = "data-truncated-without-close-notify"
-    STALLED = "data-connection-stalled"
-    TLS_ERROR = "data-tls-error"
-    FILE_ERROR = "file-error"
-    ENDED = "session-ended"
+    COMPLETE = Good.TRANSFER_COMPLETE
+    ABORTED = Code.TRANSFER_ABORTED
+    VANISHED = Code.CONTROL_CONNECTION_LOST
+    RESET = Code.DATA_RESET
+    TRUNCATED = Code.DATA_TRUNCATED
+    STALLED = Code.DATA_STALLED
+    TLS_ERROR = Code.DATA_TLS_ERROR
+    FILE_ERROR = Code.FILE_ERROR
+    ENDED = Code.TRANSFER_CUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
 from ftpsd.errors import Refusal
+from ftpsd.reasons.codes import Code
 
 Address = IPv4Address | IPv6Address
 
@@ -59,12 +60,20 @@ def same_host(first: str, second: str) -> bool:
         return False
 
 
+def is_hidden_from(announced: str, peer: str) -> bool:
+    """Whether `announced` is an address of a private network, and `peer` comes from outside of any."""
+    try:
+        return not parse_address(announced).is_global and parse_address(peer).is_global
+    except ValueError:
+        return False
+
+
 def parse_port(argument: str) -> HostPort:
     """PORT's `h1,h2,h3,h4,p1,p2`; raises `Refusal` 501."""
     compact = argument.strip()
     numbers = [int(part) for part in compact.split(",")] if _PORT_ARGUMENT.fullmatch(compact) else []
     if len(numbers) != 6 or max(numbers) > 255:
-        raise Refusal(501, "Illegal PORT command", "port-syntax")
+        raise Refusal(501, "Illegal PORT command", Code.SYNTAX)
     return HostPort(".".join(map(str, numbers[:4])), numbers[4] * 256 + numbers[5], compact)
 
 
@@ -75,7 +84,7 @@ def parse_eprt(argument: str, families: tuple[int, ...] = (1, 2)) -> HostPort:
     one, 501 for what is no EPRT argument.
     """
     compact = argument.strip()
-    illegal = Refusal(501, "Illegal EPRT command", "eprt-syntax")
+    illegal = Refusal(501, "Illegal EPRT command", Code.SYNTAX)
     if not compact or not "!" <= compact[0] <= "~":
         raise illegal
     parts = compact.split(compact[0])
@@ -84,7 +93,7 @@ def parse_eprt(argument: str, families: tuple[int, ...] = (1, 2)) -> HostPort:
     family, host, port = parts[1:4]
     if family not in _FAMILY or int(family) not in families:
         usable = ",".join(map(str, families))
-        raise Refusal(522, f"Network protocol not supported, use ({usable})", "network-protocol")
+        raise Refusal(522, f"Network protocol not supported, use ({usable})", Code.NETWORK_PROTOCOL)
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
@@ -110,7 +119,7 @@ def parse_epsv(argument: str) -> int | Literal["ALL"] | None:
         return "ALL"
     if word.isascii() and word.isdigit() and len(word) <= 5:
         return int(word)
-    raise Refusal(501, "EPSV: unknown network protocol", "epsv-syntax")
+    raise Refusal(501, "EPSV: unknown network protocol", Code.SYNTAX)
 
 
 def check_active(target: HostPort, peer: str, allow_foreign: bool, command: str = "PORT") -> HostPort:
@@ -122,12 +131,12 @@ def check_active(target: HostPort, peer: str, allow_foreign: bool, command: str 
     shown = f"Refused {command} {target.text or f'{target.host},{target.port}'}"
     if target.port < LOWEST_PORT:
         line = f"{shown} (port {target.port} below 1024, possible bounce attack)"
-        raise Refusal(500, f"Illegal {command} command", "port-below-1024", log=(line,))
+        raise Refusal(500, f"Illegal {command} command", Code.PORT_BELOW_1024, log=(line,))
     if parse_address(target.host).is_unspecified:
         return HostPort(str(parse_address(peer)), target.port, target.text)
     if not allow_foreign and not same_host(target.host, peer):
         line = f"{shown} (address mismatch)"
-        raise Refusal(500, f"Illegal {command} command", "address-mismatch", log=(line,))
+        raise Refusal(500, f"Illegal {command} command", Code.ADDRESS_MISMATCH, log=(line,))
     return target
 
 

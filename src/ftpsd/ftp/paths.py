@@ -8,6 +8,7 @@ whatever it is given.
 from __future__ import annotations
 
 from ftpsd.errors import Refusal
+from ftpsd.reasons.codes import Code
 
 LONGEST = 4096
 """Bytes that a path may have (PATH_MAX)."""
@@ -31,7 +32,7 @@ def resolve(cwd: str, argument: str, home: str = "/") -> str:
     550 for a NUL byte and for more than `LONGEST` bytes.
     """
     if "\0" in argument:
-        raise Refusal(550, f"{argument}: Invalid argument", "path-with-nul")
+        raise Refusal(550, f"{argument}: Invalid argument", Code.PATH_INVALID)
     if argument == "~" or argument.startswith("~/"):
         joined = f"{home}/{argument[2:]}"
     elif argument.startswith("/"):
@@ -40,7 +41,7 @@ def resolve(cwd: str, argument: str, home: str = "/") -> str:
         joined = f"{cwd}/{argument}"
     path = normalise(joined)
     if len(path.encode("utf-8", "surrogateescape")) >= LONGEST:
-        raise Refusal(550, f"{argument[:64]}...: File name too long", "path-too-long")
+        raise Refusal(550, f"{argument[:64]}...: File name too long", Code.PATH_TOO_LONG)
     return path
 
 

@@ -8,6 +8,7 @@ ProFTPD than ASCII.
 from __future__ import annotations
 
 from ftpsd.errors import Refusal
+from ftpsd.reasons.codes import Code
 
 _MOST = 2**63 - 1
 _FORM_CONTROLS = frozenset({"N", "T", "C"})
@@ -28,7 +29,7 @@ def parse_type(argument: str) -> tuple[bool, str]:
         case ["L", "7"]:
             return True, "L"
     shown = argument.split()[0] if words else ""
-    raise Refusal(504, f"TYPE not implemented for '{shown}' parameter", "type-unsupported")
+    raise Refusal(504, f"TYPE not implemented for '{shown}' parameter", Code.PARAMETER_UNSUPPORTED)
 
 
 def type_set(name: str) -> str:
@@ -51,8 +52,8 @@ def _only(argument: str, command: str, good: str, known: str, title: str, noun: 
     if word == good:
         return f"{title} set to {good}"
     if len(word) == 1 and word in known:
-        raise Refusal(504, f"'{command} {argument}' unsupported {noun}", f"{command.lower()}-unsupported")
-    raise Refusal(501, f"'{command} {argument}' unrecognized {noun}", f"{command.lower()}-unknown")
+        raise Refusal(504, f"'{command} {argument}' unsupported {noun}", Code.PARAMETER_UNSUPPORTED)
+    raise Refusal(501, f"'{command} {argument}' unrecognized {noun}", Code.PARAMETER_UNSUPPORTED)
 
 
 def check_allo(argument: str) -> int:
@@ -60,7 +61,7 @@ def check_allo(argument: str) -> int:
     words = argument.split()
     good = len(words) == 1 or (len(words) == 3 and words[1].upper() == "R" and _is_number(words[2]))
     if not words or not good or not _is_number(words[0]):
-        raise Refusal(504, f"{argument}: Invalid ALLO argument", "allo-syntax")
+        raise Refusal(504, f"{argument}: Invalid ALLO argument", Code.SYNTAX)
     return int(words[0])
 
 
@@ -71,10 +72,10 @@ def parse_rest(argument: str, *, ascii_mode: bool) -> int:
     """
     word = argument.strip()
     if not _is_number(word):
-        raise Refusal(501, "REST requires a value greater than or equal to 0", "rest-syntax")
+        raise Refusal(501, "REST requires a value greater than or equal to 0", Code.SYNTAX)
     offset = int(word)
     if ascii_mode and offset:
-        raise Refusal(501, "REST: Resuming transfers not allowed in ASCII mode", "rest-in-ascii")
+        raise Refusal(501, "REST: Resuming transfers not allowed in ASCII mode", Code.REST_IN_ASCII)
     return offset
 
 

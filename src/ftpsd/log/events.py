@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import ClassVar, Literal
 
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.logging import LoggingSettings
 
 
@@ -112,12 +113,12 @@ class SessionOpened(Event):
 class SessionClosed(Event):
     """The session is over.
 
-    `reason`: "quit", "peer-closed", "idle-timeout", "login-timeout", …; `seconds` it lasted; `detail` for
+    `reason`: "quit", "client-disconnected", "timeout-idle" …; `seconds` it lasted; `detail` for
     the log.
     """
 
     kind: ClassVar[str] = "session-closed"
-    reason: str
+    reason: Code | Good
     counters: Counters = field(default_factory=Counters)
     seconds: float = 0.0
     detail: str = ""
@@ -147,7 +148,7 @@ class CommandDenied(Event):
     command: str
     code: int
     text: str
-    reason: str
+    reason: Code
     lines: tuple[str, ...] = ()
     tls: bool = True
 
@@ -186,11 +187,11 @@ class ClientCertificate(Event):
 
 @dataclass(frozen=True, slots=True)
 class HandshakeFailed(Event):
-    """`reason`: "tls-timeout", "tls-eof", "tls-no-shared-cipher", … ; `lines` as semantics 2.15."""
+    """`reason`: "handshake-timeout", "handshake-eof", "no-shared-cipher", … ; `lines` as semantics 2.15."""
 
     kind: ClassVar[str] = "tls-handshake-failed"
     channel: Channel
-    reason: str
+    reason: Code
     lines: tuple[str, ...] = ()
 
 
@@ -202,7 +203,7 @@ class DataConnectionRefused(Event):
     """
 
     kind: ClassVar[str] = "data-connection-refused"
-    reason: str
+    reason: Code
     lines: tuple[str, ...] = ()
     peer: str = ""
 
@@ -227,7 +228,7 @@ class LoginFailed(Event):
 
     kind: ClassVar[str] = "login-failed"
     user: str
-    reason: str
+    reason: Code
     attempts: int = 1
     detail: str = ""
 
@@ -258,7 +259,7 @@ class TransferEnded(Event):
     transferred: int
     seconds: float
     complete: bool
-    reason: str = "transfer-complete"
+    reason: Code | Good = Good.TRANSFER_COMPLETE
     ascii: bool = False
     user: str = ""
     anonymous: bool = False
@@ -290,7 +291,7 @@ class Notice(Event):
     kind: ClassVar[str] = "notice"
     text: str
     level: Level = Level.NOTICE
-    reason: str = "notice"
+    reason: Code | Good = Good.NOTICE
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -334,7 +335,8 @@ class Trace(Event):
 
 
 ADDRESS_REASONS = frozenset({
-    "port-below-1024", "address-mismatch", "data-foreign-peer", "passive-ports-exhausted",
+    Code.DATA_NOT_CONNECTED, Code.NAT_PRIVATE_ADDRESS, Code.ACTIVE_REFUSED, Code.ACTIVE_UNREACHABLE,
+    Code.PORT_BELOW_1024, Code.ADDRESS_MISMATCH, Code.DATA_FOREIGN_PEER, Code.PASSIVE_PORTS_EXHAUSTED,
 })
 """Reasons of `DataConnectionRefused` without a bearing on TLS: their lines go to the system log."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ftpsd.log import events
 from ftpsd.log.events import Event, Level, Notice, reason_of
+from ftpsd.reasons.codes import Good
 
 FREELY = 50
 _MOST_KEYS = 256
@@ -50,4 +51,4 @@ class Repeats:
         if not self.left_out:
             return None
         text = f"notice: {self.left_out} repeated messages of this session were not logged"
-        return Notice(text, Level.NOTICE, "repeated-messages")
+        return Notice(text, Level.NOTICE, Good.REPEATED_MESSAGES)

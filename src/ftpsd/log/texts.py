@@ -9,6 +9,7 @@ from __future__ import annotations
 from ftpsd.log import events
 from ftpsd.log.escape import escape, escape_rows, shorten
 from ftpsd.log.events import Event, Level, Origin
+from ftpsd.reasons.codes import Code
 
 _LONGEST_FIELD = 1024
 
@@ -19,11 +20,17 @@ _TIMEOUTS = {
     "TimeoutSession": "FTP session timed out, disconnected",
     "TimeoutStalled": "Data transfer stall timeout, disconnected",
 }
-_TIMER_REASONS = {
-    "timeout-idle": "TimeoutIdle", "timeout-login": "TimeoutLogin",
-    "timeout-no-transfer": "TimeoutNoTransfer", "timeout-session": "TimeoutSession",
-    "timeout-stalled": "TimeoutStalled",
+_TIMER_REASONS: dict[str, str] = {
+    Code.TIMEOUT_IDLE: "TimeoutIdle", Code.TIMEOUT_LOGIN: "TimeoutLogin",
+    Code.TIMEOUT_NO_TRANSFER: "TimeoutNoTransfer", Code.TIMEOUT_SESSION: "TimeoutSession",
+    Code.TIMEOUT_STALLED: "TimeoutStalled",
 }
+
+_UNSAID = frozenset({
+    Code.RENEGOTIATION_BY_CLIENT, Code.RENEGOTIATION_TIMEOUT, Code.CONTROL_TLS_ERROR, Code.CCC_SHUTDOWN_FAILED,
+    Code.NO_CERTIFICATE,
+})
+"""Ends of sessions that no other event has told the system log of."""
 
 SystemLine = tuple[Level, str]
 
@@ -72,12 +79,13 @@ def _system(event: Event, origin: Origin) -> list[SystemLine]:
             word = "ANON" if event.anonymous else "USER"
             return [(Level.INFO, f"{word} {_field(event.user)}: Login successful.")]
         case events.LoginFailed():
-            return [(Level.NOTICE, _login_failed(event))]
+            return [(Level.NOTICE, f"{_login_failed(event)} [{event.reason}]")]
         case events.LoginAttemptsExceeded():
-            return [(Level.NOTICE, f"Maximum login attempts ({event.limit}) exceeded, connection refused")]
+            text = f"Maximum login attempts ({event.limit}) exceeded, connection refused"
+            return [(Level.NOTICE, f"{text} [{Code.LOGIN_ATTEMPTS_EXCEEDED}]")]
         case events.HostileInput():
             text = f"client sent {event.protocol} command '{_field(event.word)}', disconnecting"
-            return [(Level.WARNING, text)]
+            return [(Level.WARNING, f"{text} [{Code.FOREIGN_PROTOCOL}]")]
         case events.TimedOut():
             return [(Level.INFO, _timed_out(event.timer))]
         case events.Notice():
@@ -88,13 +96,13 @@ def _system(event: Event, origin: Origin) -> list[SystemLine]:
 def _system_refusals(event: Event, origin: Origin) -> list[SystemLine]:
     match event:
         case events.DataConnectionRefused() if event.reason in events.ADDRESS_REASONS:
-            return [(Level.NOTICE, line) for line in event.lines]
+            return [(Level.NOTICE, line) for line in _with_code(event.lines, event.reason)]
         case events.CommandDenied() if not event.tls and event.reason not in events.ADDRESS_REASONS:
-            return [(Level.NOTICE, line) for line in event.lines]
+            return [(Level.NOTICE, line) for line in _with_code(event.lines, event.reason)]
         case events.TransferEnded() if not event.complete:
             who = f"user {_field(event.user or origin.user)}"
             detail = f": {event.detail}" if event.detail else ""
-            return [(Level.NOTICE, f"notice: {who}: aborting transfer: {event.reason}{detail}")]
+            return [(Level.NOTICE, f"notice: {who}: aborting transfer{detail} [{event.reason}]")]
         case events.HandshakeFailed():
             text = f"TLS handshake failed on the {event.channel} connection [{event.reason}]"
             return [(Level.NOTICE, text)]
@@ -126,15 +134,22 @@ def tls_lines(event: Event) -> tuple[str, ...]:
     match event:
         case events.TLSNote() | events.TLSNegotiation():
             lines = event.lines
-        case events.HandshakeSucceeded() | events.HandshakeFailed():
+        case events.HandshakeSucceeded():
             lines = event.lines
+        case events.HandshakeFailed():
+            lines = _with_code(event.lines, event.reason)
         case events.CommandDenied() if event.tls:
-            lines = event.lines
+            lines = _with_code(event.lines, event.reason)
         case events.DataConnectionRefused() if event.reason not in events.ADDRESS_REASONS:
-            lines = event.lines
+            lines = _with_code(event.lines, event.reason)
         case _:
             return ()
     return tuple(escape_rows(line) for line in lines)
+
+
+def _with_code(lines: tuple[str, ...], reason: Code) -> tuple[str, ...]:
+    """`lines` with the reason code behind the last one."""
+    return (*lines[:-1], f"{lines[-1]} [{reason}]") if lines else ()
 
 
 def trace_lines(event: Event) -> list[tuple[str, int, str]]:
@@ -156,8 +171,10 @@ def _field(text: str) -> str:
 
 
 def _ending(event: events.SessionClosed) -> list[SystemLine]:
+    if event.reason in _UNSAID:
+        return [(Level.NOTICE, f"FTP session ended by an error [{event.reason}]")]
     timer = _TIMER_REASONS.get(event.reason)
-    return [] if timer is None else [(Level.INFO, _timed_out(timer))]
+    return [] if timer is None else [(Level.INFO, f"{_timed_out(timer)} [{event.reason}]")]
 
 
 def _timed_out(timer: str) -> str:

@@ -21,6 +21,7 @@ from ftpsd.auth.selection import Selection
 from ftpsd.errors import SessionEnded
 from ftpsd.ftp.phase import Phase
 from ftpsd.log import events
+from ftpsd.reasons.codes import Code
 from ftpsd.session import display
 from ftpsd.session.state import Session
 from ftpsd.settings.model import AnonymousSection, Settings
@@ -37,7 +38,7 @@ LONGEST_NAME = 256
 class CannotEnter(Exception):
     """The password was right and the session still cannot begin; `cause` is the stable reason code."""
 
-    def __init__(self, cause: str, text: str) -> None:
+    def __init__(self, cause: Code, text: str) -> None:
         super().__init__(text)
         self.cause = cause
 
@@ -84,7 +85,7 @@ def _check_protocol(session: Session, settings: Settings) -> None:
     if settings.auth.protocols and protocol not in settings.auth.protocols:
         text = f"{protocol} protocol denied by Protocols config"
         session.note_tls(text)
-        raise CannotEnter("protocol-denied", text)
+        raise CannotEnter(Code.PROTOCOL_DENIED, text)
 
 
 def enter(session: Session, chosen: Selection, account: Account) -> None:
@@ -96,7 +97,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
         session.tls, settings.tls.required, allow_per_user="AllowPerUser" in settings.tls.options)
     if decision.action == "disconnect":
         session.log.emit(events.TLSNote(*decision.log))
-        raise CannotEnter(decision.reason, "TLS is required for this user")
+        raise CannotEnter(Code.TLS_REQUIRED_LOGIN, "TLS is required for this user")
     _check_protocol(session, settings)
     with rights.privileged():
         ways = _Ways()
@@ -149,7 +150,7 @@ def _place(
             return anonymous_place(section, settings.access, account, home_of, real_path=ways.real_path)
         return place(settings.access, account, home_of, real_path=ways.real_path)
     except NoSuchPlace as error:
-        raise CannotEnter("login-no-home", str(error)) from None
+        raise CannotEnter(Code.LOGIN_NO_HOME, str(error)) from None
 
 
 def _open_root(path: str, account: Account, *, as_user: bool) -> int:
@@ -160,7 +161,7 @@ def _open_root(path: str, account: Account, *, as_user: bool) -> int:
     except rights.CredentialsError:
         raise
     except OSError as error:
-        raise CannotEnter("login-no-home", f"unable to enter '{path}': {error.strerror}") from None
+        raise CannotEnter(Code.LOGIN_NO_HOME, f"unable to enter '{path}': {error.strerror}") from None
 
 
 def _first_directory(session: Session, where: Place) -> str:
@@ -172,4 +173,4 @@ def _first_directory(session: Session, where: Place) -> str:
         else:
             return session.fs.canonical(wanted)
     tried = ", ".join(where.directories)
-    raise CannotEnter("login-no-home", f"none of {tried} in '{where.root}' can be entered")
+    raise CannotEnter(Code.LOGIN_NO_HOME, f"none of {tried} in '{where.root}' can be entered")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ftpsd.errors import Refusal
 from ftpsd.ftp.commands import Command, argument_error
+from ftpsd.reasons.codes import Code
 from ftpsd.settings.values import TLSRequirement
 from ftpsd.tls import policy
 from ftpsd.tls.policy import TLSState, Unknown
@@ -29,14 +30,14 @@ def refusal(
     if spec is None:
         return _unknown(command)
     if spec.needs_login and not tls.logged_in:
-        return Refusal(530, "Please login with USER and PASS", "login-required")
+        return Refusal(530, "Please login with USER and PASS", Code.LOGIN_REQUIRED)
     if spec.needs_tls and not tls.mechanism:
         return _unknown(command)
     if epsv_all and not spec.after_epsv_all:
-        return Refusal(500, f"Illegal {command.name} command, EPSV ALL in effect", "epsv-all")
+        return Refusal(500, f"Illegal {command.name} command, EPSV ALL in effect", Code.EPSV_ALL)
     wrong = argument_error(command)
-    return Refusal(wrong.code, wrong.text, "syntax") if wrong is not None else None
+    return Refusal(wrong.code, wrong.text, Code.SYNTAX) if wrong is not None else None
 
 
 def _unknown(command: Command) -> Refusal:
-    return Refusal(500, f"{command.name} not understood", "command-unknown")
+    return Refusal(500, f"{command.name} not understood", Code.COMMAND_UNKNOWN)

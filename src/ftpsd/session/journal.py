@@ -21,6 +21,7 @@ from ftpsd.ftp import listing, paths
 from ftpsd.ftp.commands import Command, PathArgument, parse_site
 from ftpsd.ftp.replies import Reply
 from ftpsd.log.record import CommandDone, Record, Transfer
+from ftpsd.reasons.codes import Code
 
 if TYPE_CHECKING:
     from ftpsd.session.state import Session

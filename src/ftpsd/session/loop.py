@@ -20,14 +20,18 @@ from ftpsd.ftp.lines import Line
 from ftpsd.ftp.replies import INVALID_COMMAND, LINE_TOO_LONG, Reply
 from ftpsd.log import events
 from ftpsd.log.events import Level
+from ftpsd.reasons.codes import Code, Good, Show, marked
 from ftpsd.session import display, errors, gate, tls_steps, waiting
 from ftpsd.session.handlers import resolve
 from ftpsd.session.state import Session
 from ftpsd.tls.errors import TLSError
 from ftpsd.vfs.rights import CredentialsError
 
+_BROKEN = {"renegotiation": Code.RENEGOTIATION_BY_CLIENT, "protocol": Code.CONTROL_TLS_ERROR}
+"""What a control connection broke of, by `TLSError.kind`, where it was not just lost."""
 
-def run(session: Session) -> str:
+
+def run(session: Session) -> Code | Good:
     """Serves the client; returns the reason code of the end. Raises nothing that the client can cause."""
     with tls_steps.diagnosed(session):
         return _serve(session)
@@ -37,7 +41,7 @@ def _serve(session: Session) -> str:
     if session.journal is None:
         return _conversation(session)
     session.journal.connected()
-    reason = "internal-error"
+    reason = Code.INTERNAL_ERROR
     try:
         reason = _conversation(session)
     finally:
@@ -53,10 +57,10 @@ def _conversation(session: Session) -> str:
         return ended.reason
     except TLSError as error:
         session.note_tls(*session.control.channel.failure_lines(error))
-        return "tls-renegotiation" if error.kind == "renegotiation" else "client-disconnected"
+        return _BROKEN.get(error.kind, Code.CLIENT_DISCONNECTED)
     except OSError:
-        return "client-disconnected"
-    return "quit"
+        return Code.CLIENT_DISCONNECTED
+    return Good.QUIT
 
 
 def _converse(session: Session) -> None:
@@ -116,7 +120,7 @@ def _end_if_hostile(session: Session, text: str) -> None:
     found = hostile.foreign_protocol(text)
     if found is not None:
         session.log.emit(events.HostileInput(found.protocol, found.word))
-        raise SessionEnded("foreign-protocol")
+        raise SessionEnded(Code.FOREIGN_PROTOCOL)
 
 
 def _answer(session: Session, command: Command) -> Reply | None:
@@ -131,13 +135,13 @@ def _answer(session: Session, command: Command) -> Reply | None:
         assert command.spec is not None
         return resolve(command.spec)(session, command)
     except Refusal as denied:
-        tls = denied.reason.startswith("tls-")
         session.log.emit(events.CommandDenied(
-            command.name, denied.code, denied.text, denied.reason, denied.log, tls=tls))
-        return Reply(denied.code, denied.text)
+            command.name, denied.code, denied.text, denied.reason, denied.log,
+            tls=Show.TLSLOG in denied.reason.show))
+        return Reply(denied.code, marked(denied.text, denied.reason))
     except CredentialsError as error:  # the thread may have anybody's rights: nothing more is served from it
         session.log.emit(events.Notice(f"cannot change the rights of the session: {error}", Level.ERR))
-        raise SessionEnded("login-rights", 421, "Internal error, closing control connection") from None
+        raise SessionEnded(Code.LOGIN_RIGHTS, 421, "Internal error, closing control connection") from None
     except (SessionEnded, TLSError, ConnectionError, TimeoutError):
         raise
     except OSError as error:

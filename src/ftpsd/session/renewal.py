@@ -14,6 +14,7 @@ from ftpsd.data.pump import Pump
 from ftpsd.errors import SessionEnded
 from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
+from ftpsd.reasons.codes import Code
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.values import Renegotiate
 from ftpsd.tls import renewal
@@ -81,7 +82,7 @@ class ControlRenewal:
             self.deadline = None
             if setting is not None and setting.required:
                 self._log.emit(events.TLSNote(*renewal.timeout_lines("control")))
-                raise SessionEnded("tls-renegotiation-timeout")
+                raise SessionEnded(Code.RENEGOTIATION_TIMEOUT)
 
     def pause(self) -> None:
         """A transfer begins."""

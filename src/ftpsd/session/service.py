@@ -20,6 +20,7 @@ from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
 from ftpsd.log.sinks import open_sinks
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import environment, handlers, ident, loop, masquerade
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
@@ -166,7 +167,7 @@ class Service:
     def _run(self, session: Session) -> None:
         started = time.monotonic()
         session.log.emit(events.SessionOpened(implicit="UseImplicitSSL" in session.settings.tls.options))
-        cause = "internal-error"
+        cause: Code | Good = Code.INTERNAL_ERROR
         try:
             cause = loop.run(session)
         except Exception as error:

@@ -28,6 +28,7 @@ from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
 from ftpsd.log.record import CommandDone
+from ftpsd.reasons.codes import Code
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
 from ftpsd.session.journal import Journal
@@ -142,7 +143,7 @@ class Session:
         self.shown_directories: dict[str, float] = {}
         self.home = "/"
         self.stopping = threading.Event()
-        self.goodbye = ("server-stopping", "Service shutting down, closing control connection")
+        self.goodbye = (Code.SERVER_STOPPING, "Service shutting down, closing control connection")
         self.renewal = ControlRenewal(control.channel, log)
         self.host_sent: str | None = None
         """What HOST said (RFC 7151)."""
@@ -166,7 +167,7 @@ class Session:
     def fs(self) -> FileSystem:
         """The store of the login; raises `Refusal` before it (the gate stops such commands earlier)."""
         if self.store is None:
-            raise Refusal(530, "Please login with USER and PASS", "login-required")
+            raise Refusal(530, "Please login with USER and PASS", Code.LOGIN_REQUIRED)
         return self.store
 
     @property
@@ -329,7 +330,7 @@ class Session:
         if pattern is None:
             return
         if pattern.search(command.argument):
-            raise Refusal(550, f"{command.argument}: Forbidden command argument", "argument-forbidden")
+            raise Refusal(550, f"{command.argument}: Forbidden command argument", Code.ARGUMENT_FORBIDDEN)
 
     def close(self) -> None:
         """Gives back everything that the session holds."""

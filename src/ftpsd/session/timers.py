@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ftpsd.reasons.codes import Code
 from ftpsd.settings.limits import LimitSettings
 
 
@@ -33,7 +34,7 @@ class Timer:
     """A timer that runs: `at` (monotonic seconds), the reason code and the text of the 421."""
 
     at: float
-    reason: str
+    reason: Code
     text: str
 
 
@@ -68,21 +69,21 @@ def running(limits: LimitSettings, marks: Marks) -> list[Timer]:
     timers = []
     if limits.timeout_idle:
         text = f"Idle timeout ({limits.timeout_idle} seconds): closing control connection"
-        timers.append(Timer(marks.active + limits.timeout_idle, "timeout-idle", text))
+        timers.append(Timer(marks.active + limits.timeout_idle, Code.TIMEOUT_IDLE, text))
     if marks.logged_in is None:
         if limits.timeout_login:
             plural = "" if limits.timeout_login == 1 else "s"
             text = f"Login timeout ({limits.timeout_login} second{plural}): closing control connection"
-            timers.append(Timer(marks.connected + limits.timeout_login, "timeout-login", text))
+            timers.append(Timer(marks.connected + limits.timeout_login, Code.TIMEOUT_LOGIN, text))
         return timers
     if limits.timeout_no_transfer:
         since = marks.logged_in if marks.transferred is None else marks.transferred
         text = f"No transfer timeout ({limits.timeout_no_transfer} seconds): closing control connection"
-        timers.append(Timer(since + limits.timeout_no_transfer, "timeout-no-transfer", text))
+        timers.append(Timer(since + limits.timeout_no_transfer, Code.TIMEOUT_NO_TRANSFER, text))
     at = session_moment(limits, marks)
     if at is not None:
         text = f"Session Timeout ({limits.timeout_session} seconds): closing control connection"
-        timers.append(Timer(at, "timeout-session", text))
+        timers.append(Timer(at, Code.TIMEOUT_SESSION, text))
     return timers
 
 

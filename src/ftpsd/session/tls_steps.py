@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ftpsd.errors import SessionEnded
 from ftpsd.log import events
+from ftpsd.reasons.codes import marked
 from ftpsd.session.state import Session
 from ftpsd.tls import diagnostics, hello, logtext, policy, variables
 from ftpsd.tls.channel import HandshakeFailed
@@ -37,7 +38,7 @@ def _follow_server_name(session: Session, decision: Decision) -> None:
         session.control.channel.refuse_tls(rejected.alert)
         lines = (rejected.line, *decision.failure_log)
         session.log.emit(events.HandshakeFailed("control", rejected.reason, lines))
-        raise SessionEnded(rejected.reason, 421, policy.HANDSHAKE_FAILED)
+        raise SessionEnded(rejected.reason, 421, marked(policy.HANDSHAKE_FAILED, rejected.reason))
     assert host is not None
     session.server_name = name
     session.service.move(session, host)
@@ -77,7 +78,7 @@ def start_tls(session: Session, decision: Decision) -> None:
     except HandshakeFailed as error:
         lines = (*error.lines, *decision.failure_log)
         session.log.emit(events.HandshakeFailed("control", error.reason, lines))
-        raise SessionEnded(error.reason, 421, policy.HANDSHAKE_FAILED) from None
+        raise SessionEnded(error.reason, 421, marked(policy.HANDSHAKE_FAILED, error.reason)) from None
     if not session.login.done:
         session.login.user = None
     session.tls = replace(
@@ -120,4 +121,4 @@ def implicit(session: Session) -> None:
         start_tls(session, decision)
         return
     session.log.emit(events.TLSNote(*decision.log))
-    raise SessionEnded(decision.reason, decision.code, decision.text)
+    raise SessionEnded(decision.reason, decision.code, marked(decision.text, decision.reason))

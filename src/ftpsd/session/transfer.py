@@ -21,6 +21,7 @@ from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import replies
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
+from ftpsd.reasons.codes import Code
 from ftpsd.session import waiting
 from ftpsd.session.renewal import DataRenewal
 from ftpsd.session.state import Session
@@ -93,7 +94,7 @@ def _take_channel(session: Session) -> DataChannel:
     if session.data is None:
         raise Refusal(
             425, "Unable to build data connection: no PASV, EPSV, PORT or EPRT command came before",
-            "data-no-address",
+            Code.DATA_NO_ADDRESS,
         )
     return session.data
 
@@ -110,7 +111,8 @@ def _opening(job: Job) -> str:
 def _connect(session: Session, channel: DataChannel) -> None:
     waiting.connected(session, channel, CONNECT_TIMEOUT)
     if channel.stage is Stage.FAILED and isinstance(channel.failure, OSError):
-        reason = "data-not-connected" if channel.passive else "data-port-unreachable"
+        reason, line = channel.not_connected(session.peer)
+        session.log.emit(events.DataConnectionRefused(reason, (line,)))
         text = channel.failure.strerror or str(channel.failure)
         raise Refusal(425, f"Unable to build data connection: {text}", reason)
 
@@ -130,7 +132,7 @@ def _secure(session: Session, channel: DataChannel, *, client: bool) -> None:
         _refuse_data(session, failure.reason, failure.lines)
     assert channel.tls is not None
     proof = channel.tls.prove(ccc_used=session.tls.ccc_used, options=session.settings.tls.options)
-    if not proof.ok:
+    if isinstance(proof.reason, Code):
         channel.end_sending(private=True)  # a clean end: some clients never look at the 425 behind a broken one
         session.linger(channel.linger())
         _refuse_data(session, proof.reason, proof.lines)
@@ -140,10 +142,19 @@ def _secure(session: Session, channel: DataChannel, *, client: bool) -> None:
     session.data_secured(channel.tls, proof)
 
 
-def _refuse_data(session: Session, reason: str, lines: tuple[str, ...]) -> None:
+_SHORT = {
+    Code.DATA_NOT_RESUMED: "TLS session of the control connection was not reused",
+    Code.DATA_WRONG_SESSION: "TLS session of another control connection was reused",
+    Code.DATA_CERTIFICATE_MISMATCH: "the client certificate is not that of the control connection",
+    Code.DATA_SERVER_NOT_VERIFIED: "the other server's certificate cannot be verified",
+}
+
+
+def _refuse_data(session: Session, reason: Code, lines: tuple[str, ...]) -> None:
     lines += (reuse.FAILED,)
     session.log.emit(events.DataConnectionRefused(reason, lines))
-    raise Refusal(425, "Unable to build data connection: Operation not permitted", reason)
+    text = _SHORT.get(reason, "TLS handshake failed")
+    raise Refusal(425, f"Unable to build data connection: {text}", reason)
 
 
 def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:

@@ -15,6 +15,7 @@ from ftpsd.data.waits import wait_for
 from ftpsd.errors import SessionEnded
 from ftpsd.ftp.lines import Line
 from ftpsd.log import events
+from ftpsd.reasons.codes import Code
 from ftpsd.session.state import Session
 from ftpsd.session.timers import next_moment, next_timer, session_moment
 
@@ -53,7 +54,7 @@ def report_strangers(session: Session, channel: DataChannel) -> None:
     while channel.strangers:
         address = channel.strangers.pop()
         session.log.emit(events.DataConnectionRefused(
-            "data-foreign-peer",
+            Code.DATA_FOREIGN_PEER,
             (f"data connection from {address} refused: the control connection is from {session.peer}",),
             address,
         ))
@@ -70,7 +71,7 @@ def next_line(session: Session) -> Line:
         if line is not None:
             return line
         if session.control.ended:
-            raise SessionEnded("client-disconnected")
+            raise SessionEnded(Code.CLIENT_DISCONNECTED)
         until = next_moment(session.settings.limits, session.marks)
         if until is not None and until <= time.monotonic():
             _timed_out(session)
@@ -187,5 +188,5 @@ def attend(session: Session) -> bool:
     if not answer_during_transfer(session):
         return False
     if session.control.ended:
-        raise SessionEnded("client-disconnected")
+        raise SessionEnded(Code.CLIENT_DISCONNECTED)
     return True

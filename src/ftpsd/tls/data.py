@@ -14,6 +14,7 @@ from typing import Literal
 
 from ftpsd.ftp.addresses import parse_address
 from ftpsd.native._openssl import Connection, TLSError
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.tls import certificates, handshake, logtext, reuse, server_identity
 from ftpsd.tls.channel import ControlChannel
@@ -138,9 +139,9 @@ class DataTLSClient(DataTLS):
         verdict = server_identity.judge(
             settings.verify_server, certificate, text if code else "", self._address, self._reverse_name)
         if not verdict.ok:
-            return Proof(False, verdict.lines, "data-server-not-verified")
+            return Proof(False, verdict.lines, Code.DATA_SERVER_NOT_VERIFIED)
         subject = (f"Server: {certificates.subject_of(certificate)}",) if certificate is not None else ()
         return Proof(True, (
             *verdict.lines, "making TLS connection for data connection", *subject,
             f"{connection.version} connection created, using cipher {connection.cipher} ({connection.bits} bits)",
-        ), "data-server-verified")
+        ), Good.DATA_SERVER_VERIFIED)

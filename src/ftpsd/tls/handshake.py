@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ftpsd.errors import FtpsdError
 from ftpsd.native._openssl import Connection, Stapled, TLSError
+from ftpsd.reasons.codes import Code
 from ftpsd.tls import certificates, logtext
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.identity import Peer
@@ -17,7 +18,7 @@ LONGEST = 300.0
 class HandshakeFailed(FtpsdError):
     """A handshake failed; `lines` for the TLSLog, `reason` the stable reason code."""
 
-    def __init__(self, reason: str, lines: tuple[str, ...]) -> None:
+    def __init__(self, reason: Code, lines: tuple[str, ...]) -> None:
         super().__init__(lines[0] if lines else reason)
         self.reason = reason
         self.lines = lines
@@ -53,12 +54,13 @@ def failure(error: TLSError, connection: Connection, host: HostTLS) -> Handshake
         *logtext.verify_failures(connection.verify_failures),
         *logtext.handshake_failure(error.kind, error.queue, error.errno, words),
     )
-    return HandshakeFailed(logtext.reason_code(error.kind, error.queue, words.offered), lines)
+    numbers = [failure.code for failure in connection.verify_failures]
+    return HandshakeFailed(logtext.reason_code(error.kind, error.queue, words.offered, numbers), lines)
 
 
 def timeout(host: HostTLS) -> HandshakeFailed:
     """What the log says about a handshake that whoever drives it gave up waiting for."""
-    return HandshakeFailed("tls-timeout", (logtext.timed_out(host.settings.timeout_handshake),))
+    return HandshakeFailed(Code.HANDSHAKE_TIMEOUT, (logtext.timed_out(host.settings.timeout_handshake),))
 
 
 def report(connection: Connection, host: HostTLS, peer: Peer | None) -> HandshakeReport:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
+from ftpsd.reasons.codes import Code
+
 LONGEST = 16 * 1024
 """Bytes of a hello that are looked at; a longer one names no host."""
 
@@ -100,7 +102,7 @@ class Rejected:
 
     alert: int
     line: str
-    reason: str
+    reason: Code
 
 
 def is_address(name: str) -> bool:
@@ -119,12 +121,12 @@ def judge(name: str, *, sent_before: str | None, found: bool, engine: bool) -> R
     """
     if sent_before is not None and sent_before.lower() != name.lower():
         line = f"warning: SNI '{name}' does not match HOST '{sent_before}', rejecting SSL/TLS connection"
-        return Rejected(ACCESS_DENIED, line, "sni-not-host")
+        return Rejected(ACCESS_DENIED, line, Code.SNI_NOT_HOST)
     if not found:
         line = f"no matching server found for client-sent SNI '{name}', rejecting SSL/TLS connection"
-        return Rejected(UNRECOGNIZED_NAME, line, "sni-unknown")
+        return Rejected(UNRECOGNIZED_NAME, line, Code.SNI_UNKNOWN)
     if not engine:
-        return Rejected(UNRECOGNIZED_NAME, f"TLSEngine not enabled for SNI '{name}', rejecting client", "sni-no-tls")
+        return Rejected(UNRECOGNIZED_NAME, f"TLSEngine not enabled for SNI '{name}', rejecting client", Code.SNI_NO_TLS)
     return None
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ftpsd.reasons.codes import Code
+
 UNABLE = "unable to accept TLS connection"
 _ROUTER = "usually this indicates an FTP-aware router, NAT, or firewall interfering with the TLS handshake"
 _VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
@@ -121,37 +123,64 @@ def _hint(reason: str, words: HandshakeWords) -> str | None:
     return _ALERTS.get(reason)
 
 
-_REASONS = {
-    "timeout": "tls-timeout",
-    "closed": "tls-closed",
-    "eof": "tls-eof",
-    "reset": "tls-reset",
-    "syscall": "tls-system-error",
-    "renegotiation": "tls-renegotiation",
+_REASONS: dict[str, Code] = {
+    "timeout": Code.HANDSHAKE_TIMEOUT,
+    "closed": Code.HANDSHAKE_CLOSED,
+    "eof": Code.HANDSHAKE_EOF,
+    "reset": Code.HANDSHAKE_RESET,
+    "syscall": Code.HANDSHAKE_SYSTEM_ERROR,
+    "renegotiation": Code.RENEGOTIATION_BY_CLIENT,
 }
-_PROTOCOL_REASONS = {
-    "no shared cipher": "tls-no-shared-cipher",
-    "peer did not return a certificate": "tls-no-client-certificate",
-    "certificate verify failed": "tls-client-certificate-rejected",
-    "version too low": "tls-version",
-    "no application protocol": "tls-foreign-alpn",
-    "http request": "tls-not-tls",
-    _WRONG_VERSION: "tls-not-tls",
+_PROTOCOL_REASONS: dict[str, Code] = {
+    "no shared cipher": Code.NO_SHARED_CIPHER,
+    "peer did not return a certificate": Code.CLIENT_CERT_MISSING,
+    "version too low": Code.PROTOCOL_DISABLED,
+    "no application protocol": Code.FOREIGN_ALPN,
+    "http request": Code.NOT_TLS,
+    _WRONG_VERSION: Code.NOT_TLS,
+    "tlsv1 alert unknown ca": Code.SERVER_CERT_UNTRUSTED,
+    "sslv3 alert certificate expired": Code.SERVER_CERT_EXPIRED,
+    "sslv3 alert bad certificate": Code.SERVER_CERT_REJECTED,
+    "sslv3 alert certificate unknown": Code.SERVER_CERT_REJECTED,
+    "sslv3 alert unsupported certificate": Code.SERVER_CERT_REJECTED,
+    "tlsv1 alert protocol version": Code.PROTOCOL_DISABLED,
 }
+_VERIFY_FAILED = "certificate verify failed"
+_OBJECTIONS: dict[int, Code] = {
+    **dict.fromkeys((2, 18, 19, 20, 21), Code.CLIENT_CERT_UNKNOWN_CA),
+    **dict.fromkeys((3, 8, 11, 12, 35), Code.CLIENT_CERT_CRL_UNUSABLE),
+    **dict.fromkeys((66, 67, 68), Code.CLIENT_CERT_WEAK),
+    9: Code.CLIENT_CERT_NOT_YET_VALID,
+    10: Code.CLIENT_CERT_EXPIRED,
+    22: Code.CLIENT_CERT_CHAIN_TOO_LONG,
+    23: Code.CLIENT_CERT_REVOKED,
+    26: Code.CLIENT_CERT_WRONG_PURPOSE,
+}
+"""X509_V_ERR_… numbers."""
 
 
-def reason_code(kind: str, queue: Iterable[QueueEntry], offered: str = "") -> str:
-    """The stable reason code of a failed handshake; `offered` as in `HandshakeWords`."""
+def objection_code(number: int) -> Code:
+    """The stable reason code of what OpenSSL's verification holds against a client's certificate."""
+    return _OBJECTIONS.get(number, Code.CLIENT_CERT_INVALID)
+
+
+def reason_code(
+    kind: str, queue: Iterable[QueueEntry], offered: str = "", objections: Sequence[int] = ()
+) -> Code:
+    """The stable reason code of a failed handshake; `offered` as in `HandshakeWords`, `objections` are the numbers
+    of what verification held against the client's certificate, the decisive one last."""
     if kind in _REASONS:
         return _REASONS[kind]
     for entry in queue:
         if entry.reason in _DISABLED or (entry.reason == _WRONG_VERSION and offered):
-            return "tls-version"
+            return Code.PROTOCOL_DISABLED
         if entry.reason in _PROTOCOL_REASONS:
             return _PROTOCOL_REASONS[entry.reason]
+        if entry.reason == _VERIFY_FAILED:
+            return objection_code(objections[-1] if objections else 1)
         if "alert" in entry.reason:
-            return "tls-rejected-by-client"
-    return "tls-protocol-error"
+            return Code.CLIENT_ALERT
+    return Code.HANDSHAKE_ERROR
 
 
 def verify_failures(failures: Iterable[Objection]) -> tuple[str, ...]:

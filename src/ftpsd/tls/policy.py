@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from ftpsd.errors import Refusal
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.values import TLSRequirement
 
 UNWILLING = "Unwilling to accept security parameters"
@@ -89,7 +90,7 @@ class Decision:
     code: int
     text: str
     state: TLSState
-    reason: str
+    reason: Code | Good
     log: tuple[str, ...] = ()
     action: Action = "none"
     failure_log: tuple[str, ...] = ()
@@ -126,7 +127,7 @@ def _gate_control(spec: Gated, state: TLSState) -> Refusal | None:
         line = f"SSL/TLS required but absent on control channel, denying {spec.name} command"
     else:
         return None
-    return Refusal(550, "SSL/TLS required on the control channel", "tls-required-control", log=(line,))
+    return Refusal(550, "SSL/TLS required on the control channel", Code.TLS_REQUIRED_CONTROL, log=(line,))
 
 
 def _gate_data(
@@ -138,7 +139,7 @@ def _gate_data(
         line = f"{spec.name} command denied by TLSRequired in directory '{directory}'"
     else:
         return None
-    return Refusal(522, "SSL/TLS required on the data channel", "tls-required-data", log=(line,))
+    return Refusal(522, "SSL/TLS required on the data channel", Code.TLS_REQUIRED_DATA, log=(line,))
 
 
 def auth(state: TLSState, argument: str) -> Decision:
@@ -156,12 +157,12 @@ def auth(state: TLSState, argument: str) -> Decision:
         title, private = "SSL/TLS-P", state.requirement.data != -1
     else:
         return Decision(
-            504, f"AUTH {mechanism} unsupported", state, "auth-unknown-mechanism",
+            504, f"AUTH {mechanism} unsupported", state, Code.AUTH_UNKNOWN_MECHANISM,
             log=(f"AUTH {mechanism} unsupported, declining",),
         )
     return Decision(
         234, f"AUTH {mechanism} successful",
-        replace(state, protected=True, mechanism=True, data_private=private), "auth-accepted",
+        replace(state, protected=True, mechanism=True, data_private=private), Good.AUTH_ACCEPTED,
         log=(f"{title} requested, starting TLS handshake",), action="start-tls",
         failure_log=(f"{title} negotiation failed on control channel",),
     )
@@ -172,19 +173,19 @@ def _auth_refusal(state: TLSState, mechanism: str) -> Decision | None:
         return not_understood(state, "AUTH")
     if state.protected:
         return Decision(
-            503, "Unwilling to accept second AUTH", state, "auth-twice",
+            503, "Unwilling to accept second AUTH", state, Code.AUTH_TWICE,
             log=("Unwilling to accept AUTH after AUTH for this session",),
         )
     if not mechanism:
-        return Decision(504, "AUTH requires at least one argument", state, "auth-no-mechanism")
+        return Decision(504, "AUTH requires at least one argument", state, Code.SYNTAX)
     if state.ccc_used:
         return Decision(
-            534, UNWILLING, state, "auth-after-ccc",
+            534, UNWILLING, state, Code.AUTH_AFTER_CCC,
             log=("Unwilling to accept AUTH after CCC for this session",),
         )
     if not state.has_certificates:
         return Decision(
-            431, "Necessary security resource unavailable", state, "auth-no-certificate",
+            431, "Necessary security resource unavailable", state, Code.NO_CERTIFICATE,
             log=(f"Unable to accept AUTH {mechanism} due to lack of certificates",),
         )
     if state.logged_in and not state.allow_per_user:
@@ -192,7 +193,7 @@ def _auth_refusal(state: TLSState, mechanism: str) -> Decision | None:
             "Unwilling to accept AUTH after USER/PASS authentication for this session unless "
             "AllowPerUser TLSOption is used"
         )
-        return Decision(534, UNWILLING, state, "auth-after-login", log=(line,))
+        return Decision(534, UNWILLING, state, Code.AUTH_AFTER_LOGIN, log=(line,))
     return None
 
 
@@ -202,11 +203,11 @@ def implicit(state: TLSState) -> Decision:
     if not state.has_certificates:
         line = "Unable to start implicit SSL/TLS handshake due to lack of certificates"
         return Decision(
-            421, HANDSHAKE_FAILED, state, "implicit-no-certificate", log=(line, *failed), action="disconnect"
+            421, HANDSHAKE_FAILED, state, Code.NO_CERTIFICATE, log=(line, *failed), action="disconnect"
         )
     private = state.requirement.data != -1
     return Decision(
-        0, "", replace(state, protected=True, mechanism=True, data_private=private), "implicit-tls",
+        0, "", replace(state, protected=True, mechanism=True, data_private=private), Good.IMPLICIT_TLS,
         log=("TLSOption UseImplicitSSL in effect, starting SSL/TLS handshake",), action="start-tls",
         failure_log=failed,
     )
@@ -214,7 +215,7 @@ def implicit(state: TLSState) -> Decision:
 
 def not_understood(state: TLSState, name: str) -> Decision:
     """What an unknown command is answered, and a security command without the mechanism it belongs to."""
-    return Decision(500, f"{name} not understood", state, "security-not-negotiated")
+    return Decision(500, f"{name} not understood", state, Code.SECURITY_NOT_NEGOTIATED)
 
 
 def _has_mechanism(state: TLSState) -> bool:
@@ -227,11 +228,11 @@ def pbsz(state: TLSState, argument: str) -> Decision:
         return not_understood(state, "PBSZ")
     words = argument.split()
     if len(words) != 1:
-        return Decision(501, "Invalid number of parameters", state, "pbsz-syntax")
+        return Decision(501, "Invalid number of parameters", state, Code.SYNTAX)
     if not state.protected:
-        return Decision(503, "PBSZ not allowed on insecure control connection", state, "pbsz-after-ccc")
+        return Decision(503, "PBSZ not allowed on insecure control connection", state, Code.CONTROL_NOT_PROTECTED)
     text = "PBSZ 0 successful" if words[0] == "0" else "PBSZ=0 successful"
-    return Decision(200, text, state, "pbsz-accepted")
+    return Decision(200, text, state, Good.PBSZ_ACCEPTED)
 
 
 def prot(state: TLSState, argument: str) -> Decision:
@@ -240,7 +241,7 @@ def prot(state: TLSState, argument: str) -> Decision:
         return not_understood(state, "PROT")
     words = argument.split()
     if len(words) != 1:
-        return Decision(501, "Invalid number of parameters", state, "prot-syntax")
+        return Decision(501, "Invalid number of parameters", state, Code.SYNTAX)
     level = words[0].upper()
     if level == "C":
         if state.requirement.data == 1:
@@ -251,18 +252,18 @@ def prot(state: TLSState, argument: str) -> Decision:
             return _prot_refused(state, level)
         return _prot_set(state, "Protection set to Private", private=True)
     if level in ("S", "E"):
-        return Decision(536, f"PROT {level} unsupported", state, "prot-level-unsupported")
-    return Decision(504, f"PROT {words[0]} unsupported", state, "prot-level-unknown")
+        return Decision(536, f"PROT {level} unsupported", state, Code.PROT_LEVEL_UNSUPPORTED)
+    return Decision(504, f"PROT {words[0]} unsupported", state, Code.PROT_LEVEL_UNSUPPORTED)
 
 
 def _prot_set(state: TLSState, text: str, *, private: bool) -> Decision:
-    reason = "prot-private" if private else "prot-clear"
+    reason: Good = Good.PROT_PRIVATE if private else Good.PROT_CLEAR
     return Decision(200, text, replace(state, data_private=private), reason, log=(text,))
 
 
 def _prot_refused(state: TLSState, level: str) -> Decision:
     line = f"PROT: unwilling to accept security parameter ({level}), declining"
-    return Decision(534, UNWILLING, state, "prot-refused", log=(line,))
+    return Decision(534, UNWILLING, state, Code.PROT_REFUSED, log=(line,))
 
 
 def prot_limited(state: TLSState, argument: str) -> Decision:
@@ -273,20 +274,20 @@ def prot_limited(state: TLSState, argument: str) -> Decision:
 def ccc(state: TLSState) -> Decision:
     """CCC (RFC 4217 section 5): back to clear, unless TLSRequired demands a protected control connection."""
     if not state.logged_in:
-        return Decision(530, "Please login with USER and PASS", state, "login-required")
+        return Decision(530, "Please login with USER and PASS", state, Code.LOGIN_REQUIRED)
     if not _has_mechanism(state):
         return not_understood(state, "CCC")
     if not state.protected:
-        return Decision(533, "CCC not allowed on insecure control connection", state, "ccc-insecure")
+        return Decision(533, "CCC not allowed on insecure control connection", state, Code.CONTROL_NOT_PROTECTED)
     if state.requirement.ctrl == 1:
         line = (
             "CCC: unwilling to accept security parameters: TLSRequired setting does not allow for "
             "unprotected control channel"
         )
-        return Decision(534, UNWILLING, state, "ccc-refused", log=(line,))
+        return Decision(534, UNWILLING, state, Code.CCC_REFUSED, log=(line,))
     return Decision(
         200, "Clearing control channel protection", replace(state, protected=False, ccc_used=True),
-        "ccc-accepted", log=("received CCC, clearing control channel protection",), action="clear-tls",
+        Good.CCC_ACCEPTED, log=("received CCC, clearing control channel protection",), action="clear-tls",
     )
 
 
@@ -296,40 +297,40 @@ def sscn(state: TLSState, argument: str) -> Decision:
         return not_understood(state, "SSCN")
     words = argument.split()
     if len(words) > 1:
-        return Decision(504, "SSCN: Invalid argument", state, "sscn-syntax")
+        return Decision(504, "SSCN: Invalid argument", state, Code.SYNTAX)
     if words and words[0] not in ("ON", "OFF"):
-        return Decision(501, "SSCN: Invalid argument", state, "sscn-syntax")
+        return Decision(501, "SSCN: Invalid argument", state, Code.SYNTAX)
     if words:
         state = replace(state, client_method=words[0] == "ON")
     method = "CLIENT" if state.client_method else "SERVER"
-    return Decision(200, f"SSCN:{method} METHOD", state, "sscn-accepted")
+    return Decision(200, f"SSCN:{method} METHOD", state, Good.SSCN_ACCEPTED)
 
 
 def sscn_limited(state: TLSState) -> Decision:
     """SSCN that a <Limit> denies."""
-    return Decision(550, "SSCN: Operation not permitted", state, "sscn-refused")
+    return Decision(550, "SSCN: Operation not permitted", state, Code.SSCN_REFUSED)
 
 
 def ccc_limited(state: TLSState) -> Decision:
     """CCC that a <Limit> denies."""
     return Decision(
-        534, UNWILLING, state, "ccc-refused", log=("CCC: unwilling to accept security parameters",)
+        534, UNWILLING, state, Code.CCC_REFUSED, log=("CCC: unwilling to accept security parameters",)
     )
 
 
 def adat(state: TLSState) -> Decision:
     """ADAT: no mechanism here exchanges data with it, so it is never in sequence (RFC 2228 section 3)."""
     text = "ADAT not expected: no security data exchange is in progress"
-    return Decision(503, text, state, "adat-unexpected")
+    return Decision(503, text, state, Code.ADAT_UNEXPECTED)
 
 
 def protected_command(state: TLSState, name: str) -> Decision:
     """MIC, CONF and ENC (RFC 2228 section 3): TLS protects the connection, never a single command."""
     if not _has_mechanism(state):
         text = f"{name} not allowed before a security data exchange"
-        return Decision(503, text, state, "security-not-negotiated")
+        return Decision(503, text, state, Code.SECURITY_NOT_NEGOTIATED)
     text = f"{name} protection level not supported by security mechanism"
-    return Decision(537, text, state, "protection-unsupported")
+    return Decision(537, text, state, Code.PROTECTION_UNSUPPORTED)
 
 
 def after_user(state: TLSState, requirement: TLSRequirement, *, allow_per_user: bool = False) -> Decision:
@@ -340,15 +341,15 @@ def after_user(state: TLSState, requirement: TLSRequirement, *, allow_per_user: 
     """
     per_user = state.allow_per_user or allow_per_user
     if not state.engine:
-        return Decision(0, "", state, "user-accepted")
+        return Decision(0, "", state, Good.USER_ACCEPTED)
     if per_user and not state.protected and 1 in (requirement.ctrl, requirement.auth):
         return _cut_off(state)
-    return Decision(0, "", replace(state, requirement=requirement, allow_per_user=per_user), "user-accepted")
+    return Decision(0, "", replace(state, requirement=requirement, allow_per_user=per_user), Good.USER_ACCEPTED)
 
 
 def _cut_off(state: TLSState) -> Decision:
     return Decision(
-        530, "Login incorrect.", state, "tls-required-login", action="disconnect",
+        530, "Login incorrect.", state, Code.TLS_REQUIRED_LOGIN, action="disconnect",
         log=("SSL/TLS required but absent on control channel, disconnecting",),
     )
 
@@ -364,10 +365,10 @@ def after_login(
     per_user = state.allow_per_user or allow_per_user
     logged_in = replace(state, logged_in=True, allow_per_user=per_user)
     if not state.engine or not per_user:
-        return Decision(0, "", logged_in, "login-accepted")
+        return Decision(0, "", logged_in, Good.LOGIN_ACCEPTED)
     if not state.protected and 1 in (requirement.ctrl, requirement.auth):
         return _cut_off(state)
-    return Decision(0, "", replace(logged_in, requirement=requirement), "login-accepted")
+    return Decision(0, "", replace(logged_in, requirement=requirement), Good.LOGIN_ACCEPTED)
 
 
 def after_rein(state: TLSState, requirement: TLSRequirement, *, allow_per_user: bool) -> TLSState:

@@ -18,6 +18,8 @@ import hmac
 from dataclasses import dataclass
 from typing import Protocol
 
+from ftpsd.reasons.codes import Code, Good
+
 _SEE = "rejecting data connection (see the NoSessionReuseRequired TLSOptions parameter)"
 NOT_REUSED = f"client did not reuse SSL session, {_SEE}"
 NOT_FROM_CONTROL = f"client did not reuse SSL session from control channel, {_SEE}"
@@ -33,7 +35,7 @@ class Proof:
 
     ok: bool
     lines: tuple[str, ...]
-    reason: str
+    reason: Code | Good
 
 
 class Peer(Protocol):
@@ -65,15 +67,15 @@ def prove(control: Peer | None, data: Peer, *, required: bool, ccc_used: bool) -
             return refusal
         lines = (REUSED,)
     if control is not None and not _same_certificate(control, data):
-        return Proof(False, (*lines, CERTIFICATE_MISMATCH), "data-certificate-mismatch")
-    return Proof(True, lines, "session-reused" if lines else "reuse-not-required")
+        return Proof(False, (*lines, CERTIFICATE_MISMATCH), Code.DATA_CERTIFICATE_MISMATCH)
+    return Proof(True, lines, Good.SESSION_REUSED if lines else Good.REUSE_NOT_REQUIRED)
 
 
 def _session_refusal(control: Peer | None, data: Peer) -> Proof | None:
     if not data.resumed:
-        return Proof(False, (NOT_REUSED,), "session-not-reused")
+        return Proof(False, (NOT_REUSED,), Code.DATA_NOT_RESUMED)
     if control is None or not _same_session(control, data):
-        return Proof(False, (REUSED, NOT_FROM_CONTROL), "session-from-elsewhere")
+        return Proof(False, (REUSED, NOT_FROM_CONTROL), Code.DATA_WRONG_SESSION)
     return None
 
 

@@ -21,14 +21,16 @@ from cryptography import x509
 
 from ftpsd.errors import Location
 from ftpsd.native._openssl import Connection
+from ftpsd.reasons.codes import Code
 from ftpsd.settings.tls import TLSSettings
-from ftpsd.tls import certificates, identity, ocsp, responder
+from ftpsd.tls import certificates, identity, logtext, ocsp, responder
 from ftpsd.tls.identity import Peer
 from ftpsd.tls.revocation import Finding, Privileged, Revocations
 
 OCSP_TIMEOUT = 10.0
 """Seconds for all questions about one chain."""
 _UNSPECIFIED = 1
+_EXPIRED = 10
 _UNANCHORED = frozenset({2, 18, 19, 20, 21})
 """No issuer, self-signed, self-signed in chain, no local issuer, not verifiable: X509_V_ERR_… numbers."""
 _WORDS = {
@@ -41,12 +43,12 @@ _WORDS = {
 class Accepted:
     """What `Verification.accept` decided.
 
-    `reason` is "" when the client may go on. `verified`: there is a certificate and nothing is wrong with it;
+    `reason` is None when the client may go on. `verified`: there is a certificate and nothing is wrong with it;
     `pinnable`: nothing but that no authority here vouches for it. `lines` for the TLSLog.
     """
 
     lines: tuple[str, ...] = ()
-    reason: str = ""
+    reason: Code | None = None
     verified: bool = False
     pinnable: bool = False
 
@@ -143,38 +145,43 @@ class Verification:
             if wanted != "on":
                 return Accepted()
             lacking = "resumed session lacks the client certificate that is required"
-            return Accepted((lacking,), "tls-no-client-certificate")
+            return Accepted((lacking,), Code.CLIENT_CERT_MISSING)
         lines, problem = self._problem(connection, certificate)
         if problem and wanted != "off":
-            return Accepted(lines, "tls-client-certificate-rejected")
+            return Accepted(lines, logtext.objection_code(problem))
         if wanted != "on" or peer is None:
             return Accepted(lines, verified=not problem, pinnable=not problem or _is_pinnable(connection))
         verdict = identity.check_client(certificate, self._settings.options, peer)
-        reason = "" if verdict.ok else "tls-client-identity"
+        reason = None if verdict.ok else Code.CLIENT_CERT_NAME
         return Accepted((*lines, *verdict.lines), reason, verified=verdict.ok, pinnable=verdict.ok)
 
-    def _problem(self, connection: Connection, certificate: bytes) -> tuple[tuple[str, ...], str]:
-        """(lines, what is wrong with the certificate). Faults of this handshake's are logged already."""
+    def _problem(self, connection: Connection, certificate: bytes) -> tuple[tuple[str, ...], int]:
+        """(lines, X509_V_ERR_… number of what is wrong with the certificate, 0: nothing).
+
+        Faults of this handshake's are logged already.
+        """
         code, text = connection.verify_result
         if not connection.resumed:
-            return (), text if code else ""
-        lines, problem = ((), text) if code else self._check_again(connection, certificate)
-        return (*lines, f"client certificate failed verification: {problem}") if problem else lines, problem
+            return (), code
+        lines: tuple[str, ...] = ()
+        if not code:
+            lines, code, text = self._check_again(connection, certificate)
+        return (*lines, f"client certificate failed verification: {text}") if code else lines, code
 
-    def _check_again(self, connection: Connection, certificate: bytes) -> tuple[tuple[str, ...], str]:
-        """(lines, problem) of a certificate that was verified when its session began."""
+    def _check_again(self, connection: Connection, certificate: bytes) -> tuple[tuple[str, ...], int, str]:
+        """(lines, number, problem) of a certificate that was verified when its session began."""
         try:
             leaf = x509.load_der_x509_certificate(certificate)
             sent = [x509.load_der_x509_certificate(der) for der in connection.peer_chain[1:]]
         except ValueError as error:
-            return (), str(error)
+            return (), _UNSPECIFIED, str(error)
         if leaf.not_valid_after_utc < datetime.now(UTC):
-            return (), "certificate has expired"
+            return (), _EXPIRED, "certificate has expired"
         if not self.mechanisms:
-            return (), ""
+            return (), 0, ""
         chain = certificates.build_chain(leaf, (), (*sent, *self._trusted)).certificates
         found = self._ask_all((leaf, *chain), network=True)
-        return found.lines, _WORDS.get(found.code, f"error {found.code}") if found.code else ""
+        return found.lines, found.code, _WORDS.get(found.code, f"error {found.code}")
 
 
 def _is_pinnable(connection: Connection) -> bool:

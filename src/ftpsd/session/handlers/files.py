@@ -9,6 +9,7 @@ from ftpsd.ftp import facts, paths
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
+from ftpsd.reasons.codes import Code
 from ftpsd.session import errors
 from ftpsd.session.state import Session
 from ftpsd.vfs.base import is_regular
@@ -59,7 +60,7 @@ def rnfr(session: Session, command: Command) -> Reply:
 def rnto(session: Session, command: Command) -> Reply:
     source = session.parameters.rename_from
     if source is None:
-        raise Refusal(503, "Bad sequence of commands", "rename-without-source")
+        raise Refusal(503, "Bad sequence of commands", Code.RENAME_WITHOUT_SOURCE)
     if session.journal is not None:
         session.journal.renaming(source)
     target = session.path(command.argument)
@@ -68,7 +69,7 @@ def rnto(session: Session, command: Command) -> Reply:
         session.fs.rename(source, target, overwrite=overwrite)
     except OSError as error:
         if isinstance(error, FileExistsError) and not overwrite:
-            raise Refusal(550, f"{command.argument}: Rename permission denied", "overwrite-denied") from None
+            raise Refusal(550, f"{command.argument}: Rename permission denied", Code.OVERWRITE_DENIED) from None
         raise errors.refusal(error, command.argument) from None
     return Reply(250, "Rename successful")
 
@@ -76,13 +77,13 @@ def rnto(session: Session, command: Command) -> Reply:
 def size(session: Session, command: Command) -> Reply:
     """SIZE (RFC 3659 section 4): in ASCII mode the true size is not known without reading the file."""
     if session.parameters.ascii:
-        raise Refusal(550, f"{command.name} not allowed in ASCII mode", "size-in-ascii")
+        raise Refusal(550, f"{command.name} not allowed in ASCII mode", Code.SIZE_IN_ASCII)
     try:
         status = session.fs.stat(session.path(command.argument))
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
     if not is_regular(status):
-        raise Refusal(550, f"{command.argument}: not a regular file", "not-a-regular-file")
+        raise Refusal(550, f"{command.argument}: not a regular file", Code.NOT_A_REGULAR_FILE)
     return Reply(213, str(status.st_size))
 
 
@@ -93,7 +94,7 @@ def mdtm(session: Session, command: Command) -> Reply:
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
     if stat.S_ISDIR(status.st_mode):
-        raise Refusal(550, f"{command.argument}: not a plain file", "not-a-regular-file")
+        raise Refusal(550, f"{command.argument}: not a plain file", Code.NOT_A_REGULAR_FILE)
     return Reply(213, facts.format_time(status.st_mtime))
 
 
@@ -101,10 +102,10 @@ def mfmt(session: Session, command: Command) -> Reply:
     """MFMT (draft-somers-ftp-mfxx): sets a file's modification time, given in UTC."""
     when, blank, name = command.argument.partition(" ")
     if not blank or not name:
-        raise Refusal(501, "Invalid number of parameters", "syntax")
+        raise Refusal(501, "Invalid number of parameters", Code.SYNTAX)
     moment = facts.parse_time(when)
     if moment is None:
-        raise Refusal(501, f"{when}: Invalid argument", "syntax")
+        raise Refusal(501, f"{when}: Invalid argument", Code.SYNTAX)
     try:
         session.fs.utime(session.path(name), moment)
     except FileNotFoundError as error:

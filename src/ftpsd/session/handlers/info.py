@@ -7,6 +7,7 @@ from ftpsd.ftp import facts, replies
 from ftpsd.ftp import help as help_texts
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
+from ftpsd.reasons.codes import Code
 from ftpsd.session.state import Session
 
 
@@ -39,14 +40,14 @@ def opts(session: Session, command: Command) -> Reply:
         case "UTF8" | "UTF-8":
             state = rest.strip().lower()
             if state not in ("on", "off"):
-                raise Refusal(501, "'OPTS UTF8' not understood", "syntax")
+                raise Refusal(501, "'OPTS UTF8' not understood", Code.SYNTAX)
             if not session.settings.core.use_encoding:
-                raise Refusal(451, "Unable to accept OPTS UTF8", "encoding-off")
+                raise Refusal(451, "Unable to accept OPTS UTF8", Code.ENCODING_OFF)
             return Reply(200, f"UTF8 set to {state}")
         case "MLST":
             session.parameters.facts, shown = facts.choose(rest)
             return Reply(200, f"MLST OPTS {shown}".rstrip())
-    raise Refusal(500, f"OPTS {word.upper()} not understood", "command-unknown")
+    raise Refusal(500, f"OPTS {word.upper()} not understood", Code.COMMAND_UNKNOWN)
 
 
 def not_implemented(session: Session, command: Command) -> Reply:

@@ -17,6 +17,7 @@ from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.listing import ListRequest, parse_list, split
 from ftpsd.ftp.replies import Reply, listing_in_reply
+from ftpsd.reasons.codes import Code
 from ftpsd.session import errors, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
@@ -58,7 +59,7 @@ def _send(session: Session, body: bytes, title: str) -> Reply:
     outcome = transfer.conduct(session, Job("send", body, title, ascii=True, opening=opening, listing=True))
     code, text = outcomes.reply_for(outcome)
     if outcome.end is End.VANISHED:
-        raise SessionEnded("client-disconnected")
+        raise SessionEnded(Code.CLIENT_DISCONNECTED)
     if outcome.end is End.ABORTED:
         session.reply(Reply(code, text))
         return Reply(226, "Abort successful")
@@ -106,7 +107,7 @@ def mlsd(session: Session, command: Command) -> Reply:
     try:
         body = session.fs.listing(path, wanted)
     except NotADirectoryError:
-        raise Refusal(550, f"'{shown}' is not a directory", "not-a-directory") from None
+        raise Refusal(550, f"'{shown}' is not a directory", Code.NOT_A_DIRECTORY) from None
     except OSError as error:
         raise errors.refusal(error, shown) from None
     return _send(session, body, "MLSD")
@@ -120,7 +121,7 @@ def mlst(session: Session, command: Command) -> Reply:
     try:
         facts = session.fs.facts(path, wanted)
     except OSError:
-        raise Refusal(550, f"'{shown}' cannot be listed", "file-not-found") from None
+        raise Refusal(550, f"'{shown}' cannot be listed", Code.FILE_NOT_FOUND) from None
     return Reply(250, f"Start of list for {shown}", facts, "End of list")
 
 

@@ -11,6 +11,7 @@ from ftpsd.ftp import replies
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import display, entering, vouching
 from ftpsd.session.state import Session
 
@@ -19,12 +20,12 @@ def host(session: Session, command: Command) -> Reply:
     """HOST (RFC 7151): the virtual host of that name, before login and before TLS (or as SNI said)."""
     name = command.argument
     if len(command.words) != 1:
-        raise Refusal(500, "'HOST' not understood", "syntax")
+        raise Refusal(500, "'HOST' not understood", Code.SYNTAX)
     if session.login.done or (session.tls.mechanism and session.server_name is None):
-        raise Refusal(503, "Bad sequence of commands", "host-too-late")
+        raise Refusal(503, "Bad sequence of commands", Code.HOST_TOO_LATE)
     if _is_literal(name):
         return Reply(220, "HOST command successful")
-    unknown = Refusal(504, f"{name}: Unknown hostname provided", "host-unknown")
+    unknown = Refusal(504, f"{name}: Unknown hostname provided", Code.HOST_UNKNOWN)
     if session.server_name is not None and session.server_name.lower() != name.lower():
         session.note_tls(f"HOST '{name}' does not match SNI '{session.server_name}'")
         raise unknown
@@ -42,10 +43,10 @@ def _is_literal(name: str) -> bool:
         try:
             ipaddress.IPv6Address(name.removeprefix("[").removesuffix("]"))
         except ValueError:
-            raise Refusal(501, f"{name}: Invalid IPv6 address provided", "syntax") from None
+            raise Refusal(501, f"{name}: Invalid IPv6 address provided", Code.SYNTAX) from None
         return True
     if ":" in name:
-        raise Refusal(501, f"{name}: Invalid hostname provided", "syntax")
+        raise Refusal(501, f"{name}: Invalid hostname provided", Code.SYNTAX)
     try:
         ipaddress.IPv4Address(name)
     except ValueError:
@@ -59,9 +60,9 @@ def user(session: Session, command: Command) -> Reply:
     if session.login.done:
         if name == session.login.user:
             return replies.logged_in(name)
-        raise Refusal(501, "Reauthentication not supported", "reauthentication")
+        raise Refusal(501, "Reauthentication not supported", Code.REAUTHENTICATION)
     if len(name) > entering.LONGEST_NAME:
-        raise Refusal(501, "Login name too long", "login-name-too-long")
+        raise Refusal(501, "Login name too long", Code.LOGIN_NAME_TOO_LONG)
     session.login.user = name
     session.slot.update(user=name)
     chosen = select(session.host, name)
@@ -110,8 +111,8 @@ def _enter(
         raise SessionEnded(error.cause, 530, replies.LOGIN_INCORRECT.text) from None
     except Exception as error:  # the thread's rights may be half changed: nothing more is served from it
         text = f"cannot take on the rights of the user: {error!r}"
-        session.log.emit(events.LoginFailed(name, "login-rights", session.login.attempts + 1, text))
-        raise SessionEnded("login-rights", 530, replies.LOGIN_INCORRECT.text) from None
+        session.log.emit(events.LoginFailed(name, Code.LOGIN_RIGHTS, session.login.attempts + 1, text))
+        raise SessionEnded(Code.LOGIN_RIGHTS, 530, replies.LOGIN_INCORRECT.text) from None
     session.log.emit(events.LoginSucceeded(name, chosen.anonymous is not None, method, email))
     return _granted(session, name, code)
 
@@ -119,7 +120,7 @@ def _enter(
 def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
     login = session.login
     login.attempts += 1
-    session.log.emit(events.LoginFailed(chosen.user, result.reason, login.attempts, result.log))
+    session.log.emit(events.LoginFailed(chosen.user, result.refusal, login.attempts, result.log))
     section = chosen.anonymous
     message = (section.settings if section is not None else session.settings).core.access_deny_msg
     text = replies.LOGIN_INCORRECT.text
@@ -128,7 +129,7 @@ def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
     limit = session.settings.auth.max_login_attempts
     if limit and login.attempts >= limit:
         session.log.emit(events.LoginAttemptsExceeded(limit))
-        raise SessionEnded("login-attempts-exceeded", 530, text)
+        raise SessionEnded(Code.LOGIN_ATTEMPTS_EXCEEDED, 530, text)
     return Reply(530, text)
 
 
@@ -151,4 +152,4 @@ def quit_(session: Session, command: Command) -> Reply:
         lines = session.farewell + display.inside(session, shown)
     else:
         lines = display.absolute(session, shown)
-    raise SessionEnded("quit", 221, *(display.expanded(lines, session) or ["Goodbye."]))
+    raise SessionEnded(Good.QUIT, 221, *(display.expanded(lines, session) or ["Goodbye."]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ftpsd.errors import SessionEnded
+from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
+from ftpsd.reasons.codes import Code
 from ftpsd.session import tls_steps
 from ftpsd.session.state import Session
 from ftpsd.tls import policy
@@ -13,6 +14,8 @@ from ftpsd.tls.policy import Decision
 
 
 def _apply(session: Session, decision: Decision) -> Reply:
+    if isinstance(decision.reason, Code):
+        raise Refusal(decision.code, decision.text, decision.reason, log=decision.log)
     if decision.log:
         session.log.emit(events.TLSNote(*decision.log))
     session.tls = decision.state
@@ -51,7 +54,7 @@ def ccc(session: Session, command: Command) -> Reply | None:
     session.reply(Reply(decision.code, decision.text))
     session.log.emit(events.TLSNote(*decision.log))
     if not session.control.channel.clear_tls(tls_steps.CLEAR_TIMEOUT):
-        raise SessionEnded("ccc-shutdown-failed")
+        raise SessionEnded(Code.CCC_SHUTDOWN_FAILED)
     session.tls = decision.state
     return None
 

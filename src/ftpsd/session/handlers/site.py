@@ -8,6 +8,7 @@ from ftpsd.errors import Refusal
 from ftpsd.ftp import help as help_texts
 from ftpsd.ftp.commands import Command, parse_site
 from ftpsd.ftp.replies import Reply
+from ftpsd.reasons.codes import Code
 from ftpsd.session import errors, filemodes
 from ftpsd.session.state import Session
 
@@ -16,7 +17,7 @@ def site(session: Session, command: Command) -> Reply:
     """SITE (RFC 959 section 4.1.3): its own small table (`ftp.commands.SITE_COMMANDS`)."""
     spec, inner = parse_site(command.argument)
     if spec is None:
-        raise Refusal(500, f"'SITE {inner.name}' not understood", "command-unknown")
+        raise Refusal(500, f"'SITE {inner.name}' not understood", Code.COMMAND_UNKNOWN)
     return {"site.help": help_, "site.chmod": chmod}[spec.handler](session, inner)
 
 
@@ -28,7 +29,7 @@ def chmod(session: Session, command: Command) -> Reply:
     """SITE CHMOD mode path, mode in octal or as symbols (`u+x,go-w`)."""
     word, name = command.word_and_path
     if not name:
-        raise Refusal(500, f"'SITE {command.text}' not understood", "syntax")
+        raise Refusal(500, f"'SITE {command.text}' not understood", Code.SYNTAX)
     path = session.path(name)
     try:
         status = session.fs.stat(path)
@@ -36,7 +37,7 @@ def chmod(session: Session, command: Command) -> Reply:
         raise errors.refusal(error, name) from None
     mode = filemodes.apply(word, stat.S_IMODE(status.st_mode), directory=stat.S_ISDIR(status.st_mode))
     if mode is None:
-        raise Refusal(550, f"'{word}': invalid mode", "syntax")
+        raise Refusal(550, f"'{word}': invalid mode", Code.SYNTAX)
     try:
         session.fs.chmod(path, mode)
     except OSError as error:

@@ -15,6 +15,7 @@ from ftpsd.ftp import addresses, replies, typecodes
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
+from ftpsd.reasons.codes import Code
 from ftpsd.session import errors, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
@@ -23,21 +24,24 @@ from ftpsd.settings.values import TransferRate
 from ftpsd.vfs.base import OpenFile, StoreMode
 
 
-def _listen(session: Session) -> int:
+def _listen(session: Session, announced: str | None = None) -> int:
+    """The port of a new listener; `announced` is the address that the client is told with it."""
     try:
-        return transfer.passive(session, session.ends.local).port
+        listener = transfer.passive(session, session.ends.local)
     except endpoints.NoPassivePort as error:
-        reason = "passive-ports-exhausted"
+        reason = Code.PASSIVE_PORTS_EXHAUSTED
         session.log.emit(events.DataConnectionRefused(reason, (f"no passive port could be had: {error}",)))
         raise Refusal(425, "Unable to build data connection: no passive port is free", reason) from None
+    listener.announced = announced
+    return listener.port
 
 
 def pasv(session: Session, command: Command) -> Reply:
     """PASV (RFC 959 section 4.1.2); a fresh session ticket goes with the reply (DESIGN.md 5.2)."""
     if ":" in session.ends.local:
-        raise Refusal(500, "Illegal PASV command: use EPSV on IPv6", "pasv-on-ipv6")
+        raise Refusal(500, "Illegal PASV command: use EPSV on IPv6", Code.PASV_ON_IPV6)
     shown = session.runtime.masquerade.passive(session.ends, session.tls)
-    port = _listen(session)
+    port = _listen(session, shown)
     session.control.channel.offer_ticket()
     return Reply(227, addresses.format_pasv(shown, port))
 
@@ -50,7 +54,7 @@ def epsv(session: Session, command: Command) -> Reply:
         return Reply(200, "EPSV ALL command successful")
     family = 2 if ":" in session.ends.local else 1
     if wanted is not None and wanted != family:
-        raise Refusal(522, f"Network protocol not supported, use ({family})", "epsv-protocol")
+        raise Refusal(522, f"Network protocol not supported, use ({family})", Code.NETWORK_PROTOCOL)
     port = _listen(session)
     session.control.channel.offer_ticket()
     return Reply(229, addresses.format_epsv(port))
@@ -100,14 +104,14 @@ def retr(session: Session, command: Command) -> Reply:
     path = session.path(command.argument)
     settings = session.settings_for(path).transfer
     if offset and not settings.allow_retrieve_restart:
-        raise Refusal(451, f"{command.argument}: Restart not permitted, try again", "restart-denied")
+        raise Refusal(451, f"{command.argument}: Restart not permitted, try again", Code.RESTART_DENIED)
     try:
         opened = session.fs.open_read(path)
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
     with opened:
         if offset > opened.size:
-            raise Refusal(554, f"REST: invalid {command.argument} argument", "restart-beyond-end")
+            raise Refusal(554, f"REST: invalid {command.argument} argument", Code.RESTART_BEYOND_END)
         left = opened.size - offset
         job = Job(
             "send", opened.fd, command.argument, session.parameters.ascii, offset=offset, size=left or None,
@@ -145,7 +149,7 @@ def _open_upload(
             path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=False)
     except OSError as error:
         if isinstance(error, FileExistsError) and not overwrite:
-            raise Refusal(550, f"{shown}: Overwrite permission denied", "overwrite-denied") from None
+            raise Refusal(550, f"{shown}: Overwrite permission denied", Code.OVERWRITE_DENIED) from None
         raise errors.refusal(error, shown) from None
 
 
@@ -162,7 +166,7 @@ def _check_restart(
         return
     with contextlib.suppress(FileNotFoundError):
         session.fs.stat(path)
-        raise Refusal(451, f"{shown}: Append/Restart not permitted, try again", "restart-denied")
+        raise Refusal(451, f"{shown}: Append/Restart not permitted, try again", Code.RESTART_DENIED)
 
 
 def _upload(session: Session, command: Command, path: str, mode: StoreMode, offset: int = 0) -> Reply:
@@ -222,7 +226,7 @@ def appe(session: Session, command: Command) -> Reply:
 def stou(session: Session, command: Command) -> Reply:
     """STOU: the server chooses a name that did not exist told in the 150 (RFC 1123 section 4.1.2.9)."""
     if _take_restart(session):
-        raise Refusal(550, "STOU incompatible with REST", "restart-denied")
+        raise Refusal(550, "STOU incompatible with REST", Code.RESTART_DENIED)
     return _upload(session, command, session.path("ftp"), "unique")
 
 
@@ -236,9 +240,9 @@ def _finish(session: Session, name: str, path: str, outcome: Outcome) -> Reply:
         case End.STALLED:
             limit = session.settings.limits.timeout_stalled
             session.reply(Reply(code, text))
-            raise SessionEnded("timeout-stalled", 421, f"Data transfer stall timeout: {limit} seconds")
+            raise SessionEnded(Code.TIMEOUT_STALLED, 421, f"Data transfer stall timeout: {limit} seconds")
         case End.VANISHED:
-            raise SessionEnded("client-disconnected")
+            raise SessionEnded(Code.CLIENT_DISCONNECTED)
     return Reply(code, text)
 
 

@@ -1,0 +1,83 @@
+"""`ftpsd explain CODE`: what a reason code means and how it is mended."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ftpsd.reasons.codes import Code
+    from ftpsd.reasons.reason import Reason
+
+_WORD = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_HINTS = 3
+
+
+@click.command("explain", short_help="Explain a reason code, or the codes in a line of a log")
+@click.argument("words", nargs=-1, metavar="[CODE | LINE OF A LOG]")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def command(words: tuple[str, ...], as_json: bool) -> int:
+    """Explain CODE: what happened, why, and how it is mended on the server and on the client.
+
+    A whole line of a log, or a reply that a client showed, will do as well. Without one: all codes.
+    """
+    from ftpsd.reasons.table import TABLE
+
+    codes = _codes(" ".join(words)) if words else list(TABLE)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(TABLE[code]) for code in codes], indent=2))
+    elif words:
+        _show([TABLE[code] for code in codes])
+    else:
+        for reason in TABLE.values():
+            click.echo(f"{reason.code}\n    {reason.what}")
+    return 0
+
+
+def _codes(text: str) -> list[Code]:
+    """The codes in `text`, in square brackets or, where there are none, bare."""
+    from ftpsd.reasons.table import TABLE
+
+    for pattern in (r"\[([a-z0-9-]+)\]", _WORD):
+        found = [code for word in re.findall(pattern, text) for code in TABLE if code == word]
+        if found:
+            return list(dict.fromkeys(found))
+    alike = difflib.get_close_matches(text.strip("[]").lower(), list(TABLE), _HINTS)
+    hint = f"did you mean {' or '.join(alike)}?" if alike else "`ftpsd explain` lists all codes."
+    raise click.ClickException(f"there is no reason code in '{text}'\n  {hint}")
+
+
+def _show(reasons: list[Reason]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False)
+    for number, reason in enumerate(reasons):
+        if number:
+            console.print()
+        for part in _parts(reason):
+            console.print(part)
+
+
+def _parts(reason: Reason) -> Iterator[RenderableType]:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    yield Text(reason.code, style="bold red")
+    yield Padding(Text(reason.what), (0, 0, 0, 2))
+    for title, entries in (
+        ("Why, the likeliest first", reason.causes), ("How to find out", reason.confirm),
+        ("On the server", reason.server), ("On the client", reason.client), ("How it shows", reason.shown),
+    ):
+        if entries:
+            yield Text(f"\n{title}", style="bold")
+            for number, entry in enumerate(entries, 1):
+                mark = f"{number}." if entries is reason.causes and len(entries) > 1 else "-"
+                yield Padding(Text(f"{mark} {entry}"), (0, 0, 0, 2))

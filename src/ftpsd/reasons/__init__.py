@@ -1,0 +1,1 @@
+"""Why: the stable codes of everything that goes wrong, and one explanation of each."""

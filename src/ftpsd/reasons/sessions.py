@@ -1,0 +1,130 @@
+"""Commands that cannot be carried out, and how sessions end."""
+
+from __future__ import annotations
+
+from ftpsd.reasons.codes import Code
+from ftpsd.reasons.reason import Reason
+
+REASONS = (
+    Reason(
+        Code.COMMAND_UNKNOWN,
+        "The server does not know the command.",
+        causes=("An extension that this server does not have; clients try such and go on.", "A slip of the pen."),
+        confirm=("HELP and FEAT list what there is.",),
+        shown=("500 XYZZ not understood",),
+    ),
+    Reason(
+        Code.SYNTAX,
+        "The command is known, but not with these arguments.",
+        causes=("A fault of the client, or of who typed the command.",),
+        confirm=("`HELP COMMAND` shows how it is written.",),
+        shown=("501 Invalid number of parameters",),
+    ),
+    Reason(
+        Code.PARAMETER_UNSUPPORTED,
+        "The client asked for a transfer type, mode or structure that is not supported.",
+        causes=("Types A and I, mode S and structure F are all there is; EBCDIC, records and blocks are history.",),
+        client=("Set the transfer type to binary.",),
+        shown=("504 TYPE not implemented for 'E' parameter",),
+    ),
+    Reason(
+        Code.RENAME_WITHOUT_SOURCE,
+        "RNTO must come directly after a successful RNFR.",
+        causes=("RNFR was refused, and the client went on.", "The client sent another command in between."),
+        shown=("503 Bad sequence of commands",),
+    ),
+    Reason(
+        Code.ENCODING_OFF,
+        "The client wants to choose the character set of file names, and the configuration does not allow that.",
+        causes=("`UseEncoding off`",),
+        server=("`UseEncoding on`",),
+        shown=("451 Unable to accept OPTS UTF8",),
+    ),
+    Reason(
+        Code.HOST_TOO_LATE,
+        "HOST chooses the virtual host, which must be done before the login and before TLS.",
+        causes=("The client sends HOST too late.",),
+        client=("Send the name in the TLS handshake (SNI), as clients do by themselves.",),
+        shown=("503 Bad sequence of commands",),
+    ),
+    Reason(
+        Code.HOST_UNKNOWN,
+        "No virtual host has the name that the client gave with HOST, or in the handshake it gave another one.",
+        causes=("ServerAlias does not have the name.",),
+        confirm=("`ftpsd check --explain ServerAlias`",),
+        server=("`ServerAlias NAME` in the right <VirtualHost>.",),
+        shown=("504 x: Unknown hostname provided",),
+    ),
+    Reason(
+        Code.FOREIGN_PROTOCOL,
+        "The client speaks another protocol than FTP: HTTP, SMTP, TLS without having asked. It was cut off.",
+        causes=(
+            "A web page that makes a browser attack FTP servers; scanners.",
+            "A client that is set to implicit TLS and came to a port for explicit TLS.",
+        ),
+        confirm=("The system log has the word that gave it away.",),
+        client=("Choose \"explicit FTP over TLS\" for port 21.",),
+        shown=("System log: client sent HTTP command 'GET', disconnecting",),
+    ),
+    Reason(
+        Code.INTERNAL_ERROR,
+        "A defect of the server. The session went on, or was ended to be safe.",
+        causes=("A programming error.",),
+        confirm=("The system log has a traceback.",),
+        server=("Please report it with the traceback.",),
+        shown=("451 LIST: internal error, see the server's log [internal-error]",),
+    ),
+    Reason(
+        Code.CLIENT_DISCONNECTED,
+        "The client closed the connection without QUIT, or its network went away.",
+        causes=("The usual end with many clients.", "The client gave up after an error: see the reply before.",),
+        confirm=("The last reply before it, in the log of debug level 5.",),
+        shown=("System log: session ended [client-disconnected]",),
+    ),
+    Reason(
+        Code.SERVER_STOPPING,
+        "The server was stopped or restarted.",
+        causes=("An administrator, or the system.",),
+        server=("A reload (SIGHUP) lets sessions end by themselves.",),
+        client=("Connect again.",),
+        shown=("421 Service shutting down, closing control connection",),
+    ),
+    Reason(
+        Code.TIMEOUT_IDLE,
+        "The client sent no command for the time that TimeoutIdle allows.",
+        causes=("Nobody sat there.",),
+        server=("TimeoutIdle (seconds), 600 by default.",),
+        client=("Switch on keep-alive (NOOP).",),
+        shown=("421 Idle timeout (600 seconds): closing control connection",),
+    ),
+    Reason(
+        Code.TIMEOUT_LOGIN,
+        "The client did not log in within the time that TimeoutLogin allows.",
+        causes=("A scanner.", "A user who looks for the password.", "A health check that opens connections."),
+        server=("TimeoutLogin (seconds), 300 by default.",),
+        shown=("421 Login timeout (300 seconds): closing control connection",),
+    ),
+    Reason(
+        Code.TIMEOUT_NO_TRANSFER,
+        "There was no transfer for the time that TimeoutNoTransfer allows; commands alone do not count.",
+        causes=("A client that keeps the session open with NOOP.",),
+        server=("TimeoutNoTransfer (seconds), 300 by default; 0 switches it off.",),
+        shown=("421 No transfer timeout (300 seconds): closing control connection",),
+    ),
+    Reason(
+        Code.TIMEOUT_SESSION,
+        "The session lasted longer than TimeoutSession allows, whatever it did.",
+        causes=("TimeoutSession is set, and too short for long transfers.",),
+        server=("Raise TimeoutSession (seconds), or remove it.",),
+        client=("Connect again, resume the transfer.",),
+        shown=("421 Session Timeout (3600 seconds): closing control connection",),
+    ),
+    Reason(
+        Code.TIMEOUT_STALLED,
+        "A transfer stood still for the time that TimeoutStalled allows, and the session was ended.",
+        causes=("The client's network went away.",),
+        server=("TimeoutStalled (seconds), 3600 by default.",),
+        client=("Connect again, resume the transfer.",),
+        shown=("421 Data transfer stall timeout: 3600 seconds",),
+    ),
+)

@@ -1,0 +1,57 @@
+"""`ftpsd explain`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ftpsd.cli.explain import command
+from ftpsd.reasons.codes import Code
+
+
+def explain(*words: str) -> str:
+    result = CliRunner().invoke(command, words, standalone_mode=False)
+    assert result.exception is None, result.exception
+    return result.output
+
+
+@pytest.mark.parametrize("code", Code, ids=str)
+def test_every_code(code: Code) -> None:
+    output = explain(code)
+    assert output.startswith(f"{code}\n")
+    assert "Why, the likeliest first" in output
+    assert "\x1b" not in output, "no colours where there is no terminal"
+
+
+@pytest.mark.parametrize("text", [
+    "[data-not-resumed]",
+    "425 Unable to build data connection: TLS session of the control connection was not reused [data-not-resumed]",
+    "2026-11-21 10:29:46,770 mod_tls/2.9.2[7]: client did not reuse SSL session, … [data-not-resumed]",
+])
+def test_a_line_of_a_log(text: str) -> None:
+    assert explain(*text.split()).startswith("data-not-resumed\n")
+
+
+def test_all_codes() -> None:
+    output = explain()
+    assert all(f"{code}\n" in output for code in Code)
+
+
+def test_for_programs() -> None:
+    (found,) = json.loads(explain("--json", "no-shared-cipher"))
+    assert found["code"] == "no-shared-cipher"
+    assert found["server"]
+
+
+def test_a_slip_of_the_pen() -> None:
+    result = CliRunner().invoke(command, ["data-not-resumd"])
+    assert result.exit_code == 1
+    assert "did you mean data-not-resumed" in result.output
+
+
+def test_nothing_like_a_code() -> None:
+    result = CliRunner().invoke(command, ["Hello world"])
+    assert result.exit_code == 1
+    assert "`ftpsd explain` lists all codes." in result.output
