@@ -41,15 +41,21 @@ BROKEN_LINK = Difference(
     "the link's target is what is missing",
 )
 FOREIGN_PORT = Difference(
-    "PORT 10,0,0,1,200,200", "200 PORT command successful", "500 Illegal PORT command",
+    "PORT 10,0,0,1,200,200", "200 PORT command successful", r"500 Illegal PORT command \[address-mismatch\]",
     "ProFTPD takes a private address for the control peer's; a foreign address is refused",
 )
 PORT_ZERO = Difference(
-    "PORT 127,0,0,1,0,0", "501 Illegal PORT command", "500 Illegal PORT command", "like other low ports",
+    "PORT 127,0,0,1,0,0", "501 Illegal PORT command", r"500 Illegal PORT command \[port-below-1024\]",
+    "like other low ports",
 )
 EPRT_PORT = Difference(
     r"EPRT \|1\|127.0.0.1\|(0|99999)\|", "(200|500) .*", "501 Illegal EPRT command",
     "what is no port is a syntax error",
+)
+NOT_REUSED = Difference(
+    "(LIST|RETR|STOR).*", ".*425 Unable to build data connection: Operation not permitted",
+    r".*425 Unable to build data connection: (TLS session of the control connection was not reused "
+    r"\[data-not-resumed\]|TLS handshake failed \[not-tls\])", "the reply says what ProFTPD's log says",
 )
 MONTH = Difference(
     "MFMT 20201302030405 file.txt", "501 file.txt: Invalid argument", "501 20201302030405: Invalid argument",

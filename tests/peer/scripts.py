@@ -186,10 +186,10 @@ THEMES: list[Script] = [
     Script("refused for want of reuse", [
         Transfer("LIST", fresh=True), Transfer("RETR file.txt", fresh=True), Transfer("LIST sub"),
         Transfer("STOR n.txt", b"abc", fresh=True), Transfer("RETR file.txt"),
-    ], "private", tls=("TLSRequired off",)),
+    ], "private", tls=("TLSRequired off",), differences=(but.NOT_REUSED,)),
     Script("clear text where TLS is due", [
         Transfer("STOR f.txt", b"plain data", private=False), Transfer("RETR file.txt"),
-    ], "private"),
+    ], "private", differences=(but.NOT_REUSED,)),
     Script("implicit TLS", [
         "AUTH TLS", "USER alice", "PASS secret", Transfer("LIST sub", private=True), "PBSZ 0", "PROT C",
         Transfer("LIST sub", private=False), "PROT P",

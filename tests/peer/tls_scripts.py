@@ -193,7 +193,8 @@ def handshakes() -> list[Script]:
             Transfer("LIST sub", fresh=True), Transfer("RETR file.txt", fresh=True),
         ], "private", ("TLSRequired on",), directives=("TLSSessionCache off",)),
         Script("TLSSessionTickets off, resumption by session id", [PROBE, PROBE, Transfer("LIST sub", fresh=True)],
-               "private", ("TLSRequired on", "TLSSessionTickets off"), version="TLSv1.2"),
+               "private", ("TLSRequired on", "TLSSessionTickets off"), version="TLSv1.2",
+               differences=(but.NOT_REUSED,)),
     ]
 
 

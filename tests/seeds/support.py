@@ -28,7 +28,9 @@ REUSE_REFUSED = (
     "client did not reuse SSL session, rejecting data connection"
     " (see the NoSessionReuseRequired TLSOptions parameter)"
 )
-UNABLE_DATA = "Unable to build data connection: Operation not permitted"
+UNABLE_DATA = (
+    "Unable to build data connection: TLS session of the control connection was not reused [data-not-resumed]"
+)
 SECONDS = 20.0
 
 

@@ -14,7 +14,7 @@ from tests.session.hosts import Hosts, serving
 from tests.session.talk import converse
 
 TLS = "TLSEngine on\n@CERTIFICATE@\nTLSRequired off\nTLSLog @HOME@/../{name}.log\n"
-FORBIDDEN = "534 Unwilling to accept security parameters"
+FORBIDDEN = "534 Unwilling to accept security parameters [prot-refused]"
 
 
 def host(name: str, *lines: str) -> str:
@@ -67,7 +67,7 @@ def test_words_of_auth(hosts: Hosts, version: str, word: str, echoed: str, priva
         client.connect()
         assert client.auth(word).text == f"AUTH {echoed} successful"
         converse(client, """
-            AUTH TLS => 503 Unwilling to accept second AUTH
+            AUTH TLS => 503 Unwilling to accept second AUTH [auth-twice]
             PBSZ 0 => 200 PBSZ 0 successful
             USER alice => 331 Password required for alice
             PASS secret => 230 User alice logged in
@@ -84,7 +84,7 @@ def test_words_of_auth(hosts: Hosts, version: str, word: str, echoed: str, priva
 
 def test_what_the_log_says_of_a_session(hosts: Hosts) -> None:
     with hosts.client("data", "TLSv1.3").begin() as client:
-        converse(client, f"PROT C => {FORBIDDEN}\nAUTH TLS => 503 Unwilling to accept second AUTH")
+        converse(client, f"PROT C => {FORBIDDEN}\nAUTH TLS => 503 Unwilling to accept second AUTH [auth-twice]")
         client.retrieve("RETR file.txt")
         client.retrieve("RETR file.txt")
         client.quit()
@@ -94,8 +94,8 @@ def test_what_the_log_says_of_a_session(hosts: Hosts) -> None:
         "client supports secure renegotiations",
         "TLSv1.3 connection accepted, using cipher TLS_AES_256_GCM_SHA384 (256 bits)",
         "Protection set to Private",
-        "PROT: unwilling to accept security parameter (C), declining",
-        "Unwilling to accept AUTH after AUTH for this session",
+        "PROT: unwilling to accept security parameter (C), declining [prot-refused]",
+        "Unwilling to accept AUTH after AUTH for this session [auth-twice]",
         "client reused SSL session for data connection",
         "TLSv1.3 data connection accepted, using cipher TLS_AES_256_GCM_SHA384 (256 bits, resumed session)",
         "client reused SSL session for data connection",
@@ -107,7 +107,7 @@ def test_what_the_log_says_of_a_session(hosts: Hosts) -> None:
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 def test_what_prot_and_a_transfer_may_be(hosts: Hosts, version: str) -> None:
     """For each TLSRequired a sample of: PROT C, PROT P, then LIST with what is in force."""
-    needed = "522 SSL/TLS required on the data channel"
+    needed = "522 SSL/TLS required on the data channel [tls-required-data]"
     clear, private = "200 Protection set to Clear", "200 Protection set to Private"
     cases = (
         ("off", "", clear, private, True), ("data", needed, FORBIDDEN, private, True),
@@ -129,18 +129,18 @@ def test_what_prot_and_a_transfer_may_be(hosts: Hosts, version: str) -> None:
 
 def test_before_tls(hosts: Hosts) -> None:
     with hosts.connected("ctrl") as client:
-        converse(client, "PWD => 550 SSL/TLS required on the control channel")
+        converse(client, "PWD => 550 SSL/TLS required on the control channel [tls-required-control]")
     with hosts.connected("auth") as client:
         converse(client, """
             NOOP => 200 NOOP command successful
-            USER alice => 550 SSL/TLS required on the control channel
-            PASS secret => 550 SSL/TLS required on the control channel
+            USER alice => 550 SSL/TLS required on the control channel [tls-required-control]
+            PASS secret => 550 SSL/TLS required on the control channel [tls-required-control]
             PWD => 530 Please login with USER and PASS
         """)
     with hosts.logged_in("data") as client:
         converse(client, """
             PWD => 257 "/" is the current directory
-            LIST => 522 SSL/TLS required on the data channel
+            LIST => 522 SSL/TLS required on the data channel [tls-required-data]
             STAT file.nothere => 450 file.nothere: No such file or directory
         """)
     hosts.wait_for("auth", "SSL/TLS required but absent for authentication, denying USER command")
@@ -151,14 +151,14 @@ def test_without_certificates(hosts: Hosts) -> None:
     with hosts.connected("bare") as client:
         assert "AUTH TLS" in str(client.command("FEAT"))
         converse(client, """
-            AUTH TLS => 431 Necessary security resource unavailable
-            AUTH SSL => 431 Necessary security resource unavailable
+            AUTH TLS => 431 Necessary security resource unavailable [no-certificate]
+            AUTH SSL => 431 Necessary security resource unavailable [no-certificate]
             PBSZ 0 => 500 PBSZ not understood
             PROT P => 500 PROT not understood
             CCC => 530 Please login with USER and PASS
             USER alice => 331 Password required for alice
             PASS secret => 230 User alice logged in
-            AUTH TLS => 431 Necessary security resource unavailable
+            AUTH TLS => 431 Necessary security resource unavailable [no-certificate]
         """)
     hosts.wait_for("bare", "Unable to accept AUTH TLS due to lack of certificates")
 
@@ -171,7 +171,7 @@ def test_implicit_tls(hosts: Hosts, version: str) -> None:
     with hosts.client("implicit", version) as client:
         client.connect(implicit=True)
         converse(client, """
-            AUTH TLS => 503 Unwilling to accept second AUTH
+            AUTH TLS => 503 Unwilling to accept second AUTH [auth-twice]
             USER alice => 331 Password required for alice
             PASS secret => 230 User alice logged in
         """)
@@ -192,7 +192,7 @@ def test_implicit_tls(hosts: Hosts, version: str) -> None:
 def test_implicit_tls_with_clients_and_hosts_that_cannot(hosts: Hosts) -> None:
     with hosts.client("implicit") as client:
         client.send(b"USER alice\r\n")
-        assert client.expect(421).text == "TLS handshake failed"
+        assert client.expect(421).text == "TLS handshake failed [not-tls]"
         client.expect_end()
     hosts.wait_for("implicit", "implicit SSL/TLS negotiation failed on control channel")
     with hosts.client("implicit-bare") as client:
@@ -212,8 +212,8 @@ def begin(hosts: Hosts, name: str, context: ssl.SSLContext | None = None) -> Scr
     return client
 
 
-def refused_in_clear(client: ScriptedClient) -> None:
-    """Alerts may come first; then the 421 in clear, and the end."""
+def refused_in_clear(client: ScriptedClient, code: str) -> None:
+    """Alerts may come first; then the 421 in clear with the reason `code`, and the end."""
     received = b""
     client.control.socket.settimeout(10)
     try:
@@ -221,7 +221,7 @@ def refused_in_clear(client: ScriptedClient) -> None:
             received += chunk
     except ConnectionResetError:
         pass
-    assert received.endswith(b"421 TLS handshake failed\r\n"), received
+    assert received.endswith(f"421 TLS handshake failed [{code}]\r\n".encode()), received
 
 
 UNABLE = "unable to accept TLS connection: "
@@ -233,7 +233,7 @@ def test_no_shared_cipher(hosts: Hosts) -> None:
     context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
     with begin(hosts, "ciphers", context) as client:
         client.control.begin_tls(context)
-        refused_in_clear(client)
+        refused_in_clear(client, "no-shared-cipher")
     log = hosts.wait_for("ciphers", FAILED)
     assert log[:2] == ["TLS/TLS-C requested, starting TLS handshake", UNABLE + "protocol error: "]
     assert log[2].startswith("(1) error:0A0000C1:SSL routines::no shared cipher")
@@ -246,7 +246,7 @@ def test_disabled_protocol(hosts: Hosts) -> None:
     context = client_context(hosts.server.authority, version="TLSv1.3")
     with begin(hosts, "disabled", context) as client:
         client.control.begin_tls(context)
-        refused_in_clear(client)
+        refused_in_clear(client, "protocol-disabled")
     log = hosts.wait_for("disabled", FAILED)
     assert any("unsupported protocol" in line for line in log)
     assert UNABLE + "perhaps client requested disabled TLS protocol version: SSLv3 TLSv1 TLSv1.1 TLSv1.3" in log
@@ -257,7 +257,7 @@ def test_an_end_in_the_middle(hosts: Hosts) -> None:
         assert client.context is not None
         client.control.begin_tls(client.context)
         client.control.socket.shutdown(socket.SHUT_WR)
-        refused_in_clear(client)
+        refused_in_clear(client, "handshake-eof")
     log = hosts.wait_for("closed", FAILED)
     assert UNABLE + "received EOF that violates protocol" in log
     with begin(hosts, "vanished") as client:
@@ -269,7 +269,7 @@ def test_an_end_in_the_middle(hosts: Hosts) -> None:
 def test_what_is_no_tls(hosts: Hosts) -> None:
     with begin(hosts, "garbage") as client:
         client.send(b"USER alice\r\n")
-        refused_in_clear(client)
+        refused_in_clear(client, "not-tls")
     log = hosts.wait_for("garbage", FAILED)
     assert log[2].startswith("(1) error:0A00010B:SSL routines::wrong version number")
     assert log[3] == UNABLE + "what the client sent is not TLS"
@@ -277,9 +277,10 @@ def test_what_is_no_tls(hosts: Hosts) -> None:
 
 def test_a_handshake_that_takes_too_long(hosts: Hosts) -> None:
     with begin(hosts, "impatient") as client:
-        refused_in_clear(client)
+        refused_in_clear(client, "handshake-timeout")
     assert hosts.wait_for("impatient", FAILED) == [
-        "TLS/TLS-C requested, starting TLS handshake", "TLS negotiation timed out (1 seconds)", FAILED,
+        "TLS/TLS-C requested, starting TLS handshake", "TLS negotiation timed out (1 seconds)",
+        f"{FAILED} [handshake-timeout]",
     ]
 
 

@@ -66,9 +66,9 @@ def test_after_ccc(hosts: Hosts, version: str, habit: Callable[[ScriptedClient],
         assert client.control.tls is None
         converse(client, """
             PWD => 257 "/" is the current directory
-            CCC => 533 CCC not allowed on insecure control connection
-            AUTH TLS => 534 Unwilling to accept security parameters
-            PBSZ 0 => 503 PBSZ not allowed on insecure control connection
+            CCC => 533 CCC not allowed on insecure control connection [control-not-protected]
+            AUTH TLS => 534 Unwilling to accept security parameters [auth-after-ccc]
+            PBSZ 0 => 503 PBSZ not allowed on insecure control connection [control-not-protected]
             PASV => 227 Entering Passive Mode (127,0,0,2,PORT).
             PROT C => 200 Protection set to Clear
         """)
@@ -91,7 +91,7 @@ def test_prot_keeps_its_value(hosts: Hosts, version: str) -> None:
         client.clear_control()
         assert client.private_data
         assert client.retrieve("RETR file.txt") == b"hello"
-        converse(client, "PROT C => 534 Unwilling to accept security parameters")
+        converse(client, "PROT C => 534 Unwilling to accept security parameters [prot-refused]")
         client.store("STOR up", b"hello")
         client.quit()
 
@@ -108,7 +108,7 @@ def test_commands_behind_ccc_in_one_burst_were_protected_and_are_answered_in_cle
 def test_where_ccc_is_refused(hosts: Hosts) -> None:
     with hosts.client("on", "TLSv1.3").begin() as client:
         converse(client, """
-            CCC => 534 Unwilling to accept security parameters
+            CCC => 534 Unwilling to accept security parameters [ccc-refused]
             NOOP => 200 NOOP command successful
         """)
         assert client.control.version == "TLSv1.3"

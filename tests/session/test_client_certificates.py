@@ -118,7 +118,7 @@ def test_an_address_that_is_not_the_clients_ends_in_421(desk: Desk, tls_version:
     with desk.client(server, tls_version, wrong) as client:
         client.connect()
         client.auth()
-        assert client.expect(421).text == "TLS handshake failed"
+        assert client.expect(421).text == "TLS handshake failed [client-cert-name]"
         client.expect_end()
     server.wait_for_log("client cert iPAddress SANs do not match client IP '127.0.0.1'")
     server.wait_for_log("TLS/TLS-C negotiation failed on control channel")
@@ -134,7 +134,9 @@ def test_control_and_data_show_the_same_certificate(desk: Desk, tls_version: str
         own, client.context = client.context, desk.context(server, tls_version, other)
         connection.handshake(reuse=False)
         client.context = own
-        assert client.expect(425).text == "Unable to build data connection: Operation not permitted"
+        assert client.expect(425).text == (
+            "Unable to build data connection: the client certificate is not that of the control connection "
+            "[data-certificate-mismatch]")
         server.wait_for_log("unable to open data connection: control/data certificate mismatch")
         assert client.retrieve("RETR hello.txt") == b"hello"
 

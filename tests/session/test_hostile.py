@@ -47,7 +47,7 @@ def test_bytes_between_the_234_and_the_client_hello_end_the_session(ftps_server:
         client.connect()
         client.expect(234, "AUTH TLS")
         client.send(b"USER alice\r\n")
-        assert client.expect(421).text == "TLS handshake failed"
+        assert client.expect(421).text == "TLS handshake failed [not-tls]"
         client.expect_end()
     server.wait_for_log("TLS/TLS-C negotiation failed on control channel")
 

@@ -17,7 +17,7 @@ from tests.session.hosts import Hosts, serving
 from tests.session.talk import converse
 
 USERS = (User("alice"), User("bob", gid=4001), User("carol", gid=4002))
-NEEDED = "550 SSL/TLS required on the control channel"
+NEEDED = "550 SSL/TLS required on the control channel [tls-required-control]"
 HOSTS = {
     "open": "TLSRequired off",
     "closed": "TLSRequired on",
@@ -165,9 +165,9 @@ def test_who_needs_tls_and_has_it(hosts: Hosts, version: str) -> None:
         client.auth()
         client.login()
         converse(client, """
-            LIST => 522 SSL/TLS required on the data channel
-            PROT C => 534 Unwilling to accept security parameters
-            CCC => 534 Unwilling to accept security parameters
+            LIST => 522 SSL/TLS required on the data channel [tls-required-data]
+            PROT C => 534 Unwilling to accept security parameters [prot-refused]
+            CCC => 534 Unwilling to accept security parameters [ccc-refused]
         """)
         client.protect()
         assert client.retrieve("RETR sub/file") == b"hello"
@@ -189,7 +189,7 @@ def test_auth_after_a_login_in_clear_is_for_those_with_allow_per_user(hosts: Hos
     with hosts.client("open", "TLSv1.3") as client:
         client.connect()
         client.login("bob")
-        assert client.expect(534, "AUTH TLS").text == "Unwilling to accept security parameters"
+        assert client.expect(534, "AUTH TLS").text == "Unwilling to accept security parameters [auth-after-login]"
 
 
 def test_groups(hosts: Hosts) -> None:
@@ -210,13 +210,13 @@ def test_settings_of_a_login(hosts: Hosts) -> None:
                 USER {user} => 331 Password required for {user}
                 PASS secret => 230 {granted}
                 PWD => 257 "/sub" is the current directory
-                LIST => 522 SSL/TLS required on the data channel
+                LIST => 522 SSL/TLS required on the data channel [tls-required-data]
             """)
 
 
 def test_a_directory_may_demand_protected_data(hosts: Hosts) -> None:
     """Rule 5 of semantics.md 2.2: the current directory decides, not the path that the command names."""
-    denied = "522 SSL/TLS required on the data channel"
+    denied = "522 SSL/TLS required on the data channel [tls-required-data]"
     with hosts.client("directory", "TLSv1.3") as client:
         client.connect()
         client.auth()

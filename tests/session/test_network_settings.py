@@ -202,7 +202,7 @@ def test_hosts_on_ports_of_their_own() -> None:
 def test_data_connections_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ftpsd.session.transfer.CONNECT_TIMEOUT", 0.2)
     refused, timed_out = (f"425 Unable to build data connection: {text}" for text in (
-        "Connection refused", "Connection timed out"))
+        "Connection refused [active-refused]", "Connection timed out [data-not-connected]"))
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     with one_session() as served:

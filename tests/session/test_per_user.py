@@ -59,7 +59,7 @@ def test_with_it_the_password_is_refused_in_clear(hosts: Hosts, user: str) -> No
     """Also for names that nobody has: the reply does not tell who exists."""
     with hosts.connected("at USER") as client:
         client.expect(331, f"USER {user}")
-        assert client.command("PASS secret").text == "SSL/TLS required on the control channel"
+        assert client.command("PASS secret").text == "SSL/TLS required on the control channel [tls-required-control]"
 
 
 def test_another_name_has_other_sections(hosts: Hosts) -> None:
@@ -67,7 +67,7 @@ def test_another_name_has_other_sections(hosts: Hosts) -> None:
     with hosts.connected("at USER") as client:
         converse(client, """
             USER carol => 331 Password required for carol
-            PASS secret => 550 SSL/TLS required on the control channel
+            PASS secret => 550 SSL/TLS required on the control channel [tls-required-control]
             NOOP => 200 NOOP command successful
         """)
     with hosts.connected("at USER") as client:
@@ -105,7 +105,7 @@ def test_with_allow_per_user_the_session_ends_at_user(hosts: Hosts) -> None:
 
 def test_what_the_section_demands_of_data_counts_after_the_login(hosts: Hosts) -> None:
     with hosts.logged_in("freed") as client:
-        converse(client, "< LIST => 522 SSL/TLS required on the data channel")
+        converse(client, "< LIST => 522 SSL/TLS required on the data channel [tls-required-data]")
 
 
 @pytest.mark.parametrize(("host", "protocol", "code"), [

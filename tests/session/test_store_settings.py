@@ -186,10 +186,10 @@ def test_filter_of_arguments(hosts: Hosts) -> None:
         converse(client, "MKD a%b => 530 Please login with USER and PASS")
     with binary(hosts, "no percents") as client:
         converse(client, """
-            MKD a%b => 550 a%b: Forbidden command argument
-            CWD 100% => 550 100%: Forbidden command argument
-            < RETR % => 550 %: Forbidden command argument
-            MFMT 20200101000000 % => 550 20200101000000 %: Forbidden command argument
+            MKD a%b => 550 a%b: Forbidden command argument [argument-forbidden]
+            CWD 100% => 550 100%: Forbidden command argument [argument-forbidden]
+            < RETR % => 550 %: Forbidden command argument [argument-forbidden]
+            MFMT 20200101000000 % => 550 20200101000000 %: Forbidden command argument [argument-forbidden]
             PWD => 257 "/" is the current directory
         """)
 
@@ -211,7 +211,7 @@ def test_directories_have_settings_of_their_own(hosts: Hosts) -> None:
             > STOR file.txt => 150 BINARY: file.txt; 226 Transfer complete
             CWD messages => 250 old / CWD command successful
             CWD ../in => 250 CWD command successful
-            MKD made# => 550 made#: Forbidden command argument
+            MKD made# => 550 made#: Forbidden command argument [argument-forbidden]
             CWD / => 250 CWD command successful
         """)
         assert stat.S_IMODE((home / "in/new.txt").stat().st_mode) == 0o600

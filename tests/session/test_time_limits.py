@@ -96,7 +96,7 @@ def test_a_transfer_that_stalls(hosts: Hosts, command: str) -> None:
         connection = client.data()
         client.expect(150, command)
         begin = time.monotonic()
-        assert client.expect(426).text == "Transfer aborted. Data connection stalled"
+        assert client.expect(426).text == "Transfer aborted. Data connection stalled [data-stalled]"
         assert time.monotonic() - begin >= 0.9
         assert client.expect(421).text == "Data transfer stall timeout: 1 seconds"
         client.expect_end()
@@ -121,7 +121,7 @@ def test_the_end_of_a_session_comes_in_the_middle_of_a_transfer(
         client.expect(150, command)
         if version is not None:
             connection.handshake()
-        assert client.expect(426).text == "Transfer aborted. Data connection closed"
+        assert client.expect(426).text == "Transfer aborted. Data connection closed [transfer-cut]"
         ended(client, "Session Timeout (1 seconds): closing control connection")
         connection.close("rst")
 

@@ -1,7 +1,7 @@
 """Every command, argument by argument, is answered as ProFTPD 1.3.8 with mod_tls answers it.
 
 The tables hold what a real one said on loopback; `Other` lists what we say otherwise, and why. (Where
-ProFTPD is installed, tests/peer asks it again.)
+ProFTPD is installed, tests/peer asks it again.) A reason code stands behind ProFTPD's words.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ BEFORE_LOGIN_IN_CLEAR = """
     PROT P => 500 PROT not understood
 """
 UNDER_TLS = """
-    AUTH => 503 Unwilling to accept second AUTH
-    AUTH x => 503 Unwilling to accept second AUTH
-    AUTH TLS => 503 Unwilling to accept second AUTH
+    AUTH => 503 Unwilling to accept second AUTH [auth-twice]
+    AUTH x => 503 Unwilling to accept second AUTH [auth-twice]
+    AUTH TLS => 503 Unwilling to accept second AUTH [auth-twice]
     PBSZ => 501 Invalid number of parameters
     PBSZ x => 200 PBSZ=0 successful
     PBSZ 0 => 200 PBSZ 0 successful
@@ -119,9 +119,9 @@ UNDER_TLS = """
     PBSZ 0 0 => 501 Invalid number of parameters
     PROT => 501 Invalid number of parameters
     PROT x y z => 501 Invalid number of parameters
-    PROT S => 536 PROT S unsupported
-    PROT E => 536 PROT E unsupported
-    PROT X => 504 PROT X unsupported
+    PROT S => 536 PROT S unsupported [prot-level-unsupported]
+    PROT E => 536 PROT E unsupported [prot-level-unsupported]
+    PROT X => 504 PROT X unsupported [prot-level-unsupported]
     PROT C => 200 Protection set to Clear
     PROT P => 200 Protection set to Private
 """
@@ -137,8 +137,9 @@ OTHERS_BEFORE_LOGIN = [
 OTHERS_IN_CLEAR = [
     Other("PASS", "503 Login with USER first", "530 Login incorrect.",
           "there is no name whose password is wrong"),
-    Other("AUTH x", "504 AUTH X unsupported", "500 AUTH not understood", _UNKNOWN_MECHANISM),
-    Other("AUTH GSSAPI", "504 AUTH GSSAPI unsupported", "500 AUTH not understood", _UNKNOWN_MECHANISM),
+    Other("AUTH x", "504 AUTH X unsupported [auth-unknown-mechanism]", "500 AUTH not understood", _UNKNOWN_MECHANISM),
+    Other("AUTH GSSAPI", "504 AUTH GSSAPI unsupported [auth-unknown-mechanism]", "500 AUTH not understood",
+          _UNKNOWN_MECHANISM),
     Other("ADAT x", "503 ADAT not expected: no security data exchange is in progress",
           "500 ADAT not understood", _NO_EXCHANGE),
     *(Other(f"{name} x", f"503 {name} not allowed before a security data exchange",
@@ -225,8 +226,8 @@ AFTER_LOGIN = """
 """
 AUTH_AFTER_LOGIN = """
     AUTH => 504 AUTH requires at least one argument
-    AUTH TLS => 534 Unwilling to accept security parameters
-    AUTH x => 534 Unwilling to accept security parameters
+    AUTH TLS => 534 Unwilling to accept security parameters [auth-after-login]
+    AUTH x => 534 Unwilling to accept security parameters [auth-after-login]
     PBSZ 0 => 500 PBSZ not understood
     PROT P => 500 PROT not understood
     CCC => 500 CCC not understood
@@ -311,17 +312,17 @@ ADDRESSES = """
     PORT x y z => 501 Invalid number of parameters
     PORT 1,2,3 => 501 Illegal PORT command
     PORT 127,0,0,1,200,200 => 200 PORT command successful
-    PORT 127,0,0,1,0,20 => 500 Illegal PORT command
-    PORT 127,0,0,1,3,255 => 500 Illegal PORT command
-    PORT 127,0,0,2,200,200 => 500 Illegal PORT command
+    PORT 127,0,0,1,0,20 => 500 Illegal PORT command [port-below-1024]
+    PORT 127,0,0,1,3,255 => 500 Illegal PORT command [port-below-1024]
+    PORT 127,0,0,2,200,200 => 500 Illegal PORT command [address-mismatch]
     PORT 256,0,0,1,1,1 => 501 Illegal PORT command
     PORT 127,0,0,1,256,1 => 501 Illegal PORT command
     EPRT => 501 Invalid number of parameters
     EPRT x y z => 501 Invalid number of parameters
     EPRT |1|127.0.0.1|51400| => 200 EPRT command successful
-    EPRT |1|127.0.0.1|80| => 500 Illegal EPRT command
-    EPRT |1|127.0.0.2|51400| => 500 Illegal EPRT command
-    EPRT |2|::1|51400| => 500 Illegal EPRT command
+    EPRT |1|127.0.0.1|80| => 500 Illegal EPRT command [port-below-1024]
+    EPRT |1|127.0.0.2|51400| => 500 Illegal EPRT command [address-mismatch]
+    EPRT |2|::1|51400| => 500 Illegal EPRT command [address-mismatch]
     EPRT |2|::ffff:127.0.0.1|51400| => 200 EPRT command successful
     EPRT |3|127.0.0.1|51400| => 522 Network protocol not supported, use (1,2)
     EPRT !1!127.0.0.1!51400! => 200 EPRT command successful
@@ -335,10 +336,11 @@ OTHER_ADDRESSES = [
     Other("EPSV 3", "522 Network protocol not supported, use (1)",
           "522 Network protocol not supported, use (1,2)", "the protocols that this connection can have"),
     Other("EPSV x y z", "501 EPSV: unknown network protocol", "229 …", "what is no protocol is bad syntax"),
-    Other("PORT 10,0,0,1,200,200", "500 Illegal PORT command", "200 PORT command successful",
+    Other("PORT 10,0,0,1,200,200", "500 Illegal PORT command [address-mismatch]", "200 PORT command successful",
           "ProFTPD takes a private address for the peer's; a foreign address is refused"),
     Other("PORT 0,0,0,0,200,200", "200 PORT command successful", "501 Illegal PORT command", _UNSPECIFIED),
-    Other("PORT 127,0,0,1,0,0", "500 Illegal PORT command", "501 Illegal PORT command", "as other low ports"),
+    Other("PORT 127,0,0,1,0,0", "500 Illegal PORT command [port-below-1024]", "501 Illegal PORT command",
+          "as other low ports"),
     Other("EPRT |2|::|51400|", "200 EPRT command successful", "500 Illegal EPRT command", _UNSPECIFIED),
     Other("EPRT |1|0.0.0.0|51400|", "200 EPRT command successful", "500 Illegal EPRT command", _UNSPECIFIED),
     Other("EPRT |1|127.0.0.1|99999|", "501 Illegal EPRT command", "200 EPRT command successful", "no port"),

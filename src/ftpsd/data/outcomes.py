@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from ftpsd.reasons.codes import Code, Good
+from ftpsd.reasons.codes import Code, Good, marked
+from ftpsd.reasons.system import code_of
 from ftpsd.settings.transfer import UploadEnd
 
 CloseStyle = Literal["notify", "fin"]
 
 
 class End(Enum):
-    """Why a transfer stopped; the value is the stable reason code."""
+    """Why a transfer stopped; the value is the stable reason code (see `Outcome.reason`)."""
 
     COMPLETE = Good.TRANSFER_COMPLETE
     ABORTED = Code.TRANSFER_ABORTED
@@ -51,6 +52,11 @@ class Outcome:
     @property
     def complete(self) -> bool:
         return self.end is End.COMPLETE
+
+    @property
+    def reason(self) -> Code | Good:
+        """The stable reason code: the end's, or what the file system said."""
+        return code_of(self.errno) if self.end is End.FILE_ERROR else self.end.value
 
 
 def accepts_plain_fin(policy: UploadEnd, earlier: Iterable[CloseStyle]) -> bool:
@@ -89,13 +95,18 @@ _OVER_LIMIT = frozenset({errors.EDQUOT, errors.EFBIG})
 
 def reply_for(outcome: Outcome) -> tuple[int, str]:
     """The reply that ends the transfer command (RFC 959 section 4.2; ProFTPD's words)."""
+    code, text = _reply(outcome)
+    return code, marked(text, outcome.reason)
+
+
+def _reply(outcome: Outcome) -> tuple[int, str]:
     match outcome.end:
         case End.COMPLETE:
             return 226, "Transfer complete"
         case End.FILE_ERROR:
             return _file_error_code(outcome.errno), f"Transfer aborted. {os.strerror(outcome.errno)}"
         case End.TRUNCATED:
-            return 426, "Transfer aborted. Data connection closed without TLS close_notify [data-truncated]"
+            return 426, "Transfer aborted. Data connection closed without TLS close_notify"
         case End.STALLED:
             return 426, "Transfer aborted. Data connection stalled"
         case End.TLS_ERROR:

@@ -111,7 +111,7 @@ class Code(StrEnum):
     # Transfers that break, and files that cannot be had.
     TRANSFER_ABORTED = "transfer-aborted"
     CONTROL_CONNECTION_LOST = "control-connection-lost"
-    DATA_RESET = "data-reset"
+    DATA_RESET = "data-reset", Show.REPLY
     DATA_TRUNCATED = "data-truncated", Show.REPLY
     DATA_STALLED = "data-stalled", Show.REPLY
     DATA_TLS_ERROR = "data-tls-error", Show.REPLY
@@ -164,6 +164,7 @@ class Code(StrEnum):
     INTERNAL_ERROR = "internal-error"
     CLIENT_DISCONNECTED = "client-disconnected"
     SERVER_STOPPING = "server-stopping"
+    KICKED = "kicked"
     TIMEOUT_IDLE = "timeout-idle"
     TIMEOUT_LOGIN = "timeout-login"
     TIMEOUT_NO_TRANSFER = "timeout-no-transfer"

@@ -124,7 +124,7 @@ REASONS = (
     ),
     Reason(
         Code.PROTOCOL_DENIED,
-        "The password was right, but this user may log in over another protocol only (Protocols): with TLS, or without.",
+        "The password was right, but this user may log in only with TLS, or only without (Protocols).",
         causes=("The client is set to plain FTP, and Protocols allows ftps only (or the other way round).",),
         confirm=("`ftpsd check --explain Protocols` shows the value for every host.",),
         server=("Add the protocol: `Protocols ftp ftps`.",),

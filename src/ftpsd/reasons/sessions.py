@@ -90,6 +90,13 @@ REASONS = (
         shown=("421 Service shutting down, closing control connection",),
     ),
     Reason(
+        Code.KICKED,
+        "An administrator ended the session (`ftpsd ctl kick`).",
+        causes=("Ask the administrator.",),
+        confirm=("The log of the control socket says who it was.",),
+        shown=("421 Disconnected by the administrator",),
+    ),
+    Reason(
         Code.TIMEOUT_IDLE,
         "The client sent no command for the time that TimeoutIdle allows.",
         causes=("Nobody sat there.",),

@@ -37,7 +37,7 @@ REASONS = (
         ),
         confirm=("The number of bytes in the TransferLog: always the same number points to a firewall.",),
         client=(_RESUME,),
-        shown=("426 Transfer aborted. Data connection closed",),
+        shown=("426 Transfer aborted. Data connection closed [data-reset]",),
     ),
     Reason(
         Code.DATA_TRUNCATED,

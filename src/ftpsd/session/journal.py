@@ -21,20 +21,20 @@ from ftpsd.ftp import listing, paths
 from ftpsd.ftp.commands import Command, PathArgument, parse_site
 from ftpsd.ftp.replies import Reply
 from ftpsd.log.record import CommandDone, Record, Transfer
-from ftpsd.reasons.codes import Code
+from ftpsd.reasons.codes import Code, Good
 
 if TYPE_CHECKING:
     from ftpsd.session.state import Session
 
 CONNECT, EXIT = "CONNECT", "EXIT"
 
-_END_REASONS = {
-    "quit": "Quit", "client-disconnected": "Read EOF from client", "server-stopping": "Server shutting down",
-    "timeout-idle": "Timeout exceeded: TimeoutIdle", "timeout-login": "Timeout exceeded: TimeoutLogin",
-    "timeout-no-transfer": "Timeout exceeded: TimeoutNoTransfer",
-    "timeout-session": "Timeout exceeded: TimeoutSession",
-    "timeout-stalled": "Timeout exceeded: TimeoutStalled",
-    "login-attempts-exceeded": "Configured policy: Denied by MaxLoginAttempts",
+_END_REASONS: dict[str, str] = {
+    Good.QUIT: "Quit", Code.CLIENT_DISCONNECTED: "Read EOF from client", Code.SERVER_STOPPING: "Server shutting down",
+    Code.TIMEOUT_IDLE: "Timeout exceeded: TimeoutIdle", Code.TIMEOUT_LOGIN: "Timeout exceeded: TimeoutLogin",
+    Code.TIMEOUT_NO_TRANSFER: "Timeout exceeded: TimeoutNoTransfer",
+    Code.TIMEOUT_SESSION: "Timeout exceeded: TimeoutSession",
+    Code.TIMEOUT_STALLED: "Timeout exceeded: TimeoutStalled",
+    Code.LOGIN_ATTEMPTS_EXCEEDED: "Configured policy: Denied by MaxLoginAttempts",
 }
 """ProFTPD's words for the end of a session; other ends are told by their reason code."""
 

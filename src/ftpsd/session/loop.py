@@ -37,11 +37,11 @@ def run(session: Session) -> Code | Good:
         return _serve(session)
 
 
-def _serve(session: Session) -> str:
+def _serve(session: Session) -> Code | Good:
     if session.journal is None:
         return _conversation(session)
     session.journal.connected()
-    reason = Code.INTERNAL_ERROR
+    reason: Code | Good = Code.INTERNAL_ERROR
     try:
         reason = _conversation(session)
     finally:
@@ -49,7 +49,7 @@ def _serve(session: Session) -> str:
     return reason
 
 
-def _conversation(session: Session) -> str:
+def _conversation(session: Session) -> Code | Good:
     try:
         _converse(session)
     except SessionEnded as ended:

@@ -262,7 +262,7 @@ class Service:
         with self._lock:
             sessions = [session for session in self._sessions if id(session.slot) in wanted]
         for session in sessions:
-            session.end_soon("kicked", text)
+            session.end_soon(Code.KICKED, text)
 
     def set_debug_level(self, level: int) -> None:
         """DebugLevel is `level` from now on, for the sessions that are there too."""

@@ -203,7 +203,7 @@ class Session:
             reason, text = self.goodbye
             raise SessionEnded(reason, 421, text)
 
-    def end_soon(self, reason: str | None = None, text: str = "") -> None:
+    def end_soon(self, reason: Code | None = None, text: str = "") -> None:
         """Called by another thread: the session ends as soon as it can, with a 421 that says `text`.
 
         Without a `reason` the whole server stops.
@@ -289,7 +289,7 @@ class Session:
         self.marks.transferred = time.monotonic()
         self.slot.update(phase=Phase.IDLE)
 
-    def record(self, name: str, path: str, outcome: Outcome, reason: str | None = None) -> None:
+    def record(self, name: str, path: str, outcome: Outcome, reason: Code | None = None) -> None:
         """Counts and logs a RETR, STOR, STOU or APPE that is over; `path` is virtual; `reason`: over the outcome's."""
         receiving = name != "RETR"
         if receiving:
@@ -305,7 +305,7 @@ class Session:
             return
         self.log.emit(events.TransferEnded(
             name, self.fs.real_path(path), "in" if receiving else "out", outcome.transferred, outcome.seconds,
-            outcome.complete, reason or outcome.end.value, self.parameters.ascii, self.user_name,
+            outcome.complete, reason or outcome.reason, self.parameters.ascii, self.user_name,
             self.login.anonymous is not None, outcome.detail,
         ))
 
