@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
-from ftpsd.native._openssl import Connection, Context, Session, TLSError, wait_readable
+from ftpsd.native._openssl import Connection, Context, Session, SharedCache, TLSError, wait_readable
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey | ed25519.Ed25519PrivateKey
 KeyKind = Literal["rsa", "ec", "dsa", "ed25519"]
@@ -103,7 +103,13 @@ def server_context(*kinds: KeyKind, protocols: tuple[str, ...] = (TLS12, TLS13))
         context.use_certificate(leaf(kind).pem)
         context.use_private_key(leaf(kind).key_pem())
     context.set_protocols(protocols)
+    context.use_cache(SharedCache(1 << 18))
     return context
+
+
+def session_count(context: Context) -> int:
+    """How many sessions its cache has."""
+    return context.statistics()["sessions"]
 
 
 def client_context(protocol: str | None = None) -> Context:

@@ -14,7 +14,14 @@ from types import FrameType
 
 import pytest
 
-from ftpsd.native._openssl import Connection, OpenSSLError, TLSError, wait_readable
+from ftpsd.native._openssl import (
+    CACHE_SMALLEST_SIZE,
+    Connection,
+    OpenSSLError,
+    SharedCache,
+    TLSError,
+    wait_readable,
+)
 from tests.native.openssl_support import (
     TIMEOUT,
     TLS12,
@@ -493,7 +500,7 @@ def footprint() -> tuple[int, int]:
 @protocols
 def test_two_thousand_handshakes_leave_nothing_behind(protocol: str) -> None:
     server, client = server_context(), client_context(protocol)
-    server.set_session_cache(10)
+    server.use_cache(SharedCache(CACHE_SMALLEST_SIZE))
     def round_of(count: int) -> None:
         for _ in range(count // 2):
             with connected(server, client) as pair:

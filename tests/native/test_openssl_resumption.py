@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from ftpsd.native._openssl import Connection, Context, Session, random_bytes
+from ftpsd.native._openssl import CACHE_SMALLEST_SIZE, Connection, Context, Session, SharedCache, random_bytes
 from tests.native.openssl_support import (
     TIMEOUT,
     TLS12,
@@ -21,6 +22,8 @@ from tests.native.openssl_support import (
     newest_session,
     root,
     server_context,
+    session_count,
+    socket_pair,
 )
 
 MODES = [(TLS12, False), (TLS12, True), (TLS13, False), (TLS13, True)]
@@ -80,7 +83,7 @@ def test_a_chosen_session_id_proves_nothing() -> None:
     """A TLS 1.2 client with a ticket picks the session id that both sides then show (RFC 5077 3.4)."""
     server, client = serving(tickets12=True), client_context(TLS12)
     id_server = serving()
-    id_server.share_ticket_keys(server)
+    id_server.use_ticket_keys(server.ticket_keys)
     with control_of(id_server, client) as victim, control_of(server, client) as attacker:
         target = victim.server.session_id
         assert len(target) == 32
@@ -238,9 +241,9 @@ def test_no_ticket_on_data_connections(protocol: str, tickets12: bool, resume: b
 def test_data_connections_are_never_stored() -> None:
     server, client = serving(), client_context(TLS12)
     with control_of(server, client) as control:
-        assert server.session_count() == 1
+        assert session_count(server) == 1
         with connected(server, client, control=control.server) as data:
-            assert server.session_count() == 1
+            assert session_count(server) == 1
             session = data.client.get_session()
         with connected(server, client, session=session, control=control.server) as data:
             assert not data.server.resumed
@@ -251,9 +254,9 @@ def test_data_connections_are_never_stored() -> None:
 def test_fatal_alert_forgets_the_control_session() -> None:
     server, client = serving(), client_context(TLS12)
     with control_of(server, client) as control:
-        assert server.session_count() == 1
+        assert session_count(server) == 1
         cut_by_alert(control)
-        assert server.session_count() == 0
+        assert session_count(server) == 0
 
 
 def test_vanished_control_connection_keeps_its_session() -> None:
@@ -266,32 +269,137 @@ def test_vanished_control_connection_keeps_its_session() -> None:
         assert again.server.resumed
 
 
-def test_session_cache_is_bounded_and_can_be_flushed() -> None:
+def test_sessions_are_found_by_every_context_of_a_cache() -> None:
+    """Two workers have contexts of their own, and one cache."""
+    cache = SharedCache(CACHE_SMALLEST_SIZE)
+    one, two, client = serving(), serving(), client_context(TLS12)
+    for server in (one, two):
+        server.use_cache(cache)
+    with control_of(one, client) as control:
+        session = newest_session(control)
+    with control_of(two, client, session=session) as again:
+        assert again.server.resumed
+        assert again.server.ticket_identity == control.server.identity
+    cache.sweep(0, 1.0, all=True)
+    with control_of(two, client, session=session) as again:
+        assert not again.server.resumed
+    facts = cache.facts()
+    assert facts.counters[:3] == (1, 1, 2)
+
+
+def test_without_a_cache_no_session_is_kept() -> None:
     server, client = serving(), client_context(TLS12)
-    server.set_session_cache(3)
-    sessions = []
-    for _ in range(5):
-        with control_of(server, client) as control:
-            sessions.append(newest_session(control))
-    assert server.session_count() == 3
-    resumed = []
-    for session in sessions:
-        with connected(server, client, session=session) as control:
-            resumed.append(control.server.resumed)
-            assert control.server.session_id in {session.id for session in sessions} or not resumed[-1]
-    assert resumed[:2] == [False, False]
-    assert server.flush_sessions() == 0
-    assert server.flush_sessions(all=True) == 3
-    server.set_session_cache(0)
+    server.use_cache(None)
     with control_of(server, client) as control:
-        assert server.session_count() == 0
+        assert session_count(server) == 0
         with connected(server, client, session=newest_session(control), control=control.server) as data:
             assert data.server.proof_of(control.server) == "ok"
+        with control_of(server, client, session=newest_session(control)) as again:
+            assert not again.server.resumed
+
+
+@pytest.mark.parametrize("change", [
+    lambda der: b"", lambda der: der[:-1], lambda der: b"\x30\x80" + der[2:], lambda der: bytes(len(der)),
+    lambda der: bytes(70_000),
+])
+def test_hostile_entries_cost_a_full_handshake(change: Callable[[bytes], bytes]) -> None:
+    keeper = Keeper()
+    server, client = serving(), client_context(TLS12)
+    server.use_keeper(keeper, sealed=True)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+    keeper.entries = {key: change(value) for key, value in keeper.entries.items()}
+    with control_of(server, client, session=session) as again:
+        assert not again.server.resumed
+
+
+class Keeper:
+    """A cache in Python."""
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, bytes] = {}
+        self.expires: dict[bytes, float] = {}
+
+    def store(self, key: bytes, value: bytes, expires: float, /) -> None:
+        self.entries[key] = value
+        self.expires[key] = expires
+
+    def fetch(self, key: bytes, /) -> bytes | None:
+        return self.entries.get(key)
+
+    def delete(self, key: bytes, /) -> None:
+        self.entries.pop(key, None)
+
+
+def test_a_cache_in_python() -> None:
+    keeper = Keeper()
+    server, client = serving(), client_context(TLS12)
+    server.set_session_timeout(77)
+    server.use_keeper(keeper, sealed=True)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+        assert list(keeper.entries) == [session.id]
+        assert keeper.expires[session.id] == pytest.approx(time.time() + 77, abs=5)
+        keeper.entries[b"asked for by a data connection"] = b""
+        with connected(server, client, session=session, control=control.server) as data:
+            assert data.server.proof_of(control.server) == "ok"
+    with control_of(server, client, session=session) as again:
+        assert again.server.resumed
+        cut_by_alert(again)
+    assert session.id not in keeper.entries
+
+
+def test_an_entry_under_another_id_is_not_resumed() -> None:
+    keeper = Keeper()
+    server, client = serving(), client_context(TLS12)
+    server.use_keeper(keeper, sealed=True)
+    with control_of(server, client) as control:
+        mine = newest_session(control)
+    with control_of(server, client) as control:
+        other = newest_session(control)
+    keeper.entries[mine.id] = keeper.entries[other.id]
+    with control_of(server, client, session=mine) as again:
+        assert not again.server.resumed
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_who_can_write_to_a_cache_cannot_vouch_for_a_certificate(sealed: bool) -> None:
+    keeper = Keeper()
+    server, client = serving(), client_context(TLS12)
+    server.use_keeper(keeper, sealed=sealed)
+    server.add_trusted(root().pem)
+    server.set_verify("request")
+    client.use_certificate(client_leaf().pem)
+    client.use_private_key(client_leaf().key_pem())
+    with control_of(server, client) as control:
+        assert control.server.peer_certificate is not None
+        session = newest_session(control)
+    with control_of(server, client, session=session) as again:
+        assert again.server.resumed is sealed
+
+
+def test_what_a_cache_in_python_raises_comes_out_of_the_handshake() -> None:
+    class Broken(Keeper):
+        def fetch(self, key: bytes, /) -> bytes | None:
+            raise RuntimeError("a defect")
+
+    server, client = serving(), client_context(TLS12)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+    server.use_keeper(Broken(), sealed=True)
+    near, far = socket_pair()
+    with near, far:
+        accepted = Connection(server, far.fileno(), identity=random_bytes(32))
+        offered = Connection(client, near.fileno(), server=False)
+        offered.set_session(session)
+        offered.handshake_step()
+        with pytest.raises(RuntimeError, match="a defect"):
+            accepted.handshake(TIMEOUT)
 
 
 def test_session_id_context_separates_hosts() -> None:
     one, two, client = serving(), serving(), client_context(TLS13)
-    two.share_ticket_keys(one)
+    two.use_ticket_keys(one.ticket_keys)
     one.set_session_id_context(b"1")
     two.set_session_id_context(b"2")
     with control_of(one, client) as control:
@@ -299,22 +407,6 @@ def test_session_id_context_separates_hosts() -> None:
         pair = connect(two, client, session=session)
         assert not pair.server.resumed
         pair.close()
-
-
-@pytest.mark.parametrize(("protocol", "tickets12"), [(TLS12, True), (TLS13, False)])
-def test_old_and_unknown_ticket_keys(protocol: str, tickets12: bool) -> None:
-    server, client = serving(tickets12), client_context(protocol)
-    with control_of(server, client) as control:
-        session = newest_session(control)
-        server.rotate_ticket_keys(keep=2)
-        with connected(server, client, session=session, control=control.server) as data:
-            assert data.server.proof_of(control.server) == "ok"
-        with control_of(server, client, session=session) as again:
-            assert again.server.resumed
-            assert newest_session(again).ticket != session.ticket, "renewed with the new key"
-        server.rotate_ticket_keys(keep=1)
-        with control_of(server, client, session=session) as again:
-            assert not again.server.resumed
 
 
 @modes

@@ -39,9 +39,7 @@ OPTIONS = words("""
     UseImplicitSSL dNSNameRequired iPAddressRequired
 """)
 SEEDS_OPTION = "NoCertRequest"  # gone from ProFTPD since; the seeds' clients need it
-MISSING = words("""
-    TLSSessionTicketKeys
-""")
+MISSING = words("")
 """What may still be "not supported yet": a name leaves this list with its effect, and none comes back."""
 
 

@@ -17,7 +17,8 @@ from ftpsd.session.service import Service
 from ftpsd.testing.configs import ServerConfig, ServerFiles
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from ftpsd.testing.server import start_ftpsd
-from tests.seeds.support import in_order, refusal
+from ftpsd.tls.cache.shared import open_segment
+from tests.seeds.support import in_order
 
 MISMATCH = "compiled using OpenSSL version '{0}' headers, but linked to OpenSSL version '{1}' library"
 
@@ -102,15 +103,26 @@ def test_what_is_the_difference_between_the_shmcache_and_memcache_modules_one_ma
     assert len(lines) == 8, server.report()
 
 
-@pytest.mark.parametrize("kind", ["shm:/file=/run/ftpsd/sesscache", "memcache:"])
 def test_what_is_the_difference_between_the_shmcache_and_memcache_modules_directive(
-    directory: ServerFiles, ftps_certificates: Certificates, kind: str
+    ftps_server: ServerFactory, tmp_path: Path
 ) -> None:
-    """A cache that ftpsd does not have is named at start with what to write instead, never ignored."""
-    config = ServerConfig(ftps_certificates.server, directives=[f"TLSSessionCache {kind}"])
-    said = refusal(config, directory, ftps_certificates.authority_file)
-    assert "TLSSessionCache" in said
-    assert "Write internal:1800 or off." in said
+    """shm: a client that comes to another server of the machine resumes its session (memcache: tests/session)."""
+    cache = f"TLSSessionCache shm:/file={tmp_path / 'sesscache'}&size=70000 600"
+    first, second = (
+        ftps_server(tls=["TLSRequired on", "TLSSessionTickets off"], directives=[cache]) for _ in range(2))
+    context = first.context("TLSv1.2")
+    try:
+        with first.client(context=context).begin() as client:
+            session = client.control.session
+        with second.client(context=context) as client:
+            client.connect()
+            client.expect(234, "AUTH TLS")
+            client.handshake(session=session)
+            assert client.control.resumed
+            client.login()
+            client.quit()
+    finally:
+        open_segment(str(tmp_path / "sesscache"), directive="TLSSessionCache").remove()
 
 
 def test_the_notice_is_in_the_log_of_a_real_start(

@@ -159,7 +159,7 @@ def test_a_session_does_not_outlive_its_certificate(
 def test_a_session_without_certificate_opens_no_door_that_needs_one(files: Files, version: str) -> None:
     """The ticket keys outlive a change of the configuration."""
     lax, strict = build(files), build(files, verify_client="on", ca_certificate_file=files.authorities)
-    strict.context.share_ticket_keys(lax.context)
+    strict.context.use_ticket_keys(lax.context.ticket_keys)
     context = client_of(Draft().sign(CA), version)
     with Pair(lax) as pair:
         pair.start_tls(context)

@@ -8,7 +8,7 @@ for a descriptor by himself asks `has_pending` first (data connections read ahea
 
 import builtins
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from typing_extensions import Buffer
 
@@ -18,7 +18,6 @@ Stapled = Literal["", "response", "try-later", "nothing"]
 Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused"]
 
 IDENTITY_SIZE: int
-TICKET_KEY_SIZE: int
 TICKET_KEYS_MAX: int
 STAPLE_MAX: int
 
@@ -116,6 +115,113 @@ class Staple:
         """At most `STAPLE_MAX` bytes; `ValueError`."""
     def get(self) -> StapleState: ...
 
+class TicketKeyFacts(NamedTuple):
+    """A ticket key: its public name, and since when (seconds since the epoch) it is known, and encrypts."""
+
+    name: bytes
+    created: float
+    active: float
+
+class TicketKeys:
+    """The ring of session-ticket keys (AES-256-CBC, HMAC-SHA256), in memory that processes forked later share.
+
+    Key material never leaves it, except sealed. The youngest active key encrypts; a key decrypts until it is `age`
+    seconds old, or `keep` younger ones have been active.
+    """
+
+    def __init__(self, age: int = ..., keep: int = ..., *, empty: bool = False) -> None:
+        """Has one key, unless `empty`."""
+    def configure(self, age: int, keep: int) -> None:
+        """Anew, for all processes."""
+    def maintain(self, now: float, period: float, lead: float = 0) -> bool:
+        """Wipes keys that are too old; makes a new one, which encrypts `lead` seconds from now on, when the youngest
+        is `period` seconds old. Whether it did: of all processes only one does. Raises `OpenSSLError`.
+        """
+    def facts(self) -> list[TicketKeyFacts]:
+        """The keys, the youngest first. Raises `OpenSSLError`."""
+    def set_secret(self, secret: Buffer) -> None:
+        """What is sealed with; the ring keeps a key that is derived from it."""
+    def sealed(self) -> bytes:
+        """All keys, encrypted (AES-256-GCM) for other machines with the same secret. Raises `OpenSSLError`."""
+    def merge(self, sealed: builtins.bytes, now: float) -> tuple[bool, bool]:
+        """Adds another machine's keys; whether there were new ones, and whether it lacks some of ours.
+
+        Raises `ValueError`: sealed with another secret, or damaged; `OpenSSLError`.
+        """
+    def claim(self, now: float, interval: float) -> bool:
+        """Whether the caller is to look for other machines' keys: of all processes, one every `interval` seconds."""
+    def seal(self, name: builtins.bytes, data: builtins.bytes) -> builtins.bytes:
+        """`data` encrypted for machines with the same secret, as the entry `name`. Raises `OpenSSLError`."""
+    def unseal(self, name: builtins.bytes, data: builtins.bytes) -> builtins.bytes:
+        """What `seal` was given. Raises `ValueError`: another secret or name, or damaged."""
+    def wipe(self) -> None:
+        """No key is left, in no process; the secret stays."""
+    @property
+    def sealing(self) -> bool:
+        """Whether there is a secret."""
+    @property
+    def pool(self) -> builtins.bytes:
+        """8 bytes that machines with the same secret have in common, and that do not tell it."""
+    @property
+    def locked(self) -> bool:
+        """Whether the keys are kept out of swap."""
+    @property
+    def age(self) -> int: ...
+    @property
+    def keep(self) -> int: ...
+
+class CacheFacts(NamedTuple):
+    """`attached`: processes that use a segment, -1 for memory without a name; `counters` as in ossl_cache.h."""
+
+    entries: int
+    size: int
+    created: float
+    locked: bool
+    attached: int
+    removed: bool
+    counters: tuple[int, ...]
+
+CACHE_SMALLEST_SIZE: int
+
+class SharedCache:
+    """Entries under keys of 1 to 64 bytes, in memory that processes share. The oldest goes first.
+
+    Times are seconds since the epoch. `timeout` is how long to wait for the lock; then `TimeoutError`.
+    """
+
+    def __init__(
+        self, size: int = 0, *, segment: bool = False, join: int = -1, nonce: bytes = b"",
+    ) -> None:
+        """`size` bytes shared with processes forked later, or in a new System V `segment`; `join`: the segment of
+        that number, whose `nonce` (16 bytes) must be this one. Raises `OSError`.
+        """
+    def store(self, key: bytes, value: bytes, expires: float, now: float, timeout: float) -> bool: ...
+    def fetch(self, key: bytes, now: float, timeout: float) -> bytes | None: ...
+    def delete(self, key: bytes, timeout: float) -> bool: ...
+    def sweep(self, now: float, timeout: float, *, all: bool = False) -> int:
+        """Forgets what has expired (or all); how many."""
+    def entries(self, timeout: float) -> list[tuple[bytes, bytes, float]]:
+        """Key, value and when it expires; the oldest first."""
+    def remove(self, timeout: float) -> None:
+        """From now on it keeps nothing, in any process; a segment vanishes with its last user."""
+    def count(self, counter: int, number: int = 1) -> None: ...
+    def facts(self) -> CacheFacts: ...
+    def memory(self) -> memoryview:
+        """All of it, for tests of what happens when it is damaged."""
+    @property
+    def segment(self) -> int:
+        """The number of the segment; -1: it has none."""
+    @property
+    def entry_max(self) -> int:
+        """Bytes of the largest value."""
+
+class SessionKeeper(Protocol):
+    """A cache in Python; what it raises comes out of the handshake."""
+
+    def store(self, key: bytes, value: bytes, expires: float, /) -> object: ...
+    def fetch(self, key: bytes, /) -> bytes | None: ...
+    def delete(self, key: bytes, /) -> object: ...
+
 class Context:
     """Certificates, protocols, verification, sessions and tickets that connections share. Not used while
     being changed; make a new one to reload.
@@ -187,11 +293,12 @@ class Context:
     def set_session_id_context(self, name: bytes) -> None:
         """At most 32 bytes."""
     def set_session_timeout(self, seconds: int) -> None: ...
-    def set_session_cache(self, size: int) -> None:
-        """How many TLS <= 1.2 sessions are remembered by id for new control connections; 0: none."""
-    def session_count(self) -> int: ...
-    def flush_sessions(self, *, all: bool = False) -> int:
-        """Forgets expired (or all) sessions; how many."""
+    def use_cache(self, cache: SharedCache | None) -> None:
+        """Where TLS <= 1.2 sessions are kept for new control connections; None (as at first): nowhere."""
+    def use_keeper(self, keeper: SessionKeeper, *, sealed: bool) -> None:
+        """The same, in whatever `keeper` is. Not `sealed`: others may write to it, so a session of a client with a
+        certificate is not resumed from there.
+        """
     def statistics(self) -> dict[str, int]:
         """OpenSSL's counters: accepts, accepts_finished, renegotiations, resumed, misses, timeouts …"""
     def set_num_tickets(self, count: int) -> None:
@@ -211,15 +318,10 @@ class Context:
         self, callback: Callable[[Connection, bool, int, int, bytes], None] | None
     ) -> None:
         """`(connection, sent, version, content type, bytes)`: SSL_CTX_set_msg_callback(3)."""
-    def set_ticket_keys(self, keys: Sequence[bytes]) -> None:
-        """Keys of `TICKET_KEY_SIZE` bytes (16 name, 32 AES-256, 32 HMAC-SHA256), the one that encrypts
-        first. The ring lies in memory shared with processes forked later, which see the change.
-        """
-    def ticket_keys(self) -> tuple[bytes, ...]: ...
-    def share_ticket_keys(self, other: Context) -> None:
-        """Uses (and from now on sees every change of) the other context's ring."""
-    def rotate_ticket_keys(self, keep: int = ...) -> None:
-        """A new random key encrypts; `keep` keys in all remain known."""
+    @property
+    def ticket_keys(self) -> TicketKeys:
+        """Server: a ring of its own at first."""
+    def use_ticket_keys(self, keys: TicketKeys) -> None: ...
 
 class Connection:
     """One TLS connection on a non-blocking descriptor that it does not own.

@@ -4,6 +4,7 @@
 `_openssl.pyi` is the reference of what is here. The parts:
 
     ossl_errors.pxi      the error queue and the exceptions
+    ossl_cache.pxi       TicketKeys, SharedCache: what processes share
     ossl_context.pxi     Context: certificates, protocols, verification, session and ticket policy
     ossl_devices.pxi     engines, providers, memory for secrets
     ossl_session.pxi     Session: what a client keeps
@@ -11,19 +12,20 @@
     pump.pxi             Pump and wait_readable
 
 What runs without the GIL is C: `ossl_hooks.h` (OpenSSL's callbacks and the theory of resumption), `ossl_io.h`
-(deadlines), `ossl_keys.h` (the ticket keys), `ossl_psk.h`, `ossl_devices.h`, `ossl_store.h` (sessions by id),
-`ossl_staples.h` (OCSP responses), `pump_*.h` (the transfer loops).
-A callback of OpenSSL never enters Python, save the four that are asked for: SNI, info, message, revocation.
+(deadlines), `ossl_keys.h`, `ossl_seal.h`, `ossl_held.h` (the ticket keys), `ossl_cache.h` (sessions by id), `ossl_psk.h`,
+`ossl_staples.h` (OCSP responses), `ossl_devices.h`, `pump_*.h` (the transfer loops). A callback of OpenSSL never enters Python, save those that are asked
+for: SNI, info, message, revocation, sessions in a cache that is not ours.
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.errno cimport EINTR, errno
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.time cimport time as c_time
 from posix.fcntl cimport F_GETFL, O_NONBLOCK, fcntl
 from posix.unistd cimport close as c_close
@@ -41,6 +43,7 @@ Stapled = Literal["", "response", "try-later", "nothing"]
 Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused"]
 
 include "ossl_errors.pxi"
+include "ossl_cache.pxi"
 include "ossl_context.pxi"
 include "ossl_session.pxi"
 include "ossl_connection.pxi"
@@ -96,3 +99,6 @@ py_name = on_name
 py_info = on_info
 py_message = on_message
 py_verify = on_verify
+py_session_new = on_session_new
+py_session_get = on_session_get
+py_session_remove = on_session_remove

@@ -1,6 +1,6 @@
 """What the binding uses of libssl, libcrypto and the C headers of this directory."""
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from posix.types cimport pid_t
 
 
@@ -239,18 +239,31 @@ cdef extern from "<openssl/provider.h>" nogil:
     int EVP_default_properties_enable_fips(void *context, int enable)
 
 
+cdef extern from "ossl_shared.h" nogil:
+    int64_t micros_now()
+
+
 cdef extern from "ossl_keys.h" nogil:
-    enum: TICKET_KEYS_MAX
+    enum: TICKET_NAME_SIZE, TICKET_KEYS_MAX
     struct ticket_key:
         unsigned char name[16]
-    struct key_ring:
+        int64_t created, active
+    struct key_table:
         unsigned count
-        ticket_key keys[48]
-    key_ring *keys_new()
+        ticket_key keys[256]
+    struct key_ring:
+        int locked, sealing
+        int64_t age
+        unsigned keep
+        unsigned char seal[32]
+        unsigned char pool[8]
+    key_ring *keys_new(int64_t age, unsigned keep)
     void keys_free(key_ring *ring)
-    int keys_copy(const key_ring *ring, key_ring *copy)
-    int keys_set(key_ring *ring, const ticket_key *keys, unsigned count)
-    int keys_rotate(key_ring *ring, unsigned keep)
+    int keys_maintain(key_ring *ring, int64_t now, int64_t period, int64_t lead)
+    key_table *keys_begin(key_ring *ring)
+    void keys_commit(key_ring *ring, key_table *work, int changed)
+    int keys_claim(key_ring *ring, int64_t now, int64_t interval)
+    void keys_wipe(key_ring *ring)
 
 
 cdef extern from "ossl_staples.h" nogil:
@@ -267,14 +280,51 @@ cdef extern from "ossl_staples.h" nogil:
     void staple_write(staple_slot *slot, const staple_record *fresh)
 
 
-cdef extern from "ossl_store.h" nogil:
-    struct session_store:
-        pass
-    session_store *store_new(size_t limit)
-    void store_free(session_store *store)
-    void store_resize(session_store *store, size_t limit)
-    size_t store_flush(session_store *store, int all)
-    size_t store_size(session_store *store)
+cdef extern from "ossl_seal.h" nogil:
+    enum: SEAL_MOST, SEAL_EXTRA
+    int seal_set_secret(key_ring *ring, const unsigned char *secret, size_t size)
+    int seal_encrypt(const unsigned char *key, const void *name, size_t name_size, const unsigned char *plain,
+                     size_t size, unsigned char *out)
+    int seal_decrypt(const unsigned char *key, const void *name, size_t name_size, const unsigned char *data,
+                     size_t size, unsigned char *plain)
+    size_t seal_ring(key_ring *ring, unsigned char *out)
+    int seal_open(key_ring *ring, const unsigned char *data, size_t size, int64_t now)
+
+
+cdef extern from "ossl_cache.h" nogil:
+    enum: CACHE_KEY_MAX, CACHE_SMALLEST, CACHE_NONCE, CACHE_COUNTERS
+    enum cache_outcome:
+        CACHE_NO, CACHE_YES, CACHE_BUSY, CACHE_NO_MEMORY
+    struct cache_record:
+        uint32_t value_size
+        unsigned short key_size
+        int64_t expires
+    struct cache_head:
+        int64_t created
+        uint64_t entries
+        uint64_t counters[8]
+    struct cache:
+        cache_head *shared
+        unsigned char *log
+        size_t size, log_size, entry_max
+        int segment, locked
+    int cache_in_memory(cache *self, size_t size, const unsigned char *nonce, int64_t now)
+    int cache_in_segment(cache *self, size_t size, const unsigned char *nonce, int64_t now)
+    int cache_join_segment(cache *self, int id, const unsigned char *nonce)
+    void cache_leave(cache *self)
+    int cache_remove(cache *self, double seconds)
+    int cache_gone(const cache *self)
+    long cache_attached(const cache *self)
+    void cache_count(cache *self, int counter, uint64_t count)
+    int cache_store(cache *self, const void *key, size_t key_size, const void *value, size_t value_size,
+                    int64_t expires, int64_t now, double seconds)
+    int cache_fetch(cache *self, const void *key, size_t key_size, int64_t now, double seconds,
+                    unsigned char **value, size_t *size)
+    int cache_delete(cache *self, const void *key, size_t key_size, double seconds)
+    int64_t cache_sweep(cache *self, int64_t now, int all, double seconds)
+    unsigned char *cache_snapshot(cache *self, uint64_t *tail, uint64_t *head, double seconds)
+    int cache_next(const cache *self, unsigned char *copy, uint64_t *position, uint64_t head, cache_record *record,
+                   const unsigned char **data)
 
 
 cdef extern from "ossl_devices.h" nogil:
@@ -292,7 +342,8 @@ cdef extern from "ossl_hooks.h" nogil:
         STAPLED_NOT_ASKED, STAPLED_RESPONSE, STAPLED_TRY_LATER, STAPLED_NOTHING
     struct ctx_config:
         key_ring *keys
-        session_store *store
+        cache *sessions
+        int python_sessions
         int tickets12, renegotiation, ktls
         int depth, failure_ok
         int alpn_strict
@@ -327,6 +378,12 @@ cdef extern from "ossl_hooks.h" nogil:
     void (*py_info)(conn *connection, int where, int value) noexcept
     void (*py_message)(conn *connection, int sent, int version, int type, const void *data, size_t size) noexcept
     int (*py_verify)(conn *connection, const stack_x509 *chain, int *depth) noexcept
+    void (*py_session_new)(conn *connection, const void *id, size_t id_size, const void *data, size_t size,
+                           int64_t expires) noexcept
+    void *(*py_session_get)(conn *connection, const void *id, size_t id_size, size_t *size) noexcept
+    void (*py_session_remove)(conn *connection, const void *id, size_t id_size) noexcept
+    enum python_sessions:
+        KEPT_BY_C, KEPT_OPENLY, KEPT_SEALED
     void context_prepare(SSL_CTX *ctx, int server)
     void context_set_verify(SSL_CTX *ctx, ctx_config *config, int mode, int depth, int failure_ok)
     int context_staple(SSL_CTX *ctx, ctx_config *config, X509 *certificate, const staple_slot *slot, int fake)

@@ -543,7 +543,7 @@ cdef class Connection:
         )
 
 
-# ---- the four callbacks that enter Python; what they raise comes out of the operation that was running
+# ---- the callbacks that enter Python; what they raise comes out of the operation that was running
 
 cdef int on_name(conn *state, const char *name, int *alert) noexcept with gil:
     cdef Connection connection = <Connection>state.owner
@@ -595,3 +595,40 @@ cdef int on_verify(conn *state, const stack_x509 *chain, int *depth) noexcept wi
     except BaseException as error:
         connection.raised = error
         return X509_V_ERR_UNSPECIFIED
+
+
+cdef void on_session_new(
+    conn *state, const void *id, size_t id_size, const void *data, size_t size, int64_t expires
+) noexcept with gil:
+    cdef Connection connection = <Connection>state.owner
+    try:
+        connection.first.session_keeper.store(
+            (<const char *>id)[:id_size], (<const char *>data)[:size], expires / 1e6)
+    except BaseException as error:
+        connection.raised = error
+
+
+cdef void *on_session_get(conn *state, const void *id, size_t id_size, size_t *size) noexcept with gil:
+    cdef Connection connection = <Connection>state.owner
+    cdef void *copy
+    cdef bytes found
+    try:
+        found = connection.first.session_keeper.fetch((<const char *>id)[:id_size])
+    except BaseException as error:
+        connection.raised = error
+        return NULL
+    if not found:
+        return NULL
+    copy = malloc(len(found))
+    if copy != NULL:
+        memcpy(copy, PyBytes_AS_STRING(found), len(found))
+        size[0] = len(found)
+    return copy
+
+
+cdef void on_session_remove(conn *state, const void *id, size_t id_size) noexcept with gil:
+    cdef Connection connection = <Connection>state.owner
+    try:
+        connection.first.session_keeper.delete((<const char *>id)[:id_size])
+    except BaseException as error:
+        connection.raised = error

@@ -5,13 +5,10 @@ cdef dict PROTOCOL_OFF = {
     "TLSv1": SSL_OP_NO_TLSv1, "TLSv1.1": SSL_OP_NO_TLSv1_1, "TLSv1.2": SSL_OP_NO_TLSv1_2,
     "TLSv1.3": SSL_OP_NO_TLSv1_3,
 }
-TICKET_KEY_SIZE = sizeof(ticket_key)
 globals()["IDENTITY_SIZE"] = IDENTITY_SIZE
 globals()["TICKET_KEYS_MAX"] = TICKET_KEYS_MAX
 globals()["STAPLE_MAX"] = STAPLE_MAX
 StapleState = namedtuple("StapleState", "response until due failures", module=__name__)
-cdef int DEFAULT_KEYS = 25
-cdef size_t DEFAULT_CACHE = 20480
 cdef enum: TOKENS_MAX = 4
 cdef const char *NO_TEXT = ""
 
@@ -59,22 +56,6 @@ cdef class PEMText:
     def __dealloc__(self):
         if self.bio != NULL:
             BIO_free(self.bio)
-
-
-cdef class KeyRing:
-    """Owns the page of ticket keys that contexts may share."""
-
-    cdef key_ring *ring
-
-    def __cinit__(self):
-        self.ring = keys_new()
-        if self.ring == NULL:
-            raise MemoryError
-        if not keys_rotate(self.ring, 1):
-            raise openssl_error("cannot make a ticket key")
-
-    def __dealloc__(self):
-        keys_free(self.ring)
 
 
 cdef class Staple:
@@ -156,26 +137,27 @@ cdef class Context:
     cdef X509 *leaf
     cdef EVP_PKEY *tokens[4]
     cdef int token_count
-    cdef KeyRing ring
+    cdef TicketKeys ring
+    cdef SharedCache cache
     cdef list staples
     cdef readonly bint server
     cdef object name_callback
     cdef object info_callback
     cdef object message_callback
     cdef object verify_callback
+    cdef object session_keeper
     cdef object __weakref__
 
     def __cinit__(self, *, bint server=True):
         ERR_clear_error()
         self.server = server
-        self.ring = KeyRing()
         self.staples = []
-        self.config.keys = self.ring.ring
-        self.config.store = store_new(DEFAULT_CACHE)
+        if server:
+            self.use_ticket_keys(TicketKeys())
         self.config.depth = 9
         self.config.ktls = 1
         self.ctx = SSL_CTX_new(TLS_server_method() if server else TLS_client_method())
-        if self.ctx == NULL or self.config.store == NULL:
+        if self.ctx == NULL:
             raise openssl_error("cannot make a context")
         context_prepare(self.ctx, server)
         SSL_CTX_set_session_id_context(self.ctx, b"ftpsd", 5)
@@ -187,7 +169,6 @@ cdef class Context:
         X509_free(self.leaf)
         SSL_CTX_free(self.ctx)
         context_unstaple(&self.config)
-        store_free(self.config.store)
 
     cdef int check(self, int result, str what) except -1:
         if result != 1:
@@ -471,14 +452,16 @@ cdef class Context:
     def set_session_timeout(self, long seconds):
         SSL_CTX_set_timeout(self.ctx, seconds)
 
-    def set_session_cache(self, size_t size):
-        store_resize(self.config.store, size)
+    def use_cache(self, SharedCache cache):
+        self.cache = cache
+        self.session_keeper = None
+        self.config.python_sessions = KEPT_BY_C
+        self.config.sessions = NULL if cache is None else &cache.state
 
-    def session_count(self):
-        return store_size(self.config.store)
-
-    def flush_sessions(self, *, bint all=False):
-        return store_flush(self.config.store, all)
+    def use_keeper(self, keeper not None, *, bint sealed):
+        self.use_cache(None)
+        self.session_keeper = keeper
+        self.config.python_sessions = KEPT_SEALED if sealed else KEPT_OPENLY
 
     def set_num_tickets(self, size_t count):
         SSL_CTX_set_num_tickets(self.ctx, count)
@@ -494,36 +477,16 @@ cdef class Context:
             "resumed_by_id": SSL_CTX_sess_cb_hits(self.ctx),
             "misses": SSL_CTX_sess_misses(self.ctx),
             "timeouts": SSL_CTX_sess_timeouts(self.ctx),
-            "sessions": store_size(self.config.store),
+            "sessions": 0 if self.cache is None else self.cache.facts().entries,
         }
 
-    def set_ticket_keys(self, keys):
-        cdef bytes joined = b"".join(keys)
-        cdef unsigned count = <unsigned>len(keys)
-        if count < 1 or count > TICKET_KEYS_MAX or any([len(key) != TICKET_KEY_SIZE for key in keys]):
-            raise ValueError(f"1 to {TICKET_KEYS_MAX} ticket keys of {TICKET_KEY_SIZE} bytes are needed")
-        if not keys_set(self.ring.ring, <const ticket_key *>PyBytes_AS_STRING(joined), count):
-            raise OpenSSLError("the ticket keys are locked by another process")
-
+    @property
     def ticket_keys(self):
-        cdef key_ring copy
-        if not keys_copy(self.ring.ring, &copy):
-            raise OpenSSLError("the ticket keys are locked by another process")
-        try:
-            return tuple([(<const char *>&copy.keys[i])[:TICKET_KEY_SIZE] for i in range(copy.count)])
-        finally:
-            OPENSSL_cleanse(&copy, sizeof(copy))
+        return self.ring
 
-    def share_ticket_keys(self, Context other not None):
-        self.ring = other.ring
-        self.config.keys = self.ring.ring
-
-    def rotate_ticket_keys(self, int keep=DEFAULT_KEYS):
-        if keep < 1 or keep > TICKET_KEYS_MAX:
-            raise ValueError(f"between 1 and {TICKET_KEYS_MAX} ticket keys can be kept")
-        ERR_clear_error()
-        if not keys_rotate(self.ring.ring, <unsigned>keep):
-            raise openssl_error("cannot make a ticket key")
+    def use_ticket_keys(self, TicketKeys keys not None):
+        self.ring = keys
+        self.config.keys = keys.ring
 
     # ---- callbacks into Python
 

@@ -1,4 +1,4 @@
-/* What hangs on every connection, and OpenSSL's callbacks. No callback enters Python except through the four `py_`
+/* What hangs on every connection, and OpenSSL's callbacks. No callback enters Python except through the `py_`
  * hooks, which are set only when somebody asked for them.
  *
  * The theory of resumption, which is what most of this file is about:
@@ -27,9 +27,10 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include "ossl_keys.h"
+#include "ossl_cache.h"
+#include "ossl_held.h"
+#include "ossl_seal.h"
 #include "ossl_staples.h"
-#include "ossl_store.h"
 
 #define IDENTITY_SIZE 32
 #define FAILURES_MAX 16
@@ -37,10 +38,13 @@
 #define KEY_UPDATES_IN_ROW 32
 #define ALPN_MAX 256
 #define REFRESHED_SECONDS 60
+enum python_sessions { KEPT_BY_C, KEPT_OPENLY, KEPT_SEALED };
+#define CACHE_PATIENCE 0.05             /* seconds that a handshake waits for a lock */
 
 struct ctx_config {
     struct key_ring *keys;
-    struct session_store *store;
+    struct cache *sessions;             /* of control connections; NULL: none here */
+    int python_sessions;                /* KEPT_OPENLY, KEPT_SEALED: by Python's means */
     int tickets12, renegotiation, ktls;
     int depth, failure_ok;
     int alpn_strict;
@@ -71,6 +75,7 @@ struct conn {
     unsigned char presented[IDENTITY_SIZE];
     int has_presented, by_id;
     SSL_SESSION *parent;                /* data: copy of the control connection's session */
+    struct held_set held;               /* keys of tickets: a control connection's own, and for its data connections */
     unsigned char parent_identity[IDENTITY_SIZE];
 
     int hello_version;
@@ -91,6 +96,10 @@ static int (*py_name)(struct conn *conn, const char *name, int *alert);
 static void (*py_info)(struct conn *conn, int where, int value);
 static void (*py_message)(struct conn *conn, int sent, int version, int type, const void *data, size_t size);
 static int (*py_verify)(struct conn *conn, const STACK_OF(X509) *chain, int *depth);
+static void (*py_session_new)(struct conn *conn, const void *id, size_t id_size, const void *data, size_t size,
+                              int64_t expires);
+static void *(*py_session_get)(struct conn *conn, const void *id, size_t id_size, size_t *size);
+static void (*py_session_remove)(struct conn *conn, const void *id, size_t id_size);
 
 static struct conn *conn_of(const SSL *ssl)
 {
@@ -109,17 +118,18 @@ static int ticket_mac(EVP_MAC_CTX *mac, struct ticket_key *key)
     return EVP_MAC_CTX_set_params(mac, params);
 }
 
-static int ticket_encrypt(const struct ctx_config *config, unsigned char *name, unsigned char *iv,
-                          EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+static int ticket_encrypt(struct conn *conn, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                          EVP_MAC_CTX *mac)
 {
     struct ticket_key key;
     int ok;
 
-    if (keys_find(config->keys, NULL, &key) < 0)
+    if (!keys_find(conn->config->keys, NULL, micros_now(), &key))
         return 0;
     memcpy(name, key.name, TICKET_NAME_SIZE);
     ok = RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1
         && EVP_EncryptInit_ex2(cipher, EVP_aes_256_cbc(), key.cipher, iv, NULL) == 1 && ticket_mac(mac, &key);
+    held_add(&conn->held, &key);
     OPENSSL_cleanse(&key, sizeof key);
     return ok ? 1 : -1;
 }
@@ -134,9 +144,12 @@ static int hook_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP
     if (conn == NULL)
         return 0;
     if (encrypt)
-        return ticket_encrypt(conn->config, name, iv, cipher, mac);
-    if (keys_find(conn->config->keys, name, &key) < 0)
+        return ticket_encrypt(conn, name, iv, cipher, mac);
+    if (!keys_find(conn->config->keys, name, micros_now(), &key)
+        && !(conn->data_role && held_find(&conn->held, name, &key)))
         return 0;
+    if (!conn->data_role)
+        held_add(&conn->held, &key);
     ok = EVP_DecryptInit_ex2(cipher, EVP_aes_256_cbc(), key.cipher, iv, NULL) == 1 && ticket_mac(mac, &key);
     OPENSSL_cleanse(&key, sizeof key);
     if (!ok)
@@ -192,6 +205,86 @@ static SSL_TICKET_RETURN hook_ticket_read(SSL *ssl, SSL_SESSION *session, const 
 
 /* ---- sessions by id --------------------------------------------------------------------------------------------- */
 
+/* What may be resumed on a control connection: a session that we stored, under the id that was asked for. What Python
+ * brings may have been written by whoever reaches the store, so it cannot vouch for a client's certificate. */
+static int session_believable(const struct conn *conn, SSL_SESSION *session, const unsigned char *id, unsigned size)
+{
+    unsigned own_size;
+    const unsigned char *own = SSL_SESSION_get_id(session, &own_size);
+    void *identity;
+    size_t identity_size;
+
+    return own_size == size && memcmp(own, id, size) == 0
+        && SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION
+        && SSL_SESSION_get0_ticket_appdata(session, &identity, &identity_size) == 1 && identity_size == IDENTITY_SIZE
+        && (conn->config->python_sessions != KEPT_OPENLY || SSL_SESSION_get0_peer(session) == NULL);
+}
+
+static SSL_SESSION *stored_session(struct conn *conn, const unsigned char *id, unsigned size)
+{
+    struct cache *cache = conn->config->sessions;
+    unsigned char *data = NULL;
+    const unsigned char *position;
+    size_t data_size = 0;
+    SSL_SESSION *session;
+
+    if (conn->config->python_sessions)
+        data = py_session_get(conn, id, size, &data_size);
+    else if (cache == NULL || cache_fetch(cache, id, size, micros_now(), CACHE_PATIENCE, &data, &data_size) != CACHE_YES)
+        data = NULL;
+    position = data;
+    session = data == NULL ? NULL : d2i_SSL_SESSION(NULL, &position, (long)data_size);
+    if (data != NULL) {
+        OPENSSL_cleanse(data, data_size);
+        free(data);
+    }
+    if (session != NULL && !session_believable(conn, session, id, size)) {
+        SSL_SESSION_free(session);
+        session = NULL;
+    }
+    if (cache != NULL)
+        cache_count(cache, session != NULL ? CACHE_HITS : CACHE_MISSES, 1);
+    ERR_clear_error();
+    return session;
+}
+
+static void store_session(struct conn *conn, SSL_SESSION *session)
+{
+    struct cache *cache = conn->config->sessions;
+    unsigned id_size;
+    const unsigned char *id = SSL_SESSION_get_id(session, &id_size);
+    int64_t expires = ((int64_t)SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session)) * 1000000;
+    unsigned char *data = NULL;
+    int size;
+
+    if (id_size == 0 || (cache == NULL && !conn->config->python_sessions))
+        return;
+    size = i2d_SSL_SESSION(session, &data);
+    if (size <= 0)
+        return;
+    if (conn->config->python_sessions)
+        py_session_new(conn, id, id_size, data, (size_t)size, expires);
+    else if (cache_store(cache, id, id_size, data, (size_t)size, expires, micros_now(), CACHE_PATIENCE) == CACHE_YES)
+        cache_count(cache, CACHE_STORED, 1);
+    else if ((size_t)size > cache->entry_max)
+        cache_count(cache, CACHE_TOO_LARGE, 1);
+    OPENSSL_clear_free(data, (size_t)size);
+}
+
+static void forget_session(struct conn *conn, const SSL_SESSION *session)
+{
+    struct cache *cache = conn->config->sessions;
+    unsigned size;
+    const unsigned char *id = SSL_SESSION_get_id(session, &size);
+
+    if (size == 0)
+        return;
+    if (conn->config->python_sessions)
+        py_session_remove(conn, id, size);
+    else if (cache != NULL && cache_delete(cache, id, size, CACHE_PATIENCE) == CACHE_YES)
+        cache_count(cache, CACHE_DELETED, 1);
+}
+
 static SSL_SESSION *own_session(struct conn *conn, const unsigned char *id, unsigned size)
 {
     unsigned own_size;
@@ -220,7 +313,7 @@ static SSL_SESSION *hook_session_get(SSL *ssl, const unsigned char *id, int size
         conn->by_id = conn->has_presented = found != NULL;
         memcpy(conn->presented, conn->parent_identity, IDENTITY_SIZE);
     } else {
-        found = store_get(conn->config->store, id, (unsigned)size);
+        found = stored_session(conn, id, (unsigned)size);
         present(conn, found);
     }
     return found;
@@ -257,7 +350,8 @@ static int hook_session_new(SSL *ssl, SSL_SESSION *session)
     copy = SSL_SESSION_dup(session);
     if (copy != NULL) {
         SSL_SESSION_set1_ticket_appdata(copy, conn->identity, IDENTITY_SIZE);
-        store_add(conn->config->store, copy);
+        store_session(conn, copy);
+        SSL_SESSION_free(copy);
     }
     return 0;
 }
@@ -410,9 +504,6 @@ static int hook_status(SSL *ssl, void *argument)
 
 static void note_alert(struct conn *conn, int where, int alert)
 {
-    const unsigned char *id;
-    unsigned size;
-
     if ((alert & 0xff) == SSL_AD_CLOSE_NOTIFY) {
         if (where & SSL_CB_READ)
             conn->notify_received = 1;
@@ -423,11 +514,9 @@ static void note_alert(struct conn *conn, int where, int alert)
     else
         conn->alert_sent = alert;
     if (alert >> 8 == SSL3_AL_FATAL && conn->server && !conn->data_role && conn->established
-        && SSL_get_session(conn->ssl) != NULL) {
-        id = SSL_SESSION_get_id(SSL_get_session(conn->ssl), &size);
-        if (size > 0)
-            store_remove(conn->config->store, id, size);        /* RFC 5246 7.2.2 */
-    }
+        && SSL_get_session(conn->ssl) != NULL
+        && SSL_SESSION_get_protocol_version(SSL_get_session(conn->ssl)) < TLS1_3_VERSION)
+        forget_session(conn, SSL_get_session(conn->ssl));       /* RFC 5246 7.2.2 */
 }
 
 /* From now on a FIN without close_notify is answered with nothing (see ossl_io.h); before, with an alert. */
@@ -607,6 +696,7 @@ static void data_prepare(struct conn *conn, struct conn *control)
     if (control == NULL)
         return;
     memcpy(conn->parent_identity, control->identity, IDENTITY_SIZE);
+    held_copy(&conn->held, &control->held);
     session = control->established ? SSL_get_session(control->ssl) : NULL;
     if (session != NULL && SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION)
         conn->parent = SSL_SESSION_dup(session);
@@ -641,6 +731,7 @@ static void conn_free(struct conn *conn)
         SSL_SESSION_free(conn->received[i]);
     free(conn->failures);
     free(conn->received);
+    held_release(&conn->held);
     if (conn->parent != NULL)
         SSL_SESSION_free(conn->parent);
     if (conn->ssl != NULL) {

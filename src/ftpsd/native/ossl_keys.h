@@ -1,140 +1,270 @@
 /* The ring of session-ticket keys.
  *
- * One anonymous page, MAP_SHARED: processes forked later see every rotation made by any of them. Kept out of swap and
- * core dumps where the system allows it. Readers (ticket callbacks, no lock) and writers (rotation, rare) meet in a
- * sequence lock: odd means "being written"; a reader that cannot get a stable copy acts as if it knew no key, which
- * costs a full handshake and nothing else. Key 0 encrypts, every key decrypts.
+ * One anonymous piece of memory, MAP_SHARED: processes forked later see every change made by any of them. Kept out of
+ * swap and core dumps where the system allows it; keys that leave the ring are overwritten.
+ *
+ * Readers (ticket callbacks, many) take no lock. There are two tables, and a version: its parity says which table
+ * counts. A writer, who holds a robust mutex, fills the other table, raises the version and wipes the old table. A
+ * reader copies the key that he needs and looks at the version again; if it has moved, he looks anew. A writer that
+ * dies has changed nothing (or everything). A reader that is never left in peace acts as if the key were unknown,
+ * which costs a full handshake and nothing else.
+ *
+ * A key has two times. It is accepted until `age` after `created`. It encrypts from `active` on, until a
+ * younger one does. Where machines share the ring, `active` lies ahead of `created` by more than the time in which
+ * each machine looks for new keys, so that no ticket comes to a machine that does not know its key yet.
  */
 #ifndef FTPSD_OSSL_KEYS_H
 #define FTPSD_OSSL_KEYS_H
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
+#include "ossl_shared.h"
 
 #define TICKET_NAME_SIZE 16
-#define TICKET_KEYS_MAX 48
-#define KEYS_SPINS 100000
+#define TICKET_KEYS_MAX 256
+#define KEYS_SPINS 1000
+#define KEYS_PATIENCE 0.2
+#define SEAL_SIZE 32
+#define POOL_NAME_SIZE 8
 
 struct ticket_key {
     unsigned char name[TICKET_NAME_SIZE];
     unsigned char cipher[32];
     unsigned char mac[32];
+    int64_t created, active;            /* microseconds since the epoch */
+};
+
+struct key_table {
+    unsigned count;
+    struct ticket_key keys[TICKET_KEYS_MAX];        /* the youngest first */
 };
 
 struct key_ring {
-    unsigned sequence;
-    unsigned count;
-    struct ticket_key keys[TICKET_KEYS_MAX];
+    pthread_mutex_t lock;
+    unsigned version;
+    int locked, sealing;
+    int64_t age;                        /* microseconds, like all times here */
+    unsigned keep;
+    int64_t looked;                     /* when a process last looked for other machines' keys */
+    unsigned char seal[SEAL_SIZE];      /* what is sealed with for other machines, if `sealing` */
+    unsigned char pool[POOL_NAME_SIZE]; /* public: machines with the same secret have the same */
+    struct key_table tables[2];
 };
 
-static struct key_ring *keys_new(void)
+static struct key_ring *keys_new(int64_t age, unsigned keep)
 {
-    struct key_ring *ring = mmap(NULL, sizeof *ring, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int locked;
+    struct key_ring *ring = guarded_memory(sizeof *ring, MAP_SHARED, &locked);
 
-    if (ring == MAP_FAILED)
+    if (ring == NULL)
         return NULL;
-    (void)mlock(ring, sizeof *ring);
-    (void)madvise(ring, sizeof *ring, MADV_DONTDUMP);
-    return ring;
+    ring->locked = locked;
+    ring->age = age;
+    ring->keep = keep;
+    if (shared_lock_init(&ring->lock))
+        return ring;
+    munmap(ring, sizeof *ring);
+    return NULL;
 }
 
-/* Unmaps only: other processes may still use the page, which vanishes with the last of them. */
+/* Unmaps only: other processes may still use the memory, which vanishes with the last of them. */
 static void keys_free(struct key_ring *ring)
 {
     if (ring != NULL)
         munmap(ring, sizeof *ring);
 }
 
-/* A stable copy of the ring; 0 when there is none to be had. The caller wipes it. */
-static int keys_copy(const struct key_ring *ring, struct key_ring *copy)
+/* ---- readers ---------------------------------------------------------------------------------------------------- */
+
+static int keys_expired(const struct ticket_key *key, int64_t age, int64_t now)
 {
-    unsigned before, after;
+    return key->created + age <= now;
+}
+
+/* The key called `name`; NULL: the one that encrypts. */
+static const struct ticket_key *keys_choose(const struct key_table *table, const unsigned char *name, int64_t now)
+{
+    unsigned i, count = table->count <= TICKET_KEYS_MAX ? table->count : 0;
+
+    for (i = 0; i < count; i++) {
+        if (name != NULL ? CRYPTO_memcmp(table->keys[i].name, name, TICKET_NAME_SIZE) == 0
+            : table->keys[i].active <= now || i + 1 == count)
+            return &table->keys[i];
+    }
+    return NULL;
+}
+
+/* A copy of that key, which the caller wipes; 0: there is none, or it has expired. */
+static int keys_find(const struct key_ring *ring, const unsigned char *name, int64_t now, struct ticket_key *found)
+{
+    const struct ticket_key *key;
+    unsigned before;
     int spins;
 
     for (spins = 0; spins < KEYS_SPINS; spins++) {
-        before = __atomic_load_n(&ring->sequence, __ATOMIC_ACQUIRE);
-        if (before & 1)
-            continue;
-        memcpy(copy, ring, sizeof *copy);
+        before = __atomic_load_n(&ring->version, __ATOMIC_ACQUIRE);
+        key = keys_choose(&ring->tables[before & 1], name, now);
+        if (key != NULL)
+            *found = *key;
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        after = __atomic_load_n(&ring->sequence, __ATOMIC_RELAXED);
-        if (before == after && copy->count <= TICKET_KEYS_MAX)
-            return 1;
+        if (__atomic_load_n(&ring->version, __ATOMIC_RELAXED) == before)
+            return key != NULL && (name == NULL || !keys_expired(found, ring->age, now));
     }
+    OPENSSL_cleanse(found, sizeof *found);
     return 0;
 }
 
-static int keys_lock(struct key_ring *ring)
-{
-    unsigned even;
-    int spins;
+/* ---- writers: they hold the lock -------------------------------------------------------------------------------- */
 
-    for (spins = 0; spins < KEYS_SPINS; spins++) {
-        even = __atomic_load_n(&ring->sequence, __ATOMIC_RELAXED) & ~1u;
-        if (__atomic_compare_exchange_n(&ring->sequence, &even, even + 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            __atomic_thread_fence(__ATOMIC_RELEASE);
-            return 1;
-        }
+static struct key_table *keys_table(struct key_ring *ring)
+{
+    return &ring->tables[ring->version & 1];
+}
+
+/* A copy of the table to work on; NULL: no lock or no memory. `keys_commit` ends it. */
+static struct key_table *keys_begin(struct key_ring *ring)
+{
+    struct key_table *work = malloc(sizeof *work);
+
+    if (work == NULL || shared_lock(&ring->lock, KEYS_PATIENCE) == SHARED_FAILED) {
+        free(work);
+        return NULL;
     }
-    return 0;
+    *work = *keys_table(ring);
+    return work;
 }
 
-static void keys_unlock(struct key_ring *ring)
+static void keys_commit(struct key_ring *ring, struct key_table *work, int changed)
 {
-    __atomic_fetch_add(&ring->sequence, 1, __ATOMIC_RELEASE);
+    struct key_table *old = keys_table(ring);
+
+    if (changed) {
+        ring->tables[(ring->version + 1) & 1] = *work;
+        __atomic_store_n(&ring->version, ring->version + 1, __ATOMIC_RELEASE);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        OPENSSL_cleanse(old, sizeof *old);
+    }
+    pthread_mutex_unlock(&ring->lock);
+    OPENSSL_cleanse(work, sizeof *work);
+    free(work);
 }
 
-/* Replaces all keys; 0 when another writer never lets go. */
-static int keys_set(struct key_ring *ring, const struct ticket_key *keys, unsigned count)
+static int keys_younger(const void *one, const void *other)
 {
-    if (count > TICKET_KEYS_MAX || !keys_lock(ring))
-        return 0;
-    memcpy(ring->keys, keys, count * sizeof *keys);
-    OPENSSL_cleanse(ring->keys + count, (TICKET_KEYS_MAX - count) * sizeof *keys);
-    ring->count = count;
-    keys_unlock(ring);
-    return 1;
+    const struct ticket_key *a = one, *b = other;
+
+    if (a->active != b->active)
+        return a->active > b->active ? -1 : 1;
+    return memcmp(a->name, b->name, TICKET_NAME_SIZE);
 }
 
-/* Puts a random key in front and keeps `keep` keys in all; 0 without randomness or lock. */
-static int keys_rotate(struct key_ring *ring, unsigned keep)
+/* Takes away what has expired, and of those that encrypt or have encrypted all but the youngest `keep`. */
+static void keys_prune(const struct key_ring *ring, struct key_table *table, int64_t now)
+{
+    unsigned i, kept = 0, active = 0;
+
+    qsort(table->keys, table->count, sizeof *table->keys, keys_younger);
+    for (i = 0; i < table->count; i++) {
+        if (keys_expired(&table->keys[i], ring->age, now))
+            continue;
+        if (table->keys[i].active <= now && ++active > ring->keep)
+            continue;
+        table->keys[kept++] = table->keys[i];
+    }
+    OPENSSL_cleanse(table->keys + kept, (TICKET_KEYS_MAX - kept) * sizeof *table->keys);
+    table->count = kept;
+}
+
+/* A new key in front, which encrypts from `lead` on (at once, if there is no other). */
+static int keys_make(struct key_table *table, int64_t now, int64_t lead)
 {
     struct ticket_key fresh;
-    unsigned count;
 
-    if (keep < 1 || keep > TICKET_KEYS_MAX)
+    if (RAND_bytes((unsigned char *)&fresh, sizeof fresh) != 1)
         return 0;
-    if (RAND_bytes((unsigned char *)&fresh, sizeof fresh) != 1 || !keys_lock(ring))
-        return 0;
-    count = ring->count < keep - 1 ? ring->count : keep - 1;
-    memmove(ring->keys + 1, ring->keys, count * sizeof fresh);
-    ring->keys[0] = fresh;
-    ring->count = count + 1;
-    OPENSSL_cleanse(ring->keys + ring->count, (TICKET_KEYS_MAX - ring->count) * sizeof fresh);
-    keys_unlock(ring);
+    fresh.created = now;
+    fresh.active = table->count > 0 ? now + lead : now;
+    if (table->count == TICKET_KEYS_MAX)
+        table->count--;
+    memmove(table->keys + 1, table->keys, table->count * sizeof fresh);
+    table->keys[0] = fresh;
+    table->count++;
     OPENSSL_cleanse(&fresh, sizeof fresh);
     return 1;
 }
 
-/* The position of the key called `name` (NULL: the one that encrypts) and the key itself; -1: unknown. */
-static int keys_find(const struct key_ring *ring, const unsigned char *name, struct ticket_key *found)
+static int64_t keys_youngest(const struct key_table *table)
 {
-    struct key_ring copy;
-    unsigned i;
-    int position = -1;
+    return table->count > 0 ? table->keys[0].created : INT64_MIN;
+}
 
-    if (!keys_copy(ring, &copy))
+/* Wipes old keys, and makes a new one if the youngest is `period` old (or none is there). 1 a key was made,
+ * 0 none was due, -1 the lock or randomness could not be had. */
+static int keys_maintain(struct key_ring *ring, int64_t now, int64_t period, int64_t lead)
+{
+    struct key_table *work = keys_begin(ring);
+    unsigned before;
+    int made = 0;
+
+    if (work == NULL)
         return -1;
-    for (i = 0; i < copy.count && position < 0; i++) {
-        if (name == NULL || CRYPTO_memcmp(copy.keys[i].name, name, TICKET_NAME_SIZE) == 0) {
-            *found = copy.keys[i];
-            position = (int)i;
+    before = work->count;
+    keys_prune(ring, work, now);
+    if (work->count == 0 || keys_youngest(work) <= now - period) {
+        made = keys_make(work, now, lead) ? 1 : -1;
+        keys_prune(ring, work, now);
+    }
+    keys_commit(ring, work, made > 0 || work->count != before);
+    return made;
+}
+
+/* Adds the keys of `other`; what `news` are: bit 0: there were some, bit 1: `other` lacks some of ours; -1: no lock. */
+static int keys_merge(struct key_ring *ring, const struct key_table *other, int64_t now)
+{
+    struct key_table *work = keys_begin(ring);
+    unsigned i, j, shared = 0, ours;
+    int news = 0;
+
+    if (work == NULL)
+        return -1;
+    keys_prune(ring, work, now);
+    ours = work->count;
+    for (i = 0; i < other->count && i < TICKET_KEYS_MAX; i++) {
+        for (j = 0; j < work->count; j++)
+            if (CRYPTO_memcmp(work->keys[j].name, other->keys[i].name, TICKET_NAME_SIZE) == 0)
+                break;
+        if (j < work->count) {
+            shared++;
+        } else if (work->count < TICKET_KEYS_MAX && !keys_expired(&other->keys[i], ring->age, now)) {
+            work->keys[work->count++] = other->keys[i];
+            news |= 1;
         }
     }
-    OPENSSL_cleanse(&copy, sizeof copy);
-    return position;
+    keys_prune(ring, work, now);
+    keys_commit(ring, work, news);
+    return shared < ours ? news | 2 : news;
+}
+
+/* Whether the caller is to look for other machines' keys now: of all processes, one every `interval`. */
+static int keys_claim(struct key_ring *ring, int64_t now, int64_t interval)
+{
+    int64_t last = __atomic_load_n(&ring->looked, __ATOMIC_RELAXED);
+
+    return (last > now || last + interval <= now)
+        && __atomic_compare_exchange_n(&ring->looked, &last, now, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static void keys_wipe(struct key_ring *ring)
+{
+    struct key_table *work = keys_begin(ring);
+
+    if (work == NULL)
+        return;
+    OPENSSL_cleanse(work, sizeof *work);
+    keys_commit(ring, work, 1);
 }
 
 #endif

@@ -101,12 +101,14 @@ def service_factory(options: Options) -> ServiceFactory:
     from ftpsd.session.service import Service
     from ftpsd.tls.asking import Console, ask_provider
     from ftpsd.tls.passphrases import Passphrases
+    from ftpsd.tls.sessions import Resumption
     from ftpsd.tls.stapling.shelf import Shelf
 
     stderr = options.foreground and not options.quiet
     passphrases = Passphrases(Console(), ask_provider)
     return functools.partial(
-        Service, debug_level=options.debug, stderr=stderr, passphrases=passphrases, shelf=Shelf())
+        Service, debug_level=options.debug, stderr=stderr, passphrases=passphrases, shelf=Shelf(),
+        resumption=Resumption())
 
 
 def _build(

@@ -37,6 +37,7 @@ from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.errors import OpenSSLError
 from ftpsd.tls.passphrases import Passphrases
 from ftpsd.tls.policy import TLSState
+from ftpsd.tls.sessions import Resumption, Sessions
 from ftpsd.tls.stapling.shelf import Shelf
 from ftpsd.vfs import rights
 
@@ -66,14 +67,16 @@ class Service:
 
     def __init__(
         self, configuration: Configuration, *, debug_level: int | None = None, stderr: bool = False,
-        passphrases: Passphrases | None = None, shelf: Shelf | None = None,
+        passphrases: Passphrases | None = None, shelf: Shelf | None = None, resumption: Resumption | None = None,
     ) -> None:
-        """`debug_level` is the command line's (`-d`), `stderr`: logs go to standard error too;
-        `passphrases` of encrypted keys and the OCSP responses on the `shelf` outlive the service."""
+        """`debug_level` is the command line's (`-d`), `stderr`: logs go to standard error too; `passphrases` of
+        encrypted keys, the OCSP responses on the `shelf` and `resumption` of TLS sessions outlive the service."""
         self.configuration = configuration
         self._debug_level = debug_level
         self._stderr = stderr
         self._passphrases = passphrases
+        self._resumption = resumption or Resumption()
+        self._resuming: Sessions | None = None
         self.notices: list[str] = list(configuration.notices)
         self.log = EventLog()
         self._staples = Staples(configuration, shelf or Shelf(), self.log)
@@ -105,13 +108,16 @@ class Service:
         asking.check_provider(main.settings.tls.pass_phrase_provider, lambda _: main.origin("tls", _PROVIDER))
         if secured:
             self.notices += library.notices() + startup.prepare(secured)
+            settings = main.settings.tls
+            self._resuming = self._resumption.lease(
+                settings.session_cache, settings.ticket_keys, self.notices.append)
 
     def _prepare_host(self, host: Host) -> HostRuntime:
         secured = None
         if host.settings.tls.engine:
             main = self.configuration.hosts[0].settings.tls
             secured = contexts.build(
-                host, cache=main.session_cache, passphrases=self._passphrases,
+                host, cache=main.session_cache, sessions=self._resuming, passphrases=self._passphrases,
                 provider=main.pass_phrase_provider, privileged=rights.privileged, stapling=self._staples.shared,
             )
             self.notices += secured.notices
@@ -134,6 +140,8 @@ class Service:
         for runtime in self._runtimes.values():
             if runtime.secured is not None:
                 self._exercise_keys(runtime)
+        if self._resuming is not None:
+            self._resuming.start(self._note)
         self.names.start()
         self._staples.start_worker()
 
@@ -287,6 +295,8 @@ class Service:
         """Gives back what `prepare` opened."""
         self.names.stop()
         self._staples.close()
+        if self._resuming is not None:
+            self._resuming.close()
         self.log.close()
 
     def session_count(self) -> int:

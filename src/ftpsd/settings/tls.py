@@ -10,7 +10,7 @@ from ftpsd.settings import tls_parsers
 from ftpsd.settings.arguments import Addresses, Boolean, Duration, Integer, OptionalPath, Special
 from ftpsd.settings.declaration import ANYWHERE, HOST, Combine, Context, directive
 from ftpsd.settings.tls_keys import file_of as _file
-from ftpsd.settings.tls_stapling import StaplingSettings
+from ftpsd.settings.tls_sessions import SessionSettings
 from ftpsd.settings.values import CipherSuite, Renegotiate, SessionCache, TLSRequirement
 
 MODULE = "mod_tls"
@@ -22,7 +22,7 @@ PER_LOGIN = HOST | Context.ANONYMOUS | Context.CONDITIONAL
 
 
 @dataclass(frozen=True, slots=True)
-class TLSSettings(StaplingSettings):
+class TLSSettings(SessionSettings):
     """TLS of one host. A path is absolute; None: not configured."""
 
     engine: bool = directive(
@@ -149,18 +149,6 @@ class TLSSettings(StaplingSettings):
     timeout_handshake: int = directive(
         "TLSTimeoutHandshake", Duration(0, 65535), 300, module=MODULE, good=("30",), bad=("", "x", "70000"),
         doc="Seconds that a handshake may take; 0: no bound of its own.",
-    )
-    session_cache: SessionCache = directive(
-        "TLSSessionCache", Special("off|internal:[seconds]", tls_parsers.session_cache), SessionCache(),
-        module=MODULE,
-        contexts=Context.SERVER, good=("off", "internal:", "internal: 1800", "internal:1800"),
-        bad=("", "internal", "shm:/file=/tmp/x", "internal:soon"), default_text="internal:15840",
-        combine=Combine.LAST,
-        doc="Where sessions of control connections are kept for resumption, and how long.",
-    )
-    session_tickets: bool = directive(
-        "TLSSessionTickets", Boolean(), True, module=MODULE, good=("off",), bad=("RFC5077",),
-        doc="Session tickets are issued and taken (TLS 1.2; TLS 1.3 has no other way of resumption).",
     )
     next_protocol: bool = directive(
         "TLSNextProtocol", Boolean(), True, module=MODULE, good=("off",), bad=("ftp",),

@@ -6,8 +6,8 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 
-from ftpsd.settings.arguments import ArgumentError, NotSupportedYet, boolean, duration, want, whole_number
-from ftpsd.settings.values import CipherSuite, Renegotiate, SessionCache, TLSRequirement
+from ftpsd.settings.arguments import ArgumentError, boolean, want, whole_number
+from ftpsd.settings.values import CipherSuite, Renegotiate, TLSRequirement
 
 REQUIREMENTS: Mapping[str, TLSRequirement] = {
     "both": TLSRequirement(1, 1, 1),
@@ -208,25 +208,6 @@ def renegotiate(words: Sequence[str]) -> Renegotiate:
         ctrl=values["ctrl"], data=values["data"], timeout=values["timeout"], required=is_required,
         insists=insists,
     )
-
-
-def session_cache(words: Sequence[str]) -> SessionCache:
-    """`off`, or `internal:` with the seconds behind the colon or as a second word."""
-    want(words, 1, 2)
-    if words[0].lower() in ("off", "none"):
-        want(words, 1, 1)
-        return SessionCache("off", 0)
-    kind, colon, info = words[0].partition(":")
-    if not colon:
-        raise ArgumentError(
-            "badly formatted parameter", remedy="Write internal:1800 or off (mind the colon)."
-        )
-    if kind.lower() != "internal":
-        raise NotSupportedYet(f"a session cache of type '{kind}'", remedy="Write internal:1800 or off.")
-    seconds = [part for part in (info, *words[1:]) if part]
-    if len(seconds) > 1:
-        raise ArgumentError("wrong number of parameters", remedy="Write internal:1800.")
-    return SessionCache("internal", duration(seconds[0])) if seconds else SessionCache()
 
 
 def ciphers(words: Sequence[str]) -> tuple[CipherSuite, ...]:

@@ -220,9 +220,6 @@ _LATER = {
         RLimitMemory
         RLimitOpenFiles
     """,
-    "mod_tls": """
-        TLSSessionTicketKeys
-    """,
     "mod_xfer": """
         MaxRetrieveFileSize
         MaxStoreFileSize

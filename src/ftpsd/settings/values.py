@@ -159,10 +159,24 @@ class Renegotiate:
 
 @dataclass(frozen=True, slots=True)
 class SessionCache:
-    """TLSSessionCache: `kind` is `internal` or `off`; `timeout` seconds that a session can be resumed."""
+    """TLSSessionCache (and, without `timeout`, TLSStaplingCache).
+
+    `kind`: off, internal, shm, fs, memcache or redis. `timeout`: seconds that a session can be resumed. `path`: shm's
+    file, fs's directory. `size`: bytes of shm, 0: not said.
+    """
 
     kind: str = "internal"
     timeout: int = 15840
+    path: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TicketKeyRules:
+    """TLSSessionTicketKeys: seconds that a key is accepted, and how many keys are."""
+
+    age: int = 12 * 3600
+    count: int = 25
 
 
 class StaplingCache(NamedTuple):

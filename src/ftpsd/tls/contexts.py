@@ -28,6 +28,7 @@ from ftpsd.tls.certificates import Credential
 from ftpsd.tls.logtext import HandshakeWords
 from ftpsd.tls.passphrases import Passphrases
 from ftpsd.tls.revocation import Privileged
+from ftpsd.tls.sessions import Resumption, Sessions
 from ftpsd.tls.stapling import setup as stapling_setup
 from ftpsd.tls.stapling.setup import Stapling
 from ftpsd.tls.stapling.stapler import Stapled
@@ -76,16 +77,16 @@ class HostTLS:
 
 
 def build(
-    host: Host, *, cache: SessionCache | None = None, passphrases: Passphrases | None = None,
-    provider: str | None = None, privileged: Privileged = contextlib.nullcontext,
-    stapling: Stapling | None = None,
+    host: Host, *, cache: SessionCache | None = None, sessions: Sessions | None = None,
+    passphrases: Passphrases | None = None, provider: str | None = None,
+    privileged: Privileged = contextlib.nullcontext, stapling: Stapling | None = None,
 ) -> HostTLS:
     """The TLS of a host whose TLSEngine is on.
 
-    `cache` is TLSSessionCache of server config (None: the host's own settings have it); `passphrases` opens
-    encrypted keys (None: they cannot be used), with the help of `provider`, TLSPassPhraseProvider of server
-    config. `privileged` are the rights to read revocation lists again, `stapling` is what hosts share of that.
-    Raises `ConfigError`.
+    `cache` is TLSSessionCache of server config (None: the host's own settings have it) and `sessions` what was
+    made of it (None: the host has ticket keys and sessions for itself); `passphrases` opens encrypted keys
+    (None: they cannot be used), with the help of `provider`, TLSPassPhraseProvider of server config. `privileged`
+    are the rights to read revocation lists again, `stapling` is what hosts share of that. Raises `ConfigError`.
     """
     settings = host.settings.tls
     where = _locator(host)
@@ -126,7 +127,8 @@ def build(
     if diagnostics.OPTION in settings.options:
         diagnostics.enable(context)
     cache = cache or settings.session_cache
-    _set_sessions(context, host, cache, trusted)
+    context.set_session_id_context(_session_context(host, trusted))
+    (sessions or Resumption().lease(cache, settings.ticket_keys, notices.append)).serve(context)
     return HostTLS(
         context=context, settings=settings, notices=tuple(notices), has_certificates=bool(credentials),
         reuse_required=cache.kind != "off" and "NoSessionReuseRequired" not in settings.options,
@@ -310,14 +312,3 @@ def _session_context(host: Host, trusted: Iterable[x509.Certificate]) -> bytes:
     for authority in trusted:
         clients.update(authority.fingerprint(hashes.SHA256()))
     return f"ftpsd:{host.id}:".encode()[-16:] + clients.digest()[:16]
-
-
-def _set_sessions(
-    context: Context, host: Host, cache: SessionCache, trusted: Iterable[x509.Certificate]
-) -> None:
-    """Sessions are resumed on the host that made them, as long as TLSSessionCache says."""
-    context.set_session_id_context(_session_context(host, trusted))
-    if cache.kind == "off":
-        context.set_session_cache(0)
-    else:
-        context.set_session_timeout(cache.timeout)
