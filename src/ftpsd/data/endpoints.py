@@ -14,13 +14,17 @@ import random
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from ftpsd.ftp.addresses import same_host
 from ftpsd.native import _system
 
-_PORT_TRIES = 64
+_SMALL_RANGE = 64
 _LISTEN_BACKLOG = 2
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+_IP_BIND_ADDRESS_NO_PORT = 24
+"""ip(7): the port is chosen in connect(), among all that are free towards that peer."""
+
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -72,21 +76,43 @@ def _options(tuning: SocketTuning) -> tuple[tuple[int, int, int], ...]:
     return tuple(options)
 
 
-def _candidates(ports: tuple[int, int] | None, chooser: random.Random) -> Iterator[int]:
+_RANDOM = random.SystemRandom()
+_USUAL_PORTS = (32768, 60999)
+_PORT_RANGE, _RESERVED = "/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/ipv4/ip_local_reserved_ports"
+
+
+@cache
+def ephemeral_ports() -> tuple[int, int]:
+    """The ports that the system gives to whoever wants any; (0, 0): it is to choose itself.
+
+    Asked once, before sessions with a user's rights (and without /proc perhaps) begin. Where the administrator has
+    reserved ports among them, only the kernel's own choice leaves those out.
+    """
+    try:
+        with open(_RESERVED) as file:
+            if file.read().strip():
+                return 0, 0
+        with open(_PORT_RANGE) as file:
+            low, high = (int(word) for word in file.read().split())
+    except (OSError, ValueError):
+        return _USUAL_PORTS
+    return (low, high) if 1024 <= low <= high else (0, 0)
+
+
+def _ranges(ports: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
+    """Ranges to draw a port from, one after the other; of a small one every port once, so that none is missed."""
     if ports is None:
-        yield 0
+        yield ephemeral_ports()
+        yield 0, 0
         return
     low, high = ports
-    if high - low < _PORT_TRIES:
-        order = list(range(low, high + 1))
-        chooser.shuffle(order)
-        yield from order
+    if high - low >= _SMALL_RANGE:
+        yield ports
         return
-    for _ in range(_PORT_TRIES):
-        yield chooser.randint(low, high)
-
-
-_RANDOM = random.SystemRandom()
+    order = list(range(low, high + 1))
+    _RANDOM.shuffle(order)
+    for port in order:
+        yield port, port
 
 
 class PassiveListener:
@@ -139,9 +165,9 @@ class PassiveListener:
 def _bound(local: str, ports: tuple[int, int] | None, options: tuple[tuple[int, int, int], ...]) -> tuple[int, int]:
     """(descriptor, port) of a listener in the range `ports`. Raises `NoPassivePort`."""
     last: OSError | None = None
-    for port in _candidates(ports, _RANDOM):
+    for low, high in _ranges(ports):
         try:
-            return _system.listen(local, port, options, _LISTEN_BACKLOG)
+            return _system.listen(local, low, high, options, _LISTEN_BACKLOG)
         except OSError as error:
             last = error
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
@@ -167,6 +193,7 @@ class ActiveTarget:
         try:
             tuning.apply(sock)
             if (":" in self.local) == (":" in self.host):
+                sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
                 sock.bind((self.local, 0))
             result = sock.connect_ex((self.host, self.port))
             if result not in (0, errno.EINPROGRESS):

@@ -50,9 +50,13 @@ def open_regular(dirfd: int, path: bytes, flags: int, proc: int) -> tuple[int, i
     (descriptor, size, device, inode); None: what is there is no regular file, or lies on the device `proc`.
     """
 
-def listen(address: str, port: int, options: tuple[tuple[int, int, int], ...], backlog: int) -> tuple[int, int]:
-    """A listening TCP socket on `address` (IPv4 or IPv6) and `port` (0: any), with `options` (level, name, value) and
-    SO_REUSEADDR: (descriptor, port). Non-blocking, close-on-exec. Raises `OSError`.
+def listen(
+    address: str, low: int, high: int, options: tuple[tuple[int, int, int], ...], backlog: int
+) -> tuple[int, int]:
+    """A listening TCP socket on `address` (IPv4 or IPv6) and a port drawn at random from `low` to `high`, with
+    `options` (level, name, value) and SO_REUSEADDR: (descriptor, port). Non-blocking, close-on-exec.
+
+    Raises `OSError`: EADDRINUSE when 64 ports in a row were taken.
     """
 
 def accept(listener: int) -> tuple[int, str]:

@@ -12,12 +12,15 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NET_TEXT (INET6_ADDRSTRLEN + 1)
+#define NET_ATTEMPTS 64
 
 struct net_option {
     int level, name, value;
@@ -54,8 +57,24 @@ static socklen_t net_address_of(const char *text, uint16_t port, union net_addre
     return inet_pton(AF_INET6, plain, &made->six.sin6_addr) == 1 ? sizeof made->six : 0;
 }
 
+/* A number from 0 to `below` - 1 that nobody can foretell. */
+static int net_random(uint32_t below, uint32_t *chosen)
+{
+    uint64_t number;
+
+    if (getrandom(&number, sizeof number, 0) != sizeof number)
+        return -1;
+    *chosen = (uint32_t)(number % below);       /* the bias is 2^-48 */
+    return 0;
+}
+
+static int net_may_be_free_elsewhere(int error)
+{
+    return error == EADDRINUSE || error == EACCES;
+}
+
 /* A listening socket (close-on-exec, non-blocking) and its port; -1 with errno. */
-static int net_listen(const char *address, uint16_t port, const struct net_option *options, size_t count, int backlog,
+static int net_listen_at(const char *address, uint16_t port, const struct net_option *options, size_t count, int backlog,
                       uint16_t *bound)
 {
     union net_address at;
@@ -82,6 +101,24 @@ failed:
     close(fd);
     errno = saved;
     return -1;
+}
+
+/* The same on a port drawn from `low` to `high`. Port 0 would leave the choice to the kernel, which looks through all
+ * that it has, and where a server closes first most ports have a connection in TIME_WAIT: it would look for long. */
+static int net_listen(const char *address, uint16_t low, uint16_t high, const struct net_option *options, size_t count,
+                      int backlog, uint16_t *bound)
+{
+    uint32_t offset = 0;
+    int attempt, fd = -1;
+
+    for (attempt = 0; attempt < (low == high ? 1 : NET_ATTEMPTS); attempt++) {
+        if (low != high && net_random((uint32_t)(high - low) + 1, &offset) != 0)
+            return -1;
+        fd = net_listen_at(address, (uint16_t)(low + offset), options, count, backlog, bound);
+        if (fd >= 0 || !net_may_be_free_elsewhere(errno))
+            break;
+    }
+    return fd;
 }
 
 /* A waiting connection (close-on-exec, non-blocking) and its peer's address; -1 with errno. */

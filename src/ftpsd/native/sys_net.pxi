@@ -3,8 +3,8 @@ cdef extern from "sys_net.h" nogil:
         NET_TEXT
     struct net_option:
         int level, name, value
-    int net_listen(const char *address, uint16_t port, const net_option *options, size_t count, int backlog,
-                   uint16_t *bound)
+    int net_listen(const char *address, uint16_t low, uint16_t high, const net_option *options, size_t count,
+                   int backlog, uint16_t *bound)
     int net_accept(int listener, char *text)
     int net_wait(int first, short first_events, int second, short second_events, double deadline)
     double net_now()
@@ -12,7 +12,7 @@ cdef extern from "sys_net.h" nogil:
 cdef enum: OPTIONS_MOST = 16
 
 
-def listen(str address, uint16_t port, tuple options, int backlog):
+def listen(str address, uint16_t low, uint16_t high, tuple options, int backlog):
     cdef net_option wanted[OPTIONS_MOST]
     cdef bytes text = address.encode()
     cdef Py_ssize_t count = len(options)
@@ -21,9 +21,11 @@ def listen(str address, uint16_t port, tuple options, int backlog):
     cdef int fd
     if count > OPTIONS_MOST:
         raise ValueError("too many options")
+    if low > high:
+        raise ValueError("no ports")
     for i in range(count):
         wanted[i].level, wanted[i].name, wanted[i].value = options[i]
-    fd = net_listen(text, port, wanted, count, backlog, &bound)
+    fd = net_listen(text, low, high, wanted, count, backlog, &bound)
     if fd < 0:
         raise _failure()
     return (fd, bound)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from ftpsd.access.classes import classes_of
 from ftpsd.auth.chain import Authenticator
-from ftpsd.data.endpoints import SocketTuning
+from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
@@ -89,6 +89,7 @@ class Service:
     def prepare(self) -> None:
         """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
         handlers.load()
+        ephemeral_ports()
         self._prepare_tls()
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
