@@ -77,10 +77,9 @@ def test_the_origin_follows_the_session() -> None:
 
 def test_users_hosts_and_settings_can_be_set() -> None:
     log = EventLog().bind(CLIENT)
-    log.set_user("eve")
-    assert log.origin.user == "eve"
     settings = LoggingSettings()
-    log.follow(settings)
+    log.enter("eve", settings)
+    assert log.origin.user == "eve"
     assert log.origin.logging is settings
     log.set_origin(CLIENT)
     assert log.origin == CLIENT

@@ -132,9 +132,9 @@ def test_transfer_log_of_the_login(tmp_path: Path) -> None:
     ended = events.TransferEnded("RETR", "/a", "out", 1, 0.0, True)
     session.emit(ended)
     for section in base.anonymous:
-        session.follow(section.settings.logging)
+        session.enter(CLIENT.user, section.settings.logging)
         session.emit(ended)
-    session.follow(dataclasses.replace(base.settings.logging, transfer_log=str(group)))
+    session.enter(CLIENT.user, dataclasses.replace(base.settings.logging, transfer_log=str(group)))
     session.emit(ended)
     log.close()
     assert [len(lines(path)) for path in (main, guests, group)] == [1, 1, 1]
@@ -349,7 +349,7 @@ def test_wtmp_can_be_off(tmp_path: Path) -> None:
     base = host(wtmp_log=True, anonymous=[{"wtmp_log": False}])
     log, _ = open_log_of(configuration(base), wtmp_path=str(path))
     session = log.bind(CLIENT)
-    session.follow(base.anonymous[0].settings.logging)
+    session.enter(CLIENT.user, base.anonymous[0].settings.logging)
     session.emit(events.LoginSucceeded("ftp", anonymous=True))
     log.close()
     assert path.read_bytes() == b""

@@ -168,7 +168,8 @@ def parse_groups(data: bytes, path: str) -> Groups:
     return Groups(tuple(entries), by_name, by_gid, problems, of_member)
 
 
-def _identity(status: os.stat_result) -> _Identity:
+def identity_of(status: os.stat_result) -> _Identity:
+    """What tells one state of a file from the next."""
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -187,8 +188,8 @@ def read_whole(path: str) -> tuple[bytes, _Identity]:
             after = os.fstat(stream.fileno())
         if len(data) > MAX_FILE:
             raise OSError(f"'{path}' is larger than {MAX_FILE} bytes")
-        identity = _identity(before)
-        if _identity(after) == identity:
+        identity = identity_of(before)
+        if identity_of(after) == identity:
             return data, identity
     raise OSError(f"'{path}' keeps changing while it is read")
 
@@ -219,7 +220,7 @@ class WatchedFile(Generic[_SnapshotT]):
         A file that is missing or cannot be read counts as empty: nobody may log in through it.
         """
         try:
-            identity = _identity(os.stat(self.path))
+            identity = identity_of(os.stat(self.path))
             state = self._state
             if state is not None and state[0] == identity:
                 return state[1]

@@ -30,6 +30,8 @@ _LIBRARIES: Final = ("libcrypt.so.1", "libcrypt.so.2")
 _CRYPT_DATA_SIZE: Final = 32768
 _SETTING_SIZE: Final = 192
 _QUEUE_SECONDS: Final = 30.0
+_buffers: list[ctypes.Array[ctypes.c_char]] = []
+"""Clean working space of hashes, no more than there have been slots in use."""
 _slots = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 
 
@@ -60,14 +62,15 @@ def crypt(password: bytes, setting: bytes) -> bytes | None:
     Waits for a free slot at most 30 seconds, then raises `TimeoutError`.
     """
     library = _library()
-    data = ctypes.create_string_buffer(_CRYPT_DATA_SIZE)
     if not _slots.acquire(timeout=_QUEUE_SECONDS):
         raise TimeoutError("too many passwords are being checked at the same time")
+    data = _buffers.pop() if _buffers else ctypes.create_string_buffer(_CRYPT_DATA_SIZE)
     try:
         hashed = library.crypt_rn(password, setting, data, _CRYPT_DATA_SIZE)
         return hashed if isinstance(hashed, bytes) else None
     finally:
         ctypes.memset(data, 0, _CRYPT_DATA_SIZE)
+        _buffers.append(data)
         _slots.release()
 
 

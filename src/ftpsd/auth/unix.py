@@ -13,10 +13,11 @@ import pwd
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from ftpsd.auth.account import Account
-from ftpsd.auth.files import MAX_ID
+from ftpsd.auth.files import MAX_ID, identity_of, read_whole
 
 SHADOW: Final = "/etc/shadow"
 SHELLS: Final = "/etc/shells"
@@ -127,10 +128,31 @@ def group_id(name: str) -> int | None:
         return None
 
 
+class LineFile:
+    """The lines of a small file without their blanks; read again when it has changed. Safe for threads."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._state: tuple[object, frozenset[str]] | None = None
+
+    def lines(self) -> frozenset[str]:
+        """Those that are not empty. Raises `OSError`."""
+        state = self._state
+        if state is None or state[0] != identity_of(os.stat(self._path)):
+            data, identity = read_whole(self._path)
+            text = data.decode("utf-8", "surrogateescape")
+            state = self._state = (identity, frozenset(filter(None, map(str.strip, text.split("\n")))))
+        return state[1]
+
+
+line_file = cache(LineFile)
+"""The `LineFile` of a path."""
+
+
 def shell_is_valid(shell: str, path: str = SHELLS) -> bool:
     """Whether `shell` is a line of /etc/shells; everything is valid where that file cannot be read."""
     try:
-        return any(line.strip() == shell for line in _lines(path) if line.strip())
+        return shell in line_file(path).lines()
     except OSError:
         return True
 
@@ -138,6 +160,6 @@ def shell_is_valid(shell: str, path: str = SHELLS) -> bool:
 def listed_in_ftpusers(name: str, path: str = FTPUSERS) -> bool:
     """Whether `name` is listed in ftpusers(5); nobody is where that file cannot be read."""
     try:
-        return any(line.strip() == name for line in _lines(path) if not line.lstrip().startswith("#"))
+        return not name.startswith("#") and name in line_file(path).lines()
     except OSError:
         return False

@@ -41,6 +41,12 @@ def parse_address(text: str) -> Address:
     return address
 
 
+@lru_cache(maxsize=1024)
+def one_spelling(text: str) -> str:
+    """The address as `parse_address` understands it, always written the same; raises `ValueError`."""
+    return str(parse_address(text))
+
+
 @lru_cache(maxsize=256)
 def _is_address(text: str) -> bool:
     try:

@@ -147,17 +147,13 @@ class SessionLog:
         if self._log.audience(type(event)):
             self._log.emit(event, self.origin, repeated=not self._repeats.admits(event))
 
-    def set_user(self, user: str) -> None:
-        """The login name, where no `LoginSucceeded` says it."""
-        self.origin = replace(self.origin, user=user)
-
     def set_origin(self, origin: Origin) -> None:
         """HOST or SNI moved the session to another host."""
         self.origin = origin
 
-    def follow(self, logging: LoggingSettings) -> None:
-        """The login has its own logging settings (<Anonymous>, <IfUser>).
+    def enter(self, user: str, logging: LoggingSettings) -> None:
+        """The login: its name, and its own logging settings (<Anonymous>, <IfUser>).
 
         TransferLog, WtmpLog, SyslogLevel.
         """
-        self.origin = replace(self.origin, logging=logging)
+        self.origin = replace(self.origin, user=user, logging=logging)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -10,9 +11,15 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def milliseconds(now: float) -> str:
     """`2026-11-21 10:29:04,152`, of seconds since the epoch."""
+    return f"{_second(int(now), time.tzname)},{int(now % 1 * 1000):03d}"
+
+
+@lru_cache(maxsize=4)
+def _second(now: int, zone: tuple[str, str]) -> str:
+    """The stamp of a whole second, which many lines share; `zone` changes with what is local (tzset)."""
     at = time.localtime(now)
     date = f"{at.tm_year:04d}-{at.tm_mon:02d}-{at.tm_mday:02d}"
-    return f"{date} {at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d},{int(now % 1 * 1000):03d}"
+    return f"{date} {at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}"
 
 
 def xferlog(now: float) -> str:

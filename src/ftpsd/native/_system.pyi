@@ -34,8 +34,12 @@ class CredentialsError(OSError):
     """A change of credentials did not take, or could be undone. The thread must do nothing more."""
 
 def has_openat2() -> bool: ...
-def openat2(dirfd: int, path: bytes, flags: int, mode: int = 0, *, in_root: bool = True) -> int:
+def openat2(
+    dirfd: int, path: bytes, flags: int, mode: int = 0, *, in_root: bool = True, straight: bool = False
+) -> int:
     """Open below `dirfd`, which is the root for `..`, absolute paths and symbolic links (`in_root`).
+
+    `straight`: a symbolic link on the way is ELOOP.
 
     O_CLOEXEC is always added; magic links are never followed. Tries again a bounded number of times when a
     concurrent rename makes the kernel unsure (then EAGAIN). `mode` is taken as it is, less the process umask.
@@ -75,6 +79,9 @@ def utime_fd(fd: int, accessed_ns: int | None, modified_ns: int | None) -> None:
 
 def rename_at(olddir: int, old: bytes, newdir: int, new: bytes, *, replace: bool = True) -> None:
     """renameat2; `replace=False` is RENAME_NOREPLACE (`FileExistsError`)."""
+
+def thread_uids() -> tuple[int, int, int]:
+    """Real, effective and saved uid of the calling thread."""
 
 def thread_credentials() -> ThreadCredentials: ...
 def set_thread_credentials(uid: int, gid: int, groups: Sequence[int], *, shield: int | None = None) -> None:

@@ -150,12 +150,14 @@ def has_openat2():
     return _has_openat2
 
 
-def openat2(int dirfd, bytes path, flags, mode=0, *, bint in_root=True):
+def openat2(int dirfd, bytes path, flags, mode=0, *, bint in_root=True, bint straight=False):
     cdef const char *text = _name(path)
     cdef uint64_t open_flags = flags
     cdef uint64_t open_mode = mode
     cdef uint64_t resolve = SYS_RESOLVE_NO_MAGICLINKS | (SYS_RESOLVE_IN_ROOT if in_root else 0)
     cdef int fd
+    if straight:
+        resolve |= SYS_RESOLVE_NO_SYMLINKS
     with nogil:
         fd = c_openat2(dirfd, text, open_flags, open_mode, resolve)
     if fd < 0:
@@ -224,6 +226,12 @@ include "sys_net.pxi"
 
 
 # ---- credentials ------------------------------------------------------------------------------------------
+
+def thread_uids():
+    cdef uid_t ruid = 0, euid = 0, suid = 0
+    getresuid(&ruid, &euid, &suid)
+    return (ruid, euid, suid)
+
 
 def thread_credentials():
     cdef uid_t ruid = 0, euid = 0, suid = 0

@@ -11,6 +11,7 @@ started with, because each session's thread lays them down for itself.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import errno
 import faulthandler
@@ -68,12 +69,6 @@ class Place:
     channel: socket.socket
 
 
-@dataclass(frozen=True, slots=True)
-class _Session:
-    sock: socket.socket
-    slot: Slot
-
-
 class Worker:
     """The life of a worker process, in its main thread."""
 
@@ -83,8 +78,8 @@ class Worker:
         self._place = place
         self._journal = journal
         self._changed = threading.Condition()
-        self._sessions: dict[threading.Thread, _Session] = {}
-        self._overdue: list[tuple[float, threading.Thread]] = []
+        self._sessions: dict[Slot, socket.socket] = {}
+        self._overdue: list[tuple[float, Slot]] = []
         self._served = 0
         self._accepting = False
         self._draining = False
@@ -153,20 +148,17 @@ class Worker:
         """The sessions are told; who has not gone in time loses his socket."""
         meant = dict(order.places)
         with self._changed:
-            threads = {
-                thread: session.slot for thread, session in self._sessions.items()
-                if meant.get(session.slot.index) == session.slot.opened
-            }
-        self._service.dismiss(list(threads.values()), order.text)
+            slots = [slot for slot in self._sessions if meant.get(slot.index) == slot.opened]
+        self._service.dismiss(slots, order.text)
         deadline = time.monotonic() + GOODBYE
-        self._overdue += [(deadline, thread) for thread in threads]
+        self._overdue += [(deadline, slot) for slot in slots]
 
-    def _cut_off(self, thread: threading.Thread) -> None:
+    def _cut_off(self, slot: Slot) -> None:
         with self._changed:
-            session = self._sessions.get(thread)
-            if session is not None:
+            sock = self._sessions.get(slot)
+            if sock is not None:
                 with contextlib.suppress(OSError):
-                    session.sock.shutdown(socket.SHUT_RDWR)
+                    sock.shutdown(socket.SHUT_RDWR)
 
     def _reopen_logs(self) -> None:
         self._journal.reopen()
@@ -235,15 +227,14 @@ class Worker:
             sock.close()
             self._complain(f"MaxInstances ({board.limit}) reached, new connection denied")
             return
-        thread = threading.Thread(target=self._session, args=(sock, slot), name=f"session {peer[0]}")
         with self._changed:
-            self._sessions[thread] = _Session(sock, slot)
+            self._sessions[slot] = sock
             self._served += 1
             self._show()
         try:
-            thread.start()
+            _thread.start_new_thread(self._session, (sock, slot))  # Thread.start() would wait until it runs
         except RuntimeError as error:
-            self._forget(thread, sock, slot)
+            self._forget(sock, slot)
             self._back_off(f"{error}; raise the limit of threads (ulimit -u) or lower MaxInstances")
 
     def _session(self, sock: socket.socket, slot: Slot) -> None:
@@ -253,13 +244,13 @@ class Worker:
             why = traceback.format_exc()
             self._journal.say(f"a session ended by an error in ftpsd, please report it:\n{why}")
         finally:
-            self._forget(threading.current_thread(), sock, slot)
+            self._forget(sock, slot)
 
-    def _forget(self, thread: threading.Thread, sock: socket.socket, slot: Slot) -> None:
+    def _forget(self, sock: socket.socket, slot: Slot) -> None:
         sock.close()
         slot.release()
         with self._changed:
-            del self._sessions[thread]
+            del self._sessions[slot]
             self._show()
             self._changed.notify_all()
             if self._draining:
@@ -274,7 +265,7 @@ class Worker:
         with self._changed:
             if self._changed.wait_for(lambda: not self._sessions, GOODBYE):
                 return
-            for session in self._sessions.values():
+            for sock in self._sessions.values():
                 with contextlib.suppress(OSError):
-                    session.sock.shutdown(socket.SHUT_RDWR)
+                    sock.shutdown(socket.SHUT_RDWR)
             self._changed.wait_for(lambda: not self._sessions, CUT_OFF)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from ftpsd.ftp.addresses import parse_address
+from ftpsd.ftp.addresses import one_spelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +21,4 @@ class Ends:
     def of(cls, sock: socket.socket) -> Ends:
         """The ends of a connected socket. Raises `OSError` when the peer is gone already."""
         peer, local = sock.getpeername(), sock.getsockname()
-        return cls(str(parse_address(peer[0])), int(peer[1]), str(parse_address(local[0])), int(local[1]))
+        return cls(one_spelling(peer[0]), int(peer[1]), one_spelling(local[0]), int(local[1]))

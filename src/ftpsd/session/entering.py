@@ -105,10 +105,10 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
         session.welcome = display.absolute(session, settings.core.display_login)
         session.farewell = display.absolute(session, settings.core.display_quit)
         session.log.emit(events.Debug(5, f"root directory of the login: {where.root}"))
-    root_fd = _open_root(where.root, account, as_user=where.root in ways.foreign)
+        root_fd = _open_root(where.root, account, as_user=where.root in ways.foreign)
     try:
         notices = rights.take_on(account.uid, account.gid, account.groups, root_fd)
-        store = Jail(root_fd)
+        store = Jail(root_fd, real=where.root)
     except BaseException:
         os.close(root_fd)
         raise
@@ -122,8 +122,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     session.login.anonymous = section
     session.marks.logged_in = time.monotonic()
     session.cwd = _first_directory(session, where)
-    session.log.set_user(chosen.user)
-    session.log.follow(settings.logging)
+    session.log.enter(chosen.user, settings.logging)
     session.slot.update(user=chosen.user, phase=Phase.IDLE)
     session.slot.describe(location=session.cwd)
 
@@ -133,12 +132,17 @@ class _Ways:
 
     def __init__(self) -> None:
         self.foreign: set[str] = set()
+        self._known: dict[str, str] = {}
 
     def real_path(self, path: str) -> str:
-        real, foreign = machine_path(encode(path))
+        known = self._known.get(path)
+        if known is not None:
+            return known
+        found, foreign = machine_path(encode(path))
+        real = self._known[path] = decode(found)
         if foreign:
-            self.foreign.add(decode(real))
-        return decode(real)
+            self.foreign.add(real)
+        return real
 
 
 def _place(

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ftpsd.access.classes import classes_of
 from ftpsd.auth.chain import Authenticator
@@ -47,13 +48,16 @@ _PROVIDER = "pass_phrase_provider"
 
 @dataclass(slots=True)
 class HostRuntime:
-    """A host with what `prepare` made of its settings. `worker`: uid and gid of its sessions before login."""
+    """A host with what `prepare` made of its settings. `worker`: uid and gid of its sessions before login, `tuning`:
+    of their sockets, where no <IfClass> changes it.
+    """
 
     host: Host
     authenticator: Authenticator
     secured: HostTLS | None
     masquerade: Masquerade
     worker: tuple[int, int]
+    tuning: SocketTuning
 
     def tls(self) -> HostTLS:
         """The host's TLS; only asked where the policy has allowed AUTH."""
@@ -72,6 +76,7 @@ class Service:
         """`debug_level` is the command line's (`-d`), `stderr`: logs go to standard error too; `passphrases` of
         encrypted keys, the OCSP responses on the `shelf` and `resumption` of TLS sessions outlive the service."""
         self.configuration = configuration
+        self._host_for = lru_cache(maxsize=1024)(configuration.host_for)
         self._debug_level = debug_level
         self._stderr = stderr
         self._passphrases = passphrases
@@ -124,7 +129,8 @@ class Service:
             self.notices += secured.notices
         authenticator = Authenticator(host.settings.auth, note=self._note)
         self.notices += authenticator.prepare()
-        return HostRuntime(host, authenticator, secured, masquerade.resolve(host), self._worker_ids(host))
+        return HostRuntime(
+            host, authenticator, secured, masquerade.resolve(host), self._worker_ids(host), _tuning(host.settings))
 
     def _worker_ids(self, host: Host) -> tuple[int, int]:
         """Who sessions of a host are before login: its User and Group, or those of server config."""
@@ -187,7 +193,7 @@ class Service:
 
     def _open(self, sock: socket.socket, slot: SlotView) -> Session | None:
         ends = Ends.of(sock)
-        host = self.configuration.host_for(ends.local, ends.local_port)
+        host = self._host_for(ends.local, ends.local_port)
         if host is None:
             sock.sendall(b"500 Sorry, no server available to handle request on this address\r\n")
             return None
@@ -196,7 +202,7 @@ class Service:
         name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else None
         classes = classes_of(self.configuration.classes, ends.peer, name)
         settings = host.for_connection(classes=classes)
-        tuning = _tuning(settings)
+        tuning = runtime.tuning if settings is host.settings else _tuning(settings)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         tuning.apply(sock)
         now = time.monotonic()

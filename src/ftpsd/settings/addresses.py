@@ -5,12 +5,14 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ftpsd.settings.model import Host
 
 
+@lru_cache(maxsize=1024)
 def canonical(address: str) -> str:
     """`address` in one spelling: compressed, without brackets and zone, IPv4-mapped as IPv4; names in lower
     case."""

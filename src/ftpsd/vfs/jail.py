@@ -47,20 +47,21 @@ _LETTERS = string.ascii_letters + string.digits
 
 
 class Jail(FileSystem):
-    """The files below `root`: a directory's path, or a descriptor (O_PATH will do) that the jail takes over.
+    """The files below `root`: a directory's path, or a descriptor (O_PATH will do) that the jail takes over. `real` is
+    the descriptor's path where the caller knows it.
 
     `umask` is what new files and directories lack where a call does not say. `resolver` is for tests.
     Raises `OSError` when the root cannot be opened.
     """
 
     def __init__(
-        self, root: str | int, *, umask: int = 0o022, resolver: type[Resolver] | None = None,
+        self, root: str | int, *, real: str | None = None, umask: int = 0o022, resolver: type[Resolver] | None = None,
     ) -> None:
         self._umask = umask
         self._aliases: tuple[str, ...] = ()
         if isinstance(root, int):
             self._root = root
-            self._real = _path_of(root)
+            self._real = _path_of(root) if real is None else real
         else:
             self._root = os.open(encode(root), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             self._real = _path_of(self._root) or os.path.realpath(root)

@@ -19,6 +19,7 @@ Paths here are bytes and may be absolute or not. Descriptors are close-on-exec.
 from __future__ import annotations
 
 import abc
+import contextlib
 import errno
 import os
 import stat
@@ -263,6 +264,8 @@ def machine_path(path: bytes) -> tuple[bytes, bool]:
     """
     root = os.open(b"/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        if _is_normal(path) and _system.leads_straight(root, path):
+            return path, False
         with _Naming(best_resolver(root)) as naming:
             return naming.canonical(path), naming.foreign
     finally:
@@ -276,6 +279,10 @@ def open_machine_directory(path: bytes) -> int:
     """
     flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     here = os.open(b"/", flags)
+    with contextlib.suppress(OSError):  # where that fails, the walk says why
+        straight = _system.openat2(here, path, flags, straight=True)
+        os.close(here)
+        return straight
     for name in filter(None, path.split(b"/")):
         above = here
         try:

@@ -60,8 +60,8 @@ _REMEDY = "Create it or name another."
 
 
 class _Thread(threading.local):
-    worker: int | None = None
-    """The uid that `as_worker` gave this thread."""
+    worker: tuple[int, int, Sequence[int]] | None = None
+    """The uid, gid and groups that `as_worker` gave this thread, which it goes back to after `privileged`."""
 
 
 _thread = _Thread()
@@ -108,8 +108,7 @@ def _group(name: str) -> int:
 
 def _may_change() -> bool:
     """Whether this thread is root or can be so again."""
-    now = _system.thread_credentials()
-    return 0 in (now.ruid, now.euid, now.suid)
+    return 0 in _system.thread_uids()
 
 
 class as_worker:
@@ -125,7 +124,7 @@ class as_worker:
             return
         self._before = _system.thread_credentials()
         _system.set_thread_effective(uid, gid, groups)
-        _thread.worker = uid
+        _thread.worker = (uid, gid, groups)
 
     def __enter__(self) -> None:
         return None
@@ -148,16 +147,21 @@ def _return_to(before: _system.ThreadCredentials) -> None:
 @contextlib.contextmanager
 def privileged() -> Iterator[None]:
     """Root for the block, where the thread can be that; otherwise (ordinary user, after login) nothing."""
-    before = _system.thread_credentials()
-    if before.euid == 0 or not _may_change():
+    real, effective, saved = _system.thread_uids()
+    if effective == 0 or 0 not in (real, saved):
         yield
         return
+    known = _thread.worker
+    before = None if known is not None and known[0] == effective else _system.thread_credentials()
     _system.restore_thread_root()
     try:
         yield
     finally:
         if _may_change():
-            _return_to(before)
+            if before is not None:
+                _return_to(before)
+            elif known is not None:
+                _system.set_thread_effective(*known)
 
 
 @contextlib.contextmanager
@@ -189,10 +193,9 @@ def take_on(
     """
     notices: list[str] = []
     with contextlib.ExitStack() as opened:
-        with privileged():
-            rules = _rules(opened, root, readable, writable) if confine else []
+        rules = _rules(opened, root, readable, writable) if confine else []
         if _may_change():
-            shield = _thread.worker if uid != 0 else None
+            shield = _thread.worker[0] if _thread.worker is not None and uid != 0 else None
             _system.forbid_dumps()
             _system.set_thread_credentials(uid, gid, groups, shield=shield)
         elif (uid, gid) != (os.geteuid(), os.getegid()):
@@ -208,15 +211,45 @@ def _rules(
     opened: contextlib.ExitStack, root: str | int, readable: Sequence[str], writable: Sequence[str],
 ) -> list[tuple[int, bool]]:
     """Landlock's rules; none when the root is the machine's own, which leaves nothing to confine."""
-    fd = root if isinstance(root, int) else _open(opened, root)
-    if os.path.samestat(os.fstat(fd), os.stat("/")):
-        return []
-    rules = [(fd, True)]
-    rules += [(_open(opened, path), True) for path in writable]
-    for path in dict.fromkeys((*READABLE, sys.prefix, sys.base_prefix, *filter(None, sys.path), *readable)):
-        with contextlib.suppress(OSError):
-            rules.append((_open(opened, path), False))
+    if isinstance(root, int) and not readable and not writable:
+        return [] if _is_machine_root(root) else [(root, True), *_everybodys()]
+    with privileged():
+        fd = root if isinstance(root, int) else _open(opened, root)
+        if _is_machine_root(fd):
+            return []
+        rules = [(fd, True), *_everybodys()]
+        rules += [(_open(opened, path), True) for path in writable]
+        for path in readable:
+            with contextlib.suppress(OSError):
+                rules.append((_open(opened, path), False))
     return rules
+
+
+def _is_machine_root(fd: int) -> bool:
+    return os.path.samestat(os.fstat(fd), os.stat("/"))
+
+
+class _Everybodys:
+    """The rules for what every session of a process may read: descriptors that are opened once."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process = 0
+        self.rules: tuple[tuple[int, bool], ...] = ()
+
+
+_shared = _Everybodys()
+
+
+def _everybodys() -> tuple[tuple[int, bool], ...]:
+    if _shared.process != os.getpid():
+        with _shared.lock, privileged():
+            found = []
+            for path in dict.fromkeys((*READABLE, sys.prefix, sys.base_prefix, *filter(None, sys.path))):
+                with contextlib.suppress(OSError):
+                    found.append((os.open(path, os.O_PATH | os.O_CLOEXEC), False))
+            _shared.rules, _shared.process = tuple(found), os.getpid()
+    return _shared.rules
 
 
 def _open(opened: contextlib.ExitStack, path: str) -> int:
