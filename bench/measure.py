@@ -15,6 +15,7 @@ from bench.packaged import STARTERS
 from bench.servers import Kind, Server, Setting
 from bench.workloads import SMALL, Case, bulk_name
 
+BARE_THREADS = 8
 LOGINS_BESIDE: Parameters = {"mode": "login", "count": 10, "clients": 4}
 
 
@@ -34,7 +35,7 @@ class Sample:
 
 @dataclass
 class Bench:
-    """The servers as they are needed: each is started once for a certificate and a number of workers."""
+    """The servers as they are needed: each is started once for a certificate and a number of workers or threads."""
 
     chosen: Setting
     directory: Path
@@ -43,7 +44,7 @@ class Bench:
 
     def server(self, name: str, case: Case) -> Server:
         """The server for a case, with the files that the case needs. Raises `Unavailable`."""
-        key = (name, case.kind, case.workers if name == "ftpsd" else None)
+        key = (name, case.kind, {"ftpsd": case.workers, "bare": _threads(case)}.get(name))
         if key not in self.running:
             self.running[key] = self._start(name, case, self.chosen)
         self._furnish(self.running[key], case)
@@ -64,7 +65,7 @@ class Bench:
 
     def _start(self, name: str, case: Case, chosen: Setting) -> Server:
         lines = (f"Workers {case.workers}",) if case.workers else ()
-        return STARTERS[name](replace(chosen, kind=case.kind, lines=lines))
+        return STARTERS[name](replace(chosen, kind=case.kind, lines=lines, threads=_threads(case)))
 
     def _furnish(self, server: Server, case: Case) -> None:
         bulk = None
@@ -127,6 +128,10 @@ class Bench:
         server.meter.settle(processes)
         _quiet(server.meter.cpu, 0.03)
         return (server.meter.cpu() - cpu) * 1e3 / said["operations"]
+
+
+def _threads(case: Case) -> int:
+    return min(BARE_THREADS, int(case.load.get("clients", 1)))
 
 
 def _sample(cost: float, units: float, said: dict[str, float], clients: int, cpu: float) -> Sample:

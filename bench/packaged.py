@@ -138,6 +138,7 @@ def _listening(
         process = subprocess.Popen(
             # vsftpd says on descriptor 0 what is wrong.
             command, env=_environment(root), stdin=errors, stdout=errors, stderr=errors, cwd="/",
+            start_new_session=True,
         )
     chosen.stack.callback(end, process)
     deadline = time.monotonic() + START_SECONDS

@@ -73,6 +73,6 @@ def _bars(axes: Any, rows: Sequence[tuple[str, Mapping[str, float]]]) -> None:
             axes.text(min(value, CUT) + 0.03, at, text, va="center", fontsize=6)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_yticks(range(len(rows)), [label for label, _ in rows])
-    axes.invert_yaxis()
     axes.set_xlim(0, CUT + 0.4)
-    axes.legend(loc="lower right", fontsize=8)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)

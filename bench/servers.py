@@ -1,7 +1,8 @@
 """The servers that are compared: what they have in common, ours, and those that Python or the package provides.
 
 All have the same certificate, user, password hash and files, demand TLS for control and data, resume sessions as they
-do by default, write no log, and have no artificial delay. Those from unpacked packages are in packaged.py.
+do by default, write no log, and have no artificial delay. Each runs in a session (setsid) of its own: the scheduler
+may share the processors out between sessions first. Those from unpacked packages are in packaged.py.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from ftpsd.testing.server import PROFTPD, RunningServer, ServerFault, server_dir
 
 SALT = "$6$rounds=1000$ftpsdbench$"
 OWNER = User(salt=SALT)
-BARE_THREADS = 64
 LINES = ("TransferLog none", "MaxInstances none", "TimeoutIdle 3600", "TimeoutLogin 600")
 PROFTPD_LINES = ("DelayEngine off", "SystemLog none")
 Kind = Literal["rsa", "p256"]
@@ -48,8 +48,8 @@ class Server:
 
 @dataclass(frozen=True)
 class Setting:
-    """What servers are started with; the stack ends them. `lines` are ftpsd's alone (Workers). `faults` are what
-    was wrong with servers when they ended.
+    """What servers are started with; the stack ends them. `lines` are ftpsd's alone (Workers), `threads` the bare
+    program's: more than clients would only take turns with cold caches. `faults` are what was wrong at servers' ends.
     """
 
     certificates: Mapping[Kind, Files]
@@ -57,6 +57,7 @@ class Setting:
     stack: ExitStack
     kind: Kind = "rsa"
     lines: tuple[str, ...] = ()
+    threads: int = 1
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -185,7 +186,7 @@ def bare(chosen: Setting) -> Server:
     files = chosen.files()
     home = chosen.home(files)
     own = chosen.certificate
-    command = [str(program("bare")), str(own.certificate), str(own.key), str(home), str(BARE_THREADS)]
+    command = [str(program("bare")), str(own.certificate), str(own.key), str(home), str(chosen.threads)]
     return _printing("bare", "", command, chosen, files, home)
 
 
@@ -195,7 +196,9 @@ def _printing(
     group = ExitStack()
     chosen.stack.push(group)
     with files.stderr.open("wb") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, start_new_session=True,
+        )
     chosen.stack.callback(end, process)
     port = listening(process, files)
     return replace(chosen, stack=group).started(name, version, port, process.pid, home)

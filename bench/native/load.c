@@ -6,7 +6,8 @@
  *
  *   mode=login   each client: `count` logins with PWD and QUIT; `resume=1`: with the session of the one before
  *   mode=fetch   each client, logged in: `line` (RETR, LIST, MLSD) `count` times, each answer of `size` bytes
- *   mode=store   each client, logged in: `line` with its number appended, `count` times `size` bytes
+ *   mode=store   each client, logged in: `count` times `size` bytes, `line` with numbers appended: a new file each,
+ *                as file systems write a file at once that is cut off and written again
  *   mode=noop    client 0: `count` times NOOP while the other clients do `line` over and over
  *   mode=idle    the clients open `count` sessions each, which stay
  *   mode=hello   bare only: `count` handshakes each; `resume=1`: resumed ones
@@ -38,6 +39,7 @@ typedef struct {
     session *sessions; /* one, or `count` for mode=idle */
     double *times;     /* seconds of each operation */
     size_t bytes;
+    long stored;
 } worker;
 
 static pthread_barrier_t barrier;
@@ -118,7 +120,7 @@ static void transfer(worker *me) {
     const plan *todo = me->todo;
     if (is(me, "store")) {
         char line[300];
-        snprintf(line, sizeof line, "%.280s%d", todo->line, me->number);
+        snprintf(line, sizeof line, "%.250s%d-%ld", todo->line, me->number, me->stored++);
         store(me->sessions, line, (size_t)todo->size);
         me->bytes += (size_t)todo->size;
         return;
