@@ -38,7 +38,7 @@ def sit(here: Desk, user: str = "", peer: str = "192.0.2.7", **more: str) -> int
     assert slot is not None
     if user:
         slot.update(user=user, phase=Phase.IDLE)
-    slot.describe(**more)  # type: ignore[arg-type]
+    slot.describe(**more)
     return slot.index
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -769,3 +770,27 @@ def test_pauses_at_a_time_while_nothing_comes() -> None:
         assert pump.run() == "paused"
         pump.abort()
         assert pump.run() == "aborted"
+
+
+# ---- progress
+
+
+@channels
+def test_progress_is_kept_where_others_can_see_it(channel: str) -> None:
+    shared = bytearray(16)
+    with wire(channel) as link, file_of(bytes(MEGABYTE)) as file, memoryview(shared)[8:] as progress:
+        pump = Pump(direction="send", source=file.fileno(), sock=link.sock.fileno(), tls=link.tls, progress=progress)
+        sending = Running(pump)
+        got = 0
+        while got < MEGABYTE:
+            got += len(link.peer_reads())
+            assert int.from_bytes(shared[8:], sys.byteorder) <= pump.bytes
+        assert sending.join() == "done"
+        assert shared == bytes(8) + MEGABYTE.to_bytes(8, sys.byteorder)
+        del pump, sending
+
+
+@pytest.mark.parametrize("wrong", [memoryview(bytearray(7)), memoryview(bytearray(16))[1:9], memoryview(bytes(8))])
+def test_progress_must_be_eight_aligned_writable_bytes(wrong: memoryview) -> None:
+    with wire("plain") as link, pytest.raises((ValueError, BufferError)):
+        Pump(direction="send", source=b"", sock=link.sock.fileno(), progress=wrong)

@@ -58,12 +58,11 @@ def test_a_description_is_no_activity(board: Scoreboard) -> None:
     before = board.entries()[0]
     slot.describe(
         session="0123456789ab", peer_name="host.example.org", client_class="local", server="Test Server",
-        protocol="ftps", location="/in/" + "é" * 100, transferred=1 << 33, size=1 << 40)
+        protocol="ftps", location="/in/" + "é" * 100)
     (entry,) = board.entries()
     assert (entry.session, entry.peer_name, entry.client_class) == ("0123456789ab", "host.example.org", "local")
     assert (entry.server, entry.protocol) == ("Test Server", "ftps")
     assert entry.location == "/in/" + "é" * 78
-    assert (entry.transferred, entry.size) == (1 << 33, 1 << 40)
     assert (entry.user, entry.command, entry.changed) == ("alice", "RETR file", before.changed)
     slot.describe(location="/")
     assert board.entries()[0].location == "/"
@@ -72,6 +71,27 @@ def test_a_description_is_no_activity(board: Scoreboard) -> None:
     assert board.acquire() is not None
     (entry,) = board.entries()
     assert (entry.index, entry.server, entry.location, entry.size) == (slot.index, "", "", 0)
+
+
+def test_a_transfer_shows_its_progress(board: Scoreboard) -> None:
+    slot = board.acquire()
+    assert slot is not None
+    slot.transfer(Phase.SENDING, 1 << 40)
+    progress = slot.progress
+    assert progress is not None
+    (entry,) = board.entries()
+    assert (entry.phase, entry.transferred, entry.size) == (Phase.SENDING, 0, 1 << 40)
+    progress[:] = (1 << 33).to_bytes(8, "little")
+    assert board.entries()[0].transferred == 1 << 33
+    slot.transfer(Phase.RECEIVING, 0)
+    (entry,) = board.entries()
+    assert (entry.phase, entry.transferred, entry.size) == (Phase.RECEIVING, 0, 0)
+    slot.release()
+    slot.transfer(Phase.SENDING, 7)
+    assert slot.progress is None
+    progress.release()
+    assert board.acquire() is not None
+    assert board.entries()[0].size == 0
 
 
 def test_a_released_slot_belongs_to_the_next(board: Scoreboard) -> None:

@@ -33,9 +33,16 @@ class Slot:
     def describe(
         self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
         server: str | None = None, protocol: str | None = None, location: str | None = None,
-        transferred: int | None = None, size: int | None = None,
     ) -> None:
         """Takes note of nothing."""
+
+    def transfer(self, phase: Phase, size: int) -> None:
+        """Takes note of nothing."""
+
+    @property
+    def progress(self) -> memoryview | None:
+        """Nobody looks."""
+        return None
 
 
 class InProcess:

@@ -42,7 +42,9 @@ def test_from_the_greeting_to_the_transfer(ftps_server: ServerFactory) -> None:
     assert _entry(server, client).location == "/in"
     with client.transfer("RETR large") as stream:
         entry = _entry(server, client)
-        assert (entry.phase, entry.command) == (Phase.SENDING, "RETR large")
+        assert (entry.phase, entry.command, entry.size) == (Phase.SENDING, "RETR large", MORE_THAN_BUFFERS_HOLD)
+        stream.read()
+        assert 0 < _entry(server, client).transferred < MORE_THAN_BUFFERS_HOLD
         stream.read_all()
     entry = _entry(server, client)
     assert (entry.phase, entry.bytes) == (Phase.IDLE, MORE_THAN_BUFFERS_HOLD)

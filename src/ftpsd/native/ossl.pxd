@@ -438,6 +438,7 @@ cdef extern from "pump_send.h" nogil:
         uint64_t pause_at
         double pause_time
         uint64_t wire_bytes, file_bytes
+        uint64_t *progress
         int aborted, finished
         int io_kind, error
     uint64_t pump_counted(const uint64_t *counter)

@@ -14,11 +14,13 @@ cdef class Pump:
     cdef object failure
     cdef object ended
     cdef bint running
+    cdef Py_buffer shown
 
     def __cinit__(
         self, *, str direction, source, int sock, Connection tls=None, int control=-1, offset=None,
         int64_t limit=-1, bint ascii=False, double rate=0.0, size_t burst=0,
         double stall=0.0, bint sendfile=True, bint finish=False,
+        progress=None,
     ):
         self.state.wake = -1
         if direction not in ("send", "receive"):
@@ -39,6 +41,8 @@ cdef class Pump:
         self.state.rate = rate
         self.state.burst = burst
         self.state.stall = stall
+        if progress is not None:
+            self.show(progress)
         self.state.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
         if self.state.wake < 0:
             raise OSError(errno, os.strerror(errno))
@@ -56,7 +60,17 @@ cdef class Pump:
         self.state.memory_left = len(source) - skipped
         return 0
 
+    cdef int show(self, progress) except -1:
+        PyObject_GetBuffer(progress, &self.shown, PyBUF_WRITABLE)
+        if self.shown.len != 8 or <size_t>self.shown.buf % 8:
+            PyBuffer_Release(&self.shown)
+            raise ValueError("progress is 8 aligned bytes")
+        self.state.progress = <uint64_t *>self.shown.buf
+        return 0
+
     def __dealloc__(self):
+        if self.state.progress != NULL:
+            PyBuffer_Release(&self.shown)
         pump_release(&self.state)
         if self.state.wake >= 0:
             c_close(self.state.wake)

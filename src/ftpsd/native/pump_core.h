@@ -48,6 +48,7 @@ struct pump {
     double pause_time;                  /* of io_now(); 0: never */
 
     uint64_t wire_bytes, file_bytes;    /* read by other threads */
+    uint64_t *progress;                 /* where other processes read `wire_bytes`; NULL: nowhere */
     int aborted;
     int started;
     int finish;                         /* the end of our side is the pump's to tell the peer */
@@ -96,6 +97,8 @@ static void pump_abort(struct pump *pump)
 static void pump_moved(struct pump *pump, size_t size)
 {
     pump_count(&pump->wire_bytes, size);
+    if (pump->progress != NULL)
+        __atomic_store_n(pump->progress, pump->wire_bytes, __ATOMIC_RELAXED);
     pump->unglanced += size;
     if (pump->burst > size)
         pump->burst -= size;

@@ -76,7 +76,7 @@ _PART_SIZES = {
 }
 _PARTS_AT = dict(zip(_PART_SIZES, itertools.accumulate(_PART_SIZES.values(), initial=_DESCRIPTION_AT), strict=False))
 _TRANSFERRED_AT = _DESCRIPTION_AT + sum(_PART_SIZES.values())
-_SIZE_AT = _TRANSFERRED_AT + 8
+_PROGRESS = struct.Struct("<QQ")
 _READ_ATTEMPTS = 8
 
 
@@ -159,12 +159,8 @@ class Slot:
     def describe(
         self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
         server: str | None = None, protocol: str | None = None, location: str | None = None,
-        transferred: int | None = None, size: int | None = None,
     ) -> None:
-        """Show more about the session and its transfer (bytes; a size of 0 is not known); None leaves it.
-
-        Unlike `update()` it does not count as activity.
-        """
+        """Show more about the session; None leaves it. Unlike `update()` it does not count as activity."""
         given = {
             "session": session, "protocol": protocol, "client_class": client_class, "server": server,
             "location": location, "peer_name": peer_name,
@@ -177,12 +173,27 @@ class Slot:
         _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, sequence)
         for name, field in shown.items():
             memory[at + _PARTS_AT[name] : at + _PARTS_AT[name] + len(field)] = field
-        if transferred is not None:
-            _BYTES.pack_into(memory, at + _TRANSFERRED_AT, transferred)
-        if size is not None:
-            _BYTES.pack_into(memory, at + _SIZE_AT, size)
         self._sequence = sequence + 1 & 0xFFFF_FFFF
         _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, self._sequence)
+
+    def transfer(self, phase: int, size: int) -> None:
+        """A transfer of `size` bytes (0: unknown) begins; `phase` says in which direction."""
+        if not self._held:
+            return
+        memory, at = self._board.memory, self._at
+        sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
+        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, sequence)
+        memory[at + _PHASE_AT] = phase
+        _PROGRESS.pack_into(memory, at + _TRANSFERRED_AT, 0, size)
+        _CHANGED.pack_into(memory, at + _CHANGED_AT, time.time())
+        self._sequence = sequence + 1 & 0xFFFF_FFFF
+        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, self._sequence)
+
+    @property
+    def progress(self) -> memoryview | None:
+        """Eight bytes in which whoever moves the bytes of the transfer counts them; needs no sequence number."""
+        start = self._at + _TRANSFERRED_AT
+        return memoryview(self._board.memory)[start : start + 8] if self._held else None
 
     @property
     def opened(self) -> float:

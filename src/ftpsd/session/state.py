@@ -101,9 +101,15 @@ class SlotView(Protocol):
     def describe(
         self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
         server: str | None = None, protocol: str | None = None, location: str | None = None,
-        transferred: int | None = None, size: int | None = None,
     ) -> None:
-        """Shows more about the session and its transfer (bytes; a size of 0 is not known); None leaves it."""
+        """Shows more about the session; None leaves it."""
+
+    def transfer(self, phase: Phase, size: int) -> None:
+        """A transfer of `size` bytes (0: unknown) begins."""
+
+    @property
+    def progress(self) -> memoryview | None:
+        """Eight bytes in which the bytes of the transfer under way are counted."""
 
 
 class Session:
@@ -275,11 +281,12 @@ class Session:
             self.lingering.close()
             self.lingering = None
 
-    def transfer_started(self, direction: Literal["send", "receive"]) -> None:
+    def transfer_started(self, direction: Literal["send", "receive"], size: int | None = None) -> None:
+        """`size` in bytes, where it is known."""
         self.transferring = direction
         if self.settings.tls.renegotiate is not None:
             self.renewal.pause()
-        self.slot.update(phase=Phase.SENDING if direction == "send" else Phase.RECEIVING)
+        self.slot.transfer(Phase.SENDING if direction == "send" else Phase.RECEIVING, size or 0)
 
     def transfer_ended(self) -> None:
         self.transferring = None

@@ -73,7 +73,7 @@ def conduct(session: Session, job: Job) -> Outcome:
     Raises `Refusal` (425) when there is no usable data connection, `SessionEnded` when the client is gone.
     """
     channel = _take_channel(session)
-    session.transfer_started(job.direction)
+    session.transfer_started(job.direction, job.size)
     try:
         _connect(session, channel)
         if session.tls.data_private:
@@ -168,6 +168,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         control=session.control.fileno(), offset=job.offset, ascii=job.ascii,
         rate=rate.rate if rate is not None else 0.0, burst=rate.free if rate is not None else 0,
         stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile, finish=True,
+        progress=session.slot.progress,
     )
     session.pump = pump
     if job.begin is not None:
