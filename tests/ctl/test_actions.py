@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def here(tmp_path: Path) -> Iterator[Desk]:
         yield made
 
 
-def sit(here: Desk, user: str = "", peer: str = "192.0.2.7", **more: str) -> int:
+def sit(here: Desk, user: str = "", peer: str = "192.0.2.7", **more: Any) -> int:
     """Put a session on the scoreboard; its number there."""
     slot = here.supervisor.board.acquire((peer, 4711), ("127.0.0.1", 2121))
     assert slot is not None

@@ -29,7 +29,7 @@ FTPDCTL = shutil.which("ftpdctl")
 
 def run(server: RunningServer, *words: str, program: str = "ftpsctl") -> subprocess.CompletedProcess[str]:
     """A control program as people call it."""
-    code = "import sys; sys.argv[0] = sys.argv.pop(1); from ftpsd.cli.ctl import main; main()"
+    code = "import sys; sys.argv[0] = sys.argv.pop(1); from ftpsd.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, program, "-s", str(server.files.controls), *words],
         capture_output=True, text=True, timeout=60,

@@ -33,6 +33,7 @@ class Slot:
     def describe(
         self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
         server: str | None = None, protocol: str | None = None, location: str | None = None,
+        thread: int | None = None,
     ) -> None:
         """Takes note of nothing."""
 

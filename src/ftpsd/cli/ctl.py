@@ -97,20 +97,3 @@ def _who_allows(name: str) -> str:
         f"  the configuration has to allow it: `{directives[action.acl]} {what} allow user {user}`"
         " (and ControlsSocketACL, where there is one)"
     )
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Entry point of ftpsctl."""
-    program = os.path.basename(sys.argv[0]) or "ftpsctl"
-    try:
-        status = command.main(arguments, prog_name=program, standalone_mode=False)
-    except click.UsageError as error:
-        print(f"{program}: {error.format_message()}", file=sys.stderr)
-        status = 1
-    except (click.ClickException, ConfigError) as error:
-        print(f"{program}: {error.format_message() if isinstance(error, click.ClickException) else error}",
-              file=sys.stderr)
-        status = 1
-    except (KeyboardInterrupt, click.Abort):
-        status = 130
-    sys.exit(status if isinstance(status, int) else 0)

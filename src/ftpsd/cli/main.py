@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -26,7 +26,14 @@ SUBCOMMANDS = {
     "help": "Explain a directive",
     "explain": "Explain a reason code, or the codes in a line of a log",
     "ctl": "Ask the running server to do something, through its control socket",
+    "who": "Show who is on",
+    "count": "Show how many are on",
+    "top": "Show who is on, continuously",
 }
+
+
+PERSONAS = {"ftpsctl": "ctl", "ftpdctl": "ctl", "ftpwho": "who", "ftpcount": "count", "ftptop": "top"}
+"""ProFTPD's programs: called by their names (symbolic links) we are the sub-command."""
 
 
 class _Program(click.Group):
@@ -56,6 +63,8 @@ class _Program(click.Group):
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the program; ends the process with 0, or with 1 and one message on standard error."""
     program = os.path.basename(sys.argv[0]) or "ftpsd"
+    if program in PERSONAS:
+        _be(program, arguments)
     try:
         status = PROGRAM.main(arguments, prog_name=program, standalone_mode=False)
     except click.UsageError as error:
@@ -64,6 +73,22 @@ def main(arguments: list[str] | None = None) -> None:
         status = 1
     except click.ClickException as error:
         print(f"fatal: {error.format_message()}", file=sys.stderr)
+        status = 1
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        status = 1
+    except (KeyboardInterrupt, click.Abort):
+        status = 130
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _be(program: str, arguments: list[str] | None) -> NoReturn:
+    """Be one of ProFTPD's programs, whose errors begin with its name."""
+    command = importlib.import_module(f"ftpsd.cli.{PERSONAS[program]}").command
+    try:
+        status = command.main(arguments, prog_name=program, standalone_mode=False)
+    except click.ClickException as error:
+        print(f"{program}: {error.format_message()}", file=sys.stderr)
         status = 1
     except ConfigError as error:
         print(error, file=sys.stderr)

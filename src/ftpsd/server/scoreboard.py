@@ -68,8 +68,8 @@ _SEQUENCE_AT, _OPENED_AT, _CHANGED_AT, _BYTES_AT, _PHASE_AT = 0, 16, 24, 32, 40
 _USER_AT, _COMMAND_AT = 138, 202
 _USER_SIZE, _COMMAND_SIZE = 64, 160
 # What is written seldom: session id, protocol, class, server name, directory, name of the peer, then the transfer
-# under way: its bytes so far and in all.
-_DESCRIPTION = struct.Struct("<16s8s32s64s160s64sQQ")
+# under way: its bytes so far and in all, and the thread.
+_DESCRIPTION = struct.Struct("<16s8s32s64s160s64sQQI")
 _DESCRIPTION_AT = 384
 _PART_SIZES = {
     "session": 16, "protocol": 8, "client_class": 32, "server": 64, "location": 160, "peer_name": 64,
@@ -77,6 +77,7 @@ _PART_SIZES = {
 _PARTS_AT = dict(zip(_PART_SIZES, itertools.accumulate(_PART_SIZES.values(), initial=_DESCRIPTION_AT), strict=False))
 _TRANSFERRED_AT = _DESCRIPTION_AT + sum(_PART_SIZES.values())
 _PROGRESS = struct.Struct("<QQ")
+_THREAD_AT = _TRANSFERRED_AT + _PROGRESS.size
 _READ_ATTEMPTS = 8
 
 
@@ -84,7 +85,8 @@ _READ_ATTEMPTS = 8
 class Entry:
     """One session as a reader sees it. Times are seconds since the epoch, `bytes` those transferred.
 
-    `location` is the working directory, `transferred` and `size` (0: unknown) are bytes of the transfer under way.
+    `location` is the working directory, `transferred` and `size` (0: unknown) are bytes of the transfer under way,
+    `thread` is the number that the session's lines in the logs have.
     Texts are what clients and their name servers said, less what did not fit: escape them before you show them.
     """
 
@@ -109,6 +111,7 @@ class Entry:
     peer_name: str = ""
     transferred: int = 0
     size: int = 0
+    thread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ class Slot:
     def describe(
         self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
         server: str | None = None, protocol: str | None = None, location: str | None = None,
+        thread: int | None = None,
     ) -> None:
         """Show more about the session; None leaves it. Unlike `update()` it does not count as activity."""
         given = {
@@ -173,6 +177,8 @@ class Slot:
         _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, sequence)
         for name, field in shown.items():
             memory[at + _PARTS_AT[name] : at + _PARTS_AT[name] + len(field)] = field
+        if thread is not None:
+            _SEQUENCE.pack_into(memory, at + _THREAD_AT, thread)
         self._sequence = sequence + 1 & 0xFFFF_FFFF
         _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, self._sequence)
 
@@ -280,6 +286,12 @@ class Scoreboard:
         _LIMIT.pack_into(self.memory, _LIMIT_AT, max(0, min(limit, SLOTS)))
 
     @property
+    def supervisor(self) -> tuple[int, float]:
+        """The process whose scoreboard it is, and when it was made (seconds since the epoch)."""
+        *_, pid, started = _HEADER.unpack_from(self.memory)
+        return int(pid), float(started)
+
+    @property
     def count(self) -> int:
         """Sessions now."""
         return self.memory[_MAP_AT : _MAP_AT + SLOTS].count(1)
@@ -311,7 +323,7 @@ class Scoreboard:
             _field(peer[0], 46), _field(local[0], 46), b"", b"",
         )
         _DESCRIPTION.pack_into(
-            self.memory, _SLOTS_AT + index * _SLOT_SIZE + _DESCRIPTION_AT, b"", b"", b"", b"", b"", b"", 0, 0)
+            self.memory, _SLOTS_AT + index * _SLOT_SIZE + _DESCRIPTION_AT, b"", b"", b"", b"", b"", b"", 0, 0, 0)
 
     def _identity(self) -> tuple[int, int]:
         pid = os.getpid()
@@ -360,11 +372,11 @@ class Scoreboard:
             return None
         _, pid, start, opened, changed, count, phase, peer_port, local_port, *texts = fields
         peer, local, user, command = (_text(raw) for raw in texts)
-        *more, transferred, size = _DESCRIPTION.unpack_from(record, _DESCRIPTION_AT)
+        *more, transferred, size, thread = _DESCRIPTION.unpack_from(record, _DESCRIPTION_AT)
         session, protocol, client_class, server, location, peer_name = (_text(raw) for raw in more)
         return Entry(
             index, pid, start, opened, changed, count, _phase(phase), peer, peer_port, local, local_port, user,
-            command, session, protocol, client_class, server, location, peer_name, transferred, size,
+            command, session, protocol, client_class, server, location, peer_name, transferred, size, thread,
         )
 
     def worker(self, row: int) -> WorkerRow:

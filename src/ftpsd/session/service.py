@@ -20,6 +20,7 @@ from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
+from ftpsd.log.identity import writer_id
 from ftpsd.log.sinks import open_sinks
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import environment, handlers, ident, loop, masquerade
@@ -228,7 +229,7 @@ class Service:
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
         slot.describe(
             session=session_id, peer_name=name or "", client_class=",".join(sorted(classes)),
-            server=host.settings.core.server_name, protocol="ftp")
+            server=host.settings.core.server_name, protocol="ftp", thread=writer_id())
         with self._lock:
             self._sessions.add(session)
             if self._stopping:

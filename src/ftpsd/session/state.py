@@ -101,6 +101,7 @@ class SlotView(Protocol):
     def describe(
         self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
         server: str | None = None, protocol: str | None = None, location: str | None = None,
+        thread: int | None = None,
     ) -> None:
         """Shows more about the session; None leaves it."""
 

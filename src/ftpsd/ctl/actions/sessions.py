@@ -1,12 +1,14 @@
-"""What concerns sessions: ending some of them."""
+"""What concerns sessions: showing them, ending some of them."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import time
 from collections.abc import Callable, Sequence
 
-from ftpsd.ctl.actions.base import ADMIN, Action, Answer, Failed, Office, Request, want
+from ftpsd.ctl.actions.base import ADMIN, OWN, Action, Answer, Failed, Office, Request, want
+from ftpsd.ctl.who import Report, count, who
 from ftpsd.ftp.phase import Phase
 from ftpsd.server.orders import Dismiss
 from ftpsd.server.scoreboard import Entry
@@ -89,7 +91,33 @@ def _scoreboard(office: Office, request: Request) -> Answer:
     return Answer.of("scrubbed scoreboard")
 
 
+def _who(office: Office, request: Request) -> Answer:
+    """`who [-v] [-o oneline|compat]`: as ftpwho."""
+    words = list(request.words)
+    verbose = "-v" in words
+    if verbose:
+        words.remove("-v")
+    outform = words[1] if words[:1] == ["-o"] and len(words) == 2 else None
+    if words and outform not in ("oneline", "compat"):
+        raise Failed(f"who: unsupported parameter: '{words[0]}'")
+    report = Report.of(office.supervisor.board)
+    return Answer.of(*who(report, time.time(), verbose=verbose, outform=outform, server=None))
+
+
+def _count(office: Office, request: Request) -> Answer:
+    """As ftpcount."""
+    return Answer.of(*count(Report.of(office.supervisor.board), server=None))
+
+
+def _sessions(office: Office, request: Request) -> Answer:
+    """The same for programs."""
+    return Answer.of(*Report.of(office.supervisor.board).packed())
+
+
 ACTIONS = (
+    Action("count", OWN, "count sessions by class", _count, None),
+    Action("sessions", OWN, "list sessions for programs", _sessions, None),
+    Action("who", OWN, "show who is on", _who, None),
     Action("kick", ADMIN, "disconnect a class, host, or user", _kick, changes=True),
     Action("scoreboard", ADMIN, "clean the ScoreboardFile", _scoreboard),
 )
