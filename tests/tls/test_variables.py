@@ -75,7 +75,7 @@ def test_values(name: str, value: str) -> None:
 def test_names_moments_and_extensions() -> None:
     _, found, lines = variables.exported(FULL, frozenset({"StdEnvVars"}))
     certificate = x509.load_der_x509_certificate(CLIENT)
-    assert "/CN=alice" in found["TLS_CLIENT_S_DN"]
+    assert found["TLS_CLIENT_S_DN"] == "O = ftpsd tests, CN = alice"
     assert found["TLS_CLIENT_I_DN_O"] in found["TLS_CLIENT_I_DN"]
     assert found["TLS_CLIENT_V_END"].endswith(f"{certificate.not_valid_after_utc.year} GMT")
     assert "TLS_CLIENT_EXT_basicConstraints" in found

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from ftpsd.tls.certificates import name_text
+
 STANDARD, CERTIFICATES = "StdEnvVars", "ExportCertData"
 SNI = "mod_tls.sni"
 NOT_PRINTABLE = "certificate serial number not printable"
@@ -29,8 +31,6 @@ _PARTS = {
     NameOID.STATE_OR_PROVINCE_NAME: "ST", NameOID.SURNAME: "S", NameOID.TITLE: "T", NameOID.USER_ID: "UID",
     NameOID.EMAIL_ADDRESS: "Email", x509.ObjectIdentifier("2.5.4.13"): "D",
 }
-_SHORT = {**_PARTS, NameOID.SURNAME: "SN", NameOID.GIVEN_NAME: "GN", NameOID.EMAIL_ADDRESS: "emailAddress",
-          NameOID.INITIALS: "initials", NameOID.TITLE: "title", x509.ObjectIdentifier("2.5.4.13"): "description"}
 _KEYS = {
     rsa.RSAPublicKey: "rsaEncryption", ec.EllipticCurvePublicKey: "id-ecPublicKey", dsa.DSAPublicKey: "dsaEncryption",
     ed25519.Ed25519PublicKey: "ED25519", ed448.Ed448PublicKey: "ED448",
@@ -122,11 +122,11 @@ def _certificate(prefix: str, der: bytes, lines: list[str]) -> Iterator[tuple[st
     yield f"{prefix}M_VERSION", str(certificate.version.value + 1)
     serial = certificate.serial_number
     if serial.bit_length() <= 8 * _LONGEST_SERIAL:
-        yield f"{prefix}M_SERIAL", f"{serial:0{2 * max(1, (serial.bit_length() + 7) // 8)}X}"
+        yield f"{prefix}M_SERIAL", str(serial)
     else:
         lines.append(NOT_PRINTABLE)
     for letter, name in (("S", certificate.subject), ("I", certificate.issuer)):
-        yield f"{prefix}{letter}_DN", _one_line(name)
+        yield f"{prefix}{letter}_DN", name_text(name)
         for attribute in reversed(list(name)):
             part = _PARTS.get(attribute.oid)
             if part is not None:
@@ -157,10 +157,6 @@ def _texts(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _pem(der: bytes) -> str:
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode()
-
-
-def _one_line(name: x509.Name) -> str:
-    return "".join(f"/{_SHORT.get(part.oid, part.oid.dotted_string)}={part.value!s}" for part in name)
 
 
 def _moment(moment: datetime) -> str:
