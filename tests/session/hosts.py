@@ -98,6 +98,14 @@ class Hosts:
             time.sleep(0.01)
         return self.log(name)
 
+    def wait_for_lines(self, name: str, count: int, *, seconds: float = 5.0) -> list[str]:
+        """The messages of the host's own TLSLog, as soon as there are as many."""
+        deadline = time.monotonic() + seconds
+        while len(self.log(name)) < count:
+            assert time.monotonic() < deadline, self.log(name)
+            time.sleep(0.01)
+        return self.log(name)
+
     def logged_in(self, name: str, user: str = "alice", password: str = "secret") -> ScriptedClient:
         """In clear, logged in."""
         client = self.connected(name)

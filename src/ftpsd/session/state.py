@@ -248,6 +248,8 @@ class Session:
         if not self.data_logged:
             self.data_logged = True
             self.log.emit(events.TLSNote(tls.accepted_line()))
+        if self.log.hears(events.Trace):
+            self.log.emit(events.Trace("tls", 17, "TLS handshake on data conn COMPLETED"))
 
     def drop_data(self) -> None:
         """Closes the data connection that was announced or is open."""

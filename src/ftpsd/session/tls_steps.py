@@ -12,6 +12,7 @@ from ftpsd.reasons.codes import marked
 from ftpsd.session.state import Session
 from ftpsd.tls import diagnostics, hello, logtext, policy, variables
 from ftpsd.tls.channel import HandshakeFailed
+from ftpsd.tls.handshake import HandshakeReport
 from ftpsd.tls.identity import Peer
 from ftpsd.tls.policy import Decision
 
@@ -88,13 +89,24 @@ def start_tls(session: Session, decision: Decision) -> None:
     session.renewal.started()
     session.slot.describe(protocol="ftps")
     _export(session)
-    if report.stapled and session.log.hears(events.Trace):
-        session.log.emit(events.Trace("tls", 5, logtext.STAPLED[report.stapled]))
+    if session.log.hears(events.Trace):
+        _trace(session, report)
     if report.client is not None:
         session.log.emit(events.ClientCertificate(report.client, report.verified))
     session.log.emit(events.HandshakeSucceeded(
         "control", report.version, report.cipher, report.bits, report.resumed, report.lines,
     ))
+
+
+def _trace(session: Session, report: HandshakeReport) -> None:
+    """What the TraceLog's channel `tls` tells of a handshake beside the TLSLog's lines."""
+    connection = session.control.channel.connection
+    lines = logtext.traced(
+        server_name=report.server_name, chosen=session.server_name, alpn=connection.alpn if connection else b"",
+        ignored="IgnoreSNI" in session.settings.tls.options, stapled=report.stapled,
+    )
+    for level, text in lines:
+        session.log.emit(events.Trace("tls", level, text))
 
 
 def _export(session: Session) -> None:

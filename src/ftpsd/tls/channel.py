@@ -47,6 +47,8 @@ class ControlChannel:
         """The TLS that data connections refer to: also after CCC the one that was on."""
         self.report: HandshakeReport | None = None
         """What the handshake agreed on."""
+        self.shutdown_failure: tuple[str, ...] = ()
+        """Why TLS could not be ended, for the TLSLog."""
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -232,7 +234,10 @@ class ControlChannel:
                 if not self._wait(select.POLLIN, deadline):
                     return True
             return self._next_byte() != b""
-        except (TLSError, OSError):
+        except TLSError as error:
+            self.shutdown_failure = logtext.shutdown_failed(error.kind, error.queue, error.errno)
+            return False
+        except OSError:
             return False
 
     def _settle(self, connection: Connection) -> bool:

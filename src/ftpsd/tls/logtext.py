@@ -8,7 +8,7 @@ a number per entry, as in mod_tls's log.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -222,9 +222,34 @@ STAPLED = {
 """What is traced of a client that asked for the certificate's status, by what it got (`Connection.stapled`)."""
 
 
+def traced(
+    *, server_name: str | None, chosen: str | None, alpn: bytes, ignored: bool, stapled: str,
+) -> Iterator[tuple[int, str]]:
+    """(level, text) of what the trace channel `tls` tells of a handshake on the control connection.
+
+    `server_name` is the client's SNI, `chosen` the one that chose a host, `ignored`: TLSOptions IgnoreSNI.
+    """
+    if server_name is not None:
+        yield 5, f"received SNI '{server_name}'"
+        if chosen is None:
+            why = "due to IgnoreSNI TLSOption" if ignored else "no name-based <VirtualHost> configured"
+            yield 5, f"{why}, ignoring SNI '{server_name}'"
+    if stapled:
+        yield 5, STAPLED[stapled]
+    yield 9, f"ALPN selected: {alpn.decode('ascii', 'backslashreplace')}" if alpn else "no ALPN selected"
+    yield 17, "TLS handshake on ctrl conn COMPLETED"
+
+
 def data_accepted(version: str, cipher: str, bits: int, *, resumed: bool) -> str:
     """A handshake on a data connection succeeded (mod_tls logs a session's first only)."""
     return _parameters(version, cipher, bits, resumed, "data connection")
+
+
+def shutdown_failed(kind: str, queue: Sequence[QueueEntry], number: int) -> tuple[str, ...]:
+    """TLS could not be ended (CCC); a client that is merely gone is none of it."""
+    if kind == "protocol":
+        return (f"SSL_shutdown error: {numbered(queue)}",)
+    return (f"SSL_shutdown error: [{number}] {os.strerror(number)}",) if kind in ("reset", "syscall") else ()
 
 
 def connection_failure(

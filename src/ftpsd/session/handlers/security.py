@@ -54,6 +54,7 @@ def ccc(session: Session, command: Command) -> Reply | None:
     session.reply(Reply(decision.code, decision.text))
     session.log.emit(events.TLSNote(*decision.log))
     if not session.control.channel.clear_tls(tls_steps.CLEAR_TIMEOUT):
+        session.note_tls(*session.control.channel.shutdown_failure)
         raise SessionEnded(Code.CCC_SHUTDOWN_FAILED)
     session.tls = decision.state
     return None
