@@ -18,11 +18,15 @@ from tests.session.hosts import Hosts, serving
 
 UNABLE = "unable to accept TLS connection: "
 STARTING = "TLS/TLS-C requested, starting TLS handshake"
-FAILED = "TLS/TLS-C negotiation failed on control channel"
 RENEGOTIATIONS = "client supports secure renegotiations"
 CIPHERS = {"TLSv1.2": "ECDHE-RSA-AES256-GCM-SHA384", "TLSv1.3": "TLS_AES_256_GCM_SHA384"}
 CLOSE_NOTIFY = b"\x15\x03\x03\x00\x02\x01\x00"
 JUNK_RECORD = b"\x17\x03\x03\x00\x20" + b"\0" * 32
+
+
+def failed(code: str, word: str = "TLS/TLS-C") -> str:
+    """The last line of a handshake that failed, with the code that `ftpsd explain` knows."""
+    return rf"{word} negotiation failed on control channel \[{code}\]"
 
 
 def accepted(version: str, resumed: str = "") -> str:
@@ -153,34 +157,36 @@ OUTCOMES = [
     *(Outcome(f"certificate under {version}", shake_hands, (
         STARTING, RENEGOTIATIONS, "Client: O = ftpsd tests, CN = alice", accepted(version)), version,
         ("TLSVerifyClient on", "TLSCACertificateFile ROOT"), certificate=True) for version in CIPHERS),
-    Outcome("timeout", wait, (STARTING, r"TLS negotiation timed out \(1 seconds\)", FAILED),
+    Outcome("timeout", wait, (STARTING, r"TLS negotiation timed out \(1 seconds\)", failed("handshake-timeout")),
             host=("TLSTimeoutHandshake 1",)),
-    Outcome("TLS closed", end_tls_at_once, (STARTING, UNABLE + "TLS connection closed", FAILED), "TLSv1.2"),
+    Outcome("TLS closed", end_tls_at_once, (
+        STARTING, UNABLE + "TLS connection closed", failed("handshake-closed")), "TLSv1.2"),
     Outcome("EOF", end_at_once, (
         STARTING, UNABLE + "received EOF that violates protocol",
         UNABLE + "usually this indicates an FTP-aware router, NAT, or firewall interfering with the TLS handshake",
-        FAILED)),
+        failed("handshake-eof"))),
     Outcome("reset", reset, (
-        STARTING, UNABLE + r"system call error: \[104\] Connection reset by peer", FAILED)),
+        STARTING, UNABLE + r"system call error: \[104\] Connection reset by peer", failed("handshake-reset"))),
     Outcome("no TLS", say_something_else, (
         STARTING, UNABLE + "protocol error: ", r"\(1\) error:0A00010B:SSL routines::wrong version number.*",
-        UNABLE + "what the client sent is not TLS", FAILED)),
+        UNABLE + "what the client sent is not TLS", failed("not-tls"))),
     Outcome("disabled version", offer, (
         STARTING, UNABLE + "protocol error: ", r"\(1\) error:0A000102:SSL routines::unsupported protocol.*",
-        UNABLE + DISABLED + "SSLv3 TLSv1 TLSv1.1 TLSv1.3", FAILED), host=("TLSProtocol TLSv1.2",)),
+        UNABLE + DISABLED + "SSLv3 TLSv1 TLSv1.1 TLSv1.3", failed("protocol-disabled")), host=("TLSProtocol TLSv1.2",)),
     Outcome("old version", old_hello, (
         STARTING, UNABLE + "protocol error: ", r"\(1\) error:0A000102:SSL routines::unsupported protocol.*",
-        UNABLE + DISABLED + "SSLv3 TLSv1 TLSv1.1", FAILED)),
+        UNABLE + DISABLED + "SSLv3 TLSv1 TLSv1.1", failed("protocol-disabled"))),
     Outcome("no shared cipher", offer, (
         STARTING, UNABLE + "protocol error: ", r"\(1\) error:0A0000C1:SSL routines::no shared cipher.*",
         UNABLE + "client does not support any cipher from 'TLSCipherSuite ECDHE-RSA-AES256-GCM-SHA384:!EXPORT' "
-        r"\(see `openssl ciphers .*` for full list\)", FAILED),
+        r"\(see `openssl ciphers .*` for full list\)", failed("no-shared-cipher")),
         "TLSv1.2", ("TLSProtocol TLSv1.2", "TLSCipherSuite ECDHE-RSA-AES256-GCM-SHA384"),
         ciphers="ECDHE-RSA-AES128-GCM-SHA256"),
     *(Outcome(f"no certificate under {version}", offer, (
         STARTING, UNABLE + "protocol error: ",
         r"\(1\) error:0A0000C7:SSL routines::peer did not return a certificate.*",
-        UNABLE + "client did not provide certificate, but one is required via 'TLSVerifyClient on'", FAILED),
+        UNABLE + "client did not provide certificate, but one is required via 'TLSVerifyClient on'",
+        failed("client-cert-missing")),
         version, ("TLSVerifyClient on", "TLSCACertificateFile ROOT")) for version in CIPHERS),
     *(Outcome(f"panic under {version}", break_records, (
         STARTING, RENEGOTIATIONS, accepted(version), "panic: SSL_ERROR_SSL: ", r"\(1\) error:.*",
@@ -189,17 +195,18 @@ OUTCOMES = [
         STARTING, RENEGOTIATIONS, accepted("TLSv1.3"), "received CCC, clearing control channel protection",
         "SSL_shutdown error: ", r"\(1\) error:0A0001.*")),
     Outcome("second AUTH", lambda client: (client.auth(), client.expect(503, "AUTH TLS")), (
-        STARTING, RENEGOTIATIONS, accepted("TLSv1.3"), "Unwilling to accept AUTH after AUTH for this session")),
+        STARTING, RENEGOTIATIONS, accepted("TLSv1.3"),
+        r"Unwilling to accept AUTH after AUTH for this session \[auth-twice\]")),
     Outcome("AUTH SSL", lambda client: (client.auth("SSL"), client.expect(200, "NOOP")), (
         "SSL/TLS-P requested, starting TLS handshake", RENEGOTIATIONS, accepted("TLSv1.3"))),
     Outcome("AUTH SSL that fails", leave, (
         "SSL/TLS-P requested, starting TLS handshake", UNABLE + "received EOF that violates protocol",
-        UNABLE + "usually this indicates.*", "SSL/TLS-P negotiation failed on control channel")),
+        UNABLE + "usually this indicates.*", failed("handshake-eof", "SSL/TLS-P"))),
     Outcome("unknown mechanism", lambda client: client.expect(504, "AUTH GSSAPI"), (
-        "AUTH GSSAPI unsupported, declining",)),
+        r"AUTH GSSAPI unsupported, declining \[auth-unknown-mechanism\]",)),
     Outcome("AUTH after login", lambda client: (client.login(), client.expect(534, "AUTH TLS")), (
         "Unwilling to accept AUTH after USER/PASS authentication for this session unless AllowPerUser TLSOption is "
-        "used",)),
+        r"used \[auth-after-login\]",)),
 ]
 
 
