@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftpsd.access.classes import belongs, classes_of, rule_matches
-from ftpsd.settings.model import ClassRule, ClassSection
+from ftpsd.settings.expressions import ClassRule
+from ftpsd.settings.model import ClassSection
 
 NAME = "client.example.org"
 

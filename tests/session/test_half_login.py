@@ -29,9 +29,9 @@ class Log:
 def stand_in(log: Log) -> Session:
     state = SimpleNamespace(
         login=Login(user="alice"), host=None, log=log, tls=None, cwd="/",
-        parameters=SimpleNamespace(epsv_all=False), check_filter=lambda command: None,
+        parameters=SimpleNamespace(epsv_all=False),
         control=SimpleNamespace(channel=SimpleNamespace(report=None)),
-        directory_settings=lambda: SimpleNamespace(tls=SimpleNamespace(required=None)),
+        guarded=False, filtered=False, overrides=None,
     )
     return cast(Session, state)
 

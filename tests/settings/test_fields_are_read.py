@@ -16,13 +16,13 @@ import pytest
 
 import ftpsd
 from ftpsd.settings import values
-from ftpsd.settings.model import Settings
+from ftpsd.settings.model import NOT_GROUPS, Settings
 
 PACKAGE = Path(ftpsd.__file__).parent
 NOT_EFFECTS = frozenset({"config", "settings", "testing"})
 GROUPS = {
     field.name: type(getattr(Settings(), field.name))
-    for field in dataclasses.fields(Settings) if field.name != "directories"
+    for field in dataclasses.fields(Settings) if field.name not in NOT_GROUPS
 }
 CLASSES = {kind.__name__: name for name, kind in GROUPS.items()}
 

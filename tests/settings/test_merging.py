@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ftpsd.settings import Host
+from ftpsd.settings import DirectorySection, Host
+from ftpsd.settings.model import directory_pattern
 from ftpsd.settings.values import RootedPath, TLSRequirement, Umask
 from tests.settings.support import configuration, failure, main_host
 
@@ -208,11 +209,16 @@ def test_who_is_anonymous(name: str, found: bool) -> None:
     assert (main_host(ANONYMOUS).anonymous_for(name) is not None) is found
 
 
-def test_an_anonymous_login_has_conditionals_below_what_the_section_says() -> None:
+def test_conditionals_take_the_place_of_what_anonymous_sections_say() -> None:
+    """As in ProFTPD, of the same directive; the rest of the section stands."""
     host = main_host(ANONYMOUS)
     settings = host.for_login(user="ftp", classes=(), anonymous=host.anonymous[0])
-    assert settings.tls.required == TLSRequirement()
+    assert settings.tls.required == TLSRequirement(1, 1, 1)
     assert settings.transfer.allow_overwrite
+    assert settings.core.access_grant_msg == "anonymous"
+    local = host.for_login(user="ftp", classes={"local"}, anonymous=host.anonymous[0])
+    assert local.tls.required == TLSRequirement()
+    assert not local.transfer.allow_overwrite
     inner = host.for_directory(settings, "/srv/ftp/incoming/x", root="/srv/ftp")
     assert inner.transfer.umask.file == 0
     assert host.for_directory(settings, "/srv/ftp/pub", root="/srv/ftp") is settings
@@ -263,7 +269,7 @@ DIRECTORIES = """
         ("/home/v/private", 1),
         ("/srv/q/up", 1),
         ("/srv/q/up/x", 5),
-        ("/srv/q/r/up/x", 1),
+        ("/srv/q/r/up/x", 5),
     ],
 )
 def test_directories_merge_down_outer_first(path: str, umask: int) -> None:
@@ -279,7 +285,9 @@ def test_directories_merge_down_outer_first(path: str, umask: int) -> None:
     ("pattern", "path", "matches"),
     [
         ("/a?c", "/abc/d", True),
-        ("/a?c", "/a/c", False),
+        ("/a?c", "/a/c", True),
+        ("/a/*/c", "/a/x/y/c/d", True),
+        ("/a/*/c", "/a/c", False),
         ("/[ab]", "/b", True),
         ("/[!ab]", "/b", False),
         ("/[!ab]", "/c", True),
@@ -289,6 +297,10 @@ def test_directories_merge_down_outer_first(path: str, umask: int) -> None:
         ("*", "/root/x", True),
         ("*", "/other", False),
         ("~", "/home/u", True),
+        ("~bob/x", "/home/bob/x/y", True),
+        ("~eve/x", "/x", False),
+        ("/srv/%u/in", "/srv/u/in/x", True),
+        ("*", "/root", True),
         ("/a//b/", "/a/b", True),
         ("/a\nb", "/a\nb", True),
         ("/a[", "/a[", True),
@@ -297,9 +309,35 @@ def test_directories_merge_down_outer_first(path: str, umask: int) -> None:
     ],
 )
 def test_directory_patterns(pattern: str, path: str, matches: bool) -> None:
-    from ftpsd.settings import DirectorySection
+    section = DirectorySection(pattern)
+    absolute = section.absolute(home="/home/u", root="/root", user="u", home_of={"bob": "/home/bob"}.get)
+    assert (directory_pattern(absolute).fullmatch(path.rstrip("/") or "/") is not None) is matches
+    if "~b" not in pattern and "%u" not in pattern:
+        assert section.matches(path, home="/home/u", root="/root") is matches
 
-    assert DirectorySection(pattern).matches(path, home="/home/u", root="/root") is matches
+
+def test_conditionals_take_the_place_of_what_directories_say() -> None:
+    host = main_host(
+        "<Directory /x>\nUmask 077\nAllowOverwrite on\n</Directory>\n<Directory /y>\nUmask 077\n</Directory>\n"
+        "<IfUser bob>\nUmask 011\n<Directory /y>\nUmask 033\n</Directory>\n</IfUser>"
+    )
+    bob = host.for_login(user="bob")
+    umasks = [host.for_directory(bob, path).transfer.umask.file for path in ("/x", "/y", "/z")]
+    assert umasks == [0o011, 0o033, 0o011]
+    assert host.for_directory(bob, "/x").transfer.allow_overwrite
+    assert host.for_directory(host.for_login(user="eve"), "/x").transfer.umask.file == 0o077
+
+
+def test_an_anonymous_login_has_its_own_directories_only() -> None:
+    host = main_host(
+        "<Directory /x>\nUmask 077\n</Directory>\n"
+        "<Anonymous /srv>\nUser ftp\n<Directory *>\nUmask 033\n</Directory>\n</Anonymous>"
+    )
+    settings = host.for_login(user="ftp", anonymous=host.anonymous[0])
+    umasks = [
+        host.for_directory(settings, path, root="/srv").transfer.umask.file for path in ("/srv", "/srv/a", "/x")
+    ]
+    assert umasks == [0o033, 0o033, 0o022]
 
 
 def test_directories_of_conditionals() -> None:
@@ -342,7 +380,6 @@ def test_origin_says_where_a_value_comes_from() -> None:
             "<Directory>: relative path not allowed in non-<Anonymous> sections on line 1",
         ),
         ("<Directory /a b>\n</Directory>", "<Directory>: wrong number of parameters"),
-        ("<Directory ~bob/x>\n</Directory>", "<Directory>: '~bob/x' is not supported yet"),
         (
             "<Directory /a>\n<Directory /a/b>\n</Directory>\n</Directory>",
             "not allowed in <Directory> context on line 2",
@@ -364,7 +401,7 @@ def test_origin_says_where_a_value_comes_from() -> None:
             "<IfUser a>\n<IfGroup b>\n</IfGroup>\n</IfUser>",
             "<IfGroup>: directive not allowed in <IfUser> context on line 2",
         ),
-        ("<IfUser foo a>\n</IfUser>", "<IfUser>: badly formatted expression 'foo a' on line 1"),
+        ("<IfUser foo !>\n</IfUser>", "<IfUser>: badly formatted expression 'foo !' on line 1"),
         ("<IfUser !>\n</IfUser>", "<IfUser>: badly formatted expression"),
         ("<IfUser regex a b>\n</IfUser>", "<IfUser>: wrong number of parameters"),
         ("<IfUser regex (>\n</IfUser>", "<IfUser>: unable to compile regex '('"),

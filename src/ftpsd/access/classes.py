@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
-from ftpsd.settings.model import ClassRule, ClassSection
+from ftpsd.settings.expressions import ClassRule
+from ftpsd.settings.model import ClassSection
 
 _WILDCARDS: Final = frozenset("*?[")
 _ADDRESS_CHARACTERS: Final = frozenset("0123456789abcdef.:*?[]-")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftpsd.config.lenient import parse_lenient
 from ftpsd.config.lexer import Word, quote, split
 from ftpsd.config.parser import parse
 from ftpsd.config.source import FileSource, Source, TextSource
@@ -17,6 +18,7 @@ __all__ = [
     "Tree",
     "Word",
     "parse",
+    "parse_lenient",
     "quote",
     "split",
 ]

@@ -170,7 +170,7 @@ class _FileParser:
             self.stack[-1].children.extend(self.parser.file(path, location))
 
     def _open(self, line: Line, words: tuple[Word, ...]) -> None:
-        name, rest = _opening(words, line)
+        name, rest = opening(words, line.text, line.location)
         if len(self.stack) > DEEPEST_SECTION:
             raise ConfigError(
                 "sections are nested too deeply", location=line.location, directive=f"<{name}>"
@@ -196,7 +196,7 @@ class _FileParser:
         return known is not section.words[0].startswith("!")
 
     def _close(self, line: Line, words: tuple[Word, ...]) -> None:
-        name = _closing(words, line)
+        name = closing(words, line.location)
         section = self.stack[-1]
         if section.name.lower() != name.lower():
             raise _mismatch(name, section if len(self.stack) > 1 else None, line.location)
@@ -237,31 +237,31 @@ def _mismatch(name: str, section: _Open | None, location: Location) -> ConfigErr
     )
 
 
-def _opening(words: tuple[Word, ...], line: Line) -> tuple[str, tuple[Word, ...]]:
-    """Name and arguments of `<Name word …>`."""
+def opening(words: tuple[Word, ...], text: str, location: Location) -> tuple[str, tuple[Word, ...]]:
+    """Name and arguments of `<Name word …>`, the line `text`; raises `ConfigError`."""
     last = words[-1]
     if last.quoted or not last.text.endswith(">"):
-        shown = line.text if len(line.text) <= _LONGEST_SHOWN else f"{line.text[:_LONGEST_SHOWN]}…"
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
         raise ConfigError(
             f"'{shown}' has no closing '>'",
-            location=line.location,
+            location=location,
             remedy="A section starts with <Name …>.",
         )
     trimmed = [*words[:-1], Word(last.text[:-1])]
     name = trimmed[0].text[1:]
     if not name:
-        raise ConfigError(f"unknown configuration directive '{words[0].text}'", location=line.location)
+        raise ConfigError(f"unknown configuration directive '{words[0].text}'", location=location)
     rest = trimmed[1:]
     if rest and not rest[-1].text:
         rest.pop()
     return name, tuple(rest)
 
 
-def _closing(words: tuple[Word, ...], line: Line) -> str:
-    """Name of `</Name>`."""
+def closing(words: tuple[Word, ...], location: Location) -> str:
+    """Name of `</Name>`; raises `ConfigError`."""
     match = re.fullmatch(r"</([^<>\s]+)>", words[0].text)
     if match is None:
-        raise ConfigError(f"unknown configuration directive '{words[0].text}'", location=line.location)
+        raise ConfigError(f"unknown configuration directive '{words[0].text}'", location=location)
     if len(words) > 1:
-        raise ConfigError("wrong number of parameters", location=line.location, directive=words[0].text)
+        raise ConfigError("wrong number of parameters", location=location, directive=words[0].text)
     return match[1]

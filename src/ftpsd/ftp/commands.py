@@ -14,11 +14,13 @@ clients know those texts, so `wrong_argument` is part of the table too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Literal
 
+from ftpsd.ftp import limiting
+from ftpsd.ftp.limiting import DENIED, Judged, Limiting, entry, here, leads
 from ftpsd.ftp.replies import Reply
 
 
@@ -51,9 +53,18 @@ DataDirection = Literal["send", "receive"]
 
 PARAMETERS = (501, "Invalid number of parameters")
 NOT_UNDERSTOOD = (500, "'{text}' not understood")
+_ADDRESS = here(501, "{name}: Operation not permitted", by_all=False)
 _DIRS = frozenset({"DIRS"})
 _READ = frozenset({"READ"})
+_SITE = frozenset({"SITE"})
 _WRITE = frozenset({"WRITE"})
+_MFMT = replace(leads(limiting.UNABLE, path_filter="argument"), filter_reply=DENIED)
+_NLST = leads((450, "{shown}: No such file or directory"), existing_first=True)
+_OPTS = Limiting(reply=(550, "{name} {word}: Permission denied"), by_word=True)
+_STOU = Limiting(Judged.LEADS, by_all=True, fixed="ftp")
+_SITE_CHMOD = Limiting(
+    Judged.LEADS, (550, "{name} {argument}: Permission denied"), by_all=True, existing_first=True,
+    path_filter="argument", filter_reply=(550, "{name} {argument}: Forbidden filename"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,8 @@ class CommandSpec:
     authenticates     part of the login: blocked by TLSRequired's auth scope
     needs_tls         unknown ("not understood") until AUTH or implicit TLS succeeded
     limit_groups      <Limit> groups that contain it; log_classes: ExtendedLog classes
+    limit             how <Limit> and the path filters see it
+    twin              the other name of the same command: a <Limit> on one holds for both
     feat              FEAT line (None: not shown), shown under the condition `feat_needs`
     implemented       False: 502, and a star in HELP
     """
@@ -108,6 +121,8 @@ class CommandSpec:
     needs_tls: bool = False
     limit_groups: frozenset[str] = frozenset()
     log_classes: frozenset[str] = frozenset()
+    limit: Limiting = limiting.RAW_ONLY
+    twin: str = ""
     feat: str | None = None
     feat_needs: FeatNeeds = FeatNeeds.NOTHING
     implemented: bool = True
@@ -162,15 +177,22 @@ def _table() -> Iterable[CommandSpec]:
     yield from _listings()
 
 
+def _both(name: str, other: str, rfc: str) -> Iterable[tuple[str, str, str]]:
+    """(name, twin, RFC) of a command and of its twin with an X."""
+    return (name, other, rfc), (other, name, "775")
+
+
 def _navigation() -> Iterable[CommandSpec]:
-    for name, rfc in (("CWD", "959 4.1.1"), ("XCWD", "775")):
+    for name, twin, rfc in _both("CWD", "XCWD", "959 4.1.1"):
         yield CommandSpec(
             name, "navigate.cwd", "<sp> pathname", rfc, "changes the current directory", Argument.REQUIRED,
-            path=PathArgument.WHOLE, limit_groups=_DIRS, log_classes=_classes("DIRS"), names_directory=True)
-    for name, rfc in (("CDUP", "959 4.1.1"), ("XCUP", "775")):
+            path=PathArgument.WHOLE, limit_groups=_DIRS, limit=limiting.CHDIR, twin=twin, log_classes=_classes("DIRS"),
+            names_directory=True)
+    for name, twin, rfc in _both("CDUP", "XCUP", "959 4.1.1"):
         yield CommandSpec(
             name, "navigate.cdup", "(up one directory)", rfc, "changes to the parent directory",
-            limit_groups=_DIRS, log_classes=_classes("DIRS"), names_directory=True)
+            limit_groups=_DIRS, limit=replace(limiting.CHDIR, place=Judged.ABOVE), twin=twin,
+            log_classes=_classes("DIRS"), names_directory=True)
     yield CommandSpec(
         "SMNT", "info.not_implemented", "is not implemented", "959 4.1.1", "mounts a file system",
         Argument.OPTIONAL, log_classes=_classes("MISC"), implemented=False)
@@ -183,18 +205,19 @@ def _navigation() -> Iterable[CommandSpec]:
 def _addresses() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "PORT", "transfer.port", "<sp> h1,h2,h3,h4,p1,p2", "959 4.1.2", "names the client's address for data",
-        Argument.REQUIRED, 1, opens_data_address=True, after_epsv_all=False, log_classes=_classes("MISC"))
+        Argument.REQUIRED, 1, opens_data_address=True, after_epsv_all=False, limit=_ADDRESS,
+        log_classes=_classes("MISC"))
     yield CommandSpec(
         "PASV", "transfer.pasv", "(returns address/port)", "959 4.1.2", "asks the server to listen for data",
-        opens_data_address=True, after_epsv_all=False, log_classes=_classes("MISC"))
+        opens_data_address=True, after_epsv_all=False, limit=_ADDRESS, log_classes=_classes("MISC"))
     yield CommandSpec(
         "EPRT", "transfer.eprt", "<sp> |proto|addr|port|", "2428 2",
         "names the client's address for data, IPv6 too", Argument.REQUIRED, 1, opens_data_address=True,
-        after_epsv_all=False, feat="EPRT", log_classes=_classes("MISC"))
+        after_epsv_all=False, limit=_ADDRESS, feat="EPRT", log_classes=_classes("MISC"))
     yield CommandSpec(
         "EPSV", "transfer.epsv", "(returns port |||port|)", "2428 3",
         "asks the server to listen for data, IPv6 too", Argument.OPTIONAL, opens_data_address=True,
-        feat="EPSV", log_classes=_classes("MISC"))
+        limit=_ADDRESS, feat="EPSV", log_classes=_classes("MISC"))
     yield CommandSpec(
         "ALLO", "transfer.allo", "<sp> size", "959 4.1.3", "announces the size of the next upload",
         Argument.REQUIRED, 3, wrong_argument=(504, "'{text}' not understood"), log_classes=_classes("MISC"))
@@ -204,35 +227,41 @@ def _file_commands() -> Iterable[CommandSpec]:
     whole = PathArgument.WHOLE
     yield CommandSpec(
         "RNFR", "files.rnfr", "<sp> pathname", "959 4.1.3", "names what is to be renamed", Argument.REQUIRED,
-        path=whole, limit_groups=_DIRS, log_classes=_classes("MISC", "WRITE"))
+        path=whole, limit_groups=_WRITE, limit=entry(limiting.NOT_PERMITTED), log_classes=_classes("MISC", "WRITE"))
     yield CommandSpec(
         "RNTO", "files.rnto", "<sp> pathname", "959 4.1.3", "gives what RNFR named a new name",
-        Argument.REQUIRED, path=whole, limit_groups=_WRITE, log_classes=_classes("MISC", "WRITE"))
+        Argument.REQUIRED, path=whole, limit_groups=_WRITE, limit=entry(limiting.NOT_PERMITTED),
+        log_classes=_classes("MISC", "WRITE"))
     yield CommandSpec(
         "DELE", "files.dele", "<sp> pathname", "959 4.1.3", "deletes a file", Argument.REQUIRED,
-        path=whole, limit_groups=_WRITE, log_classes=_classes("WRITE"))
+        path=whole, limit_groups=_WRITE, limit=entry(limiting.NOT_PERMITTED), log_classes=_classes("WRITE"))
     yield CommandSpec(
         "MDTM", "files.mdtm", "<sp> pathname", "3659 3", "tells when a file was modified (UTC)",
-        Argument.REQUIRED, path=whole, limit_groups=_DIRS, log_classes=_classes("INFO", "DIRS"), feat="MDTM")
+        Argument.REQUIRED, path=whole, limit_groups=_DIRS, limit=leads(existing_first=True),
+        log_classes=_classes("INFO", "DIRS"), feat="MDTM")
     yield CommandSpec(
         "MFMT", "files.mfmt", "<sp> YYYYMMDDhhmmss <sp> pathname", "draft-somers-ftp-mfxx",
         "sets when a file was modified", Argument.REQUIRED, path=PathArgument.AFTER_WORD,
-        limit_groups=_WRITE, log_classes=_classes("WRITE"), feat="MFMT")
-    for name, rfc in (("RMD", "959 4.1.3"), ("XRMD", "775")):
+        limit_groups=_WRITE, limit=_MFMT, log_classes=_classes("WRITE"), feat="MFMT")
+    for name, twin, rfc in _both("RMD", "XRMD", "959 4.1.3"):
         yield CommandSpec(
             name, "files.rmd", "<sp> pathname", rfc, "removes an empty directory", Argument.REQUIRED,
-            path=whole, limit_groups=_WRITE, log_classes=_classes("DIRS", "WRITE"), names_directory=True)
-    for name, rfc in (("MKD", "959 4.1.3"), ("XMKD", "775")):
+            path=whole, limit_groups=_WRITE, limit=entry(DENIED), twin=twin, log_classes=_classes("DIRS", "WRITE"),
+            names_directory=True)
+    for name, twin, rfc in _both("MKD", "XMKD", "959 4.1.3"):
         yield CommandSpec(
             name, "files.mkd", "<sp> pathname", rfc, "makes a directory", Argument.REQUIRED,
-            path=whole, limit_groups=_WRITE, log_classes=_classes("DIRS", "WRITE"), names_directory=True)
-    for name, rfc in (("PWD", "959 4.1.3"), ("XPWD", "775")):
+            path=whole, limit_groups=_WRITE, limit=entry(DENIED), twin=twin, log_classes=_classes("DIRS", "WRITE"),
+            names_directory=True)
+    for name, twin, rfc in _both("PWD", "XPWD", "959 4.1.3"):
         yield CommandSpec(
             name, "navigate.pwd", "(returns current working directory)", rfc, "tells the current directory",
-            limit_groups=_DIRS, log_classes=_classes("INFO", "DIRS"))
+            limit_groups=_DIRS, limit=here(550, "{name}: Permission denied"), twin=twin,
+            log_classes=_classes("INFO", "DIRS"))
     yield CommandSpec(
         "SIZE", "files.size", "<sp> pathname", "3659 4", "tells a file's size in bytes (TYPE I)",
-        Argument.REQUIRED, path=whole, limit_groups=_READ, log_classes=_classes("INFO"), feat="SIZE")
+        Argument.REQUIRED, path=whole, limit_groups=_READ, limit=leads(existing_first=True),
+        log_classes=_classes("INFO"), feat="SIZE")
 
 
 def _information() -> Iterable[CommandSpec]:
@@ -241,19 +270,23 @@ def _information() -> Iterable[CommandSpec]:
         Argument.OPTIONAL, needs_login=False, tls_exempt=True, log_classes=_classes("INFO"))
     yield CommandSpec(
         "HELP", "info.help_", "[<sp> command]", "959 4.1.3", "lists the commands or explains one",
-        Argument.OPTIONAL, needs_login=False, log_classes=_classes("INFO"))
+        Argument.OPTIONAL, needs_login=False, limit=here(501, "{name}: Permission denied"),
+        log_classes=_classes("INFO"))
     yield CommandSpec(
         "NOOP", "info.noop", "(no operation)", "959 4.1.3", "does nothing", Argument.OPTIONAL,
-        needs_login=False, during_transfer=True, log_classes=_classes("MISC"))
+        needs_login=False, during_transfer=True, limit=here(550, "Operation not permitted"),
+        log_classes=_classes("MISC"))
     yield CommandSpec(
         "FEAT", "info.feat", "(returns feature list)", "2389 3", "lists the extensions",
-        needs_login=False, tls_exempt=True, log_classes=_classes("INFO"))
+        needs_login=False, tls_exempt=True, limit=here(550, "{name}: Operation not permitted"),
+        log_classes=_classes("INFO"))
     yield CommandSpec(
         "OPTS", "info.opts", "<sp> command [<sp> options]", "2389 4", "sets options (UTF8 ON, MLST facts)",
-        Argument.REQUIRED, needs_login=False, log_classes=_classes("MISC"))
+        Argument.REQUIRED, needs_login=False, limit=_OPTS, log_classes=_classes("MISC"))
     yield CommandSpec(
         "HOST", "login.host", "<sp> hostname", "7151", "names the virtual host", Argument.OPTIONAL,
-        needs_login=False, tls_exempt=True, feat="HOST", log_classes=_classes("AUTH"))
+        needs_login=False, tls_exempt=True, limit=limiting.OF_HANDLER, feat="HOST",
+        log_classes=_classes("AUTH"))
     yield CommandSpec(
         "CLNT", "info.clnt", "<sp> client-info", "draft-peterson-streamlined-ftp-command-extensions",
         "names the client program", Argument.OPTIONAL, needs_login=False, tls_exempt=True, feat="CLNT",
@@ -264,14 +297,16 @@ def _security() -> Iterable[CommandSpec]:
     sec = _classes("SEC")
     yield CommandSpec(
         "AUTH", "security.auth", "<sp> TLS", "4217 4", "starts TLS on the control connection",
-        Argument.OPTIONAL, needs_login=False, tls_exempt=True, feat="AUTH TLS",
+        Argument.OPTIONAL, needs_login=False, tls_exempt=True, limit=limiting.OF_HANDLER_RAW, feat="AUTH TLS",
         feat_needs=FeatNeeds.TLS, log_classes=sec)
     yield CommandSpec(
         "CCC", "security.ccc", "(clears protection level)", "2228 3", "ends TLS on the control connection",
-        Argument.OPTIONAL, needs_tls=True, feat="CCC", feat_needs=FeatNeeds.TLS, log_classes=sec)
+        Argument.OPTIONAL, needs_tls=True, limit=limiting.OF_HANDLER, feat="CCC", feat_needs=FeatNeeds.TLS,
+        log_classes=sec)
     yield CommandSpec(
         "SSCN", "security.sscn", "[<sp> ON|OFF]", "draft-ietf-tls-sscn", "makes us the TLS client of data connections",
-        Argument.OPTIONAL, needs_tls=True, feat="SSCN", feat_needs=FeatNeeds.TLS, log_classes=sec)
+        Argument.OPTIONAL, needs_tls=True, limit=limiting.OF_HANDLER, feat="SSCN", feat_needs=FeatNeeds.TLS,
+        log_classes=sec)
     for name in ("ADAT", "CONF", "ENC", "MIC"):
         yield CommandSpec(
             name, f"security.{name.lower()}", "<sp> base64-data", "2228 3",
@@ -284,7 +319,7 @@ def _security() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "PROT", "security.prot", "<sp> protection code", "4217 9",
         "sets the protection of data connections (C or P)", Argument.REQUIRED, 1, needs_login=False,
-        needs_tls=True, feat="PROT", feat_needs=FeatNeeds.TLS, log_classes=sec)
+        needs_tls=True, limit=limiting.OF_HANDLER_RAW, feat="PROT", feat_needs=FeatNeeds.TLS, log_classes=sec)
 
 
 def _parameters() -> Iterable[CommandSpec]:
@@ -306,17 +341,18 @@ def _transfers() -> Iterable[CommandSpec]:
     whole = PathArgument.WHOLE
     yield CommandSpec(
         "RETR", "transfer.retr", "<sp> pathname", "959 4.1.3", "downloads a file", Argument.REQUIRED, None,
-        NOT_UNDERSTOOD, path=whole, data="send", limit_groups=_READ, log_classes=_classes("READ"))
+        NOT_UNDERSTOOD, path=whole, data="send", limit_groups=_READ, limit=leads(), log_classes=_classes("READ"))
     yield CommandSpec(
         "STOR", "transfer.stor", "<sp> pathname", "959 4.1.3", "uploads a file", Argument.REQUIRED, None,
-        NOT_UNDERSTOOD, path=whole, data="receive", limit_groups=_WRITE, log_classes=_classes("WRITE"))
+        NOT_UNDERSTOOD, path=whole, data="receive", limit_groups=_WRITE, limit=leads(path_filter="path"),
+        log_classes=_classes("WRITE"))
     yield CommandSpec(
         "STOU", "transfer.stou", "(store unique filename)", "959 4.1.3", "uploads a file under a new name",
-        Argument.OPTIONAL, path=whole, data="receive", limit_groups=_WRITE, log_classes=_classes("WRITE"))
+        Argument.OPTIONAL, path=whole, data="receive", limit_groups=_WRITE, limit=_STOU, log_classes=_classes("WRITE"))
     yield CommandSpec(
         "APPE", "transfer.appe", "<sp> pathname", "959 4.1.3", "uploads to the end of a file",
         Argument.REQUIRED, None, NOT_UNDERSTOOD, path=whole, data="receive", appends=True, limit_groups=_WRITE,
-        log_classes=_classes("WRITE"))
+        limit=leads(path_filter="path"), log_classes=_classes("WRITE"))
     yield CommandSpec(
         "REST", "transfer.rest", "<sp> byte-count", "3659 5", "sets where the next transfer begins",
         Argument.REQUIRED, 1, NOT_UNDERSTOOD, feat="REST STREAM", log_classes=_classes("MISC"))
@@ -330,11 +366,11 @@ def _login() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "USER", "login.user", "<sp> username", "959 4.1.1", "names the user", Argument.REQUIRED, None,
         (500, "{name}: command requires a parameter"), needs_login=False, authenticates=True,
-        limit_groups=_classes("LOGIN"), log_classes=auth)
+        limit_groups=_classes("LOGIN"), limit=limiting.OF_HANDLER_RAW, log_classes=auth)
     yield CommandSpec(
         "PASS", "login.pass_", "<sp> password", "959 4.1.1", "gives the user's password", Argument.OPTIONAL,
         verbatim=True, secret=True, needs_login=False, authenticates=True, limit_groups=_classes("LOGIN"),
-        log_classes=auth)
+        limit=limiting.OF_HANDLER_RAW, log_classes=auth)
     yield CommandSpec(
         "ACCT", "info.not_implemented", "is not implemented", "959 4.1.1", "gives accounting information",
         Argument.OPTIONAL, secret=True, needs_login=False, authenticates=True, log_classes=auth,
@@ -349,26 +385,27 @@ def _listings() -> Iterable[CommandSpec]:
     options = PathArgument.AFTER_OPTIONS
     yield CommandSpec(
         "LIST", "listing.list_", "[<sp> pathname]", "959 4.1.3", "lists a directory as `ls -l` does",
-        Argument.OPTIONAL, path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs,
-        names_directory=True)
+        Argument.OPTIONAL, path=options, data="send", listing=True, limit_groups=_DIRS, limit=limiting.OF_HANDLER,
+        log_classes=dirs, names_directory=True)
     yield CommandSpec(
         "NLST", "listing.nlst", "[<sp> (pathname)]", "959 4.1.3", "lists names", Argument.OPTIONAL,
-        path=options, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs,
+        path=options, data="send", listing=True, limit_groups=_DIRS, limit=_NLST, log_classes=dirs,
         names_directory=True)
     yield CommandSpec(
         "STAT", "listing.stat", "[<sp> pathname]", "959 4.1.3",
         "tells the session's state or lists a path here", Argument.OPTIONAL, path=options,
-        during_transfer=True, limit_groups=_DIRS, log_classes=_classes("INFO"))
+        during_transfer=True, limit_groups=_DIRS, limit=limiting.OF_HANDLER, log_classes=_classes("INFO"))
     yield CommandSpec(
         "SITE", "site.site", "<sp> string", "959 4.1.3", "runs a SITE command", Argument.REQUIRED, None,
-        (500, "'SITE' requires parameters"), log_classes=_classes("MISC"))
+        (500, "'SITE' requires parameters"), limit=limiting.OF_HANDLER_RAW, log_classes=_classes("MISC"))
     yield CommandSpec(
         "MLSD", "listing.mlsd", "[<sp> pathname]", "3659 7", "lists a directory as facts", Argument.OPTIONAL,
-        path=PathArgument.WHOLE, data="send", listing=True, limit_groups=_DIRS, log_classes=dirs,
-        names_directory=True)
+        path=PathArgument.WHOLE, data="send", listing=True, limit_groups=_DIRS, limit=leads(limiting.UNABLE),
+        log_classes=dirs, names_directory=True)
     yield CommandSpec(
         "MLST", "listing.mlst", "[<sp> pathname]", "3659 7", "tells the facts of one path",
-        Argument.OPTIONAL, path=PathArgument.WHOLE, limit_groups=_DIRS, log_classes=dirs, feat="MLST",
+        Argument.OPTIONAL, path=PathArgument.WHOLE, limit_groups=_DIRS, limit=leads(limiting.UNABLE), log_classes=dirs,
+        feat="MLST",
         feat_needs=FeatNeeds.FACTS)
 
 
@@ -385,14 +422,16 @@ class SiteSpec:
     help: str
     path: PathArgument = PathArgument.NONE
     words: int = 0
-    limit_groups: frozenset[str] = frozenset()
+    limit_groups: frozenset[str] = _SITE
+    limit: Limiting = limiting.RAW_ONLY
 
 
 SITE_COMMANDS: Mapping[str, SiteSpec] = MappingProxyType({
     spec.name: spec for spec in (
-        SiteSpec("HELP", "site.help", "[<sp> sitecommand]", "lists the SITE commands or explains one"),
+        SiteSpec("HELP", "site.help", "[<sp> sitecommand]", "lists the SITE commands or explains one",
+                 limit=here(501, "{name}: Permission denied", by_all=False)),
         SiteSpec("CHMOD", "site.chmod", "<sp> mode <sp> pathname", "changes the mode of a path",
-                 path=PathArgument.AFTER_WORD, words=2, limit_groups=_WRITE),
+                 path=PathArgument.AFTER_WORD, words=2, limit_groups=_SITE | _WRITE, limit=_SITE_CHMOD),
     )
 })
 

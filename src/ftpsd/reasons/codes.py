@@ -79,6 +79,7 @@ class Code(StrEnum):
     AUTH_UNKNOWN_MECHANISM = "auth-unknown-mechanism", _TLS
     AUTH_TWICE = "auth-twice", _TLS
     AUTH_AFTER_CCC = "auth-after-ccc", _TLS
+    AUTH_LIMITED = "auth-limited", _TLS
     AUTH_AFTER_LOGIN = "auth-after-login", _TLS
     SECURITY_NOT_NEGOTIATED = "security-not-negotiated", Show.TLSLOG
     CONTROL_NOT_PROTECTED = "control-not-protected", _TLS
@@ -133,6 +134,9 @@ class Code(StrEnum):
     PATH_INVALID = "path-invalid"
     PATH_TOO_LONG = "path-too-long"
     ARGUMENT_FORBIDDEN = "argument-forbidden", Show.REPLY
+    PATH_FORBIDDEN = "path-forbidden", Show.REPLY
+    LIMIT_DENIED = "limit-denied", Show.REPLY
+    LIMIT_HIDDEN = "limit-hidden"
 
     # Who may not log in. The client hears the same words whatever it is.
     LOGIN_REQUIRED = "login-required"
@@ -144,6 +148,7 @@ class Code(StrEnum):
     LOGIN_ACCOUNT_EXPIRED = "login-account-expired"
     LOGIN_PASSWORD_EXPIRED = "login-password-expired"
     LOGIN_FTPUSERS = "login-ftpusers"
+    LOGIN_LIMITED = "login-limited"
     LOGIN_NO_HOME = "login-no-home"
     LOGIN_OVERLOAD = "login-overload"
     LOGIN_RIGHTS = "login-rights"

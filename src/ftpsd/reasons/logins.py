@@ -85,6 +85,14 @@ REASONS = (
         shown=(_SAME, "System log: USER bob (Login failed): User in /etc/ftpusers"),
     ),
     Reason(
+        Code.LOGIN_LIMITED,
+        "A <Limit LOGIN> keeps the user out.",
+        causes=("Every <Limit LOGIN> of the host, or of the <Anonymous> section, must let the user through.",),
+        confirm=("`ftpsd help Limit`",),
+        server=("AllowUser, AllowGroup or Allow from in the <Limit LOGIN>, before its DenyAll.",),
+        shown=(_SAME, "System log: USER bob (Login failed): Limit access denies login"),
+    ),
+    Reason(
         Code.LOGIN_NO_HOME,
         "The password was right, but the user's home or root directory cannot be entered.",
         causes=(

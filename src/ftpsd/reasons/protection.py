@@ -109,6 +109,13 @@ REASONS = (
         shown=("533 CCC not allowed on insecure control connection [control-not-protected]",),
     ),
     Reason(
+        Code.AUTH_LIMITED,
+        "A <Limit AUTH> does not let this client begin TLS.",
+        causes=("The configuration names AUTH in a <Limit>.",),
+        server=("Take AUTH out of the <Limit>, or allow it for the client's addresses.",),
+        shown=("534 Unwilling to accept security parameters [auth-limited]",),
+    ),
+    Reason(
         Code.PROT_REFUSED,
         "The client asked for a protection of data connections that TLSRequired does not allow.",
         causes=(

@@ -226,4 +226,38 @@ REASONS = (
         client=("Choose another name.",),
         shown=("550 x: Forbidden command argument [argument-forbidden]",),
     ),
+    Reason(
+        Code.PATH_FORBIDDEN,
+        "The path matches PathDenyFilter, or does not match PathAllowFilter.",
+        causes=("A name that the configuration forbids, as names of programs, or .ftpaccess.",),
+        confirm=("`ftpsd check --explain PathDenyFilter`",),
+        server=("Change PathDenyFilter or PathAllowFilter; they may differ by <Directory>.",),
+        client=("Choose another name.",),
+        shown=("550 a.exe: Forbidden filename [path-forbidden]",),
+    ),
+    Reason(
+        Code.LIMIT_DENIED,
+        "A <Limit> section, or DenyAll, does not let this user use the command there.",
+        causes=(
+            "A <Limit> names the command, its group (READ, WRITE, DIRS, SITE) or ALL, in the configuration or in an"
+            " .ftpaccess file on the way to the path.",
+            "What names the command comes before what names its group, and that before ALL; then an inner <Directory>"
+            " before an outer one.",
+        ),
+        confirm=("`ftpsd help Limit` has the rules; the system log names the command.",),
+        server=("Allow the command in a <Limit> of that <Directory>, with AllowUser, AllowGroup or AllowAll.",),
+        client=("Ask the administrator.",),
+        shown=("550 x: Operation not permitted [limit-denied]",),
+    ),
+    Reason(
+        Code.LIMIT_HIDDEN,
+        "A <Limit> section refuses the command, and the client is told that there is nothing at that path.",
+        causes=(
+            "IgnoreHidden, and HideFiles, HideUser, HideGroup or HideNoAccess hide the path.",
+            "CWD and NLST are answered so wherever a <Limit> refuses them.",
+        ),
+        confirm=("The system log names the code.",),
+        server=("Allow the command in a <Limit> of that <Directory>, or take IgnoreHidden out.",),
+        shown=("550 x: No such file or directory",),
+    ),
 )

@@ -15,18 +15,22 @@ import os
 import time
 from dataclasses import replace
 
+from ftpsd.access import limits
 from ftpsd.auth.account import Account, LoginResult
-from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, place
+from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, home_directory, place
 from ftpsd.auth.selection import Selection
 from ftpsd.errors import SessionEnded
 from ftpsd.ftp.phase import Phase
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import display
+from ftpsd.session import display, permission
+from ftpsd.session.ftpaccess import FtpAccess
+from ftpsd.session.places import Places, places_of
 from ftpsd.session.state import Session
 from ftpsd.settings.model import AnonymousSection, Settings
 from ftpsd.tls import policy
 from ftpsd.vfs import rights
+from ftpsd.vfs.base import FileSystem
 from ftpsd.vfs.jail import Jail
 from ftpsd.vfs.names import decode, encode
 from ftpsd.vfs.resolve import machine_path, open_machine_directory
@@ -54,8 +58,23 @@ def check(session: Session, chosen: Selection, password: str) -> LoginResult:
         if account is not None and section is not None and section.group is not None:
             account = authenticator.with_group(account, section.group)
         if chosen.needs_password:
-            return authenticator.check(account, password, peer, user=chosen.user, settings=rules)
-        return authenticator.check_without_password(account, peer, user=chosen.user, settings=rules)
+            result = authenticator.check(account, password, peer, user=chosen.user, settings=rules)
+        else:
+            result = authenticator.check_without_password(account, peer, user=chosen.user, settings=rules)
+    return limited(session, chosen, result)
+
+
+def limited(session: Session, chosen: Selection, result: LoginResult) -> LoginResult:
+    """`result`, or its refusal where <Limit LOGIN> keeps the user out: to him it looks like a wrong password."""
+    section, account = chosen.anonymous, result.account
+    if not result.ok or account is None:
+        return result
+    client = permission.client_of(session, account)
+    inside = section.restrictions if section is not None else None
+    if not limits.login_refused(session.settings.restrictions, inside, client):
+        return result
+    who = f"ANON {chosen.user}" if section is not None else f"USER {chosen.user}"
+    return LoginResult(False, account, Code.LOGIN_LIMITED, f"{who} (Login failed): Limit access denies login")
 
 
 PER_UNAUTHENTICATED = "PerUnauthenticatedUser"
@@ -76,7 +95,8 @@ def foresee(session: Session, chosen: Selection) -> None:
     if decision.action == "disconnect":
         session.log.emit(events.TLSNote(*decision.log))
         raise SessionEnded(decision.reason, decision.code, decision.text)
-    session.settings, session.tls = settings, decision.state
+    session.inhabit(Places(settings))
+    session.tls = decision.state
 
 
 def _check_protocol(session: Session, settings: Settings) -> None:
@@ -86,6 +106,14 @@ def _check_protocol(session: Session, settings: Settings) -> None:
         text = f"{protocol} protocol denied by Protocols config"
         session.note_tls(text)
         raise CannotEnter(Code.PROTOCOL_DENIED, text)
+
+
+def _check_limits(session: Session, settings: Settings, account: Account) -> None:
+    """<Limit LOGIN> in the sections of <IfUser> and the like, which have come into force with the login."""
+    own = settings.restrictions[0].limits if settings.restrictions else ()
+    allowed, _ = limits.may_log_in(own, permission.client_of(session, account))
+    if not allowed:
+        raise CannotEnter(Code.LOGIN_LIMITED, "Limit access denies login")
 
 
 def enter(session: Session, chosen: Selection, account: Account) -> None:
@@ -99,9 +127,11 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
         session.log.emit(events.TLSNote(*decision.log))
         raise CannotEnter(Code.TLS_REQUIRED_LOGIN, "TLS is required for this user")
     _check_protocol(session, settings)
+    _check_limits(session, settings, account)
     with rights.privileged():
         ways = _Ways()
         where = _place(session, account, section, settings, ways)
+        places = _places(session, account, settings, where, ways)
         session.welcome = display.absolute(session, settings.core.display_login)
         session.farewell = display.absolute(session, settings.core.display_quit)
         session.log.emit(events.Debug(5, f"root directory of the login: {where.root}"))
@@ -115,7 +145,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     for text in notices:
         session.log.emit(events.Debug(1, text))
     session.store = store
-    session.settings = settings
+    session.inhabit(places, _overrides(session, places, store))
     session.tls = replace(decision.state, logged_in=True)
     session.login.user = chosen.user
     session.login.account = account
@@ -125,6 +155,26 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     session.log.enter(chosen.user, settings.logging)
     session.slot.update(user=chosen.user, phase=Phase.IDLE)
     session.slot.describe(location=session.cwd)
+
+
+def _places(session: Session, account: Account, settings: Settings, where: Place, ways: _Ways) -> Places:
+    """The <Directory> sections of the login, while homes and links can be looked at."""
+    if not settings.directories:
+        return Places(settings)
+    try:
+        home = ways.real_path(home_directory(account))
+    except NoSuchPlace:
+        home = where.root
+    return places_of(
+        settings, home=home, root=where.root, user=account.name,
+        home_of=session.runtime.authenticator.home_of, real_path=ways.real_path)
+
+
+def _overrides(session: Session, places: Places, store: FileSystem) -> FtpAccess | None:
+    """The .ftpaccess files, unless AllowOverride is off for the login and for every <Directory>."""
+    if not places.anywhere("access", "allow_override"):
+        return None
+    return FtpAccess(store, lambda text: session.log.emit(events.Notice(text)), places.forget)
 
 
 class _Ways:

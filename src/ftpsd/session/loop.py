@@ -21,9 +21,10 @@ from ftpsd.ftp.replies import INVALID_COMMAND, LINE_TOO_LONG, Reply
 from ftpsd.log import events
 from ftpsd.log.events import Level
 from ftpsd.reasons.codes import Code, Good, Show, marked
-from ftpsd.session import display, errors, gate, tls_steps, waiting
+from ftpsd.session import display, errors, ftpaccess, gate, permission, tls_steps, waiting
 from ftpsd.session.handlers import resolve
 from ftpsd.session.state import Session
+from ftpsd.settings.values import TLSRequirement
 from ftpsd.tls.errors import TLSError
 from ftpsd.vfs.rights import CredentialsError
 
@@ -127,13 +128,18 @@ def _answer(session: Session, command: Command) -> Reply | None:
     try:
         refusal = gate.refusal(
             command, session.tls, epsv_all=session.parameters.epsv_all,
-            directory_requirement=session.directory_settings().tls.required, directory=session.cwd,
+            directory_requirement=_requirement_here(session, command), directory=session.cwd,
         )
         if refusal is not None:
             raise refusal
-        session.check_filter(command)
+        permission.check_argument(session, command)
+        permission.check(session, command)
         assert command.spec is not None
-        return resolve(command.spec)(session, command)
+        touched = session.overrides is not None and _touches_overrides(session, command)
+        reply = resolve(command.spec)(session, command)
+        if touched:
+            session.forget_overrides()
+        return reply
     except Refusal as denied:
         session.log.emit(events.CommandDenied(
             command.name, denied.code, denied.text, denied.reason, denied.log,
@@ -151,6 +157,18 @@ def _answer(session: Session, command: Command) -> Reply | None:
     except Exception:
         session.log.emit(events.Notice(f"defect in {command.name}: {traceback.format_exc()}", Level.ERR))
         return Reply(451, f"{command.name}: internal error, see the server's log [internal-error]")
+
+
+def _requirement_here(session: Session, command: Command) -> TLSRequirement | None:
+    """TLSRequired of the current directory, where it has a say: for data connections in clear."""
+    if command.spec is None or command.spec.data is None or session.tls.data_private:
+        return None
+    return session.directory_settings().tls.required
+
+
+def _touches_overrides(session: Session, command: Command) -> bool:
+    """Whether a command may make, change or remove an .ftpaccess file."""
+    return ftpaccess.NAME in command.argument or ftpaccess.NAME in (session.parameters.rename_from or "")
 
 
 def answer_during_transfer(session: Session) -> bool:

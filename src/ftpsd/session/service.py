@@ -14,6 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from ftpsd.access import limits
 from ftpsd.access.classes import classes_of
 from ftpsd.auth.chain import Authenticator
 from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
@@ -28,6 +29,7 @@ from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
 from ftpsd.session.masquerade import Masquerade
 from ftpsd.session.names import HostNames
+from ftpsd.session.places import Places
 from ftpsd.session.stapling import Staples
 from ftpsd.session.state import Session, SlotView
 from ftpsd.session.timers import Marks
@@ -97,6 +99,7 @@ class Service:
         handlers.load()
         ephemeral_ports()
         self._prepare_tls()
+        self.notices += limits.unknown_words(self.configuration)
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
         self._staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
@@ -203,6 +206,9 @@ class Service:
         name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else None
         classes = classes_of(self.configuration.classes, ends.peer, name)
         settings = host.for_connection(classes=classes)
+        if not _welcome(host, settings, limits.Client(ends.peer, name, classes=classes)):
+            self.log.emit(events.Notice(f"Connection from {name or ends.peer} [{ends.peer}] denied"))
+            return None
         tuning = runtime.tuning if settings is host.settings else _tuning(settings)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         tuning.apply(sock)
@@ -252,7 +258,8 @@ class Service:
         runtime = self._runtimes[host.id]
         settings = host.for_connection(classes=session.classes)
         state = _tls_state(runtime, settings.tls)
-        session.runtime, session.settings = runtime, settings
+        session.runtime = runtime
+        session.inhabit(Places(settings))
         session.tls = replace(
             session.tls, engine=state.engine, has_certificates=state.has_certificates,
             requirement=state.requirement, allow_per_user=state.allow_per_user,
@@ -323,6 +330,14 @@ def _tls_state(runtime: HostRuntime, settings: TLSSettings) -> TLSState:
         engine=settings.engine, has_certificates=secured is not None and secured.has_certificates,
         requirement=settings.required, allow_per_user="AllowPerUser" in settings.options,
     )
+
+
+def _welcome(host: Host, settings: Settings, client: limits.Client) -> bool:
+    """Whether <Limit LOGIN> leaves anybody at that address a way to log in."""
+    if not settings.restrictions:
+        return True
+    return limits.may_connect(
+        settings.restrictions[0].limits, (section.restrictions for section in host.anonymous), client)
 
 
 def _tuning(settings: Settings) -> SocketTuning:

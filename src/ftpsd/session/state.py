@@ -21,7 +21,6 @@ from ftpsd.data.outcomes import CloseStyle, Outcome
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import paths
 from ftpsd.ftp.addresses import parse_address
-from ftpsd.ftp.commands import Command, PathArgument
 from ftpsd.ftp.facts import ALL_FACTS
 from ftpsd.ftp.phase import Phase
 from ftpsd.ftp.replies import Reply
@@ -29,9 +28,12 @@ from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
 from ftpsd.log.record import CommandDone
 from ftpsd.reasons.codes import Code
+from ftpsd.session import ftpaccess
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
+from ftpsd.session.ftpaccess import FtpAccess
 from ftpsd.session.journal import Journal
+from ftpsd.session.places import Places
 from ftpsd.session.renewal import ControlRenewal
 from ftpsd.session.timers import Marks
 from ftpsd.settings.model import AnonymousSection, Host, Settings
@@ -127,7 +129,7 @@ class Session:
         self.log = log
         self.slot = slot
         self.tls = tls
-        self.settings = settings
+        self.inhabit(Places(settings))
         self.marks = marks
         self.identity = identity
         self.id = session_id
@@ -161,6 +163,19 @@ class Session:
         self.journal = Journal(self) if log.hears(CommandDone) else None
         self.server_name: str | None = None
         """The SNI that chose the host."""
+
+    def inhabit(self, places: Places, overrides: FtpAccess | None = None) -> None:
+        """From now on this is in force: settings, <Directory> sections, .ftpaccess files (None: there are none).
+
+        Works out whether commands have to be looked at for them at all.
+        """
+        self.settings = places.base
+        self.places, self.overrides = places, overrides
+        self._here: tuple[str, float, Settings] | None = None
+        dynamic = overrides is not None
+        filters = places.anywhere("access", "path_allow_filter", "path_deny_filter")
+        self.guarded = dynamic or places.restricted or filters
+        self.filtered = dynamic or places.anywhere("access", "allow_filter", "deny_filter")
 
     @property
     def host(self) -> Host:
@@ -321,26 +336,33 @@ class Session:
 
     def directory_settings(self) -> Settings:
         """What is in force in the current directory."""
-        return self.settings_for(self.cwd)
+        if self.store is None or (self.overrides is None and not self.places.varied):
+            return self.settings
+        now = time.monotonic()
+        if self._here is None or self._here[0] != self.cwd or now - self._here[1] > ftpaccess.FRESH:
+            self._here = (self.cwd, now, self.settings_for(self.cwd))
+        return self._here[2]
 
     def settings_for(self, path: str) -> Settings:
-        """What is in force for the virtual `path`: <Directory> laid over the login's settings."""
-        account = self.login.account
-        if account is None or not self.settings.directories or self.store is None:
+        """What is in force for the virtual `path`: <Directory> sections and .ftpaccess laid over the login's."""
+        if self.store is None or (self.overrides is None and not self.places.varied):
             return self.settings
-        real = self.store.real_path(path)
-        return self.host.for_directory(self.settings, real, home=account.home, root=self.store.real_path("/"))
+        return self.settings_at(self.store.real_path(path))
 
-    def check_filter(self, command: Command) -> None:
-        """DenyFilter: arguments of path commands that match are refused."""
-        spec = command.spec
-        if spec is None or spec.path is PathArgument.NONE or spec.listing:
-            return
-        pattern = self.directory_settings().access.deny_filter
-        if pattern is None:
-            return
-        if pattern.search(command.argument):
-            raise Refusal(550, f"{command.argument}: Forbidden command argument", Code.ARGUMENT_FORBIDDEN)
+    def settings_at(self, real: str) -> Settings:
+        """The same for a real path."""
+        if self.overrides is None:
+            return self.places.at(real)
+        return self.places.at(real, self.overrides.along(real, self._may_override))
+
+    def _may_override(self, real: str) -> bool:
+        return self.places.at(real).access.allow_override
+
+    def forget_overrides(self) -> None:
+        """The session has done something to an .ftpaccess file."""
+        self._here = None
+        if self.overrides is not None:
+            self.overrides.forget()
 
     def close(self) -> None:
         """Gives back everything that the session holds."""

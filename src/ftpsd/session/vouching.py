@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from ftpsd.auth.account import Account, LoginResult
 from ftpsd.auth.selection import Selection
 from ftpsd.log import events
+from ftpsd.session import entering
 from ftpsd.session.state import Session
 from ftpsd.tls import dotlogin, usernames
 from ftpsd.tls.handshake import HandshakeReport
@@ -36,6 +37,7 @@ def result(session: Session, chosen: Selection) -> LoginResult | None:
             return None
         outcome = authenticator.check_without_password(
             account, session.peer_name, user=chosen.user, settings=session.settings.auth)
+    outcome = entering.limited(session, chosen, outcome)
     return outcome if outcome.ok else None
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from ftpsd.settings.expressions import ClassRule, Expression
 from ftpsd.settings.loader import load
 from ftpsd.settings.manual import did_you_mean, help
 from ftpsd.settings.model import (
     AnonymousSection,
     Change,
-    ClassRule,
     ClassSection,
     ConditionalSection,
     Configuration,
     DirectorySection,
-    Expression,
     Host,
     Settings,
 )

@@ -14,17 +14,18 @@ import difflib
 import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from ftpsd.config import Directive, Node, Section, Tree
+from ftpsd.config import Directive, Node, Section, Tree, parse_lenient
 from ftpsd.errors import ConfigError, Location
 from ftpsd.settings import modules
 from ftpsd.settings.arguments import ArgumentError, host_or_address
 from ftpsd.settings.declaration import ROOT, Combine, Context, Declaration, Status, context_names
+from ftpsd.settings.expressions import ClassRule
+from ftpsd.settings.limit_directives import commands, limit_section
 from ftpsd.settings.model import (
     AnonymousSection,
     Change,
-    ClassRule,
     ClassSection,
     ConditionalSection,
     Configuration,
@@ -33,6 +34,7 @@ from ftpsd.settings.model import (
     Settings,
 )
 from ftpsd.settings.registry import DIRECTIVES, MODULES, remedy_for_unknown
+from ftpsd.settings.restrictions import LimitSection, Restrictions
 from ftpsd.settings.sections import KINDS, RULES, SectionRule, class_rules, expression
 
 Resolve = Callable[[str], tuple[str, ...]]
@@ -49,6 +51,15 @@ class _Body:
     anonymous: list[tuple[Section, _Body]] = field(default_factory=list)
     conditionals: list[ConditionalSection] = field(default_factory=list)
     directories: list[DirectorySection] = field(default_factory=list)
+    limits: list[LimitSection] = field(default_factory=list)
+    allow_all: bool = False
+    deny_all: bool = False
+
+    @property
+    def restrictions(self) -> Restrictions:
+        """Of several <Limit> sections ProFTPD asks the last one first."""
+        everything: Literal["allow", "deny"] | None = "allow" if self.allow_all else "deny" if self.deny_all else None
+        return Restrictions(tuple(reversed(self.limits)), everything)
 
     def value(self, group: str, name: str) -> object:
         change = self.changes.get((group, name))
@@ -58,6 +69,24 @@ class _Body:
 def build(tree: Tree, *, listen: str | None = None, resolve: Resolve) -> Configuration:
     """The configuration that `tree` describes; raises `ConfigError`. `listen` replaces DefaultAddress."""
     return _Builder(resolve).run(tree, listen)
+
+
+def ftpaccess(text: str, file: str, path: str) -> tuple[DirectorySection, tuple[str, ...]]:
+    """The .ftpaccess file `file` with `text` as a section for the real path `path`, and what is wrong with it."""
+    wrong: list[str] = []
+
+    def report(error: ConfigError) -> None:
+        wrong.append(str(error).removeprefix("fatal: ").partition("\n")[0])
+
+    body = _Body(Context.FTPACCESS, ".ftpaccess")
+    builder = _Builder(lambda name: ())
+    for node in parse_lenient(text, file, report):
+        try:
+            builder.add(body, node)
+        except ConfigError as error:
+            report(error)
+    section = DirectorySection(path, tuple(body.changes.values()), Location(file, 1), body.restrictions)
+    return section, tuple(wrong)
 
 
 class _Builder:
@@ -94,27 +123,24 @@ class _Builder:
 
     def _fill(self, body: _Body, nodes: Iterable[Node]) -> None:
         for node in nodes:
-            if isinstance(node, Section):
-                self._section(body, node)
-            else:
-                self._directive(body, node)
+            self.add(body, node)
+
+    def add(self, body: _Body, node: Node) -> None:
+        """Takes one directive or section; raises `ConfigError`."""
+        if isinstance(node, Section):
+            self._section(body, node)
+        else:
+            self._directive(body, node)
 
     def _section(self, body: _Body, section: Section) -> None:
-        key = section.name.lower()
-        if key == "limit":
-            raise ConfigError(
-                "not supported yet",
-                location=section.location,
-                directive="<Limit>",
-                remedy="This version of ftpsd cannot enforce it and does not ignore it: take the section"
-                " out.",
-            )
-        rule = RULES.get(key)
+        rule = RULES.get(section.name.lower())
         if rule is None:
             raise _unknown(f"<{section.name}>", section.location)
         rule.check(section, body.context, body.name)
         if rule.inside is Context.CLASS:
             self._class(section)
+        elif rule.inside is Context.LIMIT:
+            body.limits.append(self._limit(section, rule))
         elif rule.inside is Context.DIRECTORY:
             body.directories.append(self._directory(body, section, rule))
         elif rule.inside is Context.CONDITIONAL:
@@ -152,16 +178,22 @@ class _Builder:
                 directive=rule.tag,
                 remedy="Write an absolute path, or ~/… for a directory below the home.",
             )
-        if path.startswith("~") and path not in ("~",) and not path.startswith("~/"):
-            raise ConfigError(
-                f"'{path}' is not supported yet",
-                location=section.location,
-                directive=rule.tag,
-                remedy="Write the home as an absolute path, or ~/… for every user's own.",
-            )
         body = _Body(rule.inside, rule.tag)
         self._fill(body, section.children)
-        return DirectorySection(path, tuple(body.changes.values()), section.location)
+        return DirectorySection(path, tuple(body.changes.values()), section.location, body.restrictions)
+
+    def _limit(self, section: Section, rule: SectionRule) -> LimitSection:
+        said: list[tuple[str, Any]] = []
+        for node in section.children:
+            if isinstance(node, Section):
+                raise _not_here(f"<{node.name}>", node.location, rule.tag)
+            declaration = self._declaration(node)
+            said.append((declaration.name, self._allowed(declaration, node, Context.LIMIT, rule.tag)))
+        try:
+            words = commands(section.words)
+        except ArgumentError as error:
+            raise _bad_argument(rule.tag, error, section.location) from None
+        return limit_section(words, said, section.location)
 
     def _conditional(self, section: Section, rule: SectionRule) -> ConditionalSection:
         kind = KINDS[section.name.lower()]
@@ -172,7 +204,8 @@ class _Builder:
         body = _Body(rule.inside, rule.tag)
         self._fill(body, section.children)
         return ConditionalSection(
-            kind, condition, tuple(body.changes.values()), tuple(body.directories), section.location
+            kind, condition, tuple(body.changes.values()), tuple(body.directories), section.location,
+            tuple(body.limits),
         )
 
     def _class(self, section: Section) -> None:
@@ -248,6 +281,9 @@ class _Builder:
         value = self._allowed(declaration, node, body.context, body.name)
         if declaration.name == "LoadModule":
             self._load_module(value, node.location)
+        if declaration.name in ("AllowAll", "DenyAll"):
+            body.allow_all |= declaration.name == "AllowAll"
+            body.deny_all |= declaration.name == "DenyAll"
         if not declaration.field:
             return
         key = (declaration.group, declaration.field)
@@ -262,7 +298,7 @@ class _Builder:
         if combine is Combine.FIRST and body.context is Context.CONDITIONAL:
             combine = Combine.LAST
         match combine:
-            case Combine.APPEND | Combine.BY_KEY:
+            case Combine.APPEND | Combine.BY_KEY | Combine.TOGETHER:
                 return dataclasses.replace(change, value=(*earlier.value, *change.value))
             case Combine.UNION:
                 return dataclasses.replace(change, value=earlier.value | change.value)
@@ -303,6 +339,9 @@ class _Builder:
     ) -> Host:
         changes = (*inherited, *self.globals.changes.values(), *body.changes.values())
         settings = Settings().changed(changes, (*self.globals.directories, *body.directories))
+        limits = (*body.restrictions.limits, *self.globals.restrictions.limits)
+        if limits:
+            settings = dataclasses.replace(settings, restrictions=(Restrictions(limits),))
         sections = (*body.anonymous, *self.globals.anonymous)
         return Host(
             settings=settings,
@@ -328,6 +367,7 @@ class _Builder:
             changes=changes,
             directories=tuple(body.directories),
             location=section.location,
+            restrictions=body.restrictions,
         )
 
     def _main_host(self, body: _Body, listen: str | None, location: Location) -> Host:

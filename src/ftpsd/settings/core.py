@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ftpsd.settings import parsers
 from ftpsd.settings.arguments import Addresses, Boolean, Integer, Path, Special, Text, Words
-from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, ROOT, Combine, Context, directive
+from ftpsd.settings.declaration import HOST, LOGIN, PLACES, ROOT, Combine, Context, directive
 from ftpsd.settings.values import DisplayChdir, EnvironmentVariable, ServerIdent
 
 BARE_HOST = Context.SERVER | Context.VHOST
@@ -61,7 +61,7 @@ class CoreSettings:
         doc="File shown after login; a relative name is looked for in the user's first directory.",
     )
     display_chdir: DisplayChdir | None = directive(
-        "DisplayChdir", Special("file [on|off]", parsers.display_chdir), None, contexts=ANYWHERE,
+        "DisplayChdir", Special("file [on|off]", parsers.display_chdir), None, contexts=PLACES,
         good=(".message", ".message true"), bad=("", ".message perhaps"),
         doc="File shown when a directory is entered; `on`: not again before the file has changed. A relative"
         " name is looked for in the directory entered.",

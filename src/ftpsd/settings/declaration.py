@@ -28,12 +28,14 @@ class Context(enum.Flag):
     CONDITIONAL = enum.auto()
     CLASS = enum.auto()
     LIMIT = enum.auto()
+    FTPACCESS = enum.auto()
 
 
 ROOT = Context.SERVER
 HOST = Context.SERVER | Context.VHOST | Context.GLOBAL
 LOGIN = HOST | Context.ANONYMOUS | Context.CONDITIONAL
-ANYWHERE = LOGIN | Context.DIRECTORY
+PLACES = LOGIN | Context.DIRECTORY
+ANYWHERE = PLACES | Context.FTPACCESS
 
 CONTEXT_NAMES = {
     Context.SERVER: "server config",
@@ -44,6 +46,7 @@ CONTEXT_NAMES = {
     Context.CONDITIONAL: "<IfClass>, <IfUser>, <IfGroup>, <IfAuthenticated>",
     Context.CLASS: "<Class>",
     Context.LIMIT: "<Limit>",
+    Context.FTPACCESS: ".ftpaccess",
 }
 
 
@@ -60,6 +63,7 @@ class Combine(enum.Enum):
     APPEND = "all count, in order; a section's stand before what it inherits"
     UNION = "all words count, also those that a section inherits"
     BY_KEY = "all count; a section's replace those of the same name that it inherits"
+    TOGETHER = "all of a section count; they replace what it inherits"
     ERROR = "only once in a section; a section's replaces what it inherits"
 
 

@@ -20,9 +20,16 @@ _SECTION_HELP = {
     "Directory": (
         "<Directory /path|~/path|path>",
         "What holds in a directory and below it. A last component `*` means only what is below;"
-        " relative paths are those of <Anonymous>.",
+        " relative paths are those of <Anonymous>. `*`, `?` and `[…]` match slashes, too; `~name` is somebody's home,"
+        " `%u` the user's name.",
     ),
-    "Limit": ("<Limit command …>", "Not supported yet: a configuration with it does not load."),
+    "Limit": (
+        "<Limit command|group …>",
+        "Who may use commands here: with Allow…, Deny… and Order in it. Groups are READ, WRITE, DIRS, SITE and ALL;"
+        " LOGIN is logging in; SITE_CHMOD is SITE CHMOD, OPTS_MLST is OPTS MLST. What names the command itself decides"
+        " before what names its group, and that before ALL, wherever it stands; then an inner place decides before an"
+        " outer one, and of two sections in one place the last.",
+    ),
     "Class": ("<Class name>", "Gives clients from certain addresses a name, with From and Satisfy."),
     "IfClass": (
         "<IfClass [AND|OR|regex] expression>",

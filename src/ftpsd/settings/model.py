@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,10 @@ from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.controls import ControlsSettings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.declaration import Combine
+from ftpsd.settings.expressions import ClassRule, Expression
 from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
+from ftpsd.settings.restrictions import UNRESTRICTED, LimitSection, Restrictions
 from ftpsd.settings.server import ServerSettings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.transfer import TransferSettings
@@ -66,6 +68,13 @@ class Settings:
     server: ServerSettings = ServerSettings()
     controls: ControlsSettings = ControlsSettings()
     directories: tuple[DirectorySection, ...] = ()
+    restrictions: tuple[Restrictions, ...] = ()
+    """What is said by <Limit> sections, innermost place first."""
+
+    @property
+    def restricted(self) -> bool:
+        """Whether a <Limit> or DenyAll stands anywhere."""
+        return any(self.restrictions) or any(section.restrictions for section in self.directories)
 
     def changed(self, changes: Iterable[Change], directories: Iterable[DirectorySection] = ()) -> Settings:
         """These settings with `changes` laid over them and more <Directory> sections."""
@@ -83,6 +92,10 @@ class Settings:
         return dataclasses.replace(self, **replaced, directories=added)
 
 
+NOT_GROUPS = frozenset({"directories", "restrictions"})
+"""Fields of `Settings` that are no group of directives."""
+
+
 @dataclass(frozen=True, slots=True)
 class DirectorySection:
     """<Directory path>: changes in force in `path` and below; `path/*`: only below."""
@@ -90,64 +103,78 @@ class DirectorySection:
     path: str
     changes: tuple[Change, ...] = ()
     location: Location | None = None
+    restrictions: Restrictions = UNRESTRICTED
 
-    def absolute(self, *, home: str, root: str) -> str:
-        """The pattern as a real path: `~` is `home`, a relative one is below `root`."""
+    def absolute(self, *, home: str, root: str, user: str = "", home_of: HomeOf | None = None) -> str:
+        """The pattern as a real path: `~` is `home`, `~name` what `home_of` says, a relative one is below `root`, and
+        `%u` is the name of the `user`. A `~name` that nobody has fits nothing.
+        """
         path = self.path
+        if "%u" in path and user and "/" not in user:
+            path = path.replace("%u", user)
         if path == "~" or path.startswith("~/"):
             path = home + path[1:]
+        elif path.startswith("~"):
+            name, slash, rest = path[1:].partition("/")
+            path = f"{(home_of(name) if home_of is not None else None) or NOWHERE}{slash}{rest}"
         elif not path.startswith("/"):
-            path = f"{root.rstrip('/')}/{path}"
+            path = f"{root.rstrip('/')}/{path}" if path != "*" else root
         return re.sub("/+", "/", path).rstrip("/") or "/"
 
     def matches(self, path: str, *, home: str, root: str) -> bool:
         """Whether the real path `path` (a directory's, or a file's in it) is meant."""
-        pattern = _directory_pattern(self.absolute(home=home, root=root))
+        pattern = directory_pattern(self.absolute(home=home, root=root))
         return pattern.fullmatch(path.rstrip("/") or "/") is not None
+
+    def without(self, taken: Collection[tuple[str, str]]) -> DirectorySection:
+        """The section without its changes of the fields `taken`."""
+        kept = tuple(change for change in self.changes if (change.group, change.field) not in taken)
+        return self if len(kept) == len(self.changes) else dataclasses.replace(self, changes=kept)
+
+
+HomeOf = Callable[[str], "str | None"]
+NOWHERE = "/\0"
+"""A path that nothing has."""
 
 
 @functools.lru_cache(maxsize=4096)
-def _directory_pattern(path: str) -> re.Pattern[str]:
-    """A <Directory> path as a pattern; `*`, `?` and `[…]` stay within one component, a last `*` is all
-    below."""
+def directory_pattern(path: str) -> re.Pattern[str]:
+    """A <Directory> path as a pattern. A last `*` is all below; elsewhere `*`, `?` and `[…]` match slashes, too, as
+    they do in ProFTPD 1.3.8 (its documentation says otherwise).
+    """
     base = path.rstrip("/")
     only_below = base.endswith("/*")
     translated = _GLOB.sub(_translate_glob, base.removesuffix("/*"))
     return re.compile(translated + ("/.+" if only_below else "(?:/.*)?"), re.DOTALL)
 
 
-_GLOB = re.compile(r"\*|\?|\[(!?)(\]?[^\]/]*)\]|(.)", re.DOTALL)
+_GLOB = re.compile(r"\*|\?|\[(!?)(\]?[^\]]*)\]|(.)", re.DOTALL)
 
 
 def _translate_glob(match: re.Match[str]) -> str:
     if match[3] is not None:
         return re.escape(match[3])
     if match[0] in ("*", "?"):
-        return "[^/]*" if match[0] == "*" else "[^/]"
+        return ".*" if match[0] == "*" else "."
     inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", match[2])
-    return f"(?!/)[{'^' if match[1] else ''}{inside}]"
+    return f"[{'^' if match[1] else ''}{inside}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """The condition of <IfUser>, <IfGroup>, <IfClass>: names that AND or OR joins, or a regular
-    expression."""
+def laid_over(
+    base: Settings, sections: Iterable[DirectorySection], scopes: Iterable[Restrictions] | None = None
+) -> Settings:
+    """`base` under the <Directory> sections for one path, outer ones first.
 
-    operator: str
-    """`and`, `or` or `regex`."""
-    names: tuple[str, ...] = ()
-    pattern: re.Pattern[str] | None = None
-    negated: bool = False
-    """The regular expression must not match (for names each has its own `!`)."""
-
-    def holds(self, present: Collection[str]) -> bool:
-        """Whether a session with the names `present` (one user, or its groups or classes) is meant."""
-        if self.pattern is not None:
-            return any(self.pattern.search(name) for name in present) is not self.negated
-        results = (
-            (name[1:] not in present) if name.startswith("!") else (name in present) for name in self.names
-        )
-        return all(results) if self.operator == "and" else any(results)
+    `scopes` are their restrictions, innermost first, where that is not just the other way round.
+    """
+    ordered = list(sections)
+    settings = base
+    for section in ordered:
+        settings = settings.changed(section.changes)
+    inner = tuple(section.restrictions for section in reversed(ordered)) if scopes is None else tuple(scopes)
+    if not any(inner) and not any(base.restrictions):
+        return settings
+    return dataclasses.replace(settings, restrictions=(*inner, *base.restrictions))
 
 
 _ORDER = {"user": 0, "group": 1, "authenticated": 2, "class": 3}
@@ -162,6 +189,7 @@ class ConditionalSection:
     changes: tuple[Change, ...] = ()
     directories: tuple[DirectorySection, ...] = ()
     location: Location | None = None
+    limits: tuple[LimitSection, ...] = ()
 
     def holds(
         self, *, user: str | None, groups: Collection[str], classes: Collection[str], authenticated: bool = True,
@@ -189,19 +217,11 @@ class AnonymousSection:
     changes: tuple[Change, ...] = ()
     directories: tuple[DirectorySection, ...] = ()
     location: Location | None = None
+    restrictions: Restrictions = UNRESTRICTED
 
     def serves(self, name: str) -> bool:
         """Whether USER `name` logs in here: the section's User, or an alias of its own for it."""
         return name == self.user or any(alias.alias in (name, "*") for alias in self.aliases)
-
-
-@dataclass(frozen=True, slots=True)
-class ClassRule:
-    """One word of a `From` line: address, CIDR block, name (`.example.org`, with wildcards), `all` or
-    `none`."""
-
-    pattern: str
-    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +281,19 @@ class Host:
     ) -> Settings:
         """Settings of a session that `user`, a member of `groups` (names), has logged in on.
 
-        As in ProFTPD, <IfGroup> is laid over <IfUser>, then <IfAuthenticated>, then <IfClass>, and what the
-        <Anonymous> section itself says over all of them.
+        As in ProFTPD, <IfGroup> is laid over <IfUser>, then <IfAuthenticated>, then <IfClass>; what they say takes the
+        place of what <Anonymous> and <Directory> sections say of the same directive. In an anonymous login the
+        <Directory> sections of its own <Anonymous> count and no others.
         """
-        settings = self._conditional(user, groups, classes, authenticated=True)
-        if anonymous is not None:
-            settings = settings.changed(anonymous.changes, anonymous.directories)
-        return settings
+        holding = self._holding(user, groups, classes, authenticated=True)
+        settings = self._merged(holding)
+        if anonymous is None:
+            return settings
+        taken = _taken(holding)
+        changes = [change for change in anonymous.changes if (change.group, change.field) not in taken]
+        own = [section.without(taken) for section in anonymous.directories]
+        inside = dataclasses.replace(settings, directories=()).changed(changes, own)
+        return laid_over(inside, (), (anonymous.restrictions,))
 
     def for_connection(
         self, *, classes: Collection[str] = (), user: str | None = None, groups: Collection[str] = (),
@@ -275,16 +301,31 @@ class Host:
         """Settings of a session before login: <IfClass>; with IfSessionOptions PerUnauthenticatedUser also what
         <IfUser> and <IfGroup> say of `user`, whom USER has named, and his `groups`.
         """
-        return self._conditional(user, groups, classes, authenticated=False)
+        return self._merged(self._holding(user, groups, classes, authenticated=False))
 
-    def _conditional(
+    def _holding(
         self, user: str | None, groups: Collection[str], classes: Collection[str], *, authenticated: bool,
-    ) -> Settings:
-        settings = self.settings
-        for section in sorted(self.conditionals, key=lambda section: _ORDER[section.kind]):
-            if section.holds(user=user, groups=groups, classes=classes, authenticated=authenticated):
-                settings = settings.changed(section.changes, section.directories)
-        return settings
+    ) -> list[ConditionalSection]:
+        """The sections in force, in the order in which they are laid over each other."""
+        return [
+            section for section in sorted(self.conditionals, key=lambda section: _ORDER[section.kind])
+            if section.holds(user=user, groups=groups, classes=classes, authenticated=authenticated)
+        ]
+
+    def _merged(self, holding: Sequence[ConditionalSection]) -> Settings:
+        """The host's settings under sections in force. Their <Limit> sections are asked before the host's, those of
+        <IfUser> first.
+        """
+        if not holding:
+            return self.settings
+        taken, named = _taken(holding), {one.path for section in holding for one in section.directories}
+        directories = [one.without(taken) for one in self.settings.directories if one.path not in named]
+        settings = dataclasses.replace(self.settings, directories=tuple(directories))
+        for section in holding:
+            settings = settings.changed(section.changes, section.directories)
+        own = self.settings.restrictions[0].limits if self.settings.restrictions else ()
+        limits = (*(limit for section in holding for limit in section.limits), *own)
+        return dataclasses.replace(settings, restrictions=(Restrictions(limits),) if limits else ())
 
     def for_directory(self, base: Settings, path: str, *, home: str = "/", root: str = "/") -> Settings:
         """`base` with the <Directory> sections for the real path `path` laid over it, outer ones first.
@@ -298,10 +339,15 @@ class Host:
             for index, section in enumerate(base.directories)
             if section.matches(path, home=home, root=root)
         ]
-        settings = base
-        for _, _, section in sorted(found, key=lambda entry: entry[:2]):
-            settings = settings.changed(section.changes)
-        return settings
+        return laid_over(base, [section for _, _, section in sorted(found, key=lambda entry: entry[:2])])
+
+
+def _taken(holding: Iterable[ConditionalSection]) -> set[tuple[str, str]]:
+    """The fields that sections in force give a value, not those that they only add to."""
+    return {
+        (change.group, change.field) for section in holding for change in section.changes
+        if change.combine not in (Combine.APPEND, Combine.UNION)
+    }
 
 
 @dataclass(frozen=True, slots=True)

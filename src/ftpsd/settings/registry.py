@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ftpsd.errors import Location
-from ftpsd.settings import modules, undone
+from ftpsd.settings import limit_directives, modules, undone
 from ftpsd.settings.declaration import METADATA_KEY, Declaration, Status
-from ftpsd.settings.model import Configuration, Settings
+from ftpsd.settings.model import NOT_GROUPS, Configuration, Settings
 
 
 def _fields() -> list[Declaration]:
     found = []
     defaults = Settings()
     for group in dataclasses.fields(Settings):
-        if group.name == "directories":
+        if group.name in NOT_GROUPS:
             continue
         for field in dataclasses.fields(getattr(defaults, group.name)):
             declaration: Declaration = field.metadata[METADATA_KEY]
@@ -27,7 +27,7 @@ def _fields() -> list[Declaration]:
 
 def _by_key() -> Mapping[str, Declaration]:
     table: dict[str, Declaration] = {}
-    for declaration in (*_fields(), *undone.DECLARATIONS):
+    for declaration in (*_fields(), *limit_directives.DECLARATIONS, *undone.DECLARATIONS):
         if declaration.key in table:
             raise AssertionError(f"{declaration.name} is declared twice")
         table[declaration.key] = declaration

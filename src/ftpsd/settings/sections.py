@@ -10,10 +10,11 @@ from ftpsd.config import Section
 from ftpsd.errors import ConfigError
 from ftpsd.settings.arguments import ArgumentError
 from ftpsd.settings.declaration import Context
-from ftpsd.settings.model import ClassRule, Expression
+from ftpsd.settings.expressions import ClassRule, Expression
 from ftpsd.settings.regexes import posix
 
 HOSTS = Context.SERVER | Context.VHOST | Context.GLOBAL
+LIMITED = Context.ANONYMOUS | Context.DIRECTORY | Context.CONDITIONAL | Context.FTPACCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ _RULES = (
     SectionRule("VirtualHost", Context.SERVER, Context.VHOST, 1, None),
     SectionRule("Anonymous", HOSTS, Context.ANONYMOUS, 1, 1),
     SectionRule("Directory", HOSTS | Context.ANONYMOUS | Context.CONDITIONAL, Context.DIRECTORY, 1, 1),
+    SectionRule("Limit", HOSTS | LIMITED, Context.LIMIT, 1, None),
     SectionRule("Class", Context.SERVER | Context.GLOBAL, Context.CLASS, 1, 1),
     SectionRule("IfClass", HOSTS, Context.CONDITIONAL, 1, None),
     SectionRule("IfUser", HOSTS, Context.CONDITIONAL, 1, None),
@@ -82,14 +84,10 @@ def expression(kind: str, words: tuple[str, ...]) -> Expression:
         return Expression("regex", pattern=posix(rest[0].removeprefix("!")), negated=negated)
     if operator not in ("and", "or") or not rest:
         operator, rest = _DEFAULT_OPERATOR[kind], words
-        if len(words) > 1:
-            raise ArgumentError(
-                f"badly formatted expression '{' '.join(words)}'",
-                remedy="Write [AND|OR|regex] name,!name,…",
-            )
     names = tuple(name for word in rest for name in word.split(",") if name)
     if not names or "!" in names:
-        raise ArgumentError(f"badly formatted expression '{' '.join(words)}'")
+        raise ArgumentError(
+            f"badly formatted expression '{' '.join(words)}'", remedy="Write [AND|OR|regex] name,!name,…")
     return Expression(operator, names)
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ftpsd.settings import parsers
 from ftpsd.settings.arguments import Addresses, Boolean, OneOf, Special
-from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, Combine, directive
+from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, PLACES, Combine, directive
 from ftpsd.settings.values import HiddenStores, ListOptions, PortRange, SocketOptions, TransferRate, Umask
 
 UploadEnd = Literal["strict", "observed", "lenient"]
@@ -40,7 +40,7 @@ class TransferSettings:
     )
     hidden_stores: HiddenStores | None = directive(
         "HiddenStores", Special("on|off|prefix [suffix]", parsers.hidden_stores), None, module="mod_xfer",
-        contexts=ANYWHERE, good=("on", "off", ".up. .part", ".in.%P."),
+        contexts=PLACES, good=("on", "off", ".up. .part", ".in.%P."),
         bad=("", "a/b", "on off"), default_text="off",
         doc="Uploads have a hidden name until they are complete. APPE and resumed uploads are not hidden.",
     )

@@ -129,20 +129,8 @@ REFUSED = (
 _LATER = {
     "mod_core": """
         AddressCollisionCheck
-        Allow
-        AllowAll
-        AllowClass
-        AllowFilter
-        AllowGroup
-        AllowOverride
-        AllowUser
         AnonymousGroup
         CDPath
-        Deny
-        DenyAll
-        DenyClass
-        DenyGroup
-        DenyUser
         DisplayFileTransfer
         FSOptions
         GroupOwner
@@ -150,7 +138,6 @@ _LATER = {
         HideGroup
         HideNoAccess
         HideUser
-        IgnoreHidden
         IncludeOptions
         MaxClients
         MaxClientsPerClass
@@ -161,9 +148,6 @@ _LATER = {
         MaxConnectionsPerHost
         MaxHostsPerUser
         MaxPasswordSize
-        Order
-        PathAllowFilter
-        PathDenyFilter
         RegexOptions
         UserOwner
         UseSlink

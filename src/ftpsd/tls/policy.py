@@ -266,6 +266,12 @@ def _prot_refused(state: TLSState, level: str) -> Decision:
     return Decision(534, UNWILLING, state, Code.PROT_REFUSED, log=(line,))
 
 
+def auth_limited(state: TLSState, argument: str) -> Decision:
+    """AUTH that a <Limit> denies."""
+    line = f"AUTH {argument.strip().upper()}: unwilling to accept security parameters"
+    return Decision(534, UNWILLING, state, Code.AUTH_LIMITED, log=(line,))
+
+
 def prot_limited(state: TLSState, argument: str) -> Decision:
     """PROT that a <Limit> denies."""
     return _prot_refused(state, argument.strip().upper())

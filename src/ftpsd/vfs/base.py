@@ -252,10 +252,10 @@ class FileSystem(abc.ABC):
         """The virtual path with symbolic links and `..` resolved; what cannot be looked at stays as it is."""
 
     @abc.abstractmethod
-    def real_path(self, path: str) -> str:
+    def real_path(self, path: str, *, follow: bool = True) -> str:
         """Where it lies for the administrator (logs, `<Directory>`): the root's real path plus `canonical()`.
 
-        Nothing may be opened by this name.
+        `follow=False`: a link in the last place stands for itself. Nothing may be opened by this name.
         """
 
     @abc.abstractmethod

@@ -42,6 +42,8 @@ from ftpsd.vfs.resolve import Resolver, Settled, best_resolver, settle
 
 _CALM = os.O_NONBLOCK | os.O_NOCTTY
 """Nothing is waited for, and nothing becomes the process's terminal."""
+_DELETED = " (deleted)"
+"""What the kernel writes behind the path of what has no name any more."""
 _ATTEMPTS = 16
 _LETTERS = string.ascii_letters + string.digits
 
@@ -224,8 +226,51 @@ class Jail(FileSystem):
     def canonical(self, path: str) -> str:
         return decode(self._resolver.canonical(encode(path)))
 
-    def real_path(self, path: str) -> str:
-        return _join(self._real, self.canonical(path))
+    def real_path(self, path: str, *, follow: bool = True) -> str:
+        """The kernel knows where an open directory is; only what it cannot tell is worked out name by name."""
+        name = encode(path)
+        if follow:
+            return self._located(name) or self._located_new(name) or _join(self._real, self.canonical(path))
+        directory, last = split(name)
+        if last in (b"", b".", b".."):
+            return self.real_path(path)
+        above = self._located(directory) or _join(self._real, self.canonical(decode(directory)))
+        return f"{above.rstrip('/')}/{decode(last)}"
+
+    def _located(self, name: bytes) -> str | None:
+        """Where something that exists lies; None where the kernel does not tell, or not surely."""
+        try:
+            fd = self._resolver.open(name, os.O_PATH)
+        except (OSError, ValueError):
+            return None
+        try:
+            return self._within(_path_of(fd))
+        finally:
+            os.close(fd)
+
+    def _located_new(self, name: bytes) -> str | None:
+        """Where something that does not exist would lie, if no link stands in its place."""
+        directory, last = split(name)
+        if last in (b"", b".", b"..") or b"\0" in last:
+            return None
+        try:
+            fd = self._resolver.open(directory, os.O_PATH | os.O_DIRECTORY)
+        except (OSError, ValueError):
+            return None
+        try:
+            above = self._within(_path_of(fd))
+            os.stat(last, dir_fd=fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return f"{above.rstrip('/')}/{decode(last)}" if above is not None else None
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+        return None
+
+    def _within(self, path: str) -> str | None:
+        inside = path == self._real or path.startswith(self._real.rstrip("/") + "/")
+        return path if inside and not path.endswith(_DELETED) else None
 
     def virtual_of(self, real: str) -> str | None:
         path = os.path.normpath(real)

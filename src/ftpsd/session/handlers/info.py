@@ -5,9 +5,10 @@ from __future__ import annotations
 from ftpsd.errors import Refusal
 from ftpsd.ftp import facts, replies
 from ftpsd.ftp import help as help_texts
-from ftpsd.ftp.commands import Command
+from ftpsd.ftp.commands import SITE_COMMANDS, Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
+from ftpsd.session import permission
 from ftpsd.session.state import Session
 
 
@@ -20,6 +21,8 @@ def noop(session: Session, command: Command) -> Reply:
 
 
 def help_(session: Session, command: Command) -> Reply:
+    if command.argument.strip().upper() == "SITE":
+        permission.check_site(session, SITE_COMMANDS["HELP"], command)
     return help_texts.help_reply(command.argument, session.settings.core.server_admin)
 
 

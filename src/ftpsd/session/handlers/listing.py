@@ -18,7 +18,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.listing import ListRequest, parse_list, split
 from ftpsd.ftp.replies import Reply, listing_in_reply
 from ftpsd.reasons.codes import Code
-from ftpsd.session import errors, transfer
+from ftpsd.session import errors, permission, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
 from ftpsd.settings.transfer import TransferSettings
@@ -71,6 +71,8 @@ def list_(session: Session, command: Command) -> Reply:
     shown = request.path or "."
     wanted = options(session, settings, request, "list")
     try:
+        if permission.denied(session, command, session.path(shown)) and _is_there(session, shown):
+            return _send(session, b"", "file list")
         body = session.fs.listing(session.path(shown), wanted, shown=request.path)
     except OSError as error:
         if _absent_is_empty(error, settings):
@@ -79,6 +81,12 @@ def list_(session: Session, command: Command) -> Reply:
         reply = _send(session, b"", "file list")
         return Reply(refused.code, refused.text) if reply.code == 226 else reply
     return _send(session, body, "file list")
+
+
+def _is_there(session: Session, shown: str) -> bool:
+    """What is not there, and a pattern, is none of <Limit>'s business: ProFTPD says so first."""
+    session.fs.stat(session.path(shown))
+    return True
 
 
 def _absent_is_empty(error: OSError, settings: TransferSettings) -> bool:
@@ -129,6 +137,8 @@ def stat(session: Session, command: Command) -> Reply:
     """STAT: of the session, or a listing in the reply (RFC 959 section 4.1.3)."""
     request, settings = _request(session, command.argument, "STAT")
     if request.path is None and not command.argument:
+        if permission.denied(session, command):
+            raise Refusal(500, f"{command.name}: Operation not permitted", Code.LIMIT_DENIED)
         return Reply(211, *_status(session), "End of status")
     shown = request.path or "."
     path = session.path(shown)
@@ -137,7 +147,8 @@ def stat(session: Session, command: Command) -> Reply:
         max_entries=MOST_LINES_IN_REPLY)
     try:
         directory = modes.S_ISDIR(session.fs.stat(path).st_mode)
-        body = session.fs.listing(path, wanted, shown=request.path)
+        refused = permission.denied(session, command, path)
+        body = b"" if refused else session.fs.listing(path, wanted, shown=request.path)
     except OSError as error:
         raise errors.refusal(error, shown, 450) from None
     lines = body.decode("utf-8", "surrogateescape").split("\r\n")[:-1]

@@ -12,7 +12,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import display, entering, vouching
+from ftpsd.session import display, entering, permission, vouching
 from ftpsd.session.state import Session
 
 
@@ -23,6 +23,8 @@ def host(session: Session, command: Command) -> Reply:
         raise Refusal(500, "'HOST' not understood", Code.SYNTAX)
     if session.login.done or (session.tls.mechanism and session.server_name is None):
         raise Refusal(503, "Bad sequence of commands", Code.HOST_TOO_LATE)
+    if permission.denied(session, command):
+        raise Refusal(504, f"{name}: Permission denied", Code.LIMIT_DENIED)
     if _is_literal(name):
         return Reply(220, "HOST command successful")
     unknown = Refusal(504, f"{name}: Unknown hostname provided", Code.HOST_UNKNOWN)

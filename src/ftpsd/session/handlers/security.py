@@ -7,7 +7,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import tls_steps
+from ftpsd.session import permission, tls_steps
 from ftpsd.session.state import Session
 from ftpsd.tls import policy
 from ftpsd.tls.policy import Decision
@@ -25,6 +25,8 @@ def _apply(session: Session, decision: Decision) -> Reply:
 def auth(session: Session, command: Command) -> Reply | None:
     """AUTH (RFC 4217 section 4): 234 in clear, then the handshake."""
     decision = policy.auth(session.tls, command.argument)
+    if decision.accepted and permission.denied(session, command):
+        decision = policy.auth_limited(session.tls, command.argument)
     if decision.action != "start-tls":
         return _apply(session, decision)
     session.reply(Reply(decision.code, decision.text))
@@ -38,17 +40,22 @@ def pbsz(session: Session, command: Command) -> Reply:
 
 def prot(session: Session, command: Command) -> Reply:
     """PROT (RFC 4217 section 9); a data connection that was announced before is secured as it says now."""
-    return _apply(session, policy.prot(session.tls, command.argument))
+    decide = policy.prot_limited if permission.denied(session, command) else policy.prot
+    return _apply(session, decide(session.tls, command.argument))
 
 
 def sscn(session: Session, command: Command) -> Reply:
     """SSCN (draft-ietf-tls-sscn): secure FXP; a data connection that was announced before follows it too."""
+    if permission.denied(session, command):
+        return _apply(session, policy.sscn_limited(session.tls))
     return _apply(session, policy.sscn(session.tls, command.argument))
 
 
 def ccc(session: Session, command: Command) -> Reply | None:
     """CCC (RFC 4217 section 5): 200 inside TLS, then both sides shut TLS down."""
     decision = policy.ccc(session.tls)
+    if decision.accepted and permission.denied(session, command):
+        decision = policy.ccc_limited(session.tls)
     if decision.action != "clear-tls":
         return _apply(session, decision)
     session.reply(Reply(decision.code, decision.text))

@@ -9,7 +9,7 @@ from ftpsd.ftp import help as help_texts
 from ftpsd.ftp.commands import Command, parse_site
 from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
-from ftpsd.session import errors, filemodes
+from ftpsd.session import errors, filemodes, permission
 from ftpsd.session.state import Session
 
 
@@ -18,6 +18,7 @@ def site(session: Session, command: Command) -> Reply:
     spec, inner = parse_site(command.argument)
     if spec is None:
         raise Refusal(500, f"'SITE {inner.name}' not understood", Code.COMMAND_UNKNOWN)
+    permission.check_site(session, spec, inner)
     return {"site.help": help_, "site.chmod": chmod}[spec.handler](session, inner)
 
 

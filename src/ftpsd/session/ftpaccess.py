@@ -1,0 +1,117 @@
+"""The .ftpaccess files of a session: found on the way to a path, read with the user's rights inside the jail.
+
+Every directory from the root of the login down to the path may have one. That there is one, and that it has not changed
+(device, inode, size, times), is asked again after `FRESH` seconds; what the session itself does to such a file counts
+at once. A file that is too large, cannot be read or has wrong lines is a line in the log; what is right in it counts.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ftpsd.settings.builder import ftpaccess
+from ftpsd.settings.model import DirectorySection
+from ftpsd.vfs.base import FileSystem
+
+NAME = ".ftpaccess"
+LARGEST = 64 * 1024
+"""Bytes of a file; a larger one counts for nothing."""
+FRESH = 1.0
+"""Seconds for which a directory is not looked at again."""
+_MOST_DIRECTORIES = 1024
+_MOST_LINES = 20
+"""Lines of one file that are reported."""
+
+Identity = tuple[int, int, int, int, int]
+
+
+@dataclass(slots=True)
+class _Seen:
+    checked: float
+    identity: Identity | None = None
+    section: DirectorySection | None = None
+
+
+class FtpAccess:
+    """What a session knows of the files. `note` takes lines for the log, `changed` is called when one has changed."""
+
+    def __init__(
+        self, store: FileSystem, note: Callable[[str], None], changed: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._note = note
+        self._changed = changed
+        self._clock = clock
+        self._seen: dict[str, _Seen] = {}
+        self._root = store.real_path("/")
+
+    def along(self, real: str, allowed: Callable[[str], bool]) -> tuple[DirectorySection, ...]:
+        """The sections of the files on the way to the real path `real`, outer ones first.
+
+        `allowed` says by the real path of a directory whether AllowOverride is on there.
+        """
+        found = [section for section in map(self._section, self._directories(real)) if section is not None]
+        return tuple(section for section in found if allowed(section.path))
+
+    def forget(self) -> None:
+        """The session has written something: everything is looked at again."""
+        for seen in self._seen.values():
+            seen.checked = 0.0
+
+    def _directories(self, real: str) -> Iterator[str]:
+        """The root, and every path between it and `real`, which itself may be a directory or not."""
+        yield "/"
+        virtual = self._store.virtual_of(real)
+        if virtual is None or virtual == "/":
+            return
+        at = virtual.find("/", 1)
+        while at > 0:
+            yield virtual[:at]
+            at = virtual.find("/", at + 1)
+        yield virtual
+
+    def _section(self, directory: str) -> DirectorySection | None:
+        now = self._clock()
+        seen = self._seen.get(directory)
+        if seen is not None and now - seen.checked < FRESH:
+            return seen.section
+        if seen is None:
+            if len(self._seen) >= _MOST_DIRECTORIES:
+                self._seen.clear()
+            seen = self._seen[directory] = _Seen(now)
+        seen.checked = now
+        identity = self._identity(directory)
+        if identity != seen.identity:
+            seen.identity = identity
+            seen.section = self._read(directory) if identity is not None else None
+            self._changed()
+        return seen.section
+
+    def _identity(self, directory: str) -> Identity | None:
+        try:
+            status = self._store.stat(f"{directory.rstrip('/')}/{NAME}")
+        except OSError:
+            return None
+        return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def _read(self, directory: str) -> DirectorySection | None:
+        path = f"{directory.rstrip('/')}/{NAME}"
+        real = f"{self._root.rstrip('/')}{directory}".rstrip("/") or "/"
+        shown = f"{real.rstrip('/')}/{NAME}"
+        try:
+            with self._store.open_read(path) as opened:
+                data = os.read(opened.fd, LARGEST + 1)
+        except OSError as error:
+            self._note(f"unable to read '{shown}': {error.strerror or error}")
+            return None
+        if len(data) > LARGEST:
+            self._note(f"'{shown}' is larger than {LARGEST} bytes and does not count")
+            return None
+        section, wrong = ftpaccess(data.decode("utf-8", "surrogateescape"), shown, real)
+        for text in wrong[:_MOST_LINES]:
+            self._note(text)
+        return section

@@ -1,0 +1,149 @@
+"""Whether the session may use a command where it wants to: <Limit>, DenyAll, and the filters of arguments and paths.
+
+The command table says what a command is judged by (`ftp.limiting`), `access.limits` decides, and the reply is the
+table's. Links are resolved before: in ProFTPD a link in the middle of the path of DELE, RNFR, RNTO, MKD or RMD gets
+around a <Directory>, here it does not. Where nothing is configured nothing is looked at.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Collection, Sequence
+
+from ftpsd.access import limits
+from ftpsd.access.limits import Answer, Client
+from ftpsd.auth.account import Account
+from ftpsd.errors import Refusal
+from ftpsd.ftp import listing, paths
+from ftpsd.ftp.commands import Command, CommandSpec, PathArgument, SiteSpec
+from ftpsd.ftp.limiting import ABSENT, DENIED, NOT_PERMITTED, Judged, Limiting
+from ftpsd.reasons.codes import Code
+from ftpsd.session.state import Session
+from ftpsd.settings.model import Settings
+
+Words = Sequence[Collection[str]]
+
+
+def client_of(session: Session, account: Account | None = None) -> Client:
+    """Who the session's client is, as far as that is known; `account` is whom he is about to become."""
+    account = account or session.login.account
+    name = session.peer_name if session.peer_name != session.peer else None
+    if account is None:
+        return Client(session.peer, name, classes=session.classes)
+    return Client(session.peer, name, account.name, account.group_names, session.classes)
+
+
+def check(session: Session, command: Command) -> None:
+    """Raises the `Refusal` of a command that may not be used; those that the table leaves to handlers pass."""
+    spec = command.spec
+    if spec is None or not session.guarded or spec.limit.place is Judged.HANDLER:
+        return
+    word = command.words[0] if spec.limit.by_word and command.words else ""
+    _check(session, command, spec, limits.words_for(spec, word))
+
+
+def check_site(session: Session, spec: SiteSpec, command: Command) -> None:
+    """The same for a SITE command."""
+    if session.guarded:
+        _check(session, command, spec, limits.words_for_site(spec))
+
+
+def denied(session: Session, command: Command, path: str | None = None) -> bool:
+    """Whether a command whose handler asks itself may not be used, in the current directory or on a virtual path."""
+    if not session.guarded or command.spec is None:
+        return False
+    real = session.fs.real_path(path) if path is not None else None
+    settings = session.settings_at(real) if real is not None else session.directory_settings()
+    answer = _answer(session, command, limits.words_for(command.spec), settings, path)
+    return answer is not Answer.ALLOWED
+
+
+def _check(session: Session, command: Command, spec: CommandSpec | SiteSpec, words: Words) -> None:
+    limit = spec.limit
+    written = _written(command, spec)
+    if limit.path_filter == "argument":
+        _filter(session.directory_settings(), written, command, limit)
+    path = _path(session, limit, written)
+    if path is None:
+        settings = session.directory_settings()
+        real = ""
+    else:
+        real = session.fs.real_path(path, follow=limit.place is not Judged.ENTRY)
+        settings = session.settings_at(real)
+    answer = _answer(session, command, words, settings, path)
+    if answer is not Answer.ALLOWED and not (limit.existing_first and not _exists(session, path)):
+        raise _refusal(session, command, limit, written, answer)
+    if limit.path_filter == "path" and path is not None:
+        _filter(settings, session.fs.virtual_of(real) or path, command, limit)
+
+
+def _written(command: Command, spec: CommandSpec | SiteSpec) -> str:
+    """The path in the command's argument as the client wrote it; "" when there is none."""
+    match spec.path:
+        case PathArgument.WHOLE:
+            return command.argument
+        case PathArgument.AFTER_WORD:
+            return command.word_and_path[1]
+        case PathArgument.AFTER_OPTIONS:
+            return listing.split(command.argument)[1] or ""
+    return ""
+
+
+def _path(session: Session, limit: Limiting, written: str) -> str | None:
+    """The virtual path that the command is judged by; None: the current directory."""
+    if limit.place is Judged.CURRENT:
+        return None
+    if limit.place is Judged.ABOVE:
+        return paths.parent(session.cwd)
+    return session.path(limit.fixed or written or ".")
+
+
+def _answer(session: Session, command: Command, words: Words, settings: Settings, path: str | None) -> Answer:
+    if not any(settings.restrictions):
+        return Answer.ALLOWED
+    closed = settings.restrictions[0].everything == "deny"
+    exists = closed and _exists(session, path)
+    return limits.decide(
+        settings.restrictions, words, client_of(session), command.argument, exists=exists)
+
+
+def _exists(session: Session, path: str | None) -> bool:
+    if path is None or session.store is None:
+        return session.store is not None
+    try:
+        return bool(stat.S_IFMT(session.store.stat(path).st_mode))
+    except OSError:
+        return False
+
+
+def _refusal(session: Session, command: Command, limit: Limiting, written: str, answer: Answer) -> Refusal:
+    code, text = limit.reply
+    if limit.reply == NOT_PERMITTED:
+        text = {Answer.CLOSED: DENIED[1], Answer.HIDDEN: ABSENT[1]}.get(answer, text)
+    shown = written or (".." if limit.place is Judged.ABOVE else session.cwd)
+    word = command.words[0].upper() if limit.by_word and command.words else ""
+    filled = text.format(name=command.name, argument=command.argument, shown=shown, word=word)
+    absent = text.endswith("No such file or directory")
+    return Refusal(code, filled, Code.LIMIT_HIDDEN if absent else Code.LIMIT_DENIED)
+
+
+def _filter(settings: Settings, text: str, command: Command, limit: Limiting) -> None:
+    """PathAllowFilter and PathDenyFilter."""
+    access = settings.access
+    allow, deny = access.path_allow_filter, access.path_deny_filter
+    if (allow is not None and not allow.search(text)) or (deny is not None and deny.search(text)):
+        code, reply = limit.filter_reply
+        shown = reply.format(name=command.name, argument=command.argument, shown=text)
+        raise Refusal(code, shown, Code.PATH_FORBIDDEN)
+
+
+def check_argument(session: Session, command: Command) -> None:
+    """AllowFilter and DenyFilter look at the arguments of every command but passwords."""
+    spec = command.spec
+    if not command.argument or (spec is not None and spec.secret) or not session.filtered:
+        return
+    access = session.directory_settings().access
+    allow, deny = access.allow_filter, access.deny_filter
+    argument = command.argument
+    if (allow is not None and not allow.search(argument)) or (deny is not None and deny.search(argument)):
+        raise Refusal(550, f"{argument}: Forbidden command argument", Code.ARGUMENT_FORBIDDEN)

@@ -1,0 +1,60 @@
+"""What <Limit> sections, AllowAll and DenyAll say in one place. Values only: `access.limits` judges by them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from ftpsd.errors import Location
+from ftpsd.settings.expressions import ClassRule, Expression
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRules:
+    """One side of a <Limit>: whom Allow… lets through, or whom Deny… refuses. One rule that fits is enough.
+
+    An address line is one tuple: all of its negated words must hold and one of the others.
+    """
+
+    everybody: bool = False
+    users: tuple[Expression, ...] = ()
+    groups: tuple[Expression, ...] = ()
+    classes: tuple[Expression, ...] = ()
+    addresses: tuple[tuple[ClassRule, ...], ...] = ()
+    arguments: tuple[re.Pattern[str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSection:
+    """<Limit command …>: `commands` are in capitals (STOR, WRITE, SITE_CHMOD, OPTS_MLST, LOGIN, ALL).
+
+    `deny_first`: Order deny,allow, under which whom nothing names is refused; otherwise he is let through.
+    `ignore_hidden`: whether what Hide… hides does not exist for these commands; None: not said here.
+    """
+
+    commands: frozenset[str]
+    allow: LimitRules = LimitRules()
+    deny: LimitRules = LimitRules()
+    deny_first: bool = False
+    ignore_hidden: bool | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restrictions:
+    """What one section (a host, <Anonymous>, <Directory>, an .ftpaccess file) says.
+
+    `limits` stand in the order in which they are asked, the first that decides wins. `everything` is AllowAll or
+    DenyAll outside of <Limit>.
+    """
+
+    limits: tuple[LimitSection, ...] = ()
+    everything: Literal["allow", "deny"] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether it restricts anything."""
+        return bool(self.limits) or self.everything == "deny"
+
+
+UNRESTRICTED = Restrictions()
