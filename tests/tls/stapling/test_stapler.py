@@ -185,6 +185,22 @@ def test_one_responder_that_is_away_does_not_keep_many_certificates_waiting() ->
     assert sum("has just not answered for another certificate" in line for line in rig.lines) == 4
 
 
+def test_a_defect_over_one_certificate_leaves_the_others_alone() -> None:
+    rig = Rig([subject(certificate(key="one")), subject(certificate(key="two"), stapling_responder="http://two.invalid/")])
+
+    def send(about: Subject, request: bytes) -> bytes:
+        if about is rig.subjects[0]:
+            raise RuntimeError("a defect")
+        return rig.sender(about, request)
+
+    rig.stapler.send = send
+    rig.after(0)
+    assert rig.places[1].state().response
+    assert rig.warnings == ["defect in stapling for certificate '/server.pem': RuntimeError('a defect')"]
+    with rig.places[0].writing() as mine:
+        assert mine
+
+
 # ---- with a cache
 
 

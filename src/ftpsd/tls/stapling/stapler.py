@@ -115,8 +115,15 @@ class Stapler:
         for stapled in self.wanted:
             if self._stop.is_set():
                 break
-            pauses.append(self._look_after(stapled))
+            pauses.append(self._attempt(stapled))
         return min(max(min(pauses, default=_LONGEST_SLEEP), 0.1), _LONGEST_SLEEP)
+
+    def _attempt(self, stapled: Stapled) -> float:
+        try:
+            return self._look_after(stapled)
+        except Exception as error:  # a defect must not take the others' responses with it
+            self.voice.warn(f"defect in stapling for certificate '{stapled.file}': {error!r}")
+            return _LONGEST_SLEEP
 
     def _look_after(self, stapled: Stapled) -> float:
         place = stapled.place
