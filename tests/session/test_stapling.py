@@ -19,6 +19,7 @@ from ftpsd.server.options import Options
 from ftpsd.server.supervisor import check
 from ftpsd.testing.configs import ServerConfig, ServerFiles
 from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
+from ftpsd.tls.cache.shared import open_segment
 from tests.tls.stapling.rig import certificate, issuer, responding
 
 FLAGS = {"TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3"}
@@ -193,6 +194,27 @@ def test_the_cache_outlives_the_server() -> None:
             assert status(server) == "good"
         finally:
             server.stop()
+
+
+def test_servers_share_a_cache_in_memory() -> None:
+    lines = ("TLSStaplingCache shm:/file=BASE/ocsp.shm",)
+    with server_directory() as files:
+        file = files.directory / "ocsp.shm"
+        try:
+            with responding() as responder:
+                server = start(files, responder.url, tls=lines)
+                try:
+                    wait_for(files.tls_log, "stapling OCSP response from", 2)
+                finally:
+                    server.stop()
+            (files.directory / "notify").unlink()
+            server = start(files, responder.url, tls=lines)
+            try:
+                assert status(server) == "good"
+            finally:
+                server.stop()
+        finally:
+            open_segment(str(file), 0, directive="TLSStaplingCache", note=lambda text: None).remove()
 
 
 def curl(server: RunningServer, *arguments: str) -> subprocess.CompletedProcess[str]:

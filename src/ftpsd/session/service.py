@@ -87,7 +87,7 @@ class Service:
         self._resuming: Sessions | None = None
         self.notices: list[str] = list(configuration.notices)
         self.log = EventLog()
-        self._staples = Staples(configuration, shelf or Shelf(), self.log)
+        self.staples = Staples(configuration, shelf or Shelf(), self._resumption.stores, self.log)
         self.names = HostNames()
         self._runtimes: dict[int, HostRuntime] = {}
         self._sessions: set[Session] = set()
@@ -102,7 +102,7 @@ class Service:
         self.notices += limits.unknown_words(self.configuration)
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
-        self._staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
+        self.staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
         if self._passphrases is not None:
             self._passphrases.settled()
         self.notices += self._open_logs()
@@ -128,7 +128,7 @@ class Service:
             main = self.configuration.hosts[0].settings.tls
             secured = contexts.build(
                 host, cache=main.session_cache, sessions=self._resuming, passphrases=self._passphrases,
-                provider=main.pass_phrase_provider, privileged=rights.privileged, stapling=self._staples.shared,
+                provider=main.pass_phrase_provider, privileged=rights.privileged, stapling=self.staples.shared,
             )
             self.notices += secured.notices
         authenticator = Authenticator(host.settings.auth, note=self._note)
@@ -154,7 +154,7 @@ class Service:
         if self._resuming is not None:
             self._resuming.start(self._note)
         self.names.start()
-        self._staples.start_worker()
+        self.staples.start_worker()
 
     def _exercise_keys(self, runtime: HostRuntime) -> None:
         """Tokens want to hear of a new process, and while it has the rights to reach them."""
@@ -309,7 +309,7 @@ class Service:
     def close(self) -> None:
         """Gives back what `prepare` opened."""
         self.names.stop()
-        self._staples.close()
+        self.staples.close()
         if self._resuming is not None:
             self._resuming.close()
         self.log.close()

@@ -10,7 +10,7 @@ from ftpsd.settings import tls_parsers
 from ftpsd.settings.arguments import Addresses, Boolean, Duration, Integer, OptionalPath, Special
 from ftpsd.settings.declaration import ANYWHERE, HOST, Combine, Context, directive
 from ftpsd.settings.tls_keys import file_of as _file
-from ftpsd.settings.tls_sessions import SessionSettings
+from ftpsd.settings.tls_stapling import StaplingSettings
 from ftpsd.settings.values import CipherSuite, Renegotiate, SessionCache, TLSRequirement
 
 MODULE = "mod_tls"
@@ -22,7 +22,7 @@ PER_LOGIN = HOST | Context.ANONYMOUS | Context.CONDITIONAL
 
 
 @dataclass(frozen=True, slots=True)
-class TLSSettings(SessionSettings):
+class TLSSettings(StaplingSettings):
     """TLS of one host. A path is absolute; None: not configured."""
 
     engine: bool = directive(

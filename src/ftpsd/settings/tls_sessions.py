@@ -18,7 +18,7 @@ from ftpsd.settings.arguments import (
     whole_number,
 )
 from ftpsd.settings.declaration import ROOT, Combine, directive
-from ftpsd.settings.tls_stapling import StaplingSettings
+from ftpsd.settings.tls_keys import KeySettings
 from ftpsd.settings.values import SessionCache, TicketKeyRules
 
 MODULE = "mod_tls"
@@ -122,7 +122,7 @@ def ticket_keys(words: Sequence[str]) -> TicketKeyRules:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionSettings(StaplingSettings):
+class SessionSettings(KeySettings):
     """Resumption of TLS sessions."""
 
     session_cache: SessionCache = directive(

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from ftpsd.settings.arguments import ArgumentError, Boolean, Duration, Special, absolute_path, want
+from ftpsd.settings.arguments import ArgumentError, Boolean, Duration, Special, want
 from ftpsd.settings.declaration import ROOT, Combine, directive
-from ftpsd.settings.tls_keys import MODULE, KeySettings
-from ftpsd.settings.values import StaplingCache
+from ftpsd.settings.tls_sessions import MODULE, SessionSettings, cache_place
+from ftpsd.settings.values import SessionCache
+
+CACHE_KINDS = ("shm", "fs", "memcache", "redis")
+"""Where OCSP responses can be kept (TLSStaplingCache)."""
 
 OPTIONS = ("NoNonce", "NoVerify", "NoFakeTryLater")
 """The words of TLSStaplingOptions."""
@@ -44,23 +47,20 @@ def responder(words: Sequence[str]) -> str:
     return url
 
 
-def stapling_cache(words: Sequence[str]) -> StaplingCache | None:
-    """`off`, or `fs:/path=/directory`."""
+def stapling_cache(words: Sequence[str]) -> SessionCache | None:
+    """`off`, or a place of a kind in `CACHE_KINDS`."""
     want(words, 1, 1)
     if words[0].lower() in ("off", "none"):
         return None
-    kind, colon, info = words[0].partition(":")
-    if not colon:
-        raise ArgumentError("badly formatted parameter", remedy="Write for example fs:/path=/var/lib/ftpsd/ocsp.")
-    if kind.lower() != "fs":
-        raise ArgumentError(f"OCSP stapling cache type '{kind}' not available", remedy="fs is.")
-    if not info.startswith("/path="):
-        raise ArgumentError("badly formatted parameter", remedy="Write for example fs:/path=/var/lib/ftpsd/ocsp.")
-    return StaplingCache("fs", absolute_path(info.removeprefix("/path=")))
+    kind, colon, _ = words[0].partition(":")
+    if colon and kind.lower() not in CACHE_KINDS:
+        raise ArgumentError(
+            f"OCSP stapling cache type '{kind}' not available", remedy=f"The types are {', '.join(CACHE_KINDS)}.")
+    return replace(cache_place(words[0], CACHE_KINDS), timeout=0)
 
 
 @dataclass(frozen=True, slots=True)
-class StaplingSettings(KeySettings):
+class StaplingSettings(SessionSettings):
     """Stapling of one host."""
 
     stapling: bool | None = directive(
@@ -72,13 +72,15 @@ class StaplingSettings(KeySettings):
         " issuer of the certificate must be in TLSCertificateChainFile, TLSCACertificateFile or the certificate's"
         " file.",
     )
-    stapling_cache: StaplingCache | None = directive(
-        "TLSStaplingCache", Special("off|fs:/path=DIRECTORY", stapling_cache), None, module=MODULE, contexts=ROOT,
-        good=("fs:/path=/var/lib/ftpsd/ocsp", "off"),
-        bad=("", "fs", "fs:/var/lib/ocsp", "fs:/path=ocsp", "paper:/path=/x"), default_text="off",
-        doc="Where OCSP responses are kept beyond a restart of the server. `fs`: a directory that only root may write"
-        " to, with a file FINGERPRINT.der for each certificate (SHA-1, hexadecimal); a response that somebody puts"
-        " there is served too. Without it the workers share them in memory.",
+    stapling_cache: SessionCache | None = directive(
+        "TLSStaplingCache", Special("off|fs:/path=directory|shm:/file=path[&size=bytes]", stapling_cache), None,
+        module=MODULE, contexts=ROOT, default_text="off",
+        good=("fs:/path=/var/lib/ftpsd/ocsp", "shm:/file=/run/ftpsd/ocsp", "off"),
+        bad=("", "fs", "fs:/var/lib/ocsp", "fs:/path=ocsp", "paper:/path=/x", "internal:"),
+        doc="Where OCSP responses are kept beyond a restart of the server, and shared with other servers. fs: a"
+        " directory that only root may write to, with a file FINGERPRINT.der for each certificate (SHA-1,"
+        " hexadecimal); a response that somebody puts there is served too. shm: shared memory for every ftpsd that"
+        " names the same file. Without a cache the workers of the server share them in memory.",
     )
     stapling_options: frozenset[str] = directive(
         "TLSStaplingOptions", Special("option …", stapling_options), frozenset(), module=MODULE,
@@ -102,4 +104,4 @@ class StaplingSettings(KeySettings):
     )
 
 
-__all__ = ["OPTIONS", "StaplingSettings", "responder", "stapling_cache", "stapling_options"]
+__all__ = ["CACHE_KINDS", "OPTIONS", "StaplingSettings", "responder", "stapling_cache", "stapling_options"]

@@ -179,13 +179,6 @@ class TicketKeyRules:
     count: int = 25
 
 
-class StaplingCache(NamedTuple):
-    """TLSStaplingCache: `fs` and the directory."""
-
-    kind: str
-    path: str
-
-
 class CipherSuite(NamedTuple):
     """A TLSCipherSuite line: the list for TLS 1.3, or for everything older."""
 

@@ -9,7 +9,10 @@ import pytest
 
 from ftpsd.errors import ConfigError
 from ftpsd.testing.stores import Backend, Hands, StoreSuite
-from ftpsd.tls.cache.files import SUFFIX, FileStore, prepare_directory
+from ftpsd.tls.cache.files import SUFFIX, FileStore, expiry, prepare_directory
+from tests.tls.pki import DAY, HOUR, now
+from tests.tls.stapling import rig
+from tests.tls.stapling.rig import subject
 
 DIRECTIVE = "TLSStaplingCache"
 
@@ -75,3 +78,14 @@ def test_a_directory_for_everybody_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError):
         prepare_directory(str(tmp_path / "file"), DIRECTIVE)
+
+
+def test_responses_of_others_say_themselves_how_long_they_last(store: FileStore, tmp_path: Path) -> None:
+    about = subject()
+    for life in (DAY, None):
+        response = rig.response(about, age=HOUR, life=life)
+        assert expiry(response) == pytest.approx((now() - HOUR + DAY).timestamp(), abs=2)
+        (tmp_path / f"{about.fingerprint}.der").write_bytes(response)
+        assert store.fetch(bytes.fromhex(about.fingerprint)) == response
+    for junk in (b"", b"junk", bytes.fromhex("30030a0103")):
+        assert expiry(junk) is None

@@ -110,16 +110,6 @@ def test_questions_have_a_nonce_unless_told_otherwise() -> None:
     assert seen[0].serial_number != 0
 
 
-def test_how_long_a_file_can_be_of_use() -> None:
-    about = subject()
-    assert fetching.expires_of(response(about, age=HOUR, life=DAY)) == pytest.approx(
-        (now() - HOUR + DAY).timestamp(), abs=2)
-    assert fetching.expires_of(response(about, age=HOUR, life=None)) == pytest.approx(
-        (now() - HOUR + DAY).timestamp(), abs=2)
-    for junk in (b"", b"junk", bytes.fromhex("30030a0103")):
-        assert fetching.expires_of(junk) is None
-
-
 def test_the_clock_decides() -> None:
     about = subject()
     der = response(about)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from cryptography import x509
 
-from ftpsd.errors import ConfigError
 from ftpsd.settings.tls import TLSSettings
-from ftpsd.settings.values import StaplingCache
 from ftpsd.testing.ca import Identity
 from ftpsd.tls import contexts
 from ftpsd.tls.contexts import HostTLS
@@ -144,19 +141,6 @@ def test_directives_without_effect() -> None:
     ]
     assert setup.without_effect(host, Stapling(by_default=True)) == []
     assert setup.without_effect(configuration("TLSEngine on\n").hosts[0], Stapling()) == []
-
-
-def test_the_cache_of_the_directive(tmp_path: Path) -> None:
-    said: list[str] = []
-    assert setup.open_store(None, said.append) is None
-    store = setup.open_store(StaplingCache("fs", str(tmp_path / "new")), said.append)
-    assert store is not None
-    assert store.kind == "fs"
-    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
-    (tmp_path / "new").chmod(0o777)
-    with pytest.raises(ConfigError, match="TLSStaplingCache: others could write to") as caught:
-        setup.open_store(StaplingCache("fs", str(tmp_path / "new")), said.append)
-    assert caught.value.directive == "TLSStaplingCache"
 
 
 def test_places_live_as_long_as_somebody_has_them() -> None:

@@ -208,7 +208,7 @@ def test_a_defect_over_one_certificate_leaves_the_others_alone() -> None:
 def store(tmp_path: Path) -> FileStore:
     directory = tmp_path / "ocsp"
     directory.mkdir(mode=0o700)
-    return FileStore(str(directory), foreign=fetching.expires_of)
+    return FileStore(str(directory))
 
 
 def test_what_one_server_fetched_the_next_one_has_at_once(store: FileStore) -> None:

@@ -3,7 +3,7 @@
 The file's name is the key in hexadecimal, so that nothing in a key can lead out of the directory. A file is written
 under another name and renamed, so that readers see all of it or nothing. Only files that look like ours are ever
 opened or deleted. A file begins with the value, so `openssl ocsp -respin` and ProFTPD can read it; what stands behind
-it says when it expires. Files without that (ProFTPD's, or an administrator's) are for `foreign` to judge.
+it says when it expires. Without that (ProFTPD's files, or an administrator's) the response itself says so.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
+
+from cryptography.x509 import ocsp
 
 from ftpsd.errors import ConfigError
 from ftpsd.tls.cache import envelope
@@ -26,11 +29,9 @@ SUFFIX = ".der"
 _NAME = re.compile(r"[0-9a-f]{2,128}\.der")
 _FRESH = re.compile(r"\.[0-9a-f]{16}\.fresh")
 MAX_ENTRY = 64 * 1024
-
-Foreign = Callable[[bytes], float | None]
-"""When a value that somebody else has put into the directory expires; None: it is none."""
-
 CAPACITY = 1024
+UNDATED = timedelta(days=1)
+"""How long a response lasts that does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ class _File:
     key: bytes
     path: str
     written: int
+
+
+def expiry(response: bytes) -> float | None:
+    """Until when an OCSP response can be of use; None: it is none. Who uses it must verify it."""
+    try:
+        found = next(iter(ocsp.load_der_ocsp_response(response).responses))
+        return (found.next_update_utc or found.this_update_utc + UNDATED).timestamp()
+    except (ValueError, StopIteration):
+        return None
 
 
 def prepare_directory(path: str, directive: str) -> None:
@@ -65,13 +75,12 @@ class FileStore(Store):
     def __init__(
         self, path: str, *, capacity: int = CAPACITY, max_entry: int = MAX_ENTRY,
         note: Callable[[str], None] = lambda text: None, clock: Callable[[], float] = time.time,
-        counters: Counters | None = None, foreign: Foreign = lambda value: None,
+        counters: Counters | None = None,
     ) -> None:
         """`path` exists, see `prepare_directory`; `capacity`: how many entries at most."""
         super().__init__(max_entry=max_entry, note=note, clock=clock, counters=counters)
         self._path = path
         self._capacity = capacity
-        self._foreign = foreign
 
     @property
     def name(self) -> str:
@@ -113,7 +122,7 @@ class FileStore(Store):
         try:
             return envelope.unpack_behind(key, data)
         except envelope.BadEntry:
-            expires = self._foreign(data)
+            expires = expiry(data)
             if expires is None:
                 raise
             return envelope.Entry(data, 0.0, expires)

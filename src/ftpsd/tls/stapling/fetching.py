@@ -70,15 +70,6 @@ def judge(subject: Subject, answer: bytes, now: datetime) -> Response:
     return _judge(subject, answer, question, None, now)
 
 
-def expires_of(answer: bytes) -> float | None:
-    """Until when somebody's file can be of use; None: it holds no response. Who uses it will `judge` it."""
-    try:
-        found = next(iter(x509_ocsp.load_der_ocsp_response(answer).responses))
-        return (found.next_update_utc or found.this_update_utc + ocsp.OLDEST).timestamp()
-    except (ValueError, StopIteration):
-        return None
-
-
 def _judge(
     subject: Subject, answer: bytes, question: x509_ocsp.OCSPRequest, nonce: bytes | None, now: datetime
 ) -> Response:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
 
 from ftpsd.native._openssl import Context, Staple
 from ftpsd.settings.model import Host
-from ftpsd.settings.values import StaplingCache
-from ftpsd.tls.cache.base import Store
-from ftpsd.tls.cache.files import FileStore, prepare_directory
 from ftpsd.tls.certificates import Credential
-from ftpsd.tls.stapling import fetching, subjects
+from ftpsd.tls.stapling import subjects
 from ftpsd.tls.stapling.shelf import Shelf
 from ftpsd.tls.stapling.stapler import Stapled
 
@@ -33,14 +30,6 @@ class Stapling:
     def wanted(self, host: Host) -> bool:
         chosen = host.settings.tls.stapling
         return self.by_default if chosen is None else chosen
-
-
-def open_store(cache: StaplingCache | None, note: Callable[[str], None]) -> Store | None:
-    """TLSStaplingCache, ready for use. Raises `ConfigError`."""
-    if cache is None:
-        return None
-    prepare_directory(cache.path, "TLSStaplingCache")
-    return FileStore(cache.path, note=note, foreign=fetching.expires_of)
 
 
 def attach(

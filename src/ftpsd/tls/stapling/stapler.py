@@ -100,8 +100,6 @@ class Stapler:
         self._stop.set()
         if self._thread is not None and timeout > 0:
             self._thread.join(timeout)
-        if self.store is not None:
-            self.store.close()
 
     def _run(self) -> None:
         with self.rights.thread():
