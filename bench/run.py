@@ -69,7 +69,7 @@ def _line(case: Case, sample: Sample) -> str:
 
 
 def _versions(bench: Bench, results: Results) -> None:
-    for (name, _, _), server in bench.running.items():
+    for (name, *_), server in bench.running.items():
         results.versions[name] = server.version
         results.notes.append(f"{name}: CPU time from {server.meter.source}")
     results.notes = [*dict.fromkeys(results.notes), f"one password hash: {report.number(hash_cost())} ms of CPU"]

@@ -42,6 +42,11 @@ class Case:
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ("bare",)
 
+    @property
+    def large(self) -> bool:
+        """Whether it moves large files."""
+        return self.unit == "GiB" or self.bulk > 0
+
     def applies(self, server: str) -> bool:
         """Whether this server takes part."""
         return server in self.only if self.only else server not in self.without

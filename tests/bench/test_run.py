@@ -31,6 +31,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     directory = tmp_path_factory.mktemp("bench")
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setenv("XDG_CACHE_HOME", str(directory))
+        patch.setattr("bench.measure.ROOM", 1 << 60)
         programs.program.cache_clear()
         stack.callback(programs.program.cache_clear)
         yield Bench(setting(stack), directory, 30)
