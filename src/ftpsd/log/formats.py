@@ -224,7 +224,7 @@ def members(fields: tuple[Field, ...]) -> Members:
 
     def found(record: Record, origin: Origin, now: float) -> dict[str, Value]:
         pairs = ((label, value(record, origin, now)) for label, value in meanings)
-        return {label: _utf8(value) for label, value in pairs if value is not None}
+        return {label: utf8(value) for label, value in pairs if value is not None}
 
     return found
 
@@ -235,7 +235,7 @@ def json_line(fields: tuple[Field, ...]) -> Line:
     return lambda record, origin, now: json.dumps(found(record, origin, now))
 
 
-def _utf8(value: Value) -> Value:
+def utf8(value: Value) -> Value:
     r"""Bytes of a file name that are no UTF-8 as `\xff`: JSON has no words for them."""
     if not isinstance(value, str):
         return value

@@ -14,6 +14,7 @@ from ftpsd.log.files import LogFile, LogFileError, LogFiles
 from ftpsd.log.identity import PROGRAM
 from ftpsd.log.journal import SOCKET as JOURNAL
 from ftpsd.log.journal import Journal
+from ftpsd.log.jsonlog import EventLogSink
 from ftpsd.log.writers import (
     Clock,
     StderrSink,
@@ -62,6 +63,9 @@ def open_sinks(
             opener.files, configuration, opener.extended_logs(), clock, program=program,
             journal=opener.journal(journal_path),
         ))
+    event_log = opener.event_log()
+    if event_log is not None:
+        sinks.append(EventLogSink(opener.files, event_log, clock))
     sinks += _wtmp_sink(opener, clock, wtmp_path)
     if stderr:
         sinks.append(StderrSink(clock, program=program, debug_level=debug_level or 0))
@@ -146,6 +150,13 @@ class _Opener:
                 if file is not None:
                     logs[log.key] = file
         return logs
+
+    def event_log(self) -> LogFile | None:
+        """The file of EventLog, or standard output."""
+        target = self._main.event_log
+        if target in ("stdout", "stderr"):
+            return self.files.stream("stdout" if target == "stdout" else "stderr")
+        return self._optional("EventLog", target, self._main) if target else None
 
     def journal(self, path: str) -> Journal | None:
         """The journal where an ExtendedLog wants it."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from ftpsd.settings.arguments import ArgumentError, absolute_path, want
+from ftpsd.settings.arguments import NONE_WORDS, ArgumentError, absolute_path, want
 
 TargetKind = Literal["file", "syslog", "journal", "stdout", "stderr"]
 
@@ -232,6 +232,14 @@ def extended_log(words: Sequence[str]) -> tuple[ExtendedLog, ...]:
     kind, path, level = _target(words[0])
     classes = _classes(words[1]) if len(words) > 1 else Classes(everything=True)
     return (ExtendedLog(kind, path, level, classes, words[2] if len(words) > 2 else None),)
+
+
+def event_log(words: Sequence[str]) -> str | None:
+    """`/path`, `stdout`, `stderr` or `none`."""
+    want(words, 1, 1)
+    if words[0].lower() in NONE_WORDS:
+        return None
+    return words[0] if words[0] in ("stdout", "stderr") else absolute_path(words[0])
 
 
 def _target(word: str) -> tuple[TargetKind, str, str]:

@@ -90,6 +90,12 @@ class LoggingSettings:
         " CONNECT; ALL is all but the last two; `!` excludes), in a LogFormat, or as JSON with the format `json`"
         " or `json:NAME`. Standard output and error and the journal are ftpsd's own.",
     )
+    event_log: str | None = directive(
+        "EventLog", Special("/path|stdout|stderr|none", logformat.event_log), None, contexts=ROOT, module="mod_ftpsd",
+        good=("/var/log/ftpsd.json", "stdout", "none"), bad=("", "events.json"),
+        doc="What happens (sessions, logins, handshakes, refusals, transfers) as JSON objects, one on each line."
+        " ftpsd's own.",
+    )
     log_options: frozenset[str] = directive(
         "LogOptions", Special("±option …", parsers.switches("LogOption", LOG_OPTIONS, LOG_OPTIONS[:3])),
         frozenset(LOG_OPTIONS[:3]), module="mod_log", good=("-Hostname -Timestamp", "+RoleBasedProcessLabels"),
