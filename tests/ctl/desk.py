@@ -46,6 +46,7 @@ class FakeSupervisor:
         self.restarts = 0
         self.shut: list[float | None] = []
         self.fails: Exception | None = None
+        self.service: object = None
 
     def command(self, order: Order) -> None:
         self.orders.append(order)

@@ -44,6 +44,7 @@ def shared(ftps_certificates: Certificates) -> Iterator[RunningServer]:
     with server_directory() as files:
         config = ServerConfig(certificate=ftps_certificates.server, directives=(*ALLOW, "Workers 2"), sections=sections)
         server = start_ftpsd(config, files, ftps_certificates.authority_file)
+        server.give("large", bytes(32 << 20))
         try:
             yield server
         finally:
@@ -65,7 +66,6 @@ def test_kicked_users_are_told(shared: RunningServer, tls_version: str) -> None:
 
 
 def test_a_kick_ends_a_transfer(shared: RunningServer, tls_version: str) -> None:
-    shared.give("large", bytes(32 << 20))
     client = shared.client(tls_version).begin()
     connection = client.data()
     client.send_line("RETR large")

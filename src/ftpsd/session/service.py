@@ -37,6 +37,7 @@ from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.model import Configuration, Host, Settings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.tls import asking, contexts, library, startup
+from ftpsd.tls.cache.base import Store
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.errors import OpenSSLError
 from ftpsd.tls.passphrases import Passphrases
@@ -241,6 +242,16 @@ class Service:
             if self._stopping:
                 session.stopping.set()
         return session
+
+    @property
+    def session_cache(self) -> Store | None:
+        """TLSSessionCache; None: off, or no host has TLS."""
+        return self._resuming.store if self._resuming is not None else None
+
+    @property
+    def response_cache(self) -> Store | None:
+        """TLSStaplingCache; None: there is none."""
+        return self._staples.store
 
     @property
     def has_named_hosts(self) -> bool:
