@@ -17,6 +17,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
+from ftpsd.access.closing import Closing, Stage
 from ftpsd.errors import ConfigError
 from ftpsd.ftp.phase import Phase
 from ftpsd.server import supervisor
@@ -112,6 +113,9 @@ class TalkingService:
             if slot in slots:
                 sock.sendall(f"421 {text}\n".encode())
                 sock.shutdown(socket.SHUT_RD)
+
+    def announce(self, closing: Closing | None, stage: Stage) -> None:
+        self._level = 100 + stage
 
     def set_debug_level(self, level: int) -> None:
         self._level = level

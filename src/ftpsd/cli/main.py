@@ -29,10 +29,13 @@ SUBCOMMANDS = {
     "who": "Show who is on",
     "count": "Show how many are on",
     "top": "Show who is on, continuously",
+    "shut": "Announce a shutdown, or call it off",
 }
 
 
-PERSONAS = {"ftpsctl": "ctl", "ftpdctl": "ctl", "ftpwho": "who", "ftpcount": "count", "ftptop": "top"}
+PERSONAS = {
+    "ftpsctl": "ctl", "ftpdctl": "ctl", "ftpwho": "who", "ftpcount": "count", "ftptop": "top", "ftpshut": "shut",
+}
 """ProFTPD's programs: called by their names (symbolic links) we are the sub-command."""
 
 

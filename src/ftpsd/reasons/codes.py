@@ -170,6 +170,7 @@ class Code(StrEnum):
     CLIENT_DISCONNECTED = "client-disconnected"
     SERVER_STOPPING = "server-stopping"
     KICKED = "kicked"
+    SHUTDOWN_ANNOUNCED = "shutdown-announced"
     TIMEOUT_IDLE = "timeout-idle"
     TIMEOUT_LOGIN = "timeout-login"
     TIMEOUT_NO_TRANSFER = "timeout-no-transfer"

@@ -97,6 +97,15 @@ REASONS = (
         shown=("421 Disconnected by the administrator",),
     ),
     Reason(
+        Code.SHUTDOWN_ANNOUNCED,
+        "An administrator has announced that the server goes down (`ftpsd shut`), and its sessions end now.",
+        causes=("The message says when and why.",),
+        confirm=("The file of ShutMessageFile (/etc/shutmsg) is there.",),
+        server=("`ftpsd shut -R` calls it off.",),
+        client=("Try again later.",),
+        shown=("421 FTP server shutting down - going down at Sat Nov 21 13:50:53 2026",),
+    ),
+    Reason(
         Code.TIMEOUT_IDLE,
         "The client sent no command for the time that TimeoutIdle allows.",
         causes=("Nobody sat there.",),

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
+from ftpsd.access.closing import Closing, Stage
 from ftpsd.server.scoreboard import Slot
 from ftpsd.settings import Configuration
 
@@ -36,6 +37,10 @@ class Service(Protocol):
 
     def dismiss(self, slots: Collection[Slot], text: str) -> None:
         """End the sessions that have these slots; `text` is for their clients. Does not wait for them."""
+
+    def announce(self, closing: Closing | None, stage: Stage) -> None:
+        """A shutdown was announced and has come to `stage` (DISCONNECTING ends all sessions); None: it was called
+        off."""
 
     def set_debug_level(self, level: int) -> None:
         """DebugLevel is `level` (0 to 10) from now on, for everybody."""

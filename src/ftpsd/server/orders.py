@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from ftpsd.access import closing
 from ftpsd.server.contract import Service
 
 LONGEST = 65_536
@@ -19,9 +20,14 @@ _PLACES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Base: `name` says on the wire which one it is."""
+    """Base: `name` says on the wire which one it is.
+
+    `standing`: it holds for services of later configurations too; `until_restart`: but not beyond a restart.
+    """
 
     name: ClassVar[str]
+    standing: ClassVar[bool] = False
+    until_restart: ClassVar[bool] = False
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Order:
@@ -55,6 +61,8 @@ class DebugLevel(Order):
     """DebugLevel is `level` for everybody from now on."""
 
     name: ClassVar[str] = "debug"
+    standing: ClassVar[bool] = True
+    until_restart: ClassVar[bool] = True
     level: int = 0
 
     def carry_out(self, service: Service) -> None:
@@ -71,7 +79,20 @@ class ForgetNames(Order):
         service.forget_names()
 
 
-KINDS: Mapping[str, type[Order]] = {kind.name: kind for kind in (Dismiss, DebugLevel, ForgetNames)}
+@dataclass(frozen=True, slots=True)
+class Close(Order):
+    """An announced shutdown has come to `stage`; `text` is the file that announces it, "": it is not there any more."""
+
+    name: ClassVar[str] = "close"
+    standing: ClassVar[bool] = True
+    stage: int = 0
+    text: str = ""
+
+    def carry_out(self, service: Service) -> None:
+        service.announce(closing.parse(self.text) if self.text else None, closing.Stage(self.stage))
+
+
+KINDS: Mapping[str, type[Order]] = {kind.name: kind for kind in (Dismiss, DebugLevel, ForgetNames, Close)}
 
 
 def encode(order: Order) -> bytes:

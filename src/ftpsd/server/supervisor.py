@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 import ftpsd
 from ftpsd.errors import ConfigError
 from ftpsd.server import process
+from ftpsd.server.closing import ClosingWatch
 from ftpsd.server.contract import Attendant, Service, ServiceFactory
 from ftpsd.server.crew import Crew, StartError
 from ftpsd.server.generation import Generation, build, located
@@ -129,6 +130,7 @@ class Supervisor:
         self._present = generation
         self._base = generation.configuration
         self._restarts = 0
+        self._standing: dict[str, Order] = {}
         self._ending = False
         self._ends_at: float | None = None
         self._launch = launch
@@ -141,7 +143,7 @@ class Supervisor:
         journal.open(generation.configuration)
         self._board = self._open_scoreboard()
         self._crew = Crew(self._board, journal, self._leave_supervisor)
-        self._attendants: Sequence[Attendant] = [make(self) for make in attendances]
+        self._attendants: Sequence[Attendant] = [ClosingWatch(self), *(make(self) for make in attendances)]
 
     def run(self, announce: Callable[[], object] | None = None) -> int:
         """Serve until a signal ends it; the exit status."""
@@ -266,6 +268,7 @@ class Supervisor:
         """
         self._replace(None)
         self._base = self._present.configuration
+        self._standing = {name: order for name, order in self._standing.items() if not order.until_restart}
         self._restarts += 1
 
     def adopt(self, configuration: Configuration) -> None:
@@ -274,6 +277,8 @@ class Supervisor:
 
     def command(self, order: Order) -> None:
         """Have all workers, and those to come, do something."""
+        if order.standing:
+            self._standing[order.name] = order
         order.carry_out(self._present.service)
         self._crew.command(order)
 
@@ -295,7 +300,11 @@ class Supervisor:
         before = self._present
         self._notifier.reloading()
         try:
-            self._swap(before, self._build(before.listeners, before.number + 1, configuration))
+            after = self._build(before.listeners, before.number + 1, configuration)
+            for order in self._standing.values():
+                if configuration is not None or not order.until_restart:
+                    order.carry_out(after.service)
+            self._swap(before, after)
         finally:
             self._notifier.ready()
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from ftpsd.access import limits
 from ftpsd.access.classes import classes_of
+from ftpsd.access.closing import Closing, Stage
 from ftpsd.auth.chain import Authenticator
 from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
 from ftpsd.log import events
@@ -25,6 +26,7 @@ from ftpsd.log.identity import writer_id
 from ftpsd.log.sinks import open_sinks
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import environment, handlers, ident, loop, masquerade
+from ftpsd.session.closing import Doors
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
 from ftpsd.session.masquerade import Masquerade
@@ -94,6 +96,7 @@ class Service:
         self._sessions: set[Session] = set()
         self._lock = threading.Lock()
         self._stopping = False
+        self._doors = Doors()
 
     def prepare(self) -> None:
         """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
@@ -205,6 +208,12 @@ class Service:
         runtime = self._runtimes[host.id]
         rights.as_worker(*runtime.worker)
         name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else None
+        if self._doors.closed:
+            line, text = self._doors.turned_away(ends, name or ends.peer)
+            self.log.emit(events.Notice(text))
+            if "UseImplicitSSL" not in host.settings.tls.options:
+                sock.sendall(line)
+            return None
         classes = classes_of(self.configuration.classes, ends.peer, name)
         settings = host.for_connection(classes=classes)
         if not _welcome(host, settings, limits.Client(ends.peer, name, classes=classes)):
@@ -297,6 +306,16 @@ class Service:
             sessions = [session for session in self._sessions if id(session.slot) in wanted]
         for session in sessions:
             session.end_soon(Code.KICKED, text)
+
+    def announce(self, closing: Closing | None, stage: Stage) -> None:
+        """A shutdown has come to `stage`; None: there is none any more."""
+        self._doors.announce(closing, stage)
+        if stage is not Stage.DISCONNECTING:
+            return
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.end_soon(Code.SHUTDOWN_ANNOUNCED, self._doors.goodbye(session))
 
     def set_debug_level(self, level: int) -> None:
         """DebugLevel is `level` from now on, for the sessions that are there too."""

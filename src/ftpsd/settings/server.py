@@ -50,6 +50,12 @@ class ServerSettings:
         doc="File in which sessions are kept; one that cannot be used is a notice and the server has one"
         " in memory.",
     )
+    shut_message_file: str | None = directive(
+        "ShutMessageFile", OptionalPath(), "/etc/shutmsg", contexts=ROOT, module="mod_ftpsd",
+        good=("/run/ftpsd/shutmsg", "none"), bad=("shutmsg", ""), combine=Combine.LAST,
+        doc="File that announces a shutdown, as `ftpsd shut` and ftpshut write it: from a time on nobody new comes in,"
+        " from another on sessions are ended. A directive of ftpsd's own.",
+    )
     use_ipv6: bool = directive(
         "UseIPv6", Boolean(), True, contexts=ROOT, good=("off",), bad=("4",),
         combine=Combine.LAST, doc="Listen on IPv6 addresses too.",

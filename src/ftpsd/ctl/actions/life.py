@@ -26,6 +26,7 @@ def _restart(office: Office, request: Request) -> Answer:
     if request.words:
         raise Failed(f"unsupported parameter '{request.words[0]}'")
     adopt(office.supervisor.restart)
+    office.debug_level = 0
     return Answer.of("restarted server")
 
 
