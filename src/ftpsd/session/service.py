@@ -260,7 +260,7 @@ class Service:
     @property
     def response_cache(self) -> Store | None:
         """TLSStaplingCache; None: there is none."""
-        return self._staples.store
+        return self.staples.store
 
     @property
     def has_named_hosts(self) -> bool:
