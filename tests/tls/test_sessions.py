@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from ftpsd.errors import ConfigError
+from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.values import SessionCache, TicketKeyRules
 from ftpsd.tls.cache.opening import Stores
 from ftpsd.tls.cache.shared import SMALLEST, SegmentStore
-from ftpsd.tls.sessions import ROTATION, Resumption, period_of
+from ftpsd.tls.sessions import ROTATION, Note, Resumption, Sessions, period_of
 
 RULES = TicketKeyRules()
 INTERNAL = SessionCache()
@@ -27,62 +28,73 @@ def test_when_the_next_key_is_made(age: int, period: float) -> None:
     assert period_of(TicketKeyRules(age)) == period
 
 
-def names(resumption: Resumption) -> list[bytes]:
-    return [key.name for key in resumption.keys.facts()]
+def lease(
+    resumption: Resumption, cache: SessionCache = INTERNAL, rules: TicketKeyRules = RULES,
+    note: Note = lambda text: None,
+) -> Sessions:
+    return resumption.lease(TLSSettings(session_cache=cache, ticket_keys=rules), None, note)
 
 
-@pytest.mark.root
-def test_a_reload_makes_a_key_and_keeps_the_others_and_the_cache() -> None:
+def names(sessions: Sessions) -> list[bytes]:
+    return [key.name for key in sessions.keys.facts()]
+
+
+def test_a_reload_keeps_the_keys_and_the_cache() -> None:
     resumption = Resumption()
-    first = resumption.lease(INTERNAL, RULES, quiet)
-    made = names(resumption)
+    first = lease(resumption)
+    made = names(first)
     assert len(made) == 1
     assert first.store is not None
     first.store.store(b"id", b"session", time.time() + 60)
-    second = resumption.lease(SessionCache(timeout=99), RULES, quiet)
+    second = lease(resumption, SessionCache(timeout=99), TicketKeyRules(count=1))
     first.close()
     first.close()
-    assert names(resumption)[1:] == made
+    assert names(second) == made
     assert second.store is first.store
     assert second.store.fetch(b"id") == b"session"
     second.close()
-    assert names(resumption) == []
+    assert names(second) == []
 
 
-def test_a_failed_reload_takes_nothing_away() -> None:
+def test_a_failed_reload_changes_nothing() -> None:
     resumption = Resumption()
-    first = resumption.lease(INTERNAL, RULES, lambda text: None)
+    first = lease(resumption)
+    made = names(first)
     with pytest.raises(ConfigError):
-        resumption.lease(SessionCache("shm", 60, "/nowhere/cache"), RULES, lambda text: None)
-    resumption.lease(INTERNAL, RULES, lambda text: None).close()
-    assert len(names(resumption)) == 2
+        lease(resumption, SessionCache("shm", 60, "/nowhere/cache"))
+    lease(resumption, rules=TicketKeyRules(age=60)).close()
+    assert names(first) == made
+    assert first.keys.age == RULES.age
     first.close()
 
 
+@pytest.mark.root
+def test_root_can_keep_keys_out_of_swap() -> None:
+    lease(Resumption(), note=quiet).close()
+
+
 def test_a_worker_that_ends_takes_no_keys_with_it() -> None:
-    resumption = Resumption()
-    sessions = resumption.lease(INTERNAL, RULES, lambda text: None)
+    sessions = lease(Resumption())
     child = os.fork()
     if child == 0:
         sessions.close()
         os._exit(0)
     os.waitpid(child, 0)
-    assert len(names(resumption)) == 1
+    assert len(names(sessions)) == 1
     sessions.close()
 
 
 def test_keys_are_made_while_a_worker_lives() -> None:
-    resumption = Resumption()
-    sessions = resumption.lease(INTERNAL, TicketKeyRules(age=2, count=5), lambda text: None)
+    sessions = lease(Resumption(), rules=TicketKeyRules(age=2, count=5))
+    seen: set[bytes] = set()
     sessions.start(quiet)
     try:
         deadline = time.monotonic() + 30
-        seen: set[bytes] = set()
         while len(seen) < 3 and time.monotonic() < deadline:
-            seen.update(names(resumption))
+            seen.update(names(sessions))
             time.sleep(0.05)
         assert len(seen) >= 3
-        assert len(names(resumption)) <= 3
+        assert len(names(sessions)) <= 3
     finally:
         sessions.close()
 

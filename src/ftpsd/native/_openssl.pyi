@@ -148,6 +148,8 @@ class TicketKeys:
 
         Raises `ValueError`: sealed with another secret, or damaged; `OpenSSLError`.
         """
+    def adopt(self, other: TicketKeys, now: float) -> None:
+        """Adds the keys of another ring of this machine. Raises `OpenSSLError`."""
     def claim(self, now: float, interval: float) -> bool:
         """Whether the caller is to look for other machines' keys: of all processes, one every `interval` seconds."""
     def seal(self, name: builtins.bytes, data: builtins.bytes) -> builtins.bytes:

@@ -262,6 +262,7 @@ cdef extern from "ossl_keys.h" nogil:
     int keys_maintain(key_ring *ring, int64_t now, int64_t period, int64_t lead)
     key_table *keys_begin(key_ring *ring)
     void keys_commit(key_ring *ring, key_table *work, int changed)
+    int keys_adopt(key_ring *ring, key_ring *other, int64_t now)
     int keys_claim(key_ring *ring, int64_t now, int64_t interval)
     void keys_wipe(key_ring *ring)
 

@@ -83,6 +83,10 @@ cdef class TicketKeys:
             raise OpenSSLError("the ticket keys are locked by another process")
         return bool(outcome & 1), bool(outcome & 2)
 
+    def adopt(self, TicketKeys other not None, double now):
+        if not keys_adopt(self.ring, other.ring, micros(now)):
+            raise OpenSSLError("the ticket keys are locked by another process")
+
     def claim(self, double now, double interval):
         return bool(keys_claim(self.ring, micros(now), micros(interval)))
 

@@ -248,6 +248,23 @@ static int keys_merge(struct key_ring *ring, const struct key_table *other, int6
     return shared < ours ? news | 2 : news;
 }
 
+/* Adds the keys of another ring, as they are. */
+static int keys_adopt(struct key_ring *ring, struct key_ring *other, int64_t now)
+{
+    struct key_table *theirs = keys_begin(other), *copy = malloc(sizeof *copy);
+    int ok = theirs != NULL && copy != NULL;
+
+    if (ok)
+        *copy = *theirs;
+    if (theirs != NULL)
+        keys_commit(other, theirs, 0);
+    ok = ok && keys_merge(ring, copy, now) >= 0;
+    if (copy != NULL)
+        OPENSSL_cleanse(copy, sizeof *copy);
+    free(copy);
+    return ok;
+}
+
 /* Whether the caller is to look for other machines' keys now: of all processes, one every `interval`. */
 static int keys_claim(struct key_ring *ring, int64_t now, int64_t interval)
 {

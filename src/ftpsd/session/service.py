@@ -122,9 +122,8 @@ class Service:
         asking.check_provider(main.settings.tls.pass_phrase_provider, lambda _: main.origin("tls", _PROVIDER))
         if secured:
             self.notices += library.notices() + startup.prepare(secured)
-            settings = main.settings.tls
-            self._resuming = self._resumption.lease(
-                settings.session_cache, settings.ticket_keys, self.notices.append)
+            settings = main.settings
+            self._resuming = self._resumption.lease(settings.tls, settings.remote, self.notices.append)
 
     def _prepare_host(self, host: Host) -> HostRuntime:
         secured = None

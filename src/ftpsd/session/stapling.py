@@ -39,7 +39,9 @@ class Staples:
         """Once the TLS of all hosts has been built with `shared`. Raises `ConfigError`."""
         wanted = setup.once(stapled for host in hosts for stapled in host.stapled)
         if self._cache is not None:
-            self.store = self._stores.lease(self._cache, "responses", "TLSStaplingCache", self._warn)
+            servers = self._configuration.hosts[0].settings.remote
+            self.store = self._stores.lease(
+                self._cache, "responses", "TLSStaplingCache", self._warn, servers=servers)
         server = self._configuration.server
         uid, gid = rights.resolve_worker(server.user, server.group)
         self._stapler = Stapler(
@@ -51,6 +53,7 @@ class Staples:
         """See `Stapler.start`."""
         if self.store is not None:
             self.store.note = self._warn
+            self.store.start()
         if self._stapler is not None:
             self._stapler.start()
 

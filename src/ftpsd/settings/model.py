@@ -25,6 +25,7 @@ from ftpsd.settings.declaration import Combine
 from ftpsd.settings.expressions import ClassRule, Expression
 from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
+from ftpsd.settings.remote import RemoteSettings
 from ftpsd.settings.restrictions import UNRESTRICTED, LimitSection, Restrictions
 from ftpsd.settings.server import ServerSettings
 from ftpsd.settings.tls import TLSSettings
@@ -66,6 +67,7 @@ class Settings:
     logging: LoggingSettings = LoggingSettings()
     limits: LimitSettings = LimitSettings()
     server: ServerSettings = ServerSettings()
+    remote: RemoteSettings = RemoteSettings()
     controls: ControlsSettings = ControlsSettings()
     directories: tuple[DirectorySection, ...] = ()
     restrictions: tuple[Restrictions, ...] = ()

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftpsd.settings.arguments import (
     ArgumentError,
     Boolean,
-    NotSupportedYet,
     Special,
     absolute_path,
     duration,
@@ -19,10 +19,11 @@ from ftpsd.settings.arguments import (
 )
 from ftpsd.settings.declaration import ROOT, Combine, directive
 from ftpsd.settings.tls_keys import KeySettings
-from ftpsd.settings.values import SessionCache, TicketKeyRules
+from ftpsd.settings.values import SessionCache, TicketKeyRules, TicketPool
 
 MODULE = "mod_tls"
 SESSION_KINDS = ("internal", "shm", "memcache", "redis")
+POOL_KINDS = ("memcache", "redis")
 DEFAULT_TIMEOUT = 1800
 """Seconds, where TLSSessionCache names none."""
 
@@ -36,14 +37,14 @@ MOST_KEYS = 256
 
 
 def cache_place(word: str, kinds: Sequence[str]) -> SessionCache:
-    """`TYPE:INFO`, with a type of `kinds`: `internal:`, `shm:/file=PATH[&size=BYTES]`, `fs:/path=DIRECTORY`."""
+    """`TYPE:INFO`, with a type of `kinds`: `internal:`, `shm:/file=PATH[&size=BYTES]`, `fs:/path=DIRECTORY`,
+    `memcache:`, `redis:` (and `/json`, `/prefix=WORD` or `/json&prefix=WORD` behind the last two).
+    """
     kind, colon, info = word.partition(":")
     kind = kind.lower()
     if not colon:
         raise ArgumentError(
             "badly formatted parameter", remedy="Write a type and a colon, for example internal: or off.")
-    if kind in ("memcache", "redis"):
-        raise NotSupportedYet(f"a cache of type '{kind}'", remedy="Write internal: or shm:/file=…")
     if kind not in kinds:
         raise ArgumentError(
             f"session cache type '{kind}' not available", remedy=f"The types are {', '.join(kinds)}.")
@@ -51,6 +52,8 @@ def cache_place(word: str, kinds: Sequence[str]) -> SessionCache:
         return _shm(info)
     if kind == "fs":
         return SessionCache("fs", path=absolute_path(_fields(info, "path").get("path", "")))
+    if kind in ("memcache", "redis") and info:
+        return _remote(kind, info)
     if info:
         raise ArgumentError(f"'{info}' does not belong behind {kind}:", remedy=f"Write {kind}: and nothing else.")
     return SessionCache(kind)
@@ -67,6 +70,15 @@ def _fields(info: str, *names: str) -> dict[str, str]:
             raise ArgumentError(f"badly formatted parameter: '{part}'", remedy=f"It takes {' and '.join(names)}.")
         found[name] = value
     return found
+
+
+def _remote(kind: str, info: str) -> SessionCache:
+    json = re.fullmatch(r"/json(?:&(.*))?", info, re.IGNORECASE)
+    rest = f"/{json[1]}" if json and json[1] else "" if json else info
+    prefix = _fields(rest, "prefix").get("prefix", "") if rest else ""
+    if rest and not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", prefix):
+        raise ArgumentError(f"'{prefix}' is no usable prefix", remedy="It takes letters, digits, _ . : and -.")
+    return SessionCache(kind, json=json is not None, prefix=prefix)
 
 
 def _shm(info: str) -> SessionCache:
@@ -90,7 +102,7 @@ def session_cache(words: Sequence[str]) -> SessionCache:
         want(seconds, 1, 1)
     where = cache_place(place, SESSION_KINDS)
     timeout = _timeout(seconds[0]) if seconds else DEFAULT_TIMEOUT
-    return SessionCache(where.kind, timeout, where.path, where.size)
+    return replace(where, timeout=timeout)
 
 
 def _timeout(word: str) -> int:
@@ -101,6 +113,12 @@ def _timeout(word: str) -> int:
     if seconds < 1:
         raise ArgumentError("timeout must be greater than 0", remedy="Write seconds, or TLSSessionCache off.")
     return min(seconds, LONGEST_TIMEOUT)
+
+
+def ticket_pool(words: Sequence[str]) -> TicketPool:
+    """`redis:` or `memcache:`, and the path of a file."""
+    want(words, 2, 2)
+    return TicketPool(cache_place(words[0], POOL_KINDS), absolute_path(words[1]))
 
 
 def ticket_keys(words: Sequence[str]) -> TicketKeyRules:
@@ -127,16 +145,21 @@ class SessionSettings(KeySettings):
 
     session_cache: SessionCache = directive(
         "TLSSessionCache",
-        Special("off|internal:|shm:/file=path[&size=bytes] [seconds]", session_cache),
+        Special("off|internal:|shm:/file=path[&size=bytes]|memcache:|redis: [seconds]", session_cache),
         SessionCache(), module=MODULE, contexts=ROOT, combine=Combine.LAST, default_text="internal: 15840",
         good=("off", "internal:", "internal: 1800", "internal:1800", "shm:/file=/run/ftpsd/sessions",
-              "shm:/file=/run/ftpsd/sessions&size=2097152 600"),
+              "shm:/file=/run/ftpsd/sessions&size=2097152 600", "memcache:", "memcache:/json 3600", "redis: 3600",
+              "redis:/prefix=site2", "redis:/json&prefix=site2 60"),
         bad=("", "internal", "internal:soon", "internal: 0", "internal:1 2", "shm:", "shm:/file=x", "shm:/size=1",
-             "shm:/file=/x&size=big", "dbm:/path=/x", "redis:/xml"),
+             "shm:/file=/x&size=big", "dbm:/path=/x", "redis:/xml", "redis:/prefix=a b", "memcache:/json&x=1",
+             "internal:/json"),
         doc="Where the sessions of control connections are kept for new ones (TLS 1.2 and older, without tickets),"
         " and how many seconds (1800 where nothing is said) a session or ticket can be resumed. internal: memory of"
         " this server's workers. shm: shared memory for every ftpsd that names the same file (nothing secret"
-        " is written to it).",
+        " is written to it). memcache: what MemcacheServers names; redis: what RedisServer or RedisSentinel names;"
+        " behind the colon may stand /json (entries in JSON), /prefix=WORD (what the names of entries begin with,"
+        " instead of ftpsd), or /json&prefix=WORD. A cache that cannot be reached costs full handshakes, nothing"
+        " else.",
     )
     session_tickets: bool = directive(
         "TLSSessionTickets", Boolean(), True, module=MODULE, good=("off",), bad=("RFC5077",),
@@ -151,4 +174,15 @@ class SessionSettings(KeySettings):
         " than an hour, shortly before the last one expires), and kept in memory alone. age: how long a ticket of a"
         " key is taken. count: how many keys are kept. A data connection is never refused for the age of its"
         " control connection's ticket.",
+    )
+    ticket_pool: TicketPool | None = directive(
+        "TLSSessionTicketPool", Special("redis:|memcache: /path", ticket_pool), None, module="mod_ftpsd",
+        contexts=ROOT, combine=Combine.LAST, default_text="none",
+        good=("redis: /etc/ftpsd/pool.secret", "memcache:/prefix=site2 /etc/ftpsd/pool.secret"),
+        bad=("", "redis:", "redis: pool.secret", "shm:/file=/x /etc/ftpsd/pool.secret", "/etc/ftpsd/pool.secret"),
+        doc="The machines of a pool exchange their session ticket keys through Redis or memcached, so that a client"
+        " resumes its session (TLS 1.3, and TLS 1.2 with tickets) on whichever machine it comes to. The file holds the"
+        " pool's secret: at least 32 random characters (openssl rand -base64 48), the same on every machine, readable"
+        " by nobody else. Keys are sealed with it, and so are the sessions in a TLSSessionCache of memcache or redis."
+        " A directive of ftpsd's own.",
     )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ftpsd.settings.arguments import Boolean, Integer, OneOf, Path, Words
-from ftpsd.settings.declaration import ANYWHERE, ROOT, Context, Declaration, Status, without_value
+from ftpsd.settings.arguments import Boolean, Integer, OneOf, OptionalPath, Path, Words
+from ftpsd.settings.declaration import ANYWHERE, HOST, ROOT, Context, Declaration, Status, without_value
 
 _ANY = Words("…", least=0)
 
@@ -87,6 +87,34 @@ NO_EFFECT = (
         "ProcessTitles", Status.NO_EFFECT, "a session is not a process",
         contexts=ROOT, argument=OneOf(("verbose", "terse")), good=("terse",), bad=("long",),
         doc="What ps shows of a session.",
+    ),
+    *(
+        without_value(
+            name, Status.NO_EFFECT, "what becomes of a cache goes to the system log", module=module,
+            contexts=HOST, argument=OptionalPath(), good=("/var/log/cache.log", "none"), bad=("cache.log",),
+            doc="File for messages about the servers.",
+        )
+        for name, module in (("RedisLog", "mod_redis"), ("MemcacheLog", "mod_memcache"))
+    ),
+    without_value(
+        "RedisOptions", Status.NO_EFFECT, "a server that failed is asked again after a pause in any case",
+        module="mod_redis", contexts=HOST, argument=OneOf(("NoReconnect",)), good=("NoReconnect",), bad=("Reconnect",),
+        doc="NoReconnect: no new connection when the first one breaks.",
+    ),
+    without_value(
+        "MemcacheOptions", Status.NO_EFFECT, "memcached is always spoken to in its text protocol",
+        module="mod_memcache", contexts=HOST, argument=OneOf(("NoBinaryProtocol",)), good=("NoBinaryProtocol",),
+        bad=("Binary",), doc="NoBinaryProtocol: the text protocol.",
+    ),
+    without_value(
+        "MemcacheReplicas", Status.NO_EFFECT, "an entry that is lost costs one full handshake",
+        module="mod_memcache", contexts=HOST, argument=Integer(0, 1000), good=("2",), bad=("many",),
+        doc="How many servers have a copy of each entry.",
+    ),
+    without_value(
+        "MemcacheConnectFailures", Status.NO_EFFECT, "a server that fails once is left alone for a second",
+        module="mod_memcache", contexts=HOST, argument=Integer(0, 2**31 - 1), good=("3",), bad=("x",),
+        doc="After how many failures a server is left alone.",
     ),
     without_value(
         "FSCachePolicy", Status.NO_EFFECT, "ftpsd keeps no results of stat(2)",
@@ -197,6 +225,11 @@ _LATER = {
         DirFakeUser
         ListStyle
         UseGlobbing
+    """,
+    "mod_redis": """
+        RedisLogFormatExtra
+        RedisLogOnCommand
+        RedisLogOnEvent
     """,
     "mod_rlimit": """
         RLimitChroot

@@ -162,13 +162,16 @@ class SessionCache:
     """TLSSessionCache (and, without `timeout`, TLSStaplingCache).
 
     `kind`: off, internal, shm, fs, memcache or redis. `timeout`: seconds that a session can be resumed. `path`: shm's
-    file, fs's directory. `size`: bytes of shm, 0: not said.
+    file, fs's directory. `size`: bytes of shm, 0: not said. `json`: how memcache and redis write an entry; `prefix`:
+    what its name begins with there ("": nothing is said).
     """
 
     kind: str = "internal"
     timeout: int = 15840
     path: str = ""
     size: int = 0
+    json: bool = False
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,14 @@ class TicketKeyRules:
 
     age: int = 12 * 3600
     count: int = 25
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPool:
+    """TLSSessionTicketPool: where the machines of a pool exchange ticket keys, and the file with their secret."""
+
+    place: SessionCache
+    secret: str
 
 
 class CipherSuite(NamedTuple):

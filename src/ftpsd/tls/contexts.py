@@ -128,7 +128,8 @@ def build(
         diagnostics.enable(context)
     cache = cache or settings.session_cache
     context.set_session_id_context(_session_context(host, trusted))
-    (sessions or Resumption().lease(cache, settings.ticket_keys, notices.append)).serve(context)
+    sessions = sessions or Resumption().lease(dataclasses.replace(settings, session_cache=cache), None, notices.append)
+    sessions.serve(context)
     return HostTLS(
         context=context, settings=settings, notices=tuple(notices), has_certificates=bool(credentials),
         reuse_required=cache.kind != "off" and "NoSessionReuseRequired" not in settings.options,

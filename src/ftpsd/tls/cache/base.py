@@ -30,7 +30,7 @@ from ftpsd.tls.cache.outage import Outage
 Result = TypeVar("Result")
 
 TIMEOUT = 0.5
-"""Seconds that an operation of a connection may take."""
+"""Seconds that an operation of a connection may take, where nothing else is said."""
 
 PATIENCE = 5.0
 """Seconds that an operation of an administrator may take."""
@@ -111,18 +111,19 @@ class Store(ABC):
         self.max_entry = max_entry
         self.clock = clock
         self.counters = counters or Counters()
+        self.timeout = TIMEOUT
         self.note = note
         self._outage = Outage()
 
     # ---- for connections
 
-    def fetch(self, key: bytes, *, timeout: float = TIMEOUT) -> bytes | None:
+    def fetch(self, key: bytes, *, timeout: float | None = None) -> bytes | None:
         """What was stored under `key`; None: nothing, or it has expired, or the backend does not answer."""
         found = self._try(lambda deadline: self._fetch(key, deadline), timeout)
         self.counters.add("misses" if found is None else "hits")
         return found
 
-    def store(self, key: bytes, value: bytes, expires: float, *, timeout: float = TIMEOUT) -> bool:
+    def store(self, key: bytes, value: bytes, expires: float, *, timeout: float | None = None) -> bool:
         """Keeps `value` until `expires`, in place of what was there; whether it did."""
         if not 0 < len(key) <= LONGEST_KEY:
             raise ValueError(f"a key has 1 to {LONGEST_KEY} bytes")
@@ -135,17 +136,18 @@ class Store(ABC):
         self.counters.add("stored", int(stored))
         return stored
 
-    def delete(self, key: bytes, *, timeout: float = TIMEOUT) -> bool:
+    def delete(self, key: bytes, *, timeout: float | None = None) -> bool:
         """Forgets what was stored under `key`; whether there was something."""
         deleted = self._try(lambda deadline: self._delete(key, deadline), timeout) or False
         self.counters.add("deleted", int(deleted))
         return deleted
 
-    def _try(self, operation: Callable[[float], Result], timeout: float) -> Result | None:
-        if not self._outage.may_ask():
-            return None
+    def _try(self, operation: Callable[[float], Result], timeout: float | None) -> Result | None:
+        return self._attempt(operation, timeout) if self._outage.may_ask() else None
+
+    def _attempt(self, operation: Callable[[float], Result], timeout: float | None) -> Result | None:
         try:
-            result = operation(time.monotonic() + timeout)
+            result = operation(time.monotonic() + (self.timeout if timeout is None else timeout))
         except (CacheError, OSError) as error:
             self.counters.add("errors")
             if self._outage.failed():
@@ -181,8 +183,9 @@ class Store(ABC):
     def _demand(self, operation: Callable[[float], Result], timeout: float) -> Result:
         try:
             return operation(time.monotonic() + timeout)
-        except OSError as error:
-            raise CacheError(f"{self.name}: {error.strerror or error}") from None
+        except (CacheError, OSError) as error:
+            text = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+            raise CacheError(f"{self.name}: {text}") from None
 
     # ---- its life
 

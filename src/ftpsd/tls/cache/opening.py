@@ -6,29 +6,37 @@ in it stays, and the workers of both use it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-from ftpsd.native._openssl import SharedCache
+from ftpsd.errors import ConfigError
+from ftpsd.native._openssl import SharedCache, TicketKeys
+from ftpsd.settings.remote import RemoteSettings
 from ftpsd.settings.values import SessionCache
 from ftpsd.tls.cache.base import Store
 from ftpsd.tls.cache.files import FileStore, prepare_directory
-from ftpsd.tls.cache.shared import INTERNAL_SIZE, SharedStore, open_segment
+from ftpsd.tls.cache.shared import INTERNAL_SIZE, SMALLEST, SharedCounters, SharedStore, open_segment
 
-Purpose = Literal["sessions", "responses"]
-"""What a cache holds: TLS sessions, or OCSP responses."""
+Purpose = Literal["sessions", "responses", "tickets"]
+"""What a cache holds: TLS sessions, OCSP responses, or the ticket keys of a pool."""
+
+REMOTE_KINDS = ("memcache", "redis")
 
 Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that makes one cache another than the next. `directive` is what errors name."""
+    """All that makes one cache another than the next. `directive` is what errors name, `pool` whose secret entries
+    are sealed with (b"": nobody's)."""
 
     place: SessionCache
     purpose: Purpose
     directive: str
+    servers: RemoteSettings | None = None
+    pool: bytes = b""
 
 
 @dataclass(slots=True)
@@ -43,15 +51,25 @@ class Stores:
     def __init__(self) -> None:
         self._opened: dict[Plan, _Opened] = {}
 
-    def lease(self, place: SessionCache, purpose: Purpose, directive: str, note: Note) -> Store:
-        """The cache at `place` (of a kind that is not `off`); `release` it. Raises `ConfigError`."""
-        plan = Plan(replace(place, timeout=0), purpose, directive)
+    def lease(
+        self, place: SessionCache, purpose: Purpose, directive: str, note: Note, *,
+        servers: RemoteSettings | None = None, sealer: TicketKeys | None = None,
+    ) -> Store:
+        """The cache at `place` (of a kind that is not `off`); `release` it.
+
+        `servers` is where memcached and Redis are; `sealer` has the secret of the pool (None: there is none). Raises
+        `ConfigError`.
+        """
+        remote = place.kind in REMOTE_KINDS
+        plan = Plan(
+            dataclasses.replace(place, timeout=0), purpose, directive, servers if remote else None,
+            sealer.pool if remote and sealer is not None else b"")
         opened = self._opened.get(plan)
         if opened is not None and _removed(opened.store):
             del self._opened[plan]
             opened = None
         if opened is None:
-            opened = self._opened[plan] = _Opened(_open(plan, note), 0)
+            opened = self._opened[plan] = _Opened(_open(plan, note, sealer), 0)
         opened.users += 1
         return opened.store
 
@@ -71,11 +89,48 @@ def _removed(store: Store) -> bool:
     return isinstance(store, SharedStore) and store.memory.facts().removed
 
 
-def _open(plan: Plan, note: Note) -> Store:
+def _open(plan: Plan, note: Note, sealer: TicketKeys | None) -> Store:
     place = plan.place
+    if place.kind in REMOTE_KINDS:
+        return _open_remote(plan, sealer)
     if place.kind == "shm":
         return open_segment(place.path, place.size, directive=plan.directive, note=note)
     if place.kind == "fs":
         prepare_directory(place.path, plan.directive)
         return FileStore(place.path)
     return SharedStore(SharedCache(INTERNAL_SIZE))
+
+
+def _open_remote(plan: Plan, sealer: TicketKeys | None) -> Store:
+    servers, counters = plan.servers or RemoteSettings(), SharedCounters(SharedCache(SMALLEST))
+    what = plan.place.kind.capitalize()
+    engine, known = (
+        (servers.redis_engine, servers.redis_server or servers.redis_sentinel)
+        if plan.place.kind == "redis" else (servers.memcache_engine, servers.memcache_servers))
+    if not engine or not known:
+        missing = f"{what}Server" + ("" if what == "Redis" else "s") if engine else f"{what}Engine on"
+        raise ConfigError(
+            f"{plan.place.kind}: needs {missing}", directive=plan.directive, remedy=f"Write {what}Engine on and"
+            f" {'RedisServer' if what == 'Redis' else 'MemcacheServers'}, or another cache.")
+    try:
+        return _remote(plan, servers, counters, sealer)
+    except ImportError as error:
+        raise ConfigError(
+            f"{plan.place.kind}: the Python library {error.name} is not installed", directive=plan.directive,
+            remedy=f"Write: pip install 'ftpsd[{plan.place.kind}]'") from None
+
+
+def _remote(plan: Plan, servers: RemoteSettings, counters: SharedCounters, sealer: TicketKeys | None) -> Store:
+    """The libraries are imported here, before the server forks, and only where they are asked for."""
+    place = plan.place
+    if place.kind == "redis":
+        from ftpsd.tls.cache.redis import RedisStore
+
+        return RedisStore(
+            servers.redis_server, plan.purpose, sentinels=servers.redis_sentinel, timeouts=servers.redis_timeouts,
+            prefix=place.prefix, json=place.json, sealer=sealer, counters=counters)
+    from ftpsd.tls.cache.memcache import MemcacheStore
+
+    return MemcacheStore(
+        servers.memcache_servers, plan.purpose, timeouts=servers.memcache_timeouts, prefix=place.prefix,
+        json=place.json, sealer=sealer, counters=counters)

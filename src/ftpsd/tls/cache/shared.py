@@ -42,7 +42,7 @@ _LONGEST = 4096
 _LOCK_SECONDS = 5.0
 
 
-class _SharedCounters(Counters):
+class SharedCounters(Counters):
     """Counters for all processes, in the cache's own memory."""
 
     def __init__(self, memory: SharedCache) -> None:
@@ -65,7 +65,7 @@ class SharedStore(Store):
         self, memory: SharedCache, *, note: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(max_entry=memory.entry_max, note=note, clock=clock, counters=_SharedCounters(memory))
+        super().__init__(max_entry=memory.entry_max, note=note, clock=clock, counters=SharedCounters(memory))
         self.memory = memory
 
     @property
