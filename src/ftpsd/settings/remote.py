@@ -143,7 +143,10 @@ def redis_sentinel(words: Sequence[str]) -> RedisSentinels:
     if len(rest) > 2 and rest[-2].lower() == "master":
         master, rest = rest[-1], rest[:-2]
     want(rest, 1)
-    return RedisSentinels(tuple(address(word, SENTINEL_PORT) for word in rest), master, tls)
+    addresses = tuple(address(word, SENTINEL_PORT) for word in rest)
+    if any(one.path for one in addresses):
+        raise ArgumentError("a Sentinel has a host and a port", remedy="Write host:port.")
+    return RedisSentinels(addresses, master, tls)
 
 
 def _seconds(word: str, what: str) -> float:

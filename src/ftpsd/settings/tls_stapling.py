@@ -73,14 +73,16 @@ class StaplingSettings(SessionSettings):
         " file.",
     )
     stapling_cache: SessionCache | None = directive(
-        "TLSStaplingCache", Special("off|fs:/path=directory|shm:/file=path[&size=bytes]|memcache:|redis:", stapling_cache),
-        None, module=MODULE, contexts=ROOT, default_text="off",
+        "TLSStaplingCache",
+        Special("off|fs:/path=directory|shm:/file=path[&size=bytes]|memcache:|redis:", stapling_cache), None,
+        module=MODULE, contexts=ROOT, default_text="off",
         good=("fs:/path=/var/lib/ftpsd/ocsp", "shm:/file=/run/ftpsd/ocsp", "memcache:", "redis:/prefix=a", "off"),
         bad=("", "fs", "fs:/var/lib/ocsp", "fs:/path=ocsp", "paper:/path=/x", "internal:"),
         doc="Where OCSP responses are kept beyond a restart of the server, and shared with other servers. fs: a"
         " directory that only root may write to, with a file FINGERPRINT.der for each certificate (SHA-1,"
         " hexadecimal); a response that somebody puts there is served too. shm: shared memory for every ftpsd that"
-        " names the same file. memcache, redis: as for TLSSessionCache. Without a cache the workers of the server share them in memory.",
+        " names the same file. memcache, redis: as for TLSSessionCache. Without a cache the workers of the server"
+        " share them in memory.",
     )
     stapling_options: frozenset[str] = directive(
         "TLSStaplingOptions", Special("option …", stapling_options), frozenset(), module=MODULE,

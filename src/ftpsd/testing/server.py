@@ -84,6 +84,17 @@ class RunningServer:
         self.clients.append(client)
         return client
 
+    def worker_of(self, client_port: int, *, timeout: float = 5.0) -> int:
+        """The pid of the worker that has accepted the connection from that port of a client."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            inode = _socket_inode(self.port, client_port)
+            for pid in _processes_of_session(self.process.pid) if inode else ():
+                if f"socket:[{inode}]" in _descriptors(pid):
+                    return pid
+            time.sleep(0.01)
+        raise AssertionError(f"no worker has the connection from port {client_port}")
+
     def home(self, user: str = "alice") -> Path:
         """The home directory of a user."""
         return self.files.home(user)
@@ -290,6 +301,27 @@ def _processes_of_session(session: int) -> list[int]:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             if int(fields[3]) == session and fields[0] not in "ZX":
                 found.append(int(entry.name))
+    return found
+
+
+def _socket_inode(local: int, remote: int) -> int:
+    """The number of the connected TCP socket with these ports; 0: nobody has one (yet)."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            ports = [int(fields[number].rpartition(":")[2], 16) for number in (1, 2)]
+            if ports == [local, remote]:
+                return int(fields[9])
+    return 0
+
+
+def _descriptors(pid: int) -> set[str]:
+    """What the open descriptors of a process lead to."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                found.add(os.readlink(entry.path))
     return found
 
 
