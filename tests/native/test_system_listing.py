@@ -472,3 +472,65 @@ def test_an_empty_directory_and_a_deleted_one(place: tuple[Path, int]) -> None:
     with pytest.raises(FileNotFoundError):
         list_it(fd)
     path.mkdir()
+
+
+def test_what_keep_does_not_want_is_left_out(tmp_path: Path) -> None:
+    """In every form, of names as well; it is told what is a link, followed or not."""
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "l").symlink_to("a")
+    (tmp_path / "d").mkdir()
+    fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for form in ("list", "nlst", "mlsd"):
+            asked: dict[bytes, bool] = {}
+
+            def keep(name: bytes, link: bool, asked: dict[bytes, bool] = asked) -> bool:
+                asked[name] = link
+                return name not in (b"b", b"d", b"l")
+
+            got = _system.list_directory(fd, form=form, keep=keep, want_directories=True, rootfd=fd, path=b"/")
+            assert {name: link for name, link in asked.items() if not name.startswith(b".")} == {
+                b"a": False, b"b": False, b"c": False, b"d": False, b"l": True}
+            shown = {line.split()[-1] for line in got.body.splitlines()} - {b".", b".."}
+            assert shown == {b"a", b"c"}
+            assert got.directories == []
+        named = _system.list_directory(fd, form="nlst", names=[b"a", b"b"], keep=lambda name, link: name == b"b")
+        assert named.body == b"b\r\n"
+    finally:
+        os.close(fd)
+
+
+def test_errors_of_keep_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"")
+    fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def keep(name: bytes, link: bool) -> bool:
+        raise ValueError(name)
+
+    try:
+        with pytest.raises(ValueError):
+            _system.list_directory(fd, keep=keep)
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize(("mode", "file", "directory"), [
+    (-1, "-rw-r-----", "drwx------"), (0o444, "-r--r--r--", "dr-xr-xr-x"), (0o640, "-rw-r-----", "drwxr-x---"),
+    (0, "----------", "d---------"),
+])
+def test_modes_and_numbers_may_be_fakes(tmp_path: Path, mode: int, file: str, directory: str) -> None:
+    (tmp_path / "f").write_bytes(b"")
+    (tmp_path / "f").chmod(0o640)
+    (tmp_path / "d").mkdir(mode=0o700)
+    fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        lines = _system.list_directory(fd, fake_mode=mode, fake_uid=12345).body.decode().splitlines()
+        assert [line.split()[0] for line in lines] == [directory, file]
+        facts = _system.list_directory(
+            fd, form="mlsd", names=[b"f"], fake_mode=mode, fake_uid=12345, fake_gid=0,
+            facts=("UNIX.mode", "UNIX.owner", "UNIX.group")).body
+        shown = 0o640 if mode < 0 else mode
+        assert facts == f"UNIX.group=0;UNIX.mode=0{shown:o};UNIX.owner=12345; f\r\n".encode()
+    finally:
+        os.close(fd)

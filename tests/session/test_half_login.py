@@ -29,7 +29,7 @@ class Log:
 def stand_in(log: Log) -> Session:
     state = SimpleNamespace(
         login=Login(user="alice"), host=None, log=log, tls=None, cwd="/",
-        parameters=SimpleNamespace(epsv_all=False),
+        parameters=SimpleNamespace(epsv_all=False, rename_from=None),
         control=SimpleNamespace(channel=SimpleNamespace(report=None)),
         guarded=False, filtered=False, overrides=None,
     )

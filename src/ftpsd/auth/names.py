@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ftpsd.auth.files import GroupFile, Note, UserFile
-from ftpsd.auth.unix import group_name
+from ftpsd.auth.unix import group_id, group_name
 
 PASSWD: Final = "/etc/passwd"
 GROUP: Final = "/etc/group"
@@ -80,6 +80,25 @@ class Names:
             self._own_groups.current(note)
         self._users.current(_nobody_listens)
         self._groups.current(_nobody_listens)
+
+    def uid(self, user: str) -> int | None:
+        """The number of a user by name; None when nobody knows him."""
+        for file in (self._own_users, self._users):
+            entry = file.last.by_name.get(user) if file is not None else None
+            if entry is not None:
+                return entry.uid
+        try:
+            return pwd.getpwnam(user).pw_uid
+        except (KeyError, OSError):
+            return None
+
+    def gid(self, group: str) -> int | None:
+        """The number of a group by name; None when nobody knows it."""
+        for file in (self._own_groups, self._groups):
+            entry = file.last.by_name.get(group) if file is not None else None
+            if entry is not None:
+                return entry.gid
+        return group_id(group)
 
     def owner(self, uid: int) -> str:
         """The name of a user, or his number in digits."""

@@ -86,6 +86,7 @@ class CommandSpec:
     names_directory   the path that it names is a directory's (LogFormat's %d and %D)
     opens_data_address  chooses the address of the next data connection
     after_epsv_all    still allowed after EPSV ALL (RFC 2428 section 4)
+    needs_source      comes right after RNFR, else 503
     tls_exempt        TLSRequired never blocks it
     authenticates     part of the login: blocked by TLSRequired's auth scope
     needs_tls         unknown ("not understood") until AUTH or implicit TLS succeeded
@@ -116,6 +117,7 @@ class CommandSpec:
     names_directory: bool = False
     opens_data_address: bool = False
     after_epsv_all: bool = True
+    needs_source: bool = False
     tls_exempt: bool = False
     authenticates: bool = False
     needs_tls: bool = False
@@ -230,7 +232,7 @@ def _file_commands() -> Iterable[CommandSpec]:
         path=whole, limit_groups=_WRITE, limit=entry(limiting.NOT_PERMITTED), log_classes=_classes("MISC", "WRITE"))
     yield CommandSpec(
         "RNTO", "files.rnto", "<sp> pathname", "959 4.1.3", "gives what RNFR named a new name",
-        Argument.REQUIRED, path=whole, limit_groups=_WRITE, limit=entry(limiting.NOT_PERMITTED),
+        Argument.REQUIRED, path=whole, limit_groups=_WRITE, limit=entry(limiting.NOT_PERMITTED), needs_source=True,
         log_classes=_classes("MISC", "WRITE"))
     yield CommandSpec(
         "DELE", "files.dele", "<sp> pathname", "959 4.1.3", "deletes a file", Argument.REQUIRED,

@@ -144,6 +144,10 @@ def list_directory(
     limit: int = 0,
     max_entries: int = 200_000,
     max_bytes: int = 33_554_432,
+    keep: Callable[[bytes, bool], bool] | None = None,
+    fake_mode: int = -1,
+    fake_uid: int = -1,
+    fake_gid: int = -1,
 ) -> Listing:
     """The body of a listing of the directory `dirfd` (read from its start, left open), or of `names` in it.
 
@@ -155,6 +159,9 @@ def list_directory(
     Links are followed below `rootfd` (a descriptor; `path` is the directory's own path there), or by `follow`
     when `rootfd` is -1; one that leads nowhere is left out, except where LIST shows the link itself.
     `parentfd` is shown as ".." (-1: the directory itself, for the root). Facts tell the thread's own rights.
+
+    `keep` is asked about every entry (its name, and whether it is a symbolic link); what it does not want is
+    left out. `fake_mode` (permission bits) is shown instead of the files' own, `fake_uid` and `fake_gid` in facts.
 
     CR and LF in names become "?", with `list` all control characters; in names of owners and groups control
     characters, blanks and ";" become "_". `limit` (0: none) ends the listing early; more than `max_entries`

@@ -67,6 +67,8 @@ cdef extern from "sys_format.h" nogil:
     struct ls_options:
         int form, sort, time, all, self, follow, show_links, slink, classify, reverse, gmt, human
         int want_directories
+        int fake_mode
+        long long fake_uid, fake_gid
         unsigned facts
         time_t now
         size_t max_entries, max_bytes, limit
@@ -74,7 +76,7 @@ cdef extern from "sys_format.h" nogil:
         const char *path
     struct ls_entry:
         uint32_t name, name_length
-        uint16_t mode
+        uint16_t mode, target_mode
         uint8_t follow, dropped
     struct ls_name:
         unsigned id
@@ -453,12 +455,28 @@ cdef int _add_names(ls_list *found, ls_options *options, int dirfd, names, shown
     return 0
 
 
+cdef int _keep(ls_list *found, keep) except -1:
+    """Drops the entries that `keep` (name, whether it is a symbolic link) does not want."""
+    cdef ls_entry *entry
+    cdef size_t i
+    for i in range(found.count):
+        entry = &found.entries[i]
+        if entry.dropped:
+            continue
+        name = found.arena[entry.name:entry.name + entry.name_length]
+        link = (entry.mode & 0o170000) == 0o120000 or entry.target_mode != 0
+        if not keep(name, link):
+            entry.dropped = 1
+    return 0
+
+
 def list_directory(
     int dirfd, *, str form="list", names=None, shown=None, bytes prefix=b"", bint all=False, bint almost_all=False,
     bint classify=False, bint dereference=False, bint show_symlinks=True, bint slink=False, bint reverse=False,
     bint human=False, str sort="name", str time="modify", bint gmt=True, now=0, facts=(), bint numeric=False,
     owner=None, group=None, int rootfd=-1, int parentfd=-1, bytes path=b"/", follow=None,
-    bint want_directories=False, limit=0, max_entries=200_000, max_bytes=33_554_432,
+    bint want_directories=False, limit=0, max_entries=200_000, max_bytes=33_554_432, keep=None, int fake_mode=-1,
+    long long fake_uid=-1, long long fake_gid=-1,
 ):
     cdef ls_options options
     cdef ls_list found
@@ -475,6 +493,7 @@ def list_directory(
     options.show_links, options.slink = show_symlinks and not dereference, slink and show_symlinks
     options.classify, options.reverse, options.gmt, options.human = classify, reverse, gmt, human
     options.want_directories = want_directories
+    options.fake_mode, options.fake_uid, options.fake_gid = fake_mode, fake_uid, fake_gid
     for fact in facts:
         options.facts |= _FACTS[fact]
     options.now = now
@@ -488,6 +507,8 @@ def list_directory(
         if not scanned:
             _add_names(&found, &options, dirfd, names, shown)
         _check(&found)
+        if keep is not None:
+            _keep(&found, keep)
         _ask_links(&found, &options, follow)
         with nogil:
             ls_sort(&found, &options)

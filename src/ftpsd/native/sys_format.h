@@ -188,6 +188,15 @@ static size_t ls_padded(char *at, const struct ls_name *name)
     return 8;
 }
 
+/* DirFakeMode: a directory that can be read can be searched, too. */
+static mode_t ls_shown_mode(const struct ls_options *options, mode_t mode)
+{
+    mode_t fake = (mode_t)options->fake_mode & 07777;
+    if (options->fake_mode < 0)
+        return mode;
+    return (mode & S_IFMT) | fake | (S_ISDIR(mode) ? (fake & 0444) >> 2 : 0);
+}
+
 static int ls_list_line(struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry)
 {
     const struct ls_name *owner = ls_find(list->owners, list->owner_count, entry->uid);
@@ -198,7 +207,7 @@ static int ls_list_line(struct ls_list *list, const struct ls_options *options, 
     char *at = ls_room(list, options, entry->shown_length + target_length + owner->length + group->length + 192);
     if (at == NULL)
         return -1;
-    ls_mode_text(entry->mode, mode);
+    ls_mode_text(ls_shown_mode(options, entry->mode), mode);
     ls_size_text(options, entry->size, size, sizeof size);
     ls_time_text(options, entry->seconds, when, sizeof when);
     at += sprintf(at, "%s %3lu ", mode, (unsigned long)entry->nlink);
@@ -299,13 +308,14 @@ static int ls_facts_line(struct ls_list *list, const struct ls_options *options,
     if (facts & LS_FACT_UNIQUE)
         at += sprintf(at, "unique=%llXU%llX;", (unsigned long long)entry->dev, (unsigned long long)entry->ino);
     if (facts & LS_FACT_GROUP)
-        at += sprintf(at, "UNIX.group=%u;", (unsigned)entry->gid);
+        at += sprintf(at, "UNIX.group=%u;", (unsigned)(options->fake_gid >= 0 ? options->fake_gid : entry->gid));
     if (facts & LS_FACT_GROUPNAME)
         at = ls_put_named(at, "UNIX.groupname", group);
     if (facts & LS_FACT_MODE)
-        at += sprintf(at, "UNIX.mode=0%o;", (unsigned)(entry->mode & 07777));
+        at += sprintf(at, "UNIX.mode=0%o;",
+                      options->fake_mode >= 0 ? (unsigned)options->fake_mode : (unsigned)(entry->mode & 07777));
     if (facts & LS_FACT_OWNER)
-        at += sprintf(at, "UNIX.owner=%u;", (unsigned)entry->uid);
+        at += sprintf(at, "UNIX.owner=%u;", (unsigned)(options->fake_uid >= 0 ? options->fake_uid : entry->uid));
     if (facts & LS_FACT_OWNERNAME)
         at = ls_put_named(at, "UNIX.ownername", owner);
     *at++ = ' ';

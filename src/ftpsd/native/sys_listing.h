@@ -40,6 +40,8 @@ struct ls_options {
     int slink;            /* MLSD: type=OS.unix=slink:TARGET */
     int classify, reverse, gmt, human;
     int want_directories;
+    int fake_mode;        /* permission bits to show; -1: those of the file */
+    long long fake_uid, fake_gid; /* MLSD: the numbers to show; -1: those of the file */
     unsigned facts;
     time_t now;
     size_t max_entries, max_bytes, limit;

@@ -16,11 +16,12 @@ from ftpsd.tls.policy import TLSState, Unknown
 
 
 def refusal(
-    command: Command, tls: TLSState, *, epsv_all: bool = False,
+    command: Command, tls: TLSState, *, epsv_all: bool = False, renaming: bool = True,
     directory_requirement: TLSRequirement | None = None, directory: str = "/",
 ) -> Refusal | None:
     """Why this command may not run now; None when it may.
 
+    `renaming`: RNFR came right before.
     `directory_requirement` is the TLSRequired in force in the current directory (semantics.md 2.2, rule 5).
     """
     spec = command.spec
@@ -36,7 +37,11 @@ def refusal(
     if epsv_all and not spec.after_epsv_all:
         return Refusal(500, f"Illegal {command.name} command, EPSV ALL in effect", Code.EPSV_ALL)
     wrong = argument_error(command)
-    return Refusal(wrong.code, wrong.text, Code.SYNTAX) if wrong is not None else None
+    if wrong is not None:
+        return Refusal(wrong.code, wrong.text, Code.SYNTAX)
+    if spec.needs_source and not renaming:
+        return Refusal(503, "Bad sequence of commands", Code.RENAME_WITHOUT_SOURCE)
+    return None
 
 
 def _unknown(command: Command) -> Refusal:

@@ -128,6 +128,7 @@ def _answer(session: Session, command: Command) -> Reply | None:
     try:
         refusal = gate.refusal(
             command, session.tls, epsv_all=session.parameters.epsv_all,
+            renaming=session.parameters.rename_from is not None,
             directory_requirement=_requirement_here(session, command), directory=session.cwd,
         )
         if refusal is not None:

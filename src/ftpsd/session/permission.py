@@ -18,6 +18,7 @@ from ftpsd.ftp import listing, paths
 from ftpsd.ftp.commands import Command, CommandSpec, PathArgument, SiteSpec
 from ftpsd.ftp.limiting import ABSENT, DENIED, NOT_PERMITTED, Judged, Limiting
 from ftpsd.reasons.codes import Code
+from ftpsd.session import hiding
 from ftpsd.session.state import Session
 from ftpsd.settings.model import Settings
 
@@ -103,8 +104,14 @@ def _answer(session: Session, command: Command, words: Words, settings: Settings
         return Answer.ALLOWED
     closed = settings.restrictions[0].everything == "deny"
     exists = closed and _exists(session, path)
+    hidden = path is not None and _ignores_hidden(settings) and hiding.hidden(
+        session, path, session.fs.real_path(path), settings)
     return limits.decide(
-        settings.restrictions, words, client_of(session), command.argument, exists=exists)
+        settings.restrictions, words, client_of(session), command.argument, exists=exists, hidden=hidden)
+
+
+def _ignores_hidden(settings: Settings) -> bool:
+    return any(section.ignore_hidden for place in settings.restrictions for section in place.limits)
 
 
 def _exists(session: Session, path: str | None) -> bool:

@@ -47,6 +47,7 @@ from ftpsd.tls.policy import TLSState
 from ftpsd.tls.sessions import Resumption, Sessions
 from ftpsd.tls.stapling.shelf import Shelf
 from ftpsd.vfs import rights
+from ftpsd.vfs.giver import Giver
 
 _IDENTITY_BYTES = 32
 _PROVIDER = "pass_phrase_provider"
@@ -92,6 +93,7 @@ class Service:
         self.log = EventLog()
         self.staples = Staples(configuration, shelf or Shelf(), self._resumption.stores, self.log)
         self.names = HostNames()
+        self.giver = Giver()
         self._runtimes: dict[int, HostRuntime] = {}
         self._sessions: set[Session] = set()
         self._lock = threading.Lock()
@@ -157,6 +159,8 @@ class Service:
         if self._resuming is not None:
             self._resuming.start(self._note)
         self.names.start()
+        if _gives(self.configuration):
+            self.giver.start()
         self.staples.start_worker()
 
     def _exercise_keys(self, runtime: HostRuntime) -> None:
@@ -338,6 +342,7 @@ class Service:
     def close(self) -> None:
         """Gives back what `prepare` opened."""
         self.names.stop()
+        self.giver.stop()
         self.staples.close()
         if self._resuming is not None:
             self._resuming.close()
@@ -359,6 +364,17 @@ def _tls_state(runtime: HostRuntime, settings: TLSSettings) -> TLSState:
         engine=settings.engine, has_certificates=secured is not None and secured.has_certificates,
         requirement=settings.required, allow_per_user="AllowPerUser" in settings.options,
     )
+
+
+def _gives(configuration: Configuration) -> bool:
+    """Whether UserOwner or GroupOwner stands anywhere."""
+    sections = [
+        section for host in configuration.hosts
+        for section in (*host.anonymous, *host.settings.directories, *host.conditionals)
+    ]
+    inner = [one for section in sections for one in getattr(section, "directories", ())]
+    return any(
+        change.field in ("user_owner", "group_owner") for section in (*sections, *inner) for change in section.changes)
 
 
 def _welcome(host: Host, settings: Settings, client: limits.Client) -> bool:

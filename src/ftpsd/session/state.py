@@ -176,6 +176,9 @@ class Session:
         filters = places.anywhere("access", "path_allow_filter", "path_deny_filter")
         self.guarded = dynamic or places.restricted or filters
         self.filtered = dynamic or places.anywhere("access", "allow_filter", "deny_filter")
+        self.picky = places.restricted or places.anywhere(
+            "access", "hide_files", "hide_users", "hide_groups", "hide_no_access")
+        self.selective = dynamic or self.picky
 
     @property
     def host(self) -> Host:
@@ -354,6 +357,12 @@ class Session:
         if self.overrides is None:
             return self.places.at(real)
         return self.places.at(real, self.overrides.along(real, self._may_override))
+
+    def settings_beside(self, real: str, directory: str) -> Settings:
+        """The same for an entry of a directory, which may have an .ftpaccess file of its own: that does not count."""
+        if self.overrides is None:
+            return self.places.at(real)
+        return self.places.at(real, self.overrides.along(directory, self._may_override))
 
     def _may_override(self, real: str) -> bool:
         return self.places.at(real).access.allow_override

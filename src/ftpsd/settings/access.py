@@ -7,15 +7,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ftpsd.settings import parsers
-from ftpsd.settings.arguments import Boolean, Special
+from ftpsd.settings import access_parsers, parsers
+from ftpsd.settings.arguments import Boolean, Special, Text
 from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, PLACES, Combine, Context, directive
-from ftpsd.settings.values import RootedPath
+from ftpsd.settings.values import HiddenOwner, HideFiles, RootedPath
+
+_PLACE = Context.ANONYMOUS | Context.DIRECTORY
 
 
 @dataclass(frozen=True, slots=True)
 class AccessSettings:
-    """Jail, first directory, refused arguments and paths."""
+    """Jail, first directory, refused arguments and paths, what is hidden and disguised."""
 
     default_root: tuple[RootedPath, ...] = directive(
         "DefaultRoot", Special("path [group-expression]", parsers.rooted_path), (), module="mod_auth",
@@ -57,4 +59,50 @@ class AccessSettings:
         "AllowOverride", Boolean(), True, contexts=PLACES, good=("off", "on"), bad=("", "Limit"),
         doc="Directives in .ftpaccess files of a directory count for it and below. Whoever can write such a file can"
         " change there what the configuration says: off is safer where users upload.",
+    )
+    hide_files: tuple[HideFiles, ...] = directive(
+        "HideFiles", Special("[!]regular-expression|none [user|group|class expression]", access_parsers.hide_files), (),
+        contexts=Context.DIRECTORY | Context.FTPACCESS, combine=Combine.APPEND,
+        good=("^[.]", "!^public", "none", "^secret user !alice"), bad=("", "[", "a b", "^x host y"),
+        doc="Names in the directory that listings do not show. The first line that concerns the user counts, those of"
+        " inner directories first.",
+    )
+    hide_users: tuple[HiddenOwner, ...] = directive(
+        "HideUser", Special("[!]user|~", access_parsers.hidden_owner), (), contexts=_PLACE, combine=Combine.TOGETHER,
+        good=("root", "!~"), bad=("", "!", "a b"),
+        doc="What belongs to a user (`~`: to the one who has logged in) is left out of listings; `!`: all else.",
+    )
+    hide_groups: tuple[HiddenOwner, ...] = directive(
+        "HideGroup", Special("[!]group|~", access_parsers.hidden_owner), (), contexts=_PLACE, combine=Combine.TOGETHER,
+        good=("wheel", "!~"), bad=("", "!", "a b"),
+        doc="The same by the group of a file; `~` is the user's primary group.",
+    )
+    hide_no_access: bool = directive(
+        "HideNoAccess", Boolean(), False, contexts=_PLACE, good=("on",), bad=("", "x"),
+        doc="Listings do not show files that the user cannot read and directories that he cannot enter.",
+    )
+    user_owner: str | None = directive(
+        "UserOwner", Text("user"), None, contexts=_PLACE, good=("ftp",), bad=("", "a b"),
+        doc="Who owns what users upload and make. Needs a server that runs as root.",
+    )
+    group_owner: str | None = directive(
+        "GroupOwner", Text("group|~"), None, contexts=_PLACE | Context.FTPACCESS,
+        good=("www-data", "~"), bad=("", "a b"),
+        doc="The group of what users upload and make; `~` is the user's primary group. A group that he is no member of"
+        " needs a server that runs as root, and counts in the configuration only, not in .ftpaccess.",
+    )
+    dir_fake_user: str | None = directive(
+        "DirFakeUser", Special("on|off [name]", access_parsers.fake_name), None, module="mod_ls", contexts=ANYWHERE,
+        good=("on", "on webmaster", "on ~", "off"), bad=("", "maybe", "on a b"), default_text="off",
+        doc="The owner that listings show: `ftp`, the name, or with `~` the user himself.",
+    )
+    dir_fake_group: str | None = directive(
+        "DirFakeGroup", Special("on|off [name]", access_parsers.fake_name), None, module="mod_ls", contexts=ANYWHERE,
+        good=("on", "on www", "on ~", "off"), bad=("", "maybe", "on a b"), default_text="off",
+        doc="The group that listings show: `ftp`, the name, or with `~` the user's own.",
+    )
+    dir_fake_mode: int | None = directive(
+        "DirFakeMode", Special("octal", access_parsers.fake_mode), None, module="mod_ls", contexts=ANYWHERE,
+        good=("0444", "640"), bad=("", "rwx", "8"),
+        doc="The permissions that listings show. What may really be done they do not change.",
     )

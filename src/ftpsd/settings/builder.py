@@ -342,7 +342,8 @@ class _Builder:
         limits = (*body.restrictions.limits, *self.globals.restrictions.limits)
         if limits:
             settings = dataclasses.replace(settings, restrictions=(Restrictions(limits),))
-        sections = (*body.anonymous, *self.globals.anonymous)
+        # Where two <Anonymous> sections serve the same name, ProFTPD takes the later one.
+        sections = (*reversed(body.anonymous), *reversed(self.globals.anonymous))
         return Host(
             settings=settings,
             id=number,

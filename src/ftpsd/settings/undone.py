@@ -161,11 +161,6 @@ _LATER = {
         CDPath
         DisplayFileTransfer
         FSOptions
-        GroupOwner
-        HideFiles
-        HideGroup
-        HideNoAccess
-        HideUser
         IncludeOptions
         MaxClients
         MaxClientsPerClass
@@ -177,7 +172,6 @@ _LATER = {
         MaxHostsPerUser
         MaxPasswordSize
         RegexOptions
-        UserOwner
         UseSlink
     """,
     "mod_auth": """
@@ -220,9 +214,6 @@ _LATER = {
         LangPath
     """,
     "mod_ls": """
-        DirFakeGroup
-        DirFakeMode
-        DirFakeUser
         ListStyle
         UseGlobbing
     """,

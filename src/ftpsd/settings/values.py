@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from ftpsd.settings.expressions import Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,26 @@ class RootedPath:
         return all(
             (name[1:] not in groups) if name.startswith("!") else (name in groups) for name in self.groups
         )
+
+
+@dataclass(frozen=True, slots=True)
+class HideFiles:
+    """HideFiles: names that `pattern` fits are hidden, with `negated` all others; None: nothing is.
+
+    `kind` and `whom`: for certain users, groups or classes only; None: for everybody.
+    """
+
+    pattern: re.Pattern[str] | None
+    negated: bool = False
+    kind: str | None = None
+    whom: Expression | None = None
+
+
+class HiddenOwner(NamedTuple):
+    """HideUser, HideGroup: what belongs to `name` (`~`: to the user himself) is hidden, with `negated` all else."""
+
+    name: str
+    negated: bool = False
 
 
 class Umask(NamedTuple):

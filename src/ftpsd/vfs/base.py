@@ -100,6 +100,12 @@ class ListingOptions:
     facts: frozenset[str] = ALL_FACTS
     owner: Callable[[int], str] = field(default=decimal_name)
     group: Callable[[int], str] = field(default=decimal_name)
+    visible: Callable[[str, str, bool], bool] | None = None
+    """Whether a name in a directory (virtual path) is listed; asked with whether it is a link. None: all are."""
+    fake_mode: int = -1
+    """Permission bits, and in facts numbers of owner and group, to show instead of the files' own; -1: those."""
+    fake_uid: int = -1
+    fake_gid: int = -1
 
 
 class OpenFile:
@@ -196,6 +202,10 @@ class FileSystem(abc.ABC):
         """Status of what the path names; `follow=False`: of a final symbolic link itself."""
 
     @abc.abstractmethod
+    def may(self, path: str, mode: int) -> bool:
+        """Whether the thread may read, write or enter (os.R_OK, W_OK, X_OK) what the path leads to."""
+
+    @abc.abstractmethod
     def listing(self, path: str, options: ListingOptions, *, shown: str | None = None) -> bytes:
         """The whole body of LIST, NLST or MLSD for a directory, a file or a pattern (`*`, `?`, `[…]`).
 
@@ -213,8 +223,13 @@ class FileSystem(abc.ABC):
         """The names in a directory, sorted by byte value, without `.` and `..`."""
 
     @abc.abstractmethod
-    def mkdir(self, path: str, *, umask: int | None = None) -> None:
-        """Make a directory of mode 0777 less `umask`. `FileExistsError` when the name is taken."""
+    def mkdir(
+        self, path: str, *, umask: int | None = None, made: Callable[[int], None] | None = None
+    ) -> None:
+        """Make a directory of mode 0777 less `umask`. `FileExistsError` when the name is taken.
+
+        `made` is called with a descriptor (O_PATH) of it.
+        """
 
     @abc.abstractmethod
     def rmdir(self, path: str) -> None:

@@ -24,6 +24,7 @@ import os
 import secrets
 import stat
 import string
+from collections.abc import Callable
 
 from ftpsd.native import _system
 from ftpsd.vfs import listing
@@ -196,6 +197,17 @@ class Jail(FileSystem):
     def stat(self, path: str, *, follow: bool = True) -> os.stat_result:
         return self._status(encode(path), follow=follow)
 
+    def may(self, path: str, mode: int) -> bool:
+        """By the descriptor's name in /proc, so that nothing but what was resolved is asked about."""
+        try:
+            fd = self._resolver.open(encode(path), os.O_PATH)
+        except OSError:
+            return False
+        try:
+            return os.access(f"/proc/self/fd/{fd}", mode, effective_ids=True)
+        finally:
+            os.close(fd)
+
     def listing(self, path: str, options: ListingOptions, *, shown: str | None = None) -> bytes:
         return listing.body(self._resolver, path, options, shown)
 
@@ -283,10 +295,18 @@ class Jail(FileSystem):
 
     # ---- entries -------------------------------------------------------------------------------------
 
-    def mkdir(self, path: str, *, umask: int | None = None) -> None:
+    def mkdir(
+        self, path: str, *, umask: int | None = None, made: Callable[[int], None] | None = None
+    ) -> None:
         parent, name = self._parent(path, root_is=errno.EEXIST)
         try:
             os.mkdir(name, 0o777 & ~self._mask(umask), dir_fd=parent)
+            if made is not None:
+                fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+                try:
+                    made(fd)
+                finally:
+                    os.close(fd)
         finally:
             os.close(parent)
 

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 
@@ -129,7 +129,8 @@ class _Lister:
                     rootfd=self._resolver.root if kernel else -1, parentfd=parent, path=path,
                     follow=None if kernel else _Follow(self._resolver, path),
                     want_directories=want_directories, limit=self._files, max_entries=self._entries,
-                    max_bytes=self._bytes,
+                    max_bytes=self._bytes, keep=self._visible_in(path), fake_mode=options.fake_mode,
+                    fake_uid=options.fake_uid, fake_gid=options.fake_gid,
                 )
             except OSError as error:
                 if error.errno == errno.EFBIG:
@@ -137,6 +138,14 @@ class _Lister:
                 raise
         self._spend(got)
         return got
+
+    def _visible_in(self, directory: bytes) -> Callable[[bytes, bool], bool] | None:
+        """What `ListingOptions.visible` says of names in one directory; `.` and `..` are nobody's secret."""
+        visible = self._options.visible
+        if visible is None:
+            return None
+        where = decode(directory).rstrip("/") or "/"
+        return lambda name, link: name in (b".", b"..") or visible(where, decode(name), link)
 
     def _spend(self, got: _system.Listing) -> None:
         self._entries -= got.entries

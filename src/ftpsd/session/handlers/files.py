@@ -10,7 +10,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import errors
+from ftpsd.session import errors, ownership
 from ftpsd.session.state import Session
 from ftpsd.vfs.base import is_regular
 
@@ -18,8 +18,12 @@ from ftpsd.vfs.base import is_regular
 def mkd(session: Session, command: Command) -> Reply:
     """MKD; the 257 names the new directory by its whole path, quoted (RFC 959 appendix II)."""
     target = session.path(command.argument)
+    settings = session.settings_for(target)
+    access = settings.access
+    owned = access.user_owner is not None or access.group_owner is not None
+    made = (lambda fd: ownership.hand_over(session, access, fd, target)) if owned else None
     try:
-        session.fs.mkdir(target, umask=session.settings_for(target).transfer.umask.directory)
+        session.fs.mkdir(target, umask=settings.transfer.umask.directory, made=made)
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
     return Reply(257, f"{paths.quote(target)} - Directory successfully created")

@@ -18,9 +18,10 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.listing import ListRequest, parse_list, split
 from ftpsd.ftp.replies import Reply, listing_in_reply
 from ftpsd.reasons.codes import Code
-from ftpsd.session import errors, permission, transfer
+from ftpsd.session import disguise, errors, hiding, permission, transfer, visibility
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
+from ftpsd.settings.model import Settings
 from ftpsd.settings.transfer import TransferSettings
 from ftpsd.vfs.base import Form, ListingOptions
 
@@ -29,27 +30,29 @@ MOST_IN_REPLY, MOST_LINES_IN_REPLY = 2 * 1024 * 1024, 10_000
 """Bytes and names of a listing in the reply of STAT, which costs several times its size in memory."""
 
 
-def _request(session: Session, argument: str, command: ListingName) -> tuple[ListRequest, TransferSettings]:
+def _request(session: Session, argument: str, command: ListingName) -> tuple[ListRequest, Settings]:
     """What the client asks for, with ListOptions of the directory that it asks about."""
     path = split(argument)[1]
-    settings = session.settings_for(session.path(path or ".")).transfer
-    return parse_list(argument, settings.list_options, command=command), settings
+    settings = session.settings_for(session.path(path or "."))
+    return parse_list(argument, settings.transfer.list_options, command=command), settings
 
 
 def options(
-    session: Session, settings: TransferSettings, request: ListRequest, form: Form, *,
+    session: Session, command: Command, settings: Settings, request: ListRequest, form: Form, *,
     all: bool | None = None,
 ) -> ListingOptions:
     """What the store needs to know to write a listing for this session."""
-    names = session.runtime.authenticator.names
+    broad = request.recursive or any(sign in (request.path or "") for sign in "*?[")
+    fake = disguise.of(session, settings.access)
     return ListingOptions(
         form=form, all=request.all if all is None else all, almost_all=request.almost_all, bare=request.bare,
         classify=request.classify, columns=request.columns, dereference=request.dereference,
         directory=request.directory, long=request.long, numeric=request.numeric, recursive=request.recursive,
         reverse=request.reverse, sort=request.sort, time=request.time,
-        show_symlinks=settings.show_symlinks, gmt=session.settings.core.times_gmt,
+        show_symlinks=settings.transfer.show_symlinks, gmt=session.settings.core.times_gmt,
         max_files=request.max_files, max_directories=request.max_directories, max_depth=request.max_depth,
-        facts=session.parameters.facts, owner=names.owner, group=names.group,
+        facts=session.parameters.facts, owner=fake.owner, group=fake.group, fake_mode=fake.mode, fake_uid=fake.uid,
+        fake_gid=fake.gid, visible=visibility.of_listing(session, command, settings, broad=broad),
     )
 
 
@@ -69,13 +72,13 @@ def _send(session: Session, body: bytes, title: str) -> Reply:
 def list_(session: Session, command: Command) -> Reply:
     request, settings = _request(session, command.argument, "LIST")
     shown = request.path or "."
-    wanted = options(session, settings, request, "list")
+    wanted = options(session, command, settings, request, "list")
     try:
         if permission.denied(session, command, session.path(shown)) and _is_there(session, shown):
             return _send(session, b"", "file list")
         body = session.fs.listing(session.path(shown), wanted, shown=request.path)
     except OSError as error:
-        if _absent_is_empty(error, settings):
+        if _absent_is_empty(error, settings.transfer):
             return _send(session, b"", "file list")
         refused = errors.refusal(error, shown, 450)
         reply = _send(session, b"", "file list")
@@ -97,11 +100,11 @@ def _absent_is_empty(error: OSError, settings: TransferSettings) -> bool:
 def nlst(session: Session, command: Command) -> Reply:
     request, settings = _request(session, command.argument, "NLST")
     shown = request.path or "."
-    wanted = options(session, settings, request, "nlst")
+    wanted = options(session, command, settings, request, "nlst")
     try:
         body = session.fs.listing(session.path(shown), wanted, shown=request.path)
     except OSError as error:
-        if _absent_is_empty(error, settings):
+        if _absent_is_empty(error, settings.transfer):
             return _send(session, b"", "file list")
         raise errors.refusal(error, shown, 450) from None
     return _send(session, body, "file list")
@@ -111,7 +114,7 @@ def mlsd(session: Session, command: Command) -> Reply:
     """MLSD (RFC 3659 section 7); what is no directory is 550 here too (rclone asks for that)."""
     shown = command.argument or "."
     path = session.path(shown)
-    wanted = options(session, session.settings_for(path).transfer, ListRequest(), "mlsd")
+    wanted = options(session, command, session.settings_for(path), ListRequest(), "mlsd")
     try:
         body = session.fs.listing(path, wanted)
     except NotADirectoryError:
@@ -125,7 +128,9 @@ def mlst(session: Session, command: Command) -> Reply:
     """MLST (RFC 3659 section 7): the facts of one path, on the control connection."""
     shown = command.argument or session.cwd
     path = session.path(shown)
-    wanted = options(session, session.settings_for(path).transfer, ListRequest(), "mlsd")
+    wanted = options(session, command, session.settings_for(path), ListRequest(), "mlsd")
+    if session.selective and hiding.is_hidden(session, path):
+        return Reply(250, f"Start of list for {shown}", "End of list")
     try:
         facts = session.fs.facts(path, wanted)
     except OSError:
@@ -143,7 +148,7 @@ def stat(session: Session, command: Command) -> Reply:
     shown = request.path or "."
     path = session.path(shown)
     wanted = replace(
-        options(session, settings, request, "list", all=True), max_bytes=MOST_IN_REPLY,
+        options(session, command, settings, request, "list", all=True), max_bytes=MOST_IN_REPLY,
         max_entries=MOST_LINES_IN_REPLY)
     try:
         directory = modes.S_ISDIR(session.fs.stat(path).st_mode)

@@ -16,7 +16,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import errors, transfer
+from ftpsd.session import errors, ownership, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
 from ftpsd.settings.transfer import TransferSettings
@@ -170,9 +170,11 @@ def _check_restart(
 
 
 def _upload(session: Session, command: Command, path: str, mode: StoreMode, offset: int = 0) -> Reply:
-    settings = session.settings_for(path).transfer
+    there = session.settings_for(path)
+    settings = there.transfer
     _check_restart(session, settings, path, command.argument, mode)
     opened = _open_upload(session, settings, path, command.argument, mode, offset)
+    ownership.hand_over(session, there.access, opened.fd, opened.path)
     begun = False
 
     def begin() -> None:
