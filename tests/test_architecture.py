@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ctl",),
     ("server",),
     ("session",),
-    ("data", "auth", "access", "log"),
+    ("data", "auth", "access", "log", "metrics"),
     ("vfs", "tls"),
     ("native",),
     ("ftp", "settings"),

@@ -5,6 +5,7 @@ Everything beyond the arguments is imported when it is needed, so that `ftpsd -v
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -130,9 +131,13 @@ def _act(ctx: click.Context, given: Mapping[str, Any]) -> int:
         return _check(_server_options(given))
     else:
         from ftpsd.ctl.server import ControlServer
-        from ftpsd.server import supervisor
+        from ftpsd.metrics.tally import Tally
+        from ftpsd.server import exporting, supervisor
 
-        return supervisor.run(_server_options(given), attendances=(ControlServer,))
+        chosen, tally = _server_options(given), Tally()
+        return supervisor.run(
+            chosen, supervisor.service_factory(chosen, tally),
+            attendances=(ControlServer, functools.partial(exporting.exporter, tally)))
     return 0
 
 

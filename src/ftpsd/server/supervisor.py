@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import ftpsd
 from ftpsd.errors import ConfigError
+from ftpsd.metrics.tally import Tally
 from ftpsd.server import process
 from ftpsd.server.closing import ClosingWatch
 from ftpsd.server.contract import Attendant, Service, ServiceFactory
@@ -97,8 +98,11 @@ def check(options: Options, factory: ServiceFactory | None = None) -> tuple[str,
         service.close()
 
 
-def service_factory(options: Options) -> ServiceFactory:
-    """The service that serves files. Imported here, so that `server` can be used without it."""
+def service_factory(options: Options, tally: Tally | None = None) -> ServiceFactory:
+    """The service that serves files. Imported here, so that `server` can be used without it.
+
+    `tally`: where it counts, if MetricsAddress is configured.
+    """
     from ftpsd.session.service import Service
     from ftpsd.tls.asking import Console, ask_provider
     from ftpsd.tls.passphrases import Passphrases
@@ -109,7 +113,7 @@ def service_factory(options: Options) -> ServiceFactory:
     passphrases = Passphrases(Console(), ask_provider)
     return functools.partial(
         Service, debug_level=options.debug, stderr=stderr, passphrases=passphrases, shelf=Shelf(),
-        resumption=Resumption())
+        resumption=Resumption(), tally=tally)
 
 
 def _build(

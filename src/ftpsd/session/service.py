@@ -24,8 +24,9 @@ from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
 from ftpsd.log.identity import writer_id
 from ftpsd.log.sinks import open_sinks
+from ftpsd.metrics.tally import Tally
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import environment, handlers, ident, loop, masquerade
+from ftpsd.session import counting, environment, handlers, ident, loop, masquerade
 from ftpsd.session.closing import Doors
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
@@ -79,9 +80,11 @@ class Service:
     def __init__(
         self, configuration: Configuration, *, debug_level: int | None = None, stderr: bool = False,
         passphrases: Passphrases | None = None, shelf: Shelf | None = None, resumption: Resumption | None = None,
+        tally: Tally | None = None,
     ) -> None:
         """`debug_level` is the command line's (`-d`), `stderr`: logs go to standard error too; `passphrases` of
-        encrypted keys, the OCSP responses on the `shelf` and `resumption` of TLS sessions outlive the service."""
+        encrypted keys, the OCSP responses on the `shelf`, `resumption` of TLS sessions and the counters of `tally`
+        outlive the service."""
         self.configuration = configuration
         self._host_for = lru_cache(maxsize=1024)(configuration.host_for)
         self._debug_level = debug_level
@@ -89,6 +92,7 @@ class Service:
         self._passphrases = passphrases
         self._resumption = resumption or Resumption()
         self._resuming: Sessions | None = None
+        self._tally = tally or Tally()
         self.notices: list[str] = list(configuration.notices)
         self.log = EventLog()
         self.staples = Staples(configuration, shelf or Shelf(), self._resumption.stores, self.log)
@@ -151,6 +155,7 @@ class Service:
 
     def start_worker(self) -> None:
         """In a worker, once, before the first session."""
+        self._tally.join()
         if self._passphrases is not None:
             self._passphrases.wipe()
         for runtime in self._runtimes.values():
@@ -336,6 +341,8 @@ class Service:
     def _open_logs(self) -> list[str]:
         sinks, notices = open_sinks(
             self.configuration, debug_level=self._debug_level, stderr=self._stderr)
+        if self.configuration.server.metrics_address is not None:
+            sinks.append(counting.sink(self._tally))
         self.log.replace(sinks)
         return notices
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Sequence
 
 from ftpsd.settings.arguments import (
+    NONE_WORDS,
     ArgumentError,
     Integer,
     NotSupportedYet,
@@ -19,6 +21,7 @@ from ftpsd.settings.values import (
     DisplayChdir,
     EnvironmentVariable,
     HiddenStores,
+    HostPort,
     ListOptions,
     PortRange,
     RootedPath,
@@ -304,6 +307,23 @@ def switches(
         return frozenset(chosen)
 
     return parse
+
+
+def metrics_address(words: Sequence[str]) -> HostPort | None:
+    """`address:port` (IPv6 in brackets), or `none`."""
+    want(words, 1, 1)
+    if words[0].lower() in NONE_WORDS:
+        return None
+    host, colon, port = words[0].rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        address = None
+    if not colon or address is None or (address.version == 6) is (bare == host):
+        raise ArgumentError(
+            f"'{words[0]}' is not an address and a port", remedy="Write 127.0.0.1:9810 or [::1]:9810.")
+    return HostPort(str(address), Integer(1, 65535).parse([port]))
 
 
 def set_env(words: Sequence[str]) -> tuple[EnvironmentVariable, ...]:

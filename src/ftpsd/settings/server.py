@@ -1,5 +1,7 @@
 """The process as a whole."""
 
+# ruff: noqa: RUF009 (`directive` makes a dataclass field)
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from ftpsd.settings import parsers
 from ftpsd.settings.arguments import Boolean, Integer, NotSupportedYet, OneOf, OptionalPath, Special, Text
 from ftpsd.settings.declaration import HOST, ROOT, Combine, Context, directive
+from ftpsd.settings.values import HostPort
 
 
 @dataclass(frozen=True)
@@ -73,4 +76,12 @@ class ServerSettings:
         good=("auto", "4"), bad=("0", "some"), default_text="auto",
         combine=Combine.LAST,
         doc="Worker processes; auto (0): one for each CPU core. A directive of ftpsd's own.",
+    )
+    metrics_address: HostPort | None = directive(
+        "MetricsAddress", Special("address:port|none", parsers.metrics_address), None, contexts=ROOT,
+        module="mod_ftpsd", combine=Combine.LAST, good=("127.0.0.1:9810", "[::1]:9810", "none"),
+        bad=("", "9810", "localhost", "127.0.0.1:0", "host.example:9810"),
+        doc="Where Prometheus finds what the server counts (http://address:port/metrics), in clear and for everybody"
+        " who can connect: choose a loopback address, or one that only the monitoring reaches. Needs the library"
+        " prometheus-client. ftpsd's own.",
     )

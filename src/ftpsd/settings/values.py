@@ -28,6 +28,16 @@ class DisplayChdir:
     once: bool = False
 
 
+class HostPort(NamedTuple):
+    """An IP address and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 class EnvironmentVariable(NamedTuple):
     """SetEnv."""
 
