@@ -17,6 +17,7 @@ import pytest
 from ftpsd.errors import ConfigError
 from ftpsd.server.options import Options
 from ftpsd.server.supervisor import check
+from ftpsd.testing import daemons
 from ftpsd.testing.configs import ServerConfig, ServerFiles
 from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
 from ftpsd.tls.cache.shared import open_segment
@@ -196,25 +197,43 @@ def test_the_cache_outlives_the_server() -> None:
             server.stop()
 
 
-def test_servers_share_a_cache_in_memory() -> None:
-    lines = ("TLSStaplingCache shm:/file=BASE/ocsp.shm",)
-    with server_directory() as files:
-        file = files.directory / "ocsp.shm"
-        try:
-            with responding() as responder:
-                server = start(files, responder.url, tls=lines)
-                try:
-                    wait_for(files.tls_log, "stapling OCSP response from", 2)
-                finally:
-                    server.stop()
-            (files.directory / "notify").unlink()
-            server = start(files, responder.url, tls=lines)
+@pytest.mark.parametrize("kind", ["shm", "redis", "memcache"])
+def test_servers_share_what_one_has_fetched(kind: str, tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        files = stack.enter_context(server_directory())
+        lines, directives = cache(kind, files.directory, stack, tmp_path)
+        with responding() as responder:
+            server = start(files, responder.url, tls=lines, directives=directives)
             try:
-                assert status(server) == "good"
+                wait_for(files.tls_log, "stapling OCSP response from", 2)
             finally:
                 server.stop()
+        (files.directory / "notify").unlink()
+        server = start(files, responder.url, tls=lines, directives=directives)
+        try:
+            assert status(server) == "good"
         finally:
-            open_segment(str(file), 0, directive="TLSStaplingCache", note=lambda text: None).remove()
+            server.stop()
+
+
+def cache(
+    kind: str, directory: Path, stack: contextlib.ExitStack, logs: Path
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(lines about TLS, other lines) for a cache that is gone with `stack`."""
+    if kind == "shm":
+        file = str(directory / "ocsp.shm")
+        stack.callback(lambda: open_segment(file, directive="TLSStaplingCache").remove())
+        return (f"TLSStaplingCache shm:/file={file}",), ()
+    if kind == "redis":
+        pytest.importorskip("redis")
+        daemon = daemons.redis(logs)
+        directives = ("RedisEngine on", f"RedisServer 127.0.0.1:{daemon.port}")
+    else:
+        pytest.importorskip("pymemcache")
+        daemon = daemons.memcached(logs)
+        directives = ("MemcacheEngine on", f"MemcacheServers 127.0.0.1:{daemon.port}")
+    stack.callback(daemon.stop)
+    return (f"TLSStaplingCache {kind}:",), directives
 
 
 def curl(server: RunningServer, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -248,6 +267,7 @@ def test_curl_demands_the_status() -> None:
         ("TLSStaplingOptions NoNonse", "unknown TLSStaplingOption 'NoNonse'"),
         ("TLSStaplingTimeout 0", "value must be between 1 and 300 seconds"),
         ("TLSStaplingCache paper:/path=/x", "OCSP stapling cache type 'paper' not available"),
+        ("TLSStaplingCache redis:", "redis: needs RedisEngine on"),
         ("TLSStaplingCache fs:/path=BASE/open", "others could write to"),
         ("TLSStaplingCache fs:/path=BASE/server.key.pem", "unable to use"),
     ],

@@ -64,7 +64,8 @@ def send(subject: Subject, request: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Stapler:
-    """Keeps the places of `wanted` filled. `store` (TLSStaplingCache) is asked before responders are."""
+    """Keeps the places of `wanted` filled. `store` (TLSStaplingCache, started) is asked before
+    responders are."""
 
     wanted: Sequence[Stapled]
     voice: Voice
@@ -81,10 +82,8 @@ class Stapler:
         their responders are quick."""
         if not self.wanted:
             return
-        if self.store is not None:
-            self.store.start()
-            for stapled in self.wanted:
-                self._load(stapled)
+        for stapled in self.wanted:
+            self._load(stapled)
         self._thread = threading.Thread(target=self._run, name="stapler", daemon=True)
         self._thread.start()
         deadline = time.monotonic() + PATIENCE
@@ -213,6 +212,8 @@ class Stapler:
 
     def _load(self, stapled: Stapled) -> None:
         """Puts what the cache has where nothing is yet."""
+        if self.store is None:
+            return
         with stapled.place.writing() as mine:
             if not mine or stapled.place.state().response:
                 return
