@@ -108,15 +108,15 @@ def test_info_counts(here: Desk) -> None:
 def test_a_cache_that_does_not_answer(here: Desk) -> None:
     class Broken(SharedStore):
         def _status(self, deadline: float) -> None:  # type: ignore[override]
-            raise CacheError("redis cache: Connection refused")
+            raise CacheError("Connection refused")
 
         _clear = _remove = _status  # type: ignore[assignment]
 
     here.supervisor.service = SimpleNamespace(session_cache=Broken(SharedCache(1 << 20)), response_cache=None)
     assert here.ask("tls", "sesscache", "info") == (
-        -1, ["tls sesscache: error obtaining info about the session cache: redis cache: Connection refused"])
+        -1, ["tls sesscache: error obtaining info about the session cache: internal cache: Connection refused"])
     assert here.ask("tls", "sesscache", "clear") == (
-        -1, ["tls sesscache: error clearing session cache: redis cache: Connection refused"])
+        -1, ["tls sesscache: error clearing session cache: internal cache: Connection refused"])
 
 
 def test_sessions_of_real_clients(ftps_server: ServerFactory, tmp_path: Path) -> None:
