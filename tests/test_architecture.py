@@ -18,7 +18,7 @@ PAGE = TREE / "docs" / "architecture.md"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("ctl",),
+    ("ctl", "diag"),
     ("server",),
     ("session",),
     ("data", "auth", "access", "log", "metrics"),

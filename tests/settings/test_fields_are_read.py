@@ -19,7 +19,7 @@ from ftpsd.settings import values
 from ftpsd.settings.model import NOT_GROUPS, Settings
 
 PACKAGE = Path(ftpsd.__file__).parent
-NOT_EFFECTS = frozenset({"config", "settings", "testing"})
+NOT_EFFECTS = frozenset({"diag", "config", "settings", "testing"})
 GROUPS = {
     field.name: type(getattr(Settings(), field.name))
     for field in dataclasses.fields(Settings) if field.name not in NOT_GROUPS

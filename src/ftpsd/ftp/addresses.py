@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal
 
 from ftpsd.errors import Refusal
@@ -20,6 +20,10 @@ from ftpsd.reasons.codes import Code
 Address = IPv4Address | IPv6Address
 
 LOWEST_PORT = 1024
+_PRIVATE = tuple(ip_network(text) for text in (
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7",
+    "fe80::/10", "::1/128",
+))
 _FAMILY = {"1": 4, "2": 6}
 _PORT_ARGUMENT = re.compile(r"[0-9]{1,3}(?:,[0-9]{1,3}){5}", re.ASCII)
 
@@ -68,10 +72,16 @@ def same_host(first: str, second: str) -> bool:
 
 def is_hidden_from(announced: str, peer: str) -> bool:
     """Whether `announced` is an address of a private network, and `peer` comes from outside of any."""
+    return is_private(announced) and not is_private(peer)
+
+
+def is_private(address: str) -> bool:
+    """Whether an address has a meaning within one network only (RFC 1918, 6598, 3927, 4193; loopback)."""
     try:
-        return not parse_address(announced).is_global and parse_address(peer).is_global
+        parsed = parse_address(address)
     except ValueError:
         return False
+    return any(parsed in network for network in _PRIVATE if network.version == parsed.version)
 
 
 def parse_port(argument: str) -> HostPort:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftpsd.reasons import certificates, data, handshake, logins, protection, sessions, transfers
+from ftpsd.reasons import certificates, configuration, data, handshake, logins, protection, sessions, transfers
 from ftpsd.reasons.codes import Code
 from ftpsd.reasons.reason import Reason
 
@@ -14,6 +14,7 @@ THEMES: tuple[tuple[str, tuple[Reason, ...]], ...] = (
     ("Transfers and files", transfers.REASONS),
     ("Logins", logins.REASONS),
     ("Sessions and commands", sessions.REASONS),
+    ("What `ftpsd check` finds", configuration.REASONS),
 )
 """Heading and explanations, in the order of the reference page."""
 

@@ -34,6 +34,7 @@ class AuthSettings:
     auth_pam: bool = directive(
         "AuthPAM", Boolean(), True, module="mod_auth_pam", good=("off",), bad=("unix",),
         doc="Ask PAM about passwords of system accounts.",
+        differs="PAM is not asked about users of the AuthUserFile unless AuthOrder names mod_auth_pam.c",
     )
     auth_pam_config: str = directive(
         "AuthPAMConfig", Text("service"), "proftpd", module="mod_auth_pam", good=("ftp",), bad=("", "a b"),

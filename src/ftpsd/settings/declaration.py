@@ -84,6 +84,7 @@ class Declaration:
     `group` and `field` say where the value lives (`tls`, `verify_client`); both are empty when there is none.
     `reason` says why a directive has no effect or is refused, or the new name of a renamed one.
     `needs` names directives that must stand in the same section.
+    `differs` says what it means otherwise than in ProFTPD; "" where it means the same.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Declaration:
     field: str = ""
     default: object = None
     default_text: str = ""
+    differs: str = ""
 
     @property
     def key(self) -> str:
@@ -126,6 +128,7 @@ def directive(
     good: tuple[str, ...] = (),
     bad: tuple[str, ...] = (),
     default_text: str = "",
+    differs: str = "",
 ) -> Any:
     """A dataclass field whose value the directive `name` sets. `good`/`bad` are examples of its arguments."""
     declaration = Declaration(
@@ -142,6 +145,7 @@ def directive(
         bad=bad,
         default=default,
         default_text=default_text,
+        differs=differs,
     )
     return dataclasses.field(default=default, metadata={METADATA_KEY: declaration})
 

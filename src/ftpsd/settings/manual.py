@@ -88,6 +88,8 @@ def _facts(declaration: Declaration) -> Iterable[tuple[str, str]]:
             yield "Repeated", declaration.combine.value
         if declaration.needs:
             yield "Needs", ", ".join(declaration.needs)
+        if declaration.differs:
+            yield "ProFTPD", f"otherwise: {declaration.differs}"
     if declaration.good:
         yield "Examples", "; ".join(f"{declaration.name} {example}" for example in declaration.good)
 

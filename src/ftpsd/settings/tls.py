@@ -107,6 +107,7 @@ class TLSSettings(StaplingSettings):
         doc="Who is asked, in this order, whether a client's certificate has been revoked: crl (the lists"
         " of TLSCARevocationFile and TLSCARevocationPath), ocsp (the responder that the certificate names)."
         " Who says revoked ends it; who cannot tell passes on to the next.",
+        differs="a mechanism that cannot tell passes on to the next one",
     )
     ca_revocation_file: str | None = _file(
         "TLSCARevocationFile", "Revocation lists (PEM) of the authorities of clients. A list that has expired"
@@ -145,6 +146,8 @@ class TLSSettings(StaplingSettings):
         " `timeout`: seconds that a renegotiation (TLS 1.2 and older) may take, then the connection ends unless"
         " `required off` (OpenSSL ends it in any case when the client declines in as many words). `none`: the"
         " client may not renegotiate either.",
+        differs="on uploads new keys are only asked for with `required on`, and `required off` alone lets clients"
+        " renegotiate",
     )
     timeout_handshake: int = directive(
         "TLSTimeoutHandshake", Duration(0, 65535), 300, module=MODULE, good=("30",), bad=("", "x", "70000"),

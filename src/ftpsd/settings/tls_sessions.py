@@ -147,6 +147,7 @@ class SessionSettings(KeySettings):
         "TLSSessionCache",
         Special("off|internal:|shm:/file=path[&size=bytes]|memcache:|redis: [seconds]", session_cache),
         SessionCache(), module=MODULE, contexts=ROOT, combine=Combine.LAST, default_text="internal: 15840",
+        differs="a data connection is never refused for the age of its session",
         good=("off", "internal:", "internal: 1800", "internal:1800", "shm:/file=/run/ftpsd/sessions",
               "shm:/file=/run/ftpsd/sessions&size=2097152 600", "memcache:", "memcache:/json 3600", "redis: 3600",
               "redis:/prefix=site2", "redis:/json&prefix=site2 60"),

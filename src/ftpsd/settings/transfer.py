@@ -69,6 +69,7 @@ class TransferSettings:
         "AllowForeignAddress", Special("on|off", parsers.allow_foreign_address), False,
         contexts=LOGIN, good=("on", "off"), bad=("", "friends"),
         doc="Data connections may go to and come from an address other than the client's (FXP).",
+        differs="off, a private address in PORT is foreign, too; ProFTPD takes it for the client's own",
     )
     transfer_rate: tuple[TransferRate, ...] = directive(
         "TransferRate", Special("commands KiB/s[:free-bytes]", parsers.transfer_rate), (), module="mod_xfer",

@@ -123,7 +123,7 @@ def load_credentials(
 def worries(credential: Credential) -> list[str]:
     """Notices of dates and of a key that others can read."""
     dates = _date_notices(credential.leaf, credential.certificate_file, datetime.now(UTC))
-    return dates + _mode_notices(credential.key_file)
+    return dates + mode_notices(credential.key_file)
 
 
 def _load_credential(
@@ -202,7 +202,8 @@ def date_text(moment: datetime) -> str:
     return f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S %Y} GMT"
 
 
-def _mode_notices(path: str) -> list[str]:
+def mode_notices(path: str) -> list[str]:
+    """What is to be said about a key file that others can read or change."""
     try:
         mode = os.stat(path).st_mode
     except OSError:

@@ -226,13 +226,17 @@ def _set_protocols(
     return usable
 
 
-def _set_ciphers(context: Context, settings: TLSSettings, where: Locator) -> str:
-    """Sets ciphers, their order and ALPN; returns the list for TLS 1.2 and older."""
+def ciphers_of(settings: TLSSettings) -> str:
+    """The list for TLS 1.2 and older that OpenSSL is given."""
     suite = settings.cipher_suite
     if suite is None:
-        ciphers = DEFAULT_CIPHERS
-    else:
-        ciphers = suite if suite.upper().startswith("PROFILE=") else f"{suite}:!EXPORT"
+        return DEFAULT_CIPHERS
+    return suite if suite.upper().startswith("PROFILE=") else f"{suite}:!EXPORT"
+
+
+def _set_ciphers(context: Context, settings: TLSSettings, where: Locator) -> str:
+    """Sets ciphers, their order and ALPN; returns the list for TLS 1.2 and older."""
+    ciphers = ciphers_of(settings)
     tls13 = settings.tls13_cipher_suite
     for method, text in ((context.set_ciphers, ciphers), (context.set_ciphersuites, tls13)):
         if text is None:

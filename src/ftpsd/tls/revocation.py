@@ -126,7 +126,7 @@ def _objection(
     name = certificates.name_text(entry.issuer)
     if not _may_sign(issuer):
         return NO_CRL_SIGN, f"issuer '{name}' may not sign revocation lists (key usage)"
-    if not _signature_is_good(entry, issuer):
+    if not signature_is_good(entry, issuer):
         return CRL_SIGNATURE, f"invalid signature on CRL: issuer '{name}'"
     if entry.last_update_utc > now:
         return CRL_NOT_YET_VALID, f"CRL has invalid lastUpdate field: {_date(entry.last_update_utc)}"
@@ -150,7 +150,8 @@ def _may_sign(issuer: x509.Certificate) -> bool:
         return False
 
 
-def _signature_is_good(entry: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+def signature_is_good(entry: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    """Whether `issuer` signed the list."""
     key: CertificateIssuerPublicKeyTypes
     try:
         key = issuer.public_key()  # type: ignore[assignment]

@@ -1,0 +1,122 @@
+"""`ftpsd check`: everything that can be told of a configuration without starting a server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from ftpsd.diag.finding import Finding, Severity
+from ftpsd.diag.looks import (
+    accounts,
+    authorities,
+    certificates,
+    directives,
+    logs,
+    network,
+    requirement,
+    sessions,
+    suites,
+)
+from ftpsd.diag.machine import Machine
+from ftpsd.diag.reading import Reading, read
+from ftpsd.diag.subject import Subject
+from ftpsd.errors import ConfigError
+from ftpsd.reasons.codes import Code
+from ftpsd.tls import contexts
+from ftpsd.tls.certificates import KEY_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class HostReport:
+    """A virtual host: how things are (lines by theme), and what was found."""
+
+    name: str
+    facts: dict[str, list[str]]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check brought to light. `findings` concern the configuration as a whole."""
+
+    path: str
+    findings: tuple[Finding, ...]
+    hosts: tuple[HostReport, ...] = field(default=())
+
+    def all(self) -> tuple[Finding, ...]:
+        """Every finding, each once."""
+        found = (*self.findings, *(each for host in self.hosts for each in host.findings))
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 good, 1 warnings, 2 errors."""
+        return max((finding.severity for finding in self.all()), default=Severity.NOTE).value
+
+
+def check(path: str, *, defines: Collection[str] = (), machine: Machine | None = None) -> Report:
+    """Reads the configuration file `path` and looks at everything that it names."""
+    machine = machine or Machine()
+    reading = read(path, defines=defines, resolve=machine.resolve)
+    found = _in_order(directives.look(reading))
+    if reading.configuration is None:
+        return Report(path, found)
+    return Report(path, found, tuple(_hosts(reading, machine)))
+
+
+def _hosts(reading: Reading, machine: Machine) -> list[HostReport]:
+    configuration = reading.configuration
+    assert configuration is not None
+    reports, said = [], set[Finding]()
+    for host in configuration.hosts:
+        subject = Subject(configuration, host, machine)
+        _look(subject)
+        fresh = [finding for finding in subject.found if _about_all(finding) not in said]
+        said.update(_about_all(finding) for finding in fresh)
+        reports.append(HostReport(subject.name, subject.facts, _in_order(fresh)))
+    return reports
+
+
+def _about_all(finding: Finding) -> Finding:
+    """The finding without its host: what <Global> says is not to be said for every host again."""
+    return Finding(
+        finding.severity, finding.code, finding.text, finding.remedy, finding.location, finding.directive)
+
+
+def _look(subject: Subject) -> None:
+    requirement.look(subject)
+    if subject.settings.tls.engine:
+        kinds = certificates.look(subject)
+        authorities.look(subject)
+        suites.look(subject, kinds)
+        sessions.look(subject)
+        _rest(subject)
+    network.look(subject)
+    logs.look(subject)
+    accounts.look(subject)
+
+
+def _rest(subject: Subject) -> None:
+    """What the start itself would say, and no look has said: the last word is the server's own code's."""
+    if _has_secrets(subject) or any(finding.severity is Severity.ERROR for finding in subject.found):
+        return
+    cache = subject.configuration.hosts[0].settings.tls.session_cache
+    try:
+        contexts.build(subject.host, cache=cache)
+    except ConfigError as error:
+        subject.config_error(Code.CONFIG_ERROR, error)
+
+
+def _has_secrets(subject: Subject) -> bool:
+    """Whether somebody would have to be asked for a passphrase or PIN, or a file cannot be read."""
+    tls = subject.settings.tls
+    if tls.pkcs12_file is not None or any(found.code is Code.CANNOT_LOOK for found in subject.found):
+        return True
+    paths = [kind.key_file(tls) or kind.certificate_file(tls) for kind in KEY_KINDS]
+    return any(path is not None and certificates.is_secret(path) for path in paths)
+
+
+def _in_order(findings: Collection[Finding]) -> tuple[Finding, ...]:
+    """The worst first, then as they stand in the file."""
+    return tuple(sorted(findings, key=lambda each: (
+        -each.severity, each.location.file if each.location else "", each.location.line if each.location else 0)))

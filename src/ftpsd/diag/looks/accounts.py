@@ -1,0 +1,223 @@
+"""Account files, whom the server runs as, where logins end up."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+from collections.abc import Iterator
+
+from ftpsd.auth import files, unix
+from ftpsd.auth.files import UserEntry
+from ftpsd.diag.subject import Subject
+from ftpsd.errors import ConfigError, Location
+from ftpsd.reasons.codes import Code
+from ftpsd.settings.model import AnonymousSection
+
+_LINE = re.compile(r"line (\d+) of '.*?' skipped: (.*)", re.DOTALL)
+_FILE_MODULE = "mod_auth_file.c"
+_CRYPT = re.compile(r"\$[0-9a-z]+\$|[!*]|_")
+_OLD_HASH = re.compile(r"\$1\$|[./0-9A-Za-z]{13}$")
+_MOST = 5
+"""Findings of one kind about one file; more of them would hide the rest."""
+
+
+def look(subject: Subject) -> None:
+    auth = subject.settings.auth
+    if auth.auth_user_file is not None:
+        _used(subject)
+        data = _checked(subject, "AuthUserFile", auth.auth_user_file, world_readable=False)
+        if data is not None:
+            _users(subject, auth.auth_user_file, data)
+    elif any(name.startswith(_FILE_MODULE) for name in auth.auth_order):
+        subject.warn(
+            Code.AUTH_FILE_UNUSED, "AuthOrder asks mod_auth_file.c, but there is no AuthUserFile: it knows nobody",
+            "Name an AuthUserFile (`ftpsd passwd` makes one), or take mod_auth_file.c out.", of="AuthOrder")
+    if auth.auth_group_file is not None:
+        data = _checked(subject, "AuthGroupFile", auth.auth_group_file, world_readable=True)
+        if data is not None:
+            groups = files.parse_groups(data, auth.auth_group_file)
+            _broken(subject, "AuthGroupFile", auth.auth_group_file, groups.problems)
+    if auth.root_login:
+        subject.warn(
+            Code.ROOT_LOGIN, "RootLogin on: whoever guesses root's password has the machine",
+            "Log in as somebody else.", of="RootLogin")
+    _worker(subject)
+    _places(subject)
+
+
+def _used(subject: Subject) -> None:
+    order = subject.settings.auth.auth_order
+    if order and not any(name.startswith(_FILE_MODULE) for name in order):
+        subject.warn(
+            Code.AUTH_FILE_UNUSED, "AuthUserFile has no effect: AuthOrder does not name mod_auth_file.c",
+            "Add mod_auth_file.c to AuthOrder.", of="AuthUserFile")
+
+
+def _checked(subject: Subject, directive: str, path: str, *, world_readable: bool) -> bytes | None:
+    try:
+        files.check_permissions(directive, path, world_readable=world_readable)
+    except ConfigError as error:
+        subject.config_error(Code.AUTH_FILE_UNUSABLE, error)
+    try:
+        return files.read_whole(path)[0]
+    except PermissionError:
+        subject.note(
+            Code.CANNOT_LOOK, f"'{path}' may only be read by others: it was not looked at", "Run the check as root.",
+            of=directive)
+    except OSError:
+        pass  # check_permissions has said so
+    return None
+
+
+def _broken(subject: Subject, directive: str, path: str, problems: tuple[str, ...]) -> None:
+    for problem in problems:
+        match = _LINE.fullmatch(problem)
+        if match is not None:
+            subject.warn(
+                Code.AUTH_FILE_LINE, f"{match[2]}: the line does not count", f"Correct the line in '{path}'.",
+                of=directive, at=Location(path, int(match[1])))
+        else:
+            subject.warn(Code.AUTH_FILE_LINE, problem, of=directive)
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    """(number, fields) of every entry of an account file."""
+    for number, raw in enumerate(data.split(b"\n"), 1):
+        line = raw.decode("utf-8", "surrogateescape").rstrip("\r")
+        if line.strip() and not line.startswith("#"):
+            yield number, line.split(":")
+
+
+def _users(subject: Subject, path: str, data: bytes) -> None:
+    users = files.parse_users(data, path)
+    _broken(subject, "AuthUserFile", path, users.problems)
+    subject.fact("accounts", f"{path}: {len(users.by_name)} users")
+    first: dict[str, int] = {}
+    seen: dict[Code, int] = {}
+    for number, fields in _lines(data):
+        entry = users.by_name.get(fields[0])
+        if entry is None or len(fields) < 7:
+            continue
+        place = Location(path, number)
+        earlier = first.setdefault(fields[0], number)
+        if earlier != number:
+            subject.warn(
+                Code.AUTH_FILE_DUPLICATE, f"the user '{fields[0]}' stands on line {earlier} already: this line does "
+                f"not "
+                "count", "Take one of them out.", of="AuthUserFile", at=place)
+            continue
+        for code, text, remedy in _about(subject, entry):
+            seen[code] = seen.get(code, 0) + 1
+            if seen[code] <= _MOST:
+                subject.warn(code, text, remedy.replace("FILE", path), of="AuthUserFile", at=place)
+
+
+def _about(subject: Subject, user: UserEntry) -> Iterator[tuple[Code, str, str]]:
+    """What is strange about one user."""
+    auth, name = subject.settings.auth, user.name
+    change = f"ftpsd passwd --file FILE {name} --change-password"
+    if _OLD_HASH.match(user.password):
+        yield Code.AUTH_FILE_HASH, f"the password of '{name}' is hashed in an old, weak way (DES, MD5)", change
+    elif not _CRYPT.match(user.password):
+        yield Code.AUTH_FILE_HASH, f"the password of '{name}' is no hash: nobody can log in with it", change
+    if user.uid == 0:
+        can = "has all rights" if auth.root_login else "may not log in (RootLogin off)"
+        yield Code.AUTH_FILE_ROOT, f"'{name}' has uid 0 and {can}", "Give the user a uid of his own."
+    if auth.require_valid_shell and not unix.shell_is_valid(user.shell):
+        yield (
+            Code.AUTH_FILE_SHELL, f"'{name}' cannot log in: the shell '{user.shell}' is not in /etc/shells",
+            "Write RequireValidShell off, or add the shell to /etc/shells.")
+    if not user.home:
+        yield Code.AUTH_FILE_HOME, f"'{name}' has no home and cannot log in", f"ftpsd passwd --file FILE {name} "
+        "--change-home DIR"
+    elif _is_missing(user.home):
+        yield (
+            Code.AUTH_FILE_HOME, f"the home '{user.home}' of '{name}' does not exist: the login fails",
+            f"install -d -o {user.uid} -g {user.gid} {user.home}")
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.stat(path)
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+# -- rights and places
+
+
+def _worker(subject: Subject) -> None:
+    server, machine = subject.settings.server, subject.machine
+    if server.user is not None:
+        uid = _uid(server.user)
+        if uid is None:
+            subject.error(
+                Code.WORKER_UNKNOWN, f"there is no user '{server.user}': the server does not start",
+                f"useradd --system {server.user}, or name another.", of="User")
+        elif uid == 0:
+            subject.warn(
+                Code.WORKER_ROOT, "User root: a fault in the server before login gives away the whole machine",
+                "Write User nobody.", of="User")
+    elif subject.host.id == 0 and machine.is_root():
+        subject.note(Code.WORKER_ROOT, "without User, sessions run as root until their login", "Write User nobody.")
+    if server.group is not None and _gid(server.group) is None:
+        subject.error(
+            Code.WORKER_UNKNOWN, f"there is no group '{server.group}': the server does not start",
+            f"groupadd --system {server.group}, or name another.", of="Group")
+
+
+def _uid(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def _gid(name: str) -> int | None:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def _places(subject: Subject) -> None:
+    access, umask = subject.settings.access, subject.settings.transfer.umask
+    if not access.default_root:
+        subject.note(
+            Code.NO_JAIL, "without DefaultRoot every user can walk through the whole machine, as far as its rights go",
+            "Write DefaultRoot ~.", of="DefaultRoot")
+    if not (umask.file & 0o002 and umask.directory & 0o002):
+        subject.warn(
+            Code.UMASK_OPEN, f"Umask {umask.file:03o} {umask.directory:03o}: uploads may be changed by every user "
+            f"of the "
+            "machine", "Write Umask 022.", of="Umask")
+    for section in subject.host.anonymous:
+        _anonymous(subject, section)
+
+
+def _anonymous(subject: Subject, section: AnonymousSection) -> None:
+    user = section.user or subject.settings.server.user
+    known = user is not None and (_uid(user) is not None or _in_file(subject, user))
+    if not known:
+        subject.warn(
+            Code.ANONYMOUS_BROKEN, f"nobody can log in to <Anonymous {section.root}>: there is no user '{user}'",
+            "Write a User into the section that exists.", at=section.location)
+    if section.root.startswith("/") and _is_missing(section.root):
+        subject.warn(
+            Code.ANONYMOUS_BROKEN, f"nobody can log in to <Anonymous {section.root}>: the directory does not exist",
+            f"mkdir -p {section.root}", at=section.location)
+
+
+def _in_file(subject: Subject, name: str) -> bool:
+    path = subject.settings.auth.auth_user_file
+    if path is None:
+        return False
+    try:
+        return name in files.parse_users(files.read_whole(path)[0], path).by_name
+    except OSError:
+        return True

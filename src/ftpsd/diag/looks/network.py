@@ -1,0 +1,117 @@
+"""Passive ports, the address that clients are told, NAT."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ftpsd.diag.subject import Subject
+from ftpsd.ftp.addresses import is_private
+from ftpsd.reasons.codes import Code
+
+_MASQUERADES = ("MasqueradeAddress", "TLSMasqueradeAddress")
+
+
+def look(subject: Subject) -> None:
+    _ports(subject)
+    for directive in _MASQUERADES:
+        if isinstance(subject.value(directive), str):
+            _masquerade(subject, directive, subject.value(directive))
+    _behind_nat(subject)
+    if subject.settings.transfer.allow_foreign_address:
+        subject.warn(
+            Code.FOREIGN_ADDRESSES_ALLOWED,
+            "AllowForeignAddress on: data connections may go to and come from anybody, so the server can be made to "
+            "attack third parties, and files can be taken by others where TLS does not prevent it",
+            "Say it in an <IfClass> or <IfUser> for those who need it (site-to-site transfers).",
+            of="AllowForeignAddress")
+
+
+def _ports(subject: Subject) -> None:
+    ports = subject.settings.transfer.passive_ports
+    if ports is None:
+        subject.fact("passive ports", "any that the kernel gives")
+        if any(subject.says(directive) for directive in _MASQUERADES):
+            subject.warn(
+                Code.MASQUERADE_WITHOUT_PORTS,
+                "MasqueradeAddress without PassivePorts: a router or firewall cannot know which ports to let through",
+                "Write PassivePorts 49152 50151, for example, and forward those ports to this machine.",
+                of=next(each for each in _MASQUERADES if subject.says(each)))
+        return
+    count = ports.high - ports.low + 1
+    subject.fact("passive ports", f"{ports.low} to {ports.high} ({count})")
+    bounds = [
+        (value, name) for name in ("MaxClients", "MaxInstances")
+        if isinstance(value := _bound(subject, name), int) and value > count
+    ]
+    if bounds:
+        most, name = min(bounds)
+        subject.warn(
+            Code.PASSIVE_PORTS_FEW, f"{count} passive ports for up to {most} sessions ({name}): when they are in use, "
+            "transfers fail", f"Widen PassivePorts to {most} ports or more.", of="PassivePorts")
+    _clashes(subject, ports.low, ports.high)
+
+
+def _bound(subject: Subject, directive: str) -> object:
+    """The value of a bound on the number of sessions, however this version keeps it."""
+    value = subject.value(directive)
+    return getattr(value, "count", getattr(value, "limit", value))
+
+
+def _clashes(subject: Subject, low: int, high: int) -> None:
+    kernel = subject.machine.ephemeral_ports()
+    if kernel is not None and low <= kernel[1] and kernel[0] <= high:
+        subject.note(
+            Code.PASSIVE_PORTS_EPHEMERAL,
+            f"the passive ports overlap with those that the kernel takes for outgoing connections ({kernel[0]} to "
+            f"{kernel[1]}): some may be in use", f"sysctl -w net.ipv4.ip_local_reserved_ports={low}-{high}",
+            of="PassivePorts")
+    for host in subject.configuration.hosts:
+        port = host.settings.core.port
+        if low <= port <= high:
+            subject.warn(
+                Code.PASSIVE_PORTS_CLASH, f"port {port} of '{host.settings.core.server_name}' lies within PassivePorts",
+                "Choose a range without it.", of="PassivePorts")
+
+
+def _masquerade(subject: Subject, directive: str, name: str) -> None:
+    found = subject.machine.resolve(name)
+    if not found:
+        subject.error(
+            Code.MASQUERADE_UNRESOLVABLE, f"'{name}' cannot be resolved: the server does not start",
+            "Write the address, or a name that this machine can look up.", of=directive)
+        return
+    chosen = next((each for each in found if ":" not in each), found[0])
+    subject.fact("address told to clients", f"{chosen} ({directive} {name})")
+    if ":" in chosen:
+        subject.warn(
+            Code.MASQUERADE_UNRESOLVABLE, f"'{name}' is an IPv6 address, which PASV cannot tell: it has no effect",
+            "Write an IPv4 address.", of=directive)
+    elif is_private(chosen):
+        subject.warn(
+            Code.MASQUERADE_PRIVATE,
+            f"'{name}' is {chosen}, an address that clients outside of this network cannot reach",
+            "Write the public address, or a name that means it here, too (split DNS answers otherwise inside).",
+            of=directive)
+
+
+def _behind_nat(subject: Subject) -> None:
+    if any(subject.says(directive) for directive in _MASQUERADES):
+        return
+    named = [each for each in subject.host.resolved or subject.host.addresses if _is_address(each)]
+    own = [each for each in named if not ipaddress.ip_address(each).is_unspecified] or list(subject.machine.addresses())
+    if not all(is_private(each) for each in own):
+        return
+    outside = [each for each in own if not ipaddress.ip_address(each).is_loopback and ":" not in each]
+    if outside:
+        subject.note(
+            Code.BEHIND_NAT, f"PASV tells clients {outside[0]}, a private address: clients behind another router "
+            f"cannot "
+            "reach it", "If clients come from outside: MasqueradeAddress with the public address, and PassivePorts.")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,71 @@
+"""What a check asks of the machine beside the files that a configuration names. Tests put another one in its place."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import os
+import re
+import warnings
+from datetime import UTC, datetime
+
+from cryptography import x509
+
+from ftpsd.settings.loader import look_up
+from ftpsd.tls import certificates
+
+_EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range"
+_ROUTES = "/proc/net/fib_trie"
+_ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+_LOCAL = re.compile(r"\|-- ([0-9.]+)\n\s+/32 host LOCAL")
+
+
+class Machine:
+    """This machine, now."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def is_root(self) -> bool:
+        return os.geteuid() == 0
+
+    def resolve(self, name: str) -> tuple[str, ...]:
+        """IP addresses of a name, or of an address itself; () when there are none."""
+        return look_up(name)
+
+    def ephemeral_ports(self) -> tuple[int, int] | None:
+        """The ports that the kernel takes for outgoing connections; None: not known."""
+        try:
+            low, high = (int(word) for word in _read(_EPHEMERAL).split())
+        except (OSError, ValueError):
+            return None
+        return low, high
+
+    def addresses(self) -> tuple[str, ...]:
+        """This machine's own IPv4 addresses but those of the loopback; () when they are not known."""
+        try:
+            found = dict.fromkeys(_LOCAL.findall(_read(_ROUTES)))
+        except OSError:
+            return ()
+        return tuple(each for each in found if not ipaddress.ip_address(each).is_loopback)
+
+    def public_roots(self) -> frozenset[x509.Name]:
+        """The names of the authorities that this system trusts, as an example of what clients have."""
+        return _roots()
+
+
+@functools.cache
+def _roots() -> frozenset[x509.Name]:
+    for path in _ROOTS:
+        try:
+            with warnings.catch_warnings(action="ignore"):  # some roots are older than today's rules
+                found = certificates.certificates_in(certificates.read_file(path))
+            return frozenset(each.subject for each in found)
+        except OSError:
+            continue
+    return frozenset()
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read(1 << 20)

@@ -1,0 +1,88 @@
+"""A report for people (with rich: colours on a terminal only) and for programs (JSON)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ftpsd.diag.check import HostReport, Report
+from ftpsd.diag.finding import Finding, Severity
+
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+
+
+def for_people(report: Report, console: Console, *, notes: bool = True) -> None:
+    """Prints the report; `notes` False leaves out what is only worth knowing."""
+    _findings(console, _shown(report.findings, notes))
+    for host in report.hosts:
+        console.print(Text(f"\n{host.name}", style="bold"))
+        console.print(Padding(_facts(host), (0, 0, 0, 2), expand=False))
+        _findings(console, _shown(host.findings, notes))
+    console.print(Text(f"\n{summary(report)}", style="bold"))
+
+
+def _shown(findings: Iterable[Finding], notes: bool) -> list[Finding]:
+    return [each for each in findings if notes or each.severity is not Severity.NOTE]
+
+
+def _facts(host: HostReport) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for theme, lines in host.facts.items():
+        for number, line in enumerate(lines):
+            table.add_row(Text(theme if number == 0 else "", "dim"), Text(line, "dim"))
+    return table
+
+
+def _findings(console: Console, findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        head = Text("\n  ")
+        head.append(finding.severity.word, _STYLES[finding.severity])
+        if finding.location is not None:
+            head.append(f"  {finding.location.file}:{finding.location.line}")
+        if finding.directive:
+            head.append(f"  {finding.directive}", "bold")
+        head.append(f"  [{finding.code}]", "dim")
+        console.print(head)
+        console.print(Padding(Text(finding.text), (0, 0, 0, 4), expand=False))
+        if finding.remedy:
+            console.print(Padding(Text(f"→ {finding.remedy}"), (0, 0, 0, 4), expand=False))
+
+
+def summary(report: Report) -> str:
+    """`2 errors, 1 warning: …`."""
+    every = report.all()
+    errors = sum(each.severity is Severity.ERROR for each in every)
+    warnings = sum(each.severity is Severity.WARNING for each in every)
+    if not errors and not warnings:
+        return "Nothing is wrong."
+    counted = [f"{count} {word}{'s' if count != 1 else ''}" for count, word in ((errors, "error"), (warnings,
+    "warning"))
+               if count]
+    return f"{' and '.join(counted)}. `ftpsd explain CODE` says more about a code in brackets."
+
+
+def for_programs(report: Report) -> dict[str, Any]:
+    """The report as JSON has it."""
+    return {
+        "file": report.path,
+        "status": report.status,
+        "findings": [_as_dict(each) for each in report.findings],
+        "hosts": [
+            {"name": host.name, "facts": host.facts, "findings": [_as_dict(each) for each in host.findings]}
+            for host in report.hosts
+        ],
+    }
+
+
+def _as_dict(finding: Finding) -> dict[str, Any]:
+    place = finding.location
+    return {
+        "severity": finding.severity.word, "code": str(finding.code), "text": finding.text, "remedy": finding.remedy,
+        "directive": finding.directive, "host": finding.host,
+        "file": place.file if place is not None else None, "line": place.line if place is not None else None,
+    }

@@ -1,0 +1,198 @@
+"""What depends on the machine and on who runs the check; the command; the parts."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ftpsd.cli.check import command
+from ftpsd.diag.looks import names
+from ftpsd.diag.machine import Machine
+from ftpsd.reasons.codes import Code
+from ftpsd.settings.registry import DIRECTIVES
+from ftpsd.tls import certificates, suites
+from tests.diag.world import Bench, World, examine
+
+GOOD = "Include @/base.conf\nInclude @/tls.conf\n"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("looks"))
+
+
+class Root(Bench):
+    """A machine on which the check runs as root."""
+
+    def is_root(self) -> bool:
+        return True
+
+
+def codes(lines: list[str]) -> list[str]:
+    return [line.split("[")[1].split("]")[0] for line in lines]
+
+
+def test_without_user_sessions_run_as_root(world: World) -> None:
+    text = "Include @/tls.conf\nWtmpLog off\nSystemLog none\nDefaultRoot ~\n"
+    assert codes(examine(text, world, machine=Root())[1]) == [Code.WORKER_ROOT]
+    assert examine(text, world)[1] == []
+
+
+@pytest.mark.parametrize(("addresses", "noted"), [
+    (("10.0.0.5",), True), (("10.0.0.5", "5.9.1.2"), False), ((), False), (("100.64.3.4",), True),
+])
+def test_private_addresses_only(world: World, addresses: tuple[str, ...], noted: bool) -> None:
+    found = codes(examine(GOOD, world, machine=Bench(addresses=addresses))[1])
+    assert found == ([Code.BEHIND_NAT] if noted else [])
+
+
+def test_a_host_with_a_public_address_of_its_own(world: World) -> None:
+    machine = Bench(addresses=("10.0.0.5",))
+    assert examine(f"{GOOD}DefaultAddress 5.9.1.2\n", world, machine=machine)[1] == []
+    assert codes(examine(f"{GOOD}DefaultAddress 192.168.0.9\n", world, machine=machine)[1]) == [Code.BEHIND_NAT]
+
+
+def test_what_may_not_be_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> bytes:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(certificates, "read_file", refuse)
+    report, found = examine(GOOD, world)
+    assert set(codes(found)) >= {Code.CANNOT_LOOK}
+    assert all("Run the check as root." in line for line in found if Code.CANNOT_LOOK in line)
+    assert Code.CERT_UNREADABLE in codes(examine(GOOD, world, machine=Root())[1])
+    assert report.status == 2, "the chain file is read by the server's own code"
+
+
+def test_an_encrypted_pkcs12_file(world: World) -> None:
+    world.write("x.p12", b"no such thing")
+    _, found = examine("Include @/base.conf\nTLSEngine on\nTLSRequired on\nTLSPKCS12File @/x.p12\n", world)
+    assert codes(found) == [Code.CANNOT_LOOK]
+
+
+DIFFERING = [entry for entry in DIRECTIVES.values() if entry.differs]
+
+
+@pytest.mark.parametrize("entry", DIFFERING, ids=lambda entry: entry.name)
+def test_directives_that_mean_something_else_than_in_proftpd(world: World, entry: object) -> None:
+    assert hasattr(entry, "name")
+    assert hasattr(entry, "good")
+    _, found = examine(f"{GOOD}{entry.name} {entry.good[0]}\n", world)
+    assert any(f"main.conf:3 {entry.name} [{Code.DIRECTIVE_DIFFERS}]" in line for line in found), found
+
+
+def test_there_are_such_directives() -> None:
+    assert len(DIFFERING) >= 4
+
+
+@pytest.mark.parametrize(("pattern", "name", "fits"), [
+    ("ftp.example.org", "FTP.example.org.", True), ("*.example.org", "ftp.example.org", True),
+    ("*.example.org", "a.ftp.example.org", False), ("*.example.org", "example.org", False),
+    ("www.example.org", "ftp.example.org", False), ("*.example.org", ".example.org", False),
+])
+def test_names_in_certificates(pattern: str, name: str, fits: bool) -> None:
+    assert names.bears(pattern, name) is fits
+
+
+@pytest.mark.parametrize(("text", "unknown"), [
+    ("HIGH:!aNULL", ()), ("HIGH:HIHG", ("HIHG",)), ("HIGH:!EXPORT:!SSLv2:!FZA", ()), ("HIGH:!aNUL", ("!aNUL",)),
+    ("ECDHE+AESGCM:DHE+NONSENSE", ("DHE+NONSENSE",)), ("DEFAULT@SECLEVEL=1", ("DEFAULT@SECLEVEL=1",)),
+    ("DEFAULT:@SECLEVEL=1", ()), ("HIGH, MEDIUM KX", ("MEDIUM", "KX")), ("", ()),
+])
+def test_words_of_cipher_lists(text: str, unknown: tuple[str, ...]) -> None:
+    if "@SECLEVEL" in text and ":" not in text:
+        unknown = ()
+    assert suites.unmatched(text) == unknown
+
+
+@pytest.mark.parametrize(("word", "past"), [
+    ("MEDIUM", True), ("RC4-SHA", True), ("EXP-RC4-MD5", True), ("!kRSA", True), ("RC4+RSA", False), ("HIHG", False),
+    ("ECDHE-RSA-AES128-GCM-SHA265", False), ("DES-CBC3-SHA", True),
+])
+def test_words_of_the_past(word: str, past: bool) -> None:
+    assert suites.is_of_the_past(word) is past
+
+
+def test_ciphers_for_each_protocol() -> None:
+    found = suites.offered(["TLSv1.2", "TLSv1.3"], "ECDHE-RSA-AES128-GCM-SHA256", "TLS_AES_128_GCM_SHA256")
+    assert found == {"TLSv1.2": ("ECDHE-RSA-AES128-GCM-SHA256",), "TLSv1.3": ("TLS_AES_128_GCM_SHA256",)}
+    assert suites.offered(["TLSv1.2"], "NONSENSE", None) == {"TLSv1.2": ()}
+    assert suites.unmatched13("TLS_AES_128_GCM_SHA256:TLS_NONE") == ("TLS_NONE",)
+
+
+def test_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine()
+    assert machine.is_root() is (os.geteuid() == 0)
+    assert machine.resolve("127.0.0.1") == ("127.0.0.1",)
+    assert machine.now().tzinfo is not None
+    assert all("." in each for each in machine.addresses())
+    assert isinstance(machine.public_roots(), frozenset)
+    ports = machine.ephemeral_ports()
+    assert ports is None or ports[0] < ports[1]
+    monkeypatch.setattr("ftpsd.diag.machine._EPHEMERAL", str(tmp_path / "none"))
+    monkeypatch.setattr("ftpsd.diag.machine._ROUTES", str(tmp_path / "none"))
+    assert machine.ephemeral_ports() is None
+    assert machine.addresses() == ()
+
+
+# -- the command
+
+
+def run(world: World, text: str, *options: str) -> tuple[int, str]:
+    path = world.write("asked.conf", text.replace("@", str(world.directory)))
+    result = CliRunner().invoke(command, [str(path), *options], standalone_mode=False)
+    assert result.exception is None, result.exception
+    return int(result.return_value), result.output
+
+
+@pytest.mark.parametrize(("more", "status", "words"), [
+    ("", 0, "Nothing is wrong."), ("RootLogin on\n", 1, "1 warning."), ("Nonsense on\n", 2, "1 error."),
+    ("Nonsense on\nRootLogin on\n", 2, "1 error and 1 warning."),
+])
+def test_exit_status_and_summary(world: World, more: str, status: int, words: str) -> None:
+    found, output = run(world, f"{GOOD}AllowOverwrite on\n{more}", "--no-notes")
+    assert (found, words in output) == (status, True), output
+    assert "\x1b" not in output, "no colours where there is no terminal"
+    assert "  note  " not in output
+
+
+def test_for_people(world: World) -> None:
+    _, output = run(world, f"{GOOD}RootLogin on\n")
+    joined = " ".join(output.split())
+    assert f"warning {world.directory}/asked.conf:3 RootLogin [root-login]" in joined
+    assert "→ Log in as somebody else." in joined
+    assert "CN = ftp.example.org, issued by CN = Inter" in joined
+    assert "TLSv1.3: TLS_AES_256_GCM_SHA384" in joined
+
+
+def test_for_programs(world: World) -> None:
+    status, output = run(world, f"{GOOD}RootLogin on\n", "--json")
+    found = json.loads(output)
+    assert found["status"] == status == 1
+    (finding,) = [each for each in found["hosts"][0]["findings"] if each["severity"] == "warning"]
+    assert (finding["code"], finding["line"], finding["directive"]) == ("root-login", 3, "RootLogin")
+    assert finding["remedy"] == "Log in as somebody else."
+    assert found["hosts"][0]["facts"]["chain"]
+
+
+def test_no_configuration_at_all(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [str(tmp_path / "none")], standalone_mode=False)
+    assert result.return_value == 2
+    assert "unable to read configuration file" in result.output
+
+
+def test_defines(world: World) -> None:
+    text = f"{GOOD}<IfDefine RISKY>\nRootLogin on\n</IfDefine>\n"
+    assert run(world, text)[0] == 0
+    assert run(world, text, "-D", "RISKY")[0] == 1
+
+
+def test_it_writes_nothing(world: World) -> None:
+    before = sorted(path.name for path in world.directory.iterdir())
+    run(world, f"{GOOD}TLSLog @/new.log\nTransferLog @/other.log\nAuthUserFile @/users\n")
+    after = sorted(path.name for path in world.directory.iterdir())
+    assert set(after) - set(before) <= {"asked.conf"}
