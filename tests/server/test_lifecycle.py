@@ -159,6 +159,7 @@ def test_fifty_reloads_leak_nothing(server: Server) -> None:
     kept = server.talk()
     server.reload(name="zeroth")
     first = server.await_name("zeroth")
+    until(lambda: len(children(server.pid)) == 3, "the end of the worker that has no session")
     before = descriptors(server.pid)
     inside = first.ask("DESCRIPTORS")
     for number in range(50):

@@ -22,7 +22,7 @@ from ftpsd.ctl.endpoint import Listener
 from ftpsd.ctl.protocol import REQUEST, Decoder, ProtocolError, encode
 from ftpsd.log import stamps
 from ftpsd.log.escape import escape, shorten
-from ftpsd.log.files import LogFileError, open_log
+from ftpsd.log.files import LogFileError, LogFiles
 from ftpsd.server.supervisor import Supervisor
 from ftpsd.settings import Configuration
 from ftpsd.settings.controls import ControlsSettings
@@ -275,14 +275,14 @@ class ControlServer:
         path = self._settings.log if self._settings is not None and self._settings.engine else None
         if path is None or path == self._broken_log:
             return
-        line = f"{stamps.milliseconds(time.time())} {MODULE}[{os.getpid()}]: {text}\n"
+        files = LogFiles()
         try:
-            fd = open_log(path)
-            with open(fd, "ab", buffering=0) as file:
-                file.write(line.encode("utf-8", "surrogateescape"))
+            files.get(path).write(f"{stamps.milliseconds(time.time())} {MODULE}[{os.getpid()}]: {text}")
         except (LogFileError, OSError) as error:
             self._broken_log = path
             self._supervisor.journal.say(f"notice: unable to write ControlsLog '{path}': {error}")
+        finally:
+            files.close()
 
 
 _DIRECTIVES = {"core": "ControlsACLs", "admin": "AdminControlsACLs"}

@@ -123,8 +123,13 @@ class LogFiles:
         self._files: dict[str, LogFile] = {}
 
     def get(self, path: str, *, mode: int = 0o640, allow_symlink: bool = False) -> LogFile:
-        """The file at `path`, opened when nobody has yet. Raises `LogFileError`."""
+        """The file at `path`, opened when nobody has yet. Raises `LogFileError`.
+
+        /dev/stdout and /dev/stderr are what they say, whatever they are links to: containers have their logs there.
+        """
         key = os.path.normpath(path)
+        if key == "/dev/stdout" or key == "/dev/stderr":
+            return self.stream("stdout" if key == "/dev/stdout" else "stderr")
         if key not in self._files:
             fd = open_log(path, mode=mode, allow_symlink=allow_symlink)
             self._files[key] = LogFile(path, fd, mode=mode, allow_symlink=allow_symlink)

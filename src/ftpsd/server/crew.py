@@ -224,13 +224,17 @@ class Crew:
 
     def reap(self) -> None:
         """Take note of workers that have ended: free their slots, plan the replacement."""
+        orphans = _adopted() if os.getpid() == 1 else {}
         for child in list(self._children.values()):
-            pid, status = os.waitpid(child.pid, os.WNOHANG)
-            if pid:
-                del self._children[pid]
-                self._clear(child)
-                if child.state is State.SERVING:
-                    self._plan_replacement(child, os.waitstatus_to_exitcode(status))
+            status = orphans.get(child.pid)
+            if status is None:
+                pid, status = os.waitpid(child.pid, os.WNOHANG)
+                if not pid:
+                    continue
+            del self._children[child.pid]
+            self._clear(child)
+            if child.state is State.SERVING:
+                self._plan_replacement(child, os.waitstatus_to_exitcode(status))
 
     def _clear(self, child: Child) -> None:
         child.channel.close()
@@ -286,6 +290,15 @@ class Crew:
     def _kill(self, pid: int, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+def _adopted() -> dict[int, int]:
+    """Status of every child that has ended, ours or an orphan: as process 1 of a container we inherit those."""
+    ended = {}
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            ended[found[0]] = found[1]
+    return ended
 
 
 class _Answer:

@@ -18,6 +18,20 @@ class Notifier:
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         self._address = environment.pop("NOTIFY_SOCKET", "")
+        self._watchdog = environment.pop("WATCHDOG_USEC", "")
+        self._watched = environment.pop("WATCHDOG_PID", "")
+
+    @property
+    def watchdog(self) -> float | None:
+        """Seconds after which the service manager gives us up unless we say that we are well; None: never."""
+        if not self._address or not self._watchdog.isdecimal() or int(self._watchdog) == 0:
+            return None
+        meant = not self._watched or self._watched == str(os.getpid())
+        return int(self._watchdog) / 1e6 if meant else None
+
+    def well(self) -> None:
+        """For the watchdog."""
+        self._send("WATCHDOG=1")
 
     def ready(self) -> None:
         """Connections are accepted (again)."""

@@ -57,6 +57,14 @@ class Dismiss(Order):
 
 
 @dataclass(frozen=True, slots=True)
+class Ping(Order):
+    """A worker shows on the scoreboard that its loop turns, by this number."""
+
+    name: ClassVar[str] = "ping"
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DebugLevel(Order):
     """DebugLevel is `level` for everybody from now on."""
 
@@ -92,7 +100,7 @@ class Close(Order):
         service.announce(closing.parse(self.text) if self.text else None, closing.Stage(self.stage))
 
 
-KINDS: Mapping[str, type[Order]] = {kind.name: kind for kind in (Dismiss, DebugLevel, ForgetNames, Close)}
+KINDS: Mapping[str, type[Order]] = {kind.name: kind for kind in (Dismiss, Ping, DebugLevel, ForgetNames, Close)}
 
 
 def encode(order: Order) -> bytes:

@@ -20,7 +20,7 @@ Layout (little endian, packed):
 offset                what
 ====================  ========================================================================
 0                     header: magic, slot count, slot size, worker rows, limit, pid, started
-4096                  worker rows: pid, accepting, sessions now, sessions in all
+4096                  worker rows: pid, accepting, sessions now, sessions in all, pulse
 4096 + rows           state map, one byte per slot: 0 free, 1 busy
 … + slots             the slots: `_SLOT` below
 ====================  ========================================================================
@@ -52,9 +52,11 @@ CLAIM_DEADLINE = 0.5
 _HEADER = struct.Struct("<8sIIIIId")
 _LIMIT = struct.Struct("<I")
 _LIMIT_AT = 8 + 3 * 4
-_WORKER = struct.Struct("<IIIIQ8x")
+_WORKER = struct.Struct("<IIIIQ")
+_PULSE = struct.Struct("<Q")
+_ROW_SIZE = 32
 _WORKERS_AT = 4096
-_MAP_AT = _WORKERS_AT + WORKERS * _WORKER.size
+_MAP_AT = _WORKERS_AT + WORKERS * _ROW_SIZE
 _SLOTS_AT = _MAP_AT + SLOTS
 _SLOT_SIZE = 1024
 _SIZE = _SLOTS_AT + SLOTS * _SLOT_SIZE
@@ -382,16 +384,25 @@ class Scoreboard:
     def worker(self, row: int) -> WorkerRow:
         """What row `row` of the worker table shows."""
         pid, accepting, sessions, _, served = _WORKER.unpack_from(
-            self.memory, _WORKERS_AT + row * _WORKER.size
+            self.memory, _WORKERS_AT + row * _ROW_SIZE
         )
         return WorkerRow(pid, bool(accepting), sessions, served)
 
     def set_worker(self, row: int, shown: WorkerRow) -> None:
         """Fill row `row` (the worker itself; the supervisor clears it after the worker's death)."""
         _WORKER.pack_into(
-            self.memory, _WORKERS_AT + row * _WORKER.size,
+            self.memory, _WORKERS_AT + row * _ROW_SIZE,
             shown.pid, shown.accepting, shown.sessions, 0, shown.served,
         )
+
+    def pulse(self, row: int) -> int:
+        """The number of the last `Ping` that the worker in `row` has answered."""
+        (number,) = _PULSE.unpack_from(self.memory, _WORKERS_AT + row * _ROW_SIZE + _WORKER.size)
+        return int(number)
+
+    def set_pulse(self, row: int, number: int) -> None:
+        """The worker answers."""
+        _PULSE.pack_into(self.memory, _WORKERS_AT + row * _ROW_SIZE + _WORKER.size, number)
 
     def clear_worker(self, row: int) -> None:
         """Nobody is in `row`."""

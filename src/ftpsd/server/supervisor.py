@@ -31,6 +31,7 @@ from ftpsd.server.orders import Order
 from ftpsd.server.pidfile import PidFile
 from ftpsd.server.scoreboard import SLOTS, Scoreboard
 from ftpsd.server.signals import SignalQueue
+from ftpsd.server.watchdog import Watchdog
 from ftpsd.settings import Configuration
 from ftpsd.tls.startup import enable_fips
 
@@ -147,7 +148,10 @@ class Supervisor:
         journal.open(generation.configuration)
         self._board = self._open_scoreboard()
         self._crew = Crew(self._board, journal, self._leave_supervisor)
-        self._attendants: Sequence[Attendant] = [ClosingWatch(self), *(make(self) for make in attendances)]
+        attendants: list[Attendant] = [ClosingWatch(self), *(make(self) for make in attendances)]
+        if notifier.watchdog is not None:
+            attendants.append(Watchdog(self, notifier, notifier.watchdog))
+        self._attendants: Sequence[Attendant] = attendants
 
     def run(self, announce: Callable[[], object] | None = None) -> int:
         """Serve until a signal ends it; the exit status."""
@@ -259,6 +263,16 @@ class Supervisor:
     def service(self) -> Service:
         """The service of `configuration`; sessions are served by its copies in the workers."""
         return self._present.service
+
+    @property
+    def rows(self) -> Sequence[int]:
+        """Rows of the scoreboard that belong to the workers of `configuration`."""
+        return self._present.rows
+
+    @property
+    def ending(self) -> bool:
+        """Whether the server only waits for its last sessions."""
+        return self._ending
 
     @property
     def restarts(self) -> int:

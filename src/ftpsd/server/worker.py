@@ -31,7 +31,7 @@ from ftpsd.server import orders
 from ftpsd.server.contract import Service
 from ftpsd.server.journal import Journal
 from ftpsd.server.listeners import Listeners
-from ftpsd.server.orders import Dismiss
+from ftpsd.server.orders import Dismiss, Ping
 from ftpsd.server.scoreboard import Scoreboard, Slot, WorkerRow
 from ftpsd.server.signals import SignalQueue
 
@@ -135,10 +135,13 @@ class Worker:
                 self._selector.unregister(self._place.channel)
                 return
             order = orders.decode(data)
-            if isinstance(order, Dismiss):
-                self._dismiss(order)
-            else:
-                order.carry_out(self._service)
+            match order:
+                case Dismiss():
+                    self._dismiss(order)
+                case Ping():
+                    self._place.board.set_pulse(self._place.row, order.number)
+                case _:
+                    order.carry_out(self._service)
         except BlockingIOError:
             pass
         except (OSError, ValueError, FtpsdError) as error:
