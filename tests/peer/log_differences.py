@@ -28,6 +28,8 @@ NO_ADDRESS = (
 )
 NOT_MOVED = FieldDifference(
     "RETR file.txt", "b|F|offset", ".*", "-", "without a data connection there was no transfer")
+NOT_RESUMED = FieldDifference(
+    "RETR file.txt", "S|failure", ".*Operation not permitted", ".*was not reused", "the reason, not a riddle")
 MODIFIED = FieldDifference("APPE secret", "modified", "true", "false", "nothing was modified")
 NOTHING_LISTED = (
     FieldDifference("LIST nothere", "s|S|failure|status", ".*", ".*", "LIST of nothing is an error"),

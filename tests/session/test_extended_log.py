@@ -41,6 +41,21 @@ ExtendedLog BASE/json ALL,EXIT json
   ExtendedLog BASE/anonymous ALL line
   ExtendedLog BASE/auth NONE line
 </Anonymous>
+<VirtualHost 127.0.0.1>
+  ServerName "Other"
+  ServerAlias other.example
+  Port @PORT@
+  AuthUserFile BASE/passwd
+  AuthGroupFile BASE/group
+  AuthOrder mod_auth_file.c
+  RequireValidShell off
+  UseReverseDNS off
+  WtmpLog off
+  ExtendedLog BASE/other ALL,EXIT line
+  <IfClass here>
+    ExtendedLog BASE/class AUTH line
+  </IfClass>
+</VirtualHost>
 <IfUser bob>
   ExtendedLog BASE/bob ALL line
 </IfUser>
@@ -86,7 +101,7 @@ class Logged:
 def logged(ftps_certificates: Certificates) -> Iterator[Logged]:
     config = ServerConfig(
         ftps_certificates.server, users=USERS, tls=("TLSRequired off",), sections=SECTIONS,
-        directives=("MaxLoginAttempts 2", "TimeoutStalled 1"))
+        directives=("MaxLoginAttempts 2", "TimeoutStalled 1", "ServerAlias localhost"))
     with server_directory() as files:
         server = start_ftpsd(config, files, ftps_certificates.authority_file)
         server.give("file.txt", b"hello\nworld\n")
@@ -318,6 +333,30 @@ def test_anonymous_logins_have_logs_of_their_own(logged: Logged) -> None:
 def test_users_have_logs_of_their_own(logged: Logged) -> None:
     logged.session(lambda client: (client.login("bob"), client.command("PWD")), tls=False)
     assert logged.lines("bob")[-2:] == ["PASS 230", "PWD 257"]
+
+
+def test_classes_of_clients_have_logs_of_their_own_from_the_beginning(logged: Logged) -> None:
+    with logged.server.client(tls=False) as client:
+        client.connect()
+        client.expect(220, "HOST other.example")
+        client.expect(331, "USER bob")
+        client.expect(200, "NOOP")
+    assert logged.lines("class")[-1] == "USER 331"
+
+
+def test_another_host_has_its_own_log_from_host_on(logged: Logged) -> None:
+    with logged.server.client(tls=False) as client:
+        client.connect()
+        client.expect(200, "NOOP")
+        client.expect(220, "HOST other.example")
+        client.expect(200, "NOOP")
+        client.quit()
+    deadline = time.monotonic() + 10
+    while "EXIT -" not in (lines := logged.lines("other")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert "NOOP 200" in lines
+    assert lines[0] == "HOST 220"
 
 
 def test_notes_are_there_and_variables_only_with_the_option(logged: Logged, tls_version: str) -> None:
