@@ -7,13 +7,16 @@ import os
 import signal
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from ftpsd.access.occupancy import Holding, Standing
 from ftpsd.ftp.phase import Phase
 from ftpsd.server import scoreboard
-from ftpsd.server.scoreboard import Scoreboard, WorkerRow
+from ftpsd.server.scoreboard import CLAIM_DEADLINE, Scoreboard, Slot, WorkerRow
+from ftpsd.settings.values import Rate
 
 PATIENCE = 20
 
@@ -161,7 +164,7 @@ def test_slots_of_a_dead_process_are_reaped(board: Scoreboard) -> None:
     if pid == 0:
         for _ in range(5):
             board.acquire()
-        board._lock()
+        board._lock(0, CLAIM_DEADLINE)
         os.write(writer, b"+")
         signal.pause()
     os.read(reader, 1)
@@ -215,3 +218,59 @@ def test_another_file_is_not_a_scoreboard(tmp_path: Path, content: bytes) -> Non
 def test_process_start() -> None:
     assert scoreboard.process_start(os.getpid()) == scoreboard.process_start(os.getpid())
     assert scoreboard.process_start(2**22 + 1) is None
+
+
+HOLDING = Holding(Standing.LOGGED_IN, b"h" * 8, b"a" * 8, b"u" * 8)
+
+
+def test_what_is_held_is_seen_until_it_is_given_back(board: Scoreboard) -> None:
+    first, second = board.acquire(), board.acquire()
+    assert first is not None
+    assert second is not None
+    taken = HOLDING._replace(command=b"c" * 8)
+    assert first.take(taken, lambda others: "no" if others else None) is None
+    assert second.take(HOLDING, lambda others: others[0]) == taken
+    first.give_back_transfer()
+    assert second.take(HOLDING, lambda others: others[0]) == HOLDING
+    first.give_back()
+    assert second.take(HOLDING, lambda others: others or None) is None
+    second.release()
+    third = board.acquire()
+    assert third is not None
+    assert third.take(HOLDING, lambda others: others or None) is None
+
+
+def test_what_a_dead_process_holds_does_not_count(board: Scoreboard) -> None:
+    slot = board.acquire()
+    assert slot is not None
+    pid = os.fork()
+    if pid == 0:
+        theirs = board.acquire()
+        assert theirs is not None
+        theirs.hold(HOLDING)
+        assert board._lock(1, 1.0)
+        os._exit(0)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert len(board.holdings(slot.index)) == 1
+    assert slot.take(HOLDING, lambda others: "full" if others else None) is None, "not reaped, but dead"
+    os.waitpid(pid, 0)
+
+
+def test_one_at_a_time_is_counted(board: Scoreboard) -> None:
+    slots = [board.acquire() for _ in range(30)]
+
+    def take(slot: Slot | None) -> str | None:
+        assert slot is not None
+        return slot.take(HOLDING, lambda others: "full" if len(others) >= 7 else None)
+
+    with ThreadPoolExecutor(30) as pool:
+        assert sorted(map(str, pool.map(take, slots))) == ["None"] * 7 + ["full"] * 23
+
+
+def test_the_rate_of_connections(board: Scoreboard) -> None:
+    board.rate = Rate(2, 60)
+    slots = [board.acquire() for _ in range(3)]
+    assert [slot is not None for slot in slots] == [True, True, False]
+    assert board.denied == "MaxConnectionRate (2/60 secs) reached"
+    board.rate = None
+    assert board.acquire() is not None

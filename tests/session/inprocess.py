@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from ftpsd import settings
+from ftpsd.access.occupancy import Exceeded, Holding, Judge
 from ftpsd.ftp.phase import Phase
 from ftpsd.session.service import Service
 from ftpsd.session.state import Session
@@ -44,6 +45,19 @@ class Slot:
     def progress(self) -> memoryview | None:
         """Nobody looks."""
         return None
+
+    def take(self, holding: Holding, judge: Judge) -> Exceeded | None:
+        """The only session."""
+        return judge(())
+
+    def hold(self, holding: Holding) -> None:
+        """Takes note of nothing."""
+
+    def give_back_transfer(self) -> None:
+        """Takes note of nothing."""
+
+    def give_back(self) -> None:
+        """Takes note of nothing."""
 
 
 class InProcess:

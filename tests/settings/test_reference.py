@@ -46,7 +46,7 @@ def test_every_directive_has_help(entry: Declaration) -> None:
     [
         ("tlsrequired", ["TLSRequired on|off|ctrl", "Module:    mod_tls", "Default:   off", "<Directory>"]),
         ("LoadModule", ["accepted without effect: every module"]),
-        ("MaxClients", ["not supported yet"]),
+        ("RLimitCPU", ["not supported yet"]),
         ("RateReadBPS", ["renamed: write TransferRate"]),
         ("UserDirRoot", ["refused: "]),
         ("TLSRSACertificateKeyFile", ["Needs:     TLSRSACertificateFile"]),

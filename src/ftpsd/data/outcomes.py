@@ -37,6 +37,8 @@ class End(Enum):
     TLS_ERROR = Code.DATA_TLS_ERROR
     FILE_ERROR = Code.FILE_ERROR
     ENDED = Code.TRANSFER_CUT
+    STORE_TOO_LARGE = Code.STORE_TOO_LARGE
+    RETRIEVE_TOO_LARGE = Code.RETRIEVE_TOO_LARGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def classify(stop: str, *, receiving: bool, fin_accepted: bool) -> End:
     """The meaning of the pump's last word (see `native._openssl.Pump.run`)."""
     if stop == "eof":
         return End.COMPLETE if receiving and fin_accepted else End.TRUNCATED
+    if stop == "limit" and receiving:
+        return End.STORE_TOO_LARGE
     return _ENDS[stop]
 
 
@@ -105,6 +109,10 @@ def _reply(outcome: Outcome) -> tuple[int, str]:
             return 226, "Transfer complete"
         case End.FILE_ERROR:
             return _file_error_code(outcome.errno), f"Transfer aborted. {os.strerror(outcome.errno)}"
+        case End.STORE_TOO_LARGE:
+            return 552, "Transfer aborted. File too large"
+        case End.RETRIEVE_TOO_LARGE:
+            return 426, "Transfer aborted. Operation not permitted"
         case End.TRUNCATED:
             return 426, "Transfer aborted. Data connection closed without TLS close_notify"
         case End.STALLED:

@@ -137,6 +137,10 @@ class Code(StrEnum):
     PATH_FORBIDDEN = "path-forbidden", Show.REPLY
     LIMIT_DENIED = "limit-denied", Show.REPLY
     LIMIT_HIDDEN = "limit-hidden"
+    STORE_TOO_LARGE = "store-too-large"
+    RETRIEVE_TOO_LARGE = "retrieve-too-large"
+    LIMIT_TRANSFERS_PER_HOST = "limit-transfers-per-host"
+    LIMIT_TRANSFERS_PER_USER = "limit-transfers-per-user"
 
     # Who may not log in. The client hears the same words whatever it is.
     LOGIN_REQUIRED = "login-required"
@@ -154,6 +158,13 @@ class Code(StrEnum):
     LOGIN_RIGHTS = "login-rights"
     LOGIN_NAME_TOO_LONG = "login-name-too-long"
     PROTOCOL_DENIED = "protocol-denied"
+    LOGIN_PASSWORD_TOO_LONG = "login-password-too-long"
+    LIMIT_CLIENTS = "limit-clients"
+    LIMIT_CLIENTS_PER_HOST = "limit-clients-per-host"
+    LIMIT_CLIENTS_PER_USER = "limit-clients-per-user"
+    LIMIT_CLIENTS_PER_CLASS = "limit-clients-per-class"
+    LIMIT_HOSTS_PER_USER = "limit-hosts-per-user"
+    LIMIT_CONNECTIONS_PER_HOST = "limit-connections-per-host"
     LOGIN_ATTEMPTS_EXCEEDED = "login-attempts-exceeded"
     REAUTHENTICATION = "reauthentication"
 

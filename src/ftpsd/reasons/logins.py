@@ -6,6 +6,7 @@ from ftpsd.reasons.codes import Code
 from ftpsd.reasons.reason import Reason
 
 _SAME = "530 Login incorrect. (the same for every cause, so that nobody can find out who exists)"
+_WHO = ("`ftpsd who` shows who is on, and from where.",)
 
 REASONS = (
     Reason(
@@ -138,6 +139,66 @@ REASONS = (
         server=("Add the protocol: `Protocols ftp ftps`.",),
         client=("Set the client to \"require explicit FTP over TLS\" (FTPES).",),
         shown=(_SAME, "TLSLog: ftp protocol denied by Protocols config"),
+    ),
+    Reason(
+        Code.LOGIN_PASSWORD_TOO_LONG,
+        "The password is longer than MaxPasswordSize allows, and was not looked at.",
+        causes=("Somebody wants to keep the server busy.", "MaxPasswordSize is set too low."),
+        server=("Raise MaxPasswordSize (bytes, 1024 by default).",),
+        shown=(_SAME,),
+    ),
+    Reason(
+        Code.LIMIT_CLIENTS,
+        "As many users are logged in as MaxClients allows.",
+        causes=("Many users.", "Clients that open many connections and keep them."),
+        confirm=_WHO,
+        server=("Raise MaxClients.", "Lower TimeoutIdle.", "MaxClientsPerUser keeps one user from taking all."),
+        client=("Try again later.",),
+        shown=("530 Sorry, the maximum number of allowed clients (30) are already connected.",),
+    ),
+    Reason(
+        Code.LIMIT_CLIENTS_PER_HOST,
+        "As many users are logged in from this address as MaxClientsPerHost allows.",
+        causes=("A client that transfers several files at once.", "Many users behind the same NAT."),
+        confirm=_WHO,
+        server=("Raise MaxClientsPerHost; in an <IfClass> for a NAT's address alone.",),
+        client=("Allow the client fewer connections.",),
+        shown=("530 Sorry, the maximum number of clients (3) from your host are already connected.",),
+    ),
+    Reason(
+        Code.LIMIT_CLIENTS_PER_USER,
+        "The user is logged in as often as MaxClientsPerUser allows.",
+        causes=("A client that transfers several files at once.", "An account that several people share."),
+        confirm=_WHO,
+        server=("Raise MaxClientsPerUser; in an <IfUser> for one user alone.",),
+        client=("Allow the client fewer connections.",),
+        shown=("530 Sorry, the maximum number of clients (3) for this user are already connected.",),
+    ),
+    Reason(
+        Code.LIMIT_CLIENTS_PER_CLASS,
+        "As many users are logged in from this <Class> as MaxClientsPerClass allows.",
+        causes=("Many users.",),
+        confirm=_WHO,
+        server=("Raise MaxClientsPerClass.",),
+        client=("Try again later.",),
+        shown=("530 Sorry, the maximum number of clients (30) from your class are already connected.",),
+    ),
+    Reason(
+        Code.LIMIT_HOSTS_PER_USER,
+        "The user is logged in from as many other addresses as MaxHostsPerUser allows.",
+        causes=("An account that several people share.", "A client whose address changes: a train, a telephone."),
+        confirm=_WHO,
+        server=("Raise MaxHostsPerUser.", "Lower TimeoutIdle."),
+        shown=("530 Sorry, the maximum number of hosts (1) for this user are already connected.",),
+    ),
+    Reason(
+        Code.LIMIT_CONNECTIONS_PER_HOST,
+        "As many connections from this address are open as MaxConnectionsPerHost allows.",
+        causes=("A client that transfers several files at once.", "Many users behind the same NAT.", "A flood."),
+        confirm=_WHO,
+        server=("Raise MaxConnectionsPerHost.",),
+        client=("Allow the client fewer connections.",),
+        shown=("530 Sorry, the maximum number of connections (5) for your host are already connected.",),
     ),
     Reason(
         Code.LOGIN_ATTEMPTS_EXCEEDED,

@@ -104,6 +104,38 @@ REASONS = (
         shown=("552 Transfer aborted. Disk quota exceeded",),
     ),
     Reason(
+        Code.STORE_TOO_LARGE,
+        "The file would have become larger than MaxStoreFileSize allows.",
+        causes=("A large file.",),
+        server=("Raise MaxStoreFileSize, or give the user a line of his own: `MaxStoreFileSize * user alice`.",),
+        shown=("552 Transfer aborted. File too large", "System log: MaxStoreFileSize (1024 bytes) reached: aborting …"),
+    ),
+    Reason(
+        Code.RETRIEVE_TOO_LARGE,
+        "The file is larger than MaxRetrieveFileSize allows.",
+        causes=("A large file.",),
+        server=("Raise MaxRetrieveFileSize, or give the user a line of his own: `MaxRetrieveFileSize * user alice`.",),
+        shown=("426 Transfer aborted. Operation not permitted",),
+    ),
+    Reason(
+        Code.LIMIT_TRANSFERS_PER_HOST,
+        "As many transfers with that command run from this address as MaxTransfersPerHost allows.",
+        causes=("A client that transfers several files at once.", "Many users behind the same NAT."),
+        confirm=("`ftpsd who` shows the transfers under way.",),
+        server=("Raise MaxTransfersPerHost.",),
+        client=("Allow the client fewer simultaneous transfers.",),
+        shown=("451 Sorry, the maximum number of data transfers (2) from your host are currently being used.",),
+    ),
+    Reason(
+        Code.LIMIT_TRANSFERS_PER_USER,
+        "As many transfers with that command of this user run as MaxTransfersPerUser allows.",
+        causes=("A client that transfers several files at once.", "An account that several people share."),
+        confirm=("`ftpsd who` shows the transfers under way.",),
+        server=("Raise MaxTransfersPerUser.",),
+        client=("Allow the client fewer simultaneous transfers.",),
+        shown=("451 Sorry, the maximum number of data transfers (2) from this user are currently being used.",),
+    ),
+    Reason(
         Code.FILE_NOT_FOUND,
         "There is no file or directory of that name.",
         causes=(

@@ -13,6 +13,9 @@ hold a lock when he dies, so there is none that outlives its holder:
   record is being written, lets readers in other processes notice a torn read and try again.
 * *Reap* (supervisor, after `waitpid`): frees the slots that the dead process owned. It only turns busy
   bytes of a dead owner into free ones, so it cannot collide with a claim.
+* *Take* (session threads whose login, connection or transfer is bounded): under a record lock of its own, so that
+  accept loops never wait for it, and a lock of the process, as a record lock belongs to all its threads. What others
+  hold (`access.occupancy`) is counted from the slots; what a process held that has died counts no more, reaped or not.
 
 Layout (little endian, packed):
 
@@ -33,25 +36,42 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import itertools
 import mmap
 import os
+import select
 import struct
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from ftpsd.access.occupancy import KEY_SIZE, NOTHING, Holding, Standing
 from ftpsd.ftp.phase import Phase
+from ftpsd.settings.values import Rate
 
-MAGIC = b"FTPSDSB2"
+Verdict = TypeVar("Verdict")
+
+MAGIC = b"FTPSDSB3"
 SLOTS = 32_768
 WORKERS = 1_024
 CLAIM_DEADLINE = 0.5
 """Seconds that a claim waits for another worker's claim (which takes microseconds) before it gives up."""
 
+TAKE_DEADLINE = 5.0
+"""Seconds that a session waits for its turn to be counted; each takes a millisecond where a thousand are on."""
+
 _HEADER = struct.Struct("<8sIIIIId")
 _LIMIT = struct.Struct("<I")
 _LIMIT_AT = 8 + 3 * 4
+# MaxConnectionRate: number, seconds; connections since, the moment (monotonic clock)
+_RATE = struct.Struct("<II")
+_RATE_AT = 64
+_ARRIVALS = struct.Struct("<Qd")
+_ARRIVALS_AT = _RATE_AT + _RATE.size
+_CLAIM_LOCK, _TAKE_LOCK = 0, 1
 _WORKER = struct.Struct("<IIIIQ")
 _PULSE = struct.Struct("<Q")
 _ROW_SIZE = 32
@@ -80,6 +100,10 @@ _PARTS_AT = dict(zip(_PART_SIZES, itertools.accumulate(_PART_SIZES.values(), ini
 _TRANSFERRED_AT = _DESCRIPTION_AT + sum(_PART_SIZES.values())
 _PROGRESS = struct.Struct("<QQ")
 _THREAD_AT = _TRANSFERRED_AT + _PROGRESS.size
+# What limits count: standing, then the keys of host, address, user, class and command.
+_HOLDING = struct.Struct(f"<B7x{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s")
+_HOLDING_AT = 768
+_HELD_COMMAND_AT = _HOLDING_AT + 8 + 4 * KEY_SIZE
 _READ_ATTEMPTS = 8
 
 
@@ -214,6 +238,35 @@ class Slot:
         """Its number on the scoreboard; others may have it after `release()`."""
         return self._index
 
+    def take(self, holding: Holding, judge: Callable[[Sequence[Holding]], Verdict | None]) -> Verdict | None:
+        """Have `holding` unless `judge`, told what all others hold, objects; his objection.
+
+        Raises `TimeoutError` when too many want something at the same time.
+        """
+        with self._board.taking():
+            verdict = judge(self._board.holdings(self._index))
+            if verdict is not None:
+                verdict = judge(self._board.holdings(self._index, living=True))
+            if verdict is None:
+                self.hold(holding)
+        return verdict
+
+    def hold(self, holding: Holding) -> None:
+        """Have `holding`, without anybody being asked: for what nothing bounds."""
+        if self._held:
+            _HOLDING.pack_into(self._board.memory, self._at + _HOLDING_AT, *holding)
+
+    def give_back_transfer(self) -> None:
+        """The transfer that was taken is over."""
+        if self._held:
+            at = self._at + _HELD_COMMAND_AT
+            self._board.memory[at : at + KEY_SIZE] = NOTHING
+
+    def give_back(self) -> None:
+        """Hold nothing any more: the session is at its end."""
+        if self._held:
+            self._board.memory[self._at + _HOLDING_AT] = Standing.NOT_COUNTED
+
     def release(self) -> None:
         """Free the slot. More calls do nothing."""
         if self._held:
@@ -229,6 +282,9 @@ class Scoreboard:
         self.memory = memory
         self.path = path
         self._owner: tuple[int, int] = (0, 0)
+        self._turn = threading.Lock()
+        self.denied = ""
+        """Why the last claim got nothing, for the log."""
 
     @classmethod
     def create(cls, path: str | None = None) -> Scoreboard:
@@ -288,6 +344,16 @@ class Scoreboard:
         _LIMIT.pack_into(self.memory, _LIMIT_AT, max(0, min(limit, SLOTS)))
 
     @property
+    def rate(self) -> Rate | None:
+        """Most new sessions in a time (MaxConnectionRate)."""
+        number, seconds = _RATE.unpack_from(self.memory, _RATE_AT)
+        return Rate(number, seconds) if number else None
+
+    @rate.setter
+    def rate(self, rate: Rate | None) -> None:
+        _RATE.pack_into(self.memory, _RATE_AT, *(rate or (0, 0)))
+
+    @property
     def supervisor(self) -> tuple[int, float]:
         """The process whose scoreboard it is, and when it was made (seconds since the epoch)."""
         *_, pid, started = _HEADER.unpack_from(self.memory)
@@ -303,18 +369,68 @@ class Scoreboard:
 
         For one thread per process: the accept loop. The slot must be released by `Slot.release()`.
         """
-        if not self._lock():
+        if not self._lock(_CLAIM_LOCK, CLAIM_DEADLINE):
+            self.denied = "the scoreboard is locked"
             return None
         try:
             index = self.memory.find(b"\0", _MAP_AT, _MAP_AT + SLOTS)
             if index < 0 or self.count >= self.limit:
+                self.denied = f"MaxInstances ({self.limit}) reached"
+                return None
+            if self._too_fast():
                 return None
             index -= _MAP_AT
             self._write(index, peer, local)
             self.memory[_MAP_AT + index] = 1
         finally:
-            fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, 0)
+            fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, _CLAIM_LOCK)
         return Slot(self, index)
+
+    def _too_fast(self) -> bool:
+        """MaxConnectionRate: a time of `seconds` begins with the first connection after the last one's end."""
+        rate = self.rate
+        if rate is None:
+            return False
+        now = time.monotonic()
+        arrived, since = _ARRIVALS.unpack_from(self.memory, _ARRIVALS_AT)
+        if not since <= now < since + rate.seconds:
+            arrived, since = 0, now
+        _ARRIVALS.pack_into(self.memory, _ARRIVALS_AT, arrived + 1, since)
+        plural = "" if rate.seconds == 1 else "s"
+        self.denied = f"MaxConnectionRate ({rate.number}/{rate.seconds} sec{plural}) reached"
+        return bool(arrived >= rate.number)
+
+    @contextlib.contextmanager
+    def taking(self) -> Iterator[None]:
+        """The right to be counted, which one session of all processes has at a time. Raises `TimeoutError`."""
+        deadline = time.monotonic() + TAKE_DEADLINE
+        if not self._turn.acquire(timeout=TAKE_DEADLINE):
+            raise TimeoutError("too many sessions want to be counted")
+        try:
+            if not self._lock(_TAKE_LOCK, deadline - time.monotonic()):
+                raise TimeoutError("too many sessions want to be counted")
+            try:
+                yield
+            finally:
+                fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, _TAKE_LOCK)
+        finally:
+            self._turn.release()
+
+    def holdings(self, without: int, *, living: bool = False) -> list[Holding]:
+        """What all slots but `without` hold; `living`: less what a process held that is dead and not reaped yet."""
+        found: list[Holding] = []
+        ended = functools.lru_cache(has_ended)
+        for index in self._busy():
+            at = _SLOTS_AT + index * _SLOT_SIZE
+            standing, *keys = _HOLDING.unpack_from(self.memory, at + _HOLDING_AT)
+            if index == without or standing == Standing.NOT_COUNTED:
+                continue
+            if living:
+                (pid,) = _SEQUENCE.unpack_from(self.memory, at + 4)
+                if ended(pid):
+                    continue
+            found.append(Holding(Standing(standing), *keys))
+        return found
 
     def _write(self, index: int, peer: tuple[str, int], local: tuple[str, int]) -> None:
         now = time.time()
@@ -326,6 +442,7 @@ class Scoreboard:
         )
         _DESCRIPTION.pack_into(
             self.memory, _SLOTS_AT + index * _SLOT_SIZE + _DESCRIPTION_AT, b"", b"", b"", b"", b"", b"", 0, 0, 0)
+        _HOLDING.pack_into(self.memory, _SLOTS_AT + index * _SLOT_SIZE + _HOLDING_AT, 0, b"", b"", b"", b"", b"")
 
     def _identity(self) -> tuple[int, int]:
         pid = os.getpid()
@@ -333,11 +450,11 @@ class Scoreboard:
             self._owner = (pid, process_start(pid) or 0)
         return self._owner
 
-    def _lock(self) -> bool:
-        deadline = time.monotonic() + CLAIM_DEADLINE
+    def _lock(self, which: int, patience: float) -> bool:
+        deadline = time.monotonic() + patience
         while True:
             try:
-                fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
+                fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, which)
                 return True
             except OSError as error:
                 if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > deadline:
@@ -426,6 +543,22 @@ class Scoreboard:
                     os.unlink(self.path)
         self.memory.close()
         os.close(self._fd)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process has died, its parent may not know yet; a process that cannot be asked about has not."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return bool(poll.poll(0))
+    finally:
+        os.close(fd)
 
 
 def process_start(pid: int) -> int | None:

@@ -176,7 +176,7 @@ class Supervisor:
 
     def _start(self) -> None:
         generation = self._present
-        self._board.limit = self._limit(generation.configuration)
+        self._bound(generation.configuration)
         for notice in generation.notices:
             self._journal.say(notice)
         self._crew.start(generation)
@@ -328,12 +328,12 @@ class Supervisor:
 
     def _swap(self, before: Generation, after: Generation) -> None:
         self._others = [before]
-        limit = self._board.limit
-        self._board.limit = self._limit(after.configuration)
+        limit, rate = self._board.limit, self._board.rate
+        self._bound(after.configuration)
         try:
             self._crew.start(after)
         except StartError:
-            self._board.limit = limit
+            self._board.limit, self._board.rate = limit, rate
             after.discard(before.listeners)
             raise
         finally:
@@ -370,6 +370,11 @@ class Supervisor:
         self._board.close(remove=True)
         self._journal.close()
         self._signals.close()
+
+    def _bound(self, configuration: Configuration) -> None:
+        """MaxInstances and MaxConnectionRate are the configuration's from now on."""
+        self._board.limit = self._limit(configuration)
+        self._board.rate = configuration.hosts[0].settings.bounds.max_connection_rate
 
     def _limit(self, configuration: Configuration) -> int:
         wanted = configuration.hosts[0].settings.limits.max_instances

@@ -228,7 +228,7 @@ class Worker:
         slot = board.acquire(peer, (str(local[0]), int(local[1])))
         if slot is None:
             sock.close()
-            self._complain(f"MaxInstances ({board.limit}) reached, new connection denied")
+            self._complain(f"{board.denied}, new connection denied")
             return
         with self._changed:
             self._sessions[slot] = sock

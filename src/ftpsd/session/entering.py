@@ -23,7 +23,7 @@ from ftpsd.errors import SessionEnded
 from ftpsd.ftp.phase import Phase
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import display, permission
+from ftpsd.session import bounds, display, permission
 from ftpsd.session.ftpaccess import FtpAccess
 from ftpsd.session.places import Places, places_of
 from ftpsd.session.state import Session
@@ -117,7 +117,7 @@ def _check_limits(session: Session, settings: Settings, account: Account) -> Non
 
 
 def enter(session: Session, chosen: Selection, account: Account) -> None:
-    """Makes the session that of `account`. Raises `CannotEnter`."""
+    """Makes the session that of `account`. Raises `CannotEnter`, `SessionEnded` where a limit is reached."""
     section = chosen.anonymous
     settings = session.host.for_login(
         user=chosen.name, groups=account.group_names, classes=session.classes, anonymous=section)
@@ -128,6 +128,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
         raise CannotEnter(Code.TLS_REQUIRED_LOGIN, "TLS is required for this user")
     _check_protocol(session, settings)
     _check_limits(session, settings, account)
+    bounds.log_in(session, settings, account, anonymous=section is not None)
     with rights.privileged():
         ways = _Ways()
         where = _place(session, account, section, settings, ways)

@@ -21,7 +21,7 @@ from ftpsd.ftp.replies import INVALID_COMMAND, LINE_TOO_LONG, Reply
 from ftpsd.log import events
 from ftpsd.log.events import Level
 from ftpsd.reasons.codes import Code, Good, Show, marked
-from ftpsd.session import display, errors, ftpaccess, gate, permission, tls_steps, waiting
+from ftpsd.session import bounds, display, errors, ftpaccess, gate, permission, tls_steps, waiting
 from ftpsd.session.handlers import resolve
 from ftpsd.session.state import Session
 from ftpsd.settings.values import TLSRequirement
@@ -78,6 +78,7 @@ def _converse(session: Session) -> None:
 
 
 def _last_words(session: Session, ended: SessionEnded) -> None:
+    session.slot.give_back()  # before the good-bye: whoever has heard it may come back at once
     if not ended.code:
         return
     try:
@@ -94,6 +95,7 @@ def handle(session: Session, line: Line) -> None:
     if not line.text.strip() or line.text[0].isspace():
         session.reply(INVALID_COMMAND)
         return
+    bounds.keep_pace(session)
     command = parse(line.text)
     if command.spec is None:  # what belongs to another protocol is no command here
         _end_if_hostile(session, line.text)

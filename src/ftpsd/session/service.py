@@ -19,6 +19,7 @@ from ftpsd.access.classes import classes_of
 from ftpsd.access.closing import Closing, Stage
 from ftpsd.auth.chain import Authenticator
 from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
+from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
@@ -26,7 +27,7 @@ from ftpsd.log.identity import writer_id
 from ftpsd.log.sinks import open_sinks
 from ftpsd.metrics.tally import Tally
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import counting, environment, handlers, ident, loop, masquerade
+from ftpsd.session import bounds, counting, environment, handlers, ident, loop, masquerade
 from ftpsd.session.closing import Doors
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
@@ -193,6 +194,7 @@ class Service:
         finally:
             with self._lock:
                 self._sessions.discard(session)
+            slot.give_back()
             session.close()
 
     def _run(self, session: Session) -> None:
@@ -226,6 +228,13 @@ class Service:
         settings = host.for_connection(classes=classes)
         if not _welcome(host, settings, limits.Client(ends.peer, name, classes=classes)):
             self.log.emit(events.Notice(f"Connection from {name or ends.peer} [{ends.peer}] denied"))
+            return None
+        exceeded = bounds.connect(slot, host, settings, ends.peer)
+        if exceeded is not None:
+            self.log.emit(events.Notice(
+                f"Connection from {name or ends.peer} [{ends.peer}] refused ({exceeded.log})", reason=exceeded.reason))
+            if "UseImplicitSSL" not in settings.tls.options:
+                sock.sendall(Reply(530, exceeded.text).encode())
             return None
         tuning = runtime.tuning if settings is host.settings else _tuning(settings)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ftpsd.access.occupancy import Exceeded, Holding, Judge
+from ftpsd.access.sizes import Pace
 from ftpsd.auth.chain import Account
 from ftpsd.data.channel import DataChannel, Lingering
 from ftpsd.data.endpoints import SocketTuning
@@ -114,6 +116,18 @@ class SlotView(Protocol):
     def progress(self) -> memoryview | None:
         """Eight bytes in which the bytes of the transfer under way are counted."""
 
+    def take(self, holding: Holding, judge: Judge) -> Exceeded | None:
+        """Has `holding` unless `judge`, told what all others hold, objects. Raises `TimeoutError`."""
+
+    def hold(self, holding: Holding) -> None:
+        """Has `holding`, which nothing bounds."""
+
+    def give_back_transfer(self) -> None:
+        """The transfer that was taken is over."""
+
+    def give_back(self) -> None:
+        """Holds nothing any more."""
+
 
 class Session:
     """One client, from its connection to its end."""
@@ -161,6 +175,10 @@ class Session:
         self.variables: Mapping[str, str] = {}
         """Variables of TLS (StdEnvVars, ExportCertData)."""
         self.journal = Journal(self) if log.hears(CommandDone) else None
+        self.holding: Holding | None = None
+        """What the login holds."""
+        self.pace: Pace | None = None
+        """MaxCommandRate, once it has been asked."""
         self.server_name: str | None = None
         """The SNI that chose the host."""
 

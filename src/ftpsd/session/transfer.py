@@ -51,7 +51,8 @@ class Job:
 
     `source` is a descriptor (file) or the bytes of a listing, `offset` and `size` are bytes, `opening` the
     text of the 150 where it is not the usual one; `begin` is called when the data connection stands;
-    `sendfile` lets the kernel send where it can.
+    `sendfile` lets the kernel send where it can; `largest` is how many bytes may be received (None: any number),
+    `refused`: none are sent, the file being too large for this client.
     """
 
     direction: Literal["send", "receive"]
@@ -65,6 +66,8 @@ class Job:
     begin: Callable[[], None] | None = None
     sendfile: bool = True
     listing: bool = False
+    largest: int | None = None
+    refused: bool = False
 
 
 def conduct(session: Session, job: Job) -> Outcome:
@@ -159,6 +162,8 @@ def _refuse_data(session: Session, reason: Code, lines: tuple[str, ...]) -> None
 
 def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     assert channel.socket is not None
+    if job.refused:
+        return Outcome(End.RETRIEVE_TOO_LARGE)
     private = session.tls.data_private
     tls = channel.tls.connection if channel.tls is not None and private else None
     receiving = job.direction == "receive"
@@ -168,7 +173,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         control=session.control.fileno(), offset=job.offset, ascii=job.ascii,
         rate=rate.rate if rate is not None else 0.0, burst=rate.free if rate is not None else 0,
         stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile, finish=True,
-        progress=session.slot.progress,
+        progress=session.slot.progress, limit=-1 if job.largest is None else job.largest,
     )
     session.pump = pump
     if job.begin is not None:

@@ -19,6 +19,7 @@ from typing import Any
 from ftpsd.errors import Location
 from ftpsd.settings.access import AccessSettings
 from ftpsd.settings.auth import AuthSettings
+from ftpsd.settings.bounds import BoundSettings
 from ftpsd.settings.controls import ControlsSettings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.declaration import Combine
@@ -66,6 +67,7 @@ class Settings:
     transfer: TransferSettings = TransferSettings()
     logging: LoggingSettings = LoggingSettings()
     limits: LimitSettings = LimitSettings()
+    bounds: BoundSettings = BoundSettings()
     server: ServerSettings = ServerSettings()
     remote: RemoteSettings = RemoteSettings()
     controls: ControlsSettings = ControlsSettings()

@@ -162,15 +162,6 @@ _LATER = {
         DisplayFileTransfer
         FSOptions
         IncludeOptions
-        MaxClients
-        MaxClientsPerClass
-        MaxClientsPerHost
-        MaxClientsPerUser
-        MaxCommandRate
-        MaxConnectionRate
-        MaxConnectionsPerHost
-        MaxHostsPerUser
-        MaxPasswordSize
         RegexOptions
         UseSlink
     """,
@@ -229,10 +220,6 @@ _LATER = {
         RLimitOpenFiles
     """,
     "mod_xfer": """
-        MaxRetrieveFileSize
-        MaxStoreFileSize
-        MaxTransfersPerHost
-        MaxTransfersPerUser
         StoreUniquePrefix
         TransferOptions
         TransferPriority

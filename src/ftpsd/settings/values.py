@@ -256,3 +256,43 @@ class AdminControls:
 
     enabled: bool = True
     without: frozenset[str] = frozenset()
+
+
+class Bound(NamedTuple):
+    """At most `most` at a time; `message` (%m: that number) is for whoever is one too many, None: the usual one."""
+
+    most: int
+    message: str | None = None
+
+
+class ClassBound(NamedTuple):
+    """MaxClientsPerClass: the bound for the class `key`, None: it has none."""
+
+    key: str
+    bound: Bound | None
+
+
+class TransferBound(NamedTuple):
+    """MaxTransfersPerHost, MaxTransfersPerUser: the bound for each of `commands`, None: they have none."""
+
+    commands: frozenset[str]
+    bound: Bound | None
+
+
+class Rate(NamedTuple):
+    """`number` events within `seconds`."""
+
+    number: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SizeBound:
+    """MaxStoreFileSize, MaxRetrieveFileSize: bytes (None: any number) for whom the expression holds, or everybody.
+
+    `kind` is user, group or class.
+    """
+
+    size: int | None
+    kind: str | None = None
+    whom: Expression | None = None

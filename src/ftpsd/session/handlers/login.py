@@ -12,7 +12,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import display, entering, permission, vouching
+from ftpsd.session import bounds, display, entering, permission, vouching
 from ftpsd.session.state import Session
 
 
@@ -91,6 +91,10 @@ def pass_(session: Session, command: Command) -> Reply:
         return replies.USER_FIRST
     session.login.user = None
     chosen = select(session.host, name)
+    too_long = bounds.check_password_size(session, command.argument)
+    if too_long is not None:
+        text = f"USER {name} (Login failed): {too_long}"
+        return _failed(session, chosen, LoginResult(False, None, Code.LOGIN_PASSWORD_TOO_LONG, text))
     result = entering.check(session, chosen, command.argument)
     if not result.ok:
         return _failed(session, chosen, result)
@@ -111,6 +115,8 @@ def _enter(
     except entering.CannotEnter as error:
         session.log.emit(events.LoginFailed(name, error.cause, session.login.attempts + 1, str(error)))
         raise SessionEnded(error.cause, 530, replies.LOGIN_INCORRECT.text) from None
+    except SessionEnded:
+        raise
     except Exception as error:  # the thread's rights may be half changed: nothing more is served from it
         text = f"cannot take on the rights of the user: {error!r}"
         session.log.emit(events.LoginFailed(name, Code.LOGIN_RIGHTS, session.login.attempts + 1, text))

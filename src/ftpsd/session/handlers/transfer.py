@@ -5,6 +5,7 @@ STOU, APPE, ABOR.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 
 from ftpsd.data import endpoints, outcomes
@@ -16,9 +17,10 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import errors, ownership, transfer
+from ftpsd.session import bounds, errors, ownership, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
+from ftpsd.settings.model import Settings
 from ftpsd.settings.transfer import TransferSettings
 from ftpsd.settings.values import TransferRate
 from ftpsd.vfs.base import OpenFile, StoreMode
@@ -102,7 +104,8 @@ def _take_restart(session: Session) -> int:
 def retr(session: Session, command: Command) -> Reply:
     offset = _take_restart(session)
     path = session.path(command.argument)
-    settings = session.settings_for(path).transfer
+    there = session.settings_for(path)
+    settings = there.transfer
     if offset and not settings.allow_retrieve_restart:
         raise Refusal(451, f"{command.argument}: Restart not permitted, try again", Code.RESTART_DENIED)
     try:
@@ -113,11 +116,16 @@ def retr(session: Session, command: Command) -> Reply:
         if offset > opened.size:
             raise Refusal(554, f"REST: invalid {command.argument} argument", Code.RESTART_BEYOND_END)
         left = opened.size - offset
+        most = bounds.largest(session, there.bounds.max_retrieve_file_size)
+        refused = most is not None and opened.size > most
         job = Job(
             "send", opened.fd, command.argument, session.parameters.ascii, offset=offset, size=left or None,
-            rate=_rate(settings, "RETR"), sendfile=settings.use_sendfile,
+            rate=_rate(settings, "RETR"), sendfile=settings.use_sendfile, refused=refused,
         )
-        outcome = _conduct(session, command.name, path, job)
+        if most is not None and refused:
+            bounds.too_large(session, "MaxRetrieveFileSize", most, path)
+        with bounds.transferring(session, there, command.name):
+            outcome = _conduct(session, command.name, path, job)
     return _finish(session, command.name, path, outcome)
 
 
@@ -173,8 +181,17 @@ def _upload(session: Session, command: Command, path: str, mode: StoreMode, offs
     there = session.settings_for(path)
     settings = there.transfer
     _check_restart(session, settings, path, command.argument, mode)
+    with bounds.transferring(session, there, command.name):
+        return _upload_to(session, command, path, mode, offset, there)
+
+
+def _upload_to(
+    session: Session, command: Command, path: str, mode: StoreMode, offset: int, there: Settings,
+) -> Reply:
+    settings = there.transfer
     opened = _open_upload(session, settings, path, command.argument, mode, offset)
     ownership.hand_over(session, there.access, opened.fd, opened.path)
+    most = bounds.largest(session, there.bounds.max_store_file_size)
     begun = False
 
     def begin() -> None:
@@ -185,14 +202,22 @@ def _upload(session: Session, command: Command, path: str, mode: StoreMode, offs
     job = Job(
         "receive", opened.fd, command.argument, session.parameters.ascii, rate=_rate(settings, command.name),
         opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else None, begin=begin,
+        largest=None if most is None else max(0, most - _already(opened, mode, offset)),
     )
     try:
         outcome = _conduct(session, command.name, opened.path, job)
     except BaseException:
         _dispose(settings, opened, Outcome(End.ENDED), begun=begun)
         raise
+    if most is not None and outcome.end is End.STORE_TOO_LARGE:
+        bounds.too_large(session, "MaxStoreFileSize", most, opened.path)
     outcome = _dispose(settings, opened, outcome, begun=begun)
     return _finish(session, command.name, opened.path, outcome)
+
+
+def _already(opened: OpenFile, mode: StoreMode, offset: int) -> int:
+    """Bytes that the file of an upload has before what comes."""
+    return os.fstat(opened.fd).st_size if mode == "append" else offset
 
 
 def _dispose(settings: TransferSettings, opened: OpenFile, outcome: Outcome, *, begun: bool) -> Outcome:
