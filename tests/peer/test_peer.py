@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ftpsd.testing.plugin import Certificates, ServerFactory
+from tests.peer.bound_scripts import BOUND_SCRIPTS
 from tests.peer.compare import Script, compare
 from tests.peer.scripts import SCRIPTS
 from tests.peer.tls_scripts import TLS_SCRIPTS
@@ -12,7 +13,7 @@ from tests.peer.tls_scripts import TLS_SCRIPTS
 pytestmark = [pytest.mark.peer, pytest.mark.root]
 
 
-ALL = [*SCRIPTS, *TLS_SCRIPTS]
+ALL = [*SCRIPTS, *TLS_SCRIPTS, *BOUND_SCRIPTS]
 
 
 @pytest.mark.parametrize("script", ALL, ids=lambda script: script.name)
