@@ -226,3 +226,15 @@ def _of_settings(settings: Settings) -> Iterable[LimitSection]:
 def _of_directories(directories: Iterable[DirectorySection]) -> Iterable[LimitSection]:
     for directory in directories:
         yield from directory.restrictions.limits
+
+
+def deciding(
+    restrictions: Sequence[Restrictions], words: Sequence[Collection[str]], client: Client, argument: str = "",
+) -> LimitSection | None:
+    """The section that `decide` goes by, for whoever explains it; None: none decides."""
+    for group in words:
+        for place in restrictions:
+            for section in place.limits:
+                if not section.commands.isdisjoint(group) and _judge(section, client, argument) is not None:
+                    return section
+    return None

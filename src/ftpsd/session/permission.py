@@ -73,7 +73,8 @@ def _check(session: Session, command: Command, spec: CommandSpec | SiteSpec, wor
         settings = session.settings_at(real)
     answer = _answer(session, command, words, settings, path)
     if answer is not Answer.ALLOWED and not (limit.existing_first and not _exists(session, path)):
-        raise _refusal(session, command, limit, written, answer)
+        shown = written or (".." if limit.place is Judged.ABOVE else session.cwd)
+        raise refusal(command, limit, shown, answer)
     if limit.path_filter == "path" and path is not None:
         _filter(settings, session.fs.virtual_of(real) or path, command, limit)
 
@@ -123,11 +124,11 @@ def _exists(session: Session, path: str | None) -> bool:
         return False
 
 
-def _refusal(session: Session, command: Command, limit: Limiting, written: str, answer: Answer) -> Refusal:
+def refusal(command: Command, limit: Limiting, shown: str, answer: Answer) -> Refusal:
+    """What a client is told whose command `answer` forbids; `shown` is the path as he wrote it. Pure."""
     code, text = limit.reply
     if limit.reply == NOT_PERMITTED:
         text = {Answer.CLOSED: DENIED[1], Answer.HIDDEN: ABSENT[1]}.get(answer, text)
-    shown = written or (".." if limit.place is Judged.ABOVE else session.cwd)
     word = command.words[0].upper() if limit.by_word and command.words else ""
     filled = text.format(name=command.name, argument=command.argument, shown=shown, word=word)
     absent = text.endswith("No such file or directory")

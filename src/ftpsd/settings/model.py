@@ -289,7 +289,7 @@ class Host:
         place of what <Anonymous> and <Directory> sections say of the same directive. In an anonymous login the
         <Directory> sections of its own <Anonymous> count and no others.
         """
-        holding = self._holding(user, groups, classes, authenticated=True)
+        holding = self.holding(user, groups, classes, authenticated=True)
         settings = self._merged(holding)
         if anonymous is None:
             return settings
@@ -305,12 +305,12 @@ class Host:
         """Settings of a session before login: <IfClass>; with IfSessionOptions PerUnauthenticatedUser also what
         <IfUser> and <IfGroup> say of `user`, whom USER has named, and his `groups`.
         """
-        return self._merged(self._holding(user, groups, classes, authenticated=False))
+        return self._merged(self.holding(user, groups, classes, authenticated=False))
 
-    def _holding(
+    def holding(
         self, user: str | None, groups: Collection[str], classes: Collection[str], *, authenticated: bool,
     ) -> list[ConditionalSection]:
-        """The sections in force, in the order in which they are laid over each other."""
+        """The conditional sections in force, in the order in which they are laid over each other."""
         return [
             section for section in sorted(self.conditionals, key=lambda section: _ORDER[section.kind])
             if section.holds(user=user, groups=groups, classes=classes, authenticated=authenticated)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ftpsd.access import limits
 from ftpsd.config import Directive
 from ftpsd.diag.finding import Finding, Severity
 from ftpsd.diag.reading import Reading
@@ -21,7 +22,8 @@ _UNREMARKABLE = frozenset({"LoadModule", "ModulePath", "ModuleOrder", "LoadFile"
 def look(reading: Reading) -> list[Finding]:
     found = [_error(error) for error in reading.errors]
     if reading.configuration is not None:
-        found += [_notice(text) for text in reading.configuration.notices]
+        notices = (*reading.configuration.notices, *limits.unknown_words(reading.configuration))
+        found += [_notice(text) for text in notices]
     found += _idle(reading)
     found += _different(reading)
     return found

@@ -1,0 +1,35 @@
+"""Values of settings as people read them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+from ftpsd.settings.values import TLSRequirement, Umask
+
+
+def shown(value: Any) -> str:
+    """A value on one line: `on`, `600`, `TLSv1.2 TLSv1.3`, `none`."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "on" if value else "off"
+        case TLSRequirement():
+            words = {1: "required", 0: "free", -1: "forbidden"}
+            return f"control {words[value.ctrl]}, data {words[value.data]}, login {words[value.auth]}"
+        case Umask():
+            return f"{value.file:03o} {value.directory:03o}"
+        case re.Pattern():
+            return str(value.pattern)
+        case frozenset() | set():
+            return " ".join(sorted(map(shown, value))) or "none"
+        case tuple() if hasattr(value, "_fields"):
+            return " ".join(f"{name}={shown(each)}" for name, each in zip(value._fields, value, strict=True))
+        case tuple() | list():
+            return ", ".join(map(shown, value)) or "none"
+    if dataclasses.is_dataclass(value):
+        fields = dataclasses.fields(value)
+        return " ".join(f"{field.name}={shown(getattr(value, field.name))}" for field in fields)
+    return str(value)

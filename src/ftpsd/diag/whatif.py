@@ -1,0 +1,406 @@
+"""`ftpsd check --policy`: what would happen to a client, which rule decides, and with which reply.
+
+The question is walked through as a session would be, by the functions that sessions themselves decide with: host and
+class, AUTH, USER, PASS, PROT, then the command. No file is opened, so the file system's own word is not heard; nor are
+numbers of clients, hours of the day, or passwords.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ftpsd.access import limits
+from ftpsd.access.classes import classes_of
+from ftpsd.access.limits import Answer, Client
+from ftpsd.auth.account import Account
+from ftpsd.auth.chain import Authenticator, rules_refuse
+from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, home_directory, place
+from ftpsd.auth.selection import Selection, select
+from ftpsd.diag import sections
+from ftpsd.diag.question import Question
+from ftpsd.errors import Location
+from ftpsd.ftp import listing, paths
+from ftpsd.ftp.commands import Command, PathArgument, parse
+from ftpsd.ftp.limiting import Judged
+from ftpsd.reasons.codes import Code, marked
+from ftpsd.session import gate, permission
+from ftpsd.settings.addresses import described
+from ftpsd.settings.model import Configuration, DirectorySection, Host, Settings, laid_over
+from ftpsd.tls import policy
+from ftpsd.tls.policy import TLSState
+
+_REFUSED = "Login incorrect."
+_PER_USER, _UNAUTHENTICATED = "AllowPerUser", "PerUnauthenticatedUser"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that the client does, and the answer. `rule` is what decides, `location` where it stands."""
+
+    what: str
+    allowed: bool
+    reply: str
+    why: str
+    code: Code | None = None
+    rule: str = ""
+    location: Location | None = None
+
+
+@dataclass(slots=True)
+class _Client:
+    """The client on its way."""
+
+    configuration: Configuration
+    question: Question
+    host: Host
+    classes: frozenset[str]
+    settings: Settings
+    tls: TLSState
+    steps: list[Step] = field(default_factory=list)
+    chosen: Selection | None = None
+    account: Account | None = None
+    home: Place | None = None
+
+    def passed(self, what: str, reply: str, why: str) -> bool:
+        self.steps.append(Step(what, True, reply, why))
+        return True
+
+    def refused(
+        self, what: str, code: int, text: str, reason: Code, why: str, *, rule: str = "",
+        location: Location | None = None,
+    ) -> bool:
+        self.steps.append(Step(what, False, f"{code} {marked(text, reason)}", why, reason, rule, location))
+        return False
+
+    def said(self, group: str, name: str, directories: Sequence[DirectorySection] = ()) -> sections.Said | None:
+        """The line that gives a setting its value for this client."""
+        user = self.chosen.name if self.chosen is not None and self.tls.logged_in else None
+        groups = self.account.group_names if self.account is not None else ()
+        holding = self.host.holding(user, groups, self.classes, authenticated=self.tls.logged_in)
+        anonymous = self.chosen.anonymous if self.chosen is not None and self.tls.logged_in else None
+        return sections.for_login(
+            self.host, group, name, holding=holding, anonymous=anonymous, directories=directories)
+
+    def who(self) -> Client:
+        question, account = self.question, self.account
+        if account is None:
+            return Client(question.address, question.name, classes=self.classes)
+        return Client(question.address, question.name, account.name, account.group_names, self.classes)
+
+
+def answer(configuration: Configuration, question: Question) -> list[Step]:
+    """The steps up to the first refusal, or to the end."""
+    host = _host(configuration, question)
+    if host is None:
+        text = "Sorry, no server available to handle request on this address"
+        return [Step("connect", False, f"500 {text}", "no virtual host answers there", Code.HOST_UNKNOWN)]
+    classes = classes_of(configuration.classes, question.address, question.name)
+    settings = host.for_connection(classes=classes)
+    state = TLSState(
+        engine=settings.tls.engine, requirement=settings.tls.required,
+        allow_per_user=_PER_USER in settings.tls.options)
+    client = _Client(configuration, question, host, classes, settings, state)
+    for step in (_connect, _secure, _user, _password, _protect, _command):
+        if not step(client):
+            break
+    return client.steps
+
+
+def _host(configuration: Configuration, question: Question) -> Host | None:
+    if question.host is None:
+        return next((host for host in configuration.hosts if host.settings.core.port), None)
+    for host in configuration.hosts:
+        names = (host.settings.core.server_name, *host.names)
+        if question.host.lower() in (name.lower() for name in names):
+            return host
+    address, port = question.endpoint
+    return configuration.host_for(address, port) if address else None
+
+
+def _connect(client: _Client) -> bool:
+    inside = [section.restrictions for section in client.host.anonymous]
+    own = client.settings.restrictions[0].limits if client.settings.restrictions else ()
+    what = f"connect from {client.question.address}"
+    found = f"; class {', '.join(sorted(client.classes))}" if client.classes else ""
+    if not limits.may_connect(own, inside, client.who()):
+        section = limits.deciding(client.settings.restrictions, ({limits.LOGIN},), client.who())
+        client.steps.append(Step(
+            what, False, "the connection is closed", "no <Limit LOGIN> lets this client through", Code.LOGIN_LIMITED,
+            "<Limit LOGIN>", section.location if section is not None else None))
+        return False
+    return client.passed(what, "220", f"{described(client.host)} answers{found}")
+
+
+def _secure(client: _Client) -> bool:
+    if not client.question.tls:
+        return True
+    implicit = "UseImplicitSSL" in client.settings.tls.options
+    decision = policy.implicit(client.tls) if implicit else policy.auth(client.tls, "TLS")
+    what = "implicit TLS" if implicit else "AUTH TLS"
+    if isinstance(decision.reason, Code):
+        said = client.said("tls", "engine")
+        return client.refused(
+            what, decision.code, decision.text, decision.reason, "this host has no TLS",
+            rule="TLSEngine", location=_place(said, client))
+    client.tls = decision.state
+    return client.passed(what, f"{decision.code} {decision.text}" if decision.code else "", "the handshake begins")
+
+
+def _place(said: sections.Said | None, client: _Client) -> Location | None:
+    return said.change.location if said is not None else client.host.location
+
+
+def _gate(client: _Client, command: Command, directories: Sequence[DirectorySection] = (), where: str = "/") -> bool:
+    """Whether the gate lets the command through; a refusal is a step."""
+    requirement = None
+    if directories:
+        requirement = _under(client.settings, directories).tls.required
+    denied = gate.refusal(command, client.tls, directory_requirement=requirement, directory=where)
+    if denied is None:
+        return True
+    tls = denied.reason in (Code.TLS_REQUIRED_CONTROL, Code.TLS_REQUIRED_DATA)
+    said = client.said("tls", "required", directories) if tls else None
+    why = denied.log[0] if denied.log else denied.text
+    rule = f"TLSRequired{f' in {said.section}' if said is not None and said.section else ''}" if tls else ""
+    return client.refused(
+        command.loggable, denied.code, denied.text, denied.reason, why, rule=rule,
+        location=_place(said, client) if tls else None)
+
+
+def _under(settings: Settings, directories: Sequence[DirectorySection]) -> Settings:
+    return laid_over(settings, directories)
+
+
+# -- the login
+
+
+def _user(client: _Client) -> bool:
+    name = client.question.user
+    client.chosen = chosen = select(client.host, name)
+    if not _gate(client, parse(f"USER {name}")):
+        return False
+    client.account = _lookup(client, chosen)
+    if _UNAUTHENTICATED in client.settings.auth.if_session_options and not _foreseen(client, chosen):
+        return False
+    means = f"means {chosen.name}" if chosen.name != name else "is looked up at PASS"
+    if chosen.anonymous is not None:
+        means = f"logs in to <Anonymous {chosen.anonymous.root}> as {chosen.name}"
+    return client.passed(f"USER {name}", f"331 Password required for {name}", f"{name} {means}")
+
+
+def _lookup(client: _Client, chosen: Selection) -> Account | None:
+    authenticator = Authenticator(client.host.settings.auth)
+    account = authenticator.lookup(chosen.name)
+    section = chosen.anonymous
+    if account is not None and section is not None and section.group is not None:
+        return authenticator.with_group(account, section.group)
+    return account
+
+
+def _foreseen(client: _Client, chosen: Selection) -> bool:
+    groups = client.account.group_names if client.account is not None else ()
+    settings = client.host.for_connection(classes=client.classes, user=chosen.name, groups=groups)
+    decision = policy.after_user(
+        client.tls, settings.tls.required, allow_per_user=_PER_USER in settings.tls.options)
+    client.settings, client.tls = settings, decision.state
+    if not isinstance(decision.reason, Code):
+        return True
+    return client.refused(
+        f"USER {client.question.user}", decision.code, decision.text, decision.reason, decision.log[0],
+        rule="TLSRequired with IfSessionOptions PerUnauthenticatedUser",
+        location=_place(client.said("tls", "required"), client))
+
+
+def _password(client: _Client) -> bool:
+    chosen, what = client.chosen, "PASS (the right password)"
+    assert chosen is not None
+    if not _gate(client, parse("PASS x")):
+        return False
+    account, section = client.account, chosen.anonymous
+    if account is None:
+        return client.refused(
+            what, 530, _REFUSED, Code.LOGIN_UNKNOWN_USER, f"no source of accounts knows {chosen.name}",
+            rule="AuthOrder", location=_place(client.said("auth", "auth_order"), client))
+    rules = section.settings.auth if section is not None else client.settings.auth
+    if account.uid == 0 and not rules.root_login:
+        return client.refused(
+            what, 530, _REFUSED, Code.LOGIN_ROOT_DENIED, f"{account.name} has uid 0", rule="RootLogin",
+            location=_place(client.said("auth", "root_login"), client))
+    found = rules_refuse(account, rules)
+    if found is not None:
+        return client.refused(what, 530, _REFUSED, found.refusal, found.log)
+    inside = section.restrictions if section is not None else None
+    if limits.login_refused(client.settings.restrictions, inside, client.who()):
+        scopes = [inside] if inside is not None else []
+        deciding = limits.deciding([*scopes, *client.settings.restrictions], ({limits.LOGIN},), client.who())
+        return client.refused(
+            what, 530, _REFUSED, Code.LOGIN_LIMITED, "Limit access denies login", rule="<Limit LOGIN>",
+            location=deciding.location if deciding is not None else None)
+    return _enter(client, chosen, account, what)
+
+
+def _enter(client: _Client, chosen: Selection, account: Account, what: str) -> bool:
+    settings = client.host.for_login(
+        user=chosen.name, groups=account.group_names, classes=client.classes, anonymous=chosen.anonymous)
+    decision = policy.after_login(
+        client.tls, settings.tls.required, allow_per_user=_PER_USER in settings.tls.options)
+    before, client.tls = client.tls, replace(client.tls, logged_in=True)
+    if decision.action == "disconnect":
+        said = client.said("tls", "required")
+        return client.refused(
+            what, decision.code, decision.text, Code.TLS_REQUIRED_LOGIN, decision.log[0],
+            rule="TLSRequired with AllowPerUser", location=_place(said, client))
+    protocol = "ftps" if before.mechanism else "ftp"
+    if settings.auth.protocols and protocol not in settings.auth.protocols:
+        return client.refused(
+            what, 530, _REFUSED, Code.PROTOCOL_DENIED, f"{protocol} protocol denied by Protocols config",
+            rule="Protocols", location=_place(client.said("auth", "protocols"), client))
+    allowed, _ = limits.may_log_in(settings.restrictions[0].limits if settings.restrictions else (), client.who())
+    if not allowed:
+        return client.refused(
+            what, 530, _REFUSED, Code.LOGIN_LIMITED, "Limit access denies login", rule="<Limit LOGIN>")
+    client.settings, client.tls = settings, replace(decision.state, logged_in=True)
+    home_of = Authenticator(client.host.settings.auth).home_of
+    try:
+        if chosen.anonymous is not None:
+            client.home = anonymous_place(chosen.anonymous, settings.access, account, home_of)
+        else:
+            client.home = place(settings.access, account, home_of)
+    except NoSuchPlace as error:
+        return client.refused(what, 530, _REFUSED, Code.LOGIN_NO_HOME, str(error), rule="DefaultRoot")
+    begins = client.home.directories[0] if client.home.directories else "/"
+    return client.passed(
+        what, f"230 User {chosen.user} logged in",
+        f"root directory {client.home.root}, begins in {begins}, uid {account.uid}")
+
+
+# -- the command
+
+
+def _protect(client: _Client) -> bool:
+    if not client.question.data or not client.tls.mechanism:
+        return True
+    decision = policy.prot(client.tls, "P")
+    if isinstance(decision.reason, Code):
+        said = client.said("tls", "required")
+        return client.refused(
+            "PROT P", decision.code, decision.text, decision.reason, decision.log[0] if decision.log else decision.text,
+            rule="TLSRequired", location=_place(said, client))
+    client.tls = decision.state
+    return client.passed("PROT P", f"{decision.code} {decision.text}", "data connections are under TLS")
+
+
+def _command(client: _Client) -> bool:
+    assert client.home is not None
+    cwd = client.home.directories[0] if client.home.directories else "/"
+    wanted = client.question.directory
+    if wanted is not None:
+        if not _run(client, parse(f"CWD {wanted}"), cwd):
+            return False
+        cwd = paths.resolve(cwd, wanted)
+    return not client.question.command or _run(client, parse(client.question.command), cwd)
+
+
+def _run(client: _Client, command: Command, cwd: str) -> bool:
+    """A command in the virtual directory `cwd`."""
+    current = _directories(client, cwd)
+    if not _gate(client, command, current, cwd):
+        return False
+    spec = command.spec
+    assert spec is not None
+    if not _filters(client, command, current):
+        return False
+    if spec.limit.place is Judged.HANDLER:
+        return client.passed(command.loggable, "", "nothing forbids it; the command decides the rest itself")
+    target = _target(client, command, cwd)
+    directories = _directories(client, target)
+    settings = _under(client.settings, directories)
+    words = limits.words_for(spec, command.words[0] if spec.limit.by_word and command.words else "")
+    verdict = limits.decide(settings.restrictions, words, client.who(), command.argument)
+    if verdict is Answer.ALLOWED:
+        return _overwriting(client, command, settings, directories, target)
+    section = limits.deciding(settings.restrictions, words, client.who(), command.argument)
+    shown = _written(command) or (".." if spec.limit.place is Judged.ABOVE else cwd)
+    found = permission.refusal(command, spec.limit, shown, verdict)
+    return client.refused(
+        command.loggable, found.code, found.text, found.reason, f"{verdict.value} in {target}",
+        rule="<Limit>" if section is not None else "DenyAll",
+        location=section.location if section is not None else None)
+
+
+def _overwriting(
+    client: _Client, command: Command, settings: Settings, directories: Sequence[DirectorySection], target: str
+) -> bool:
+    spec = command.spec
+    assert spec is not None
+    about = "the rights of the file system decide"
+    if spec.name == "STOR" and not settings.transfer.allow_overwrite:
+        said = client.said("transfer", "allow_overwrite", directories)
+        where = f" ({said.change.location})" if said is not None else ""
+        about = f"unless {target} exists already: AllowOverwrite is off{where}; {about}"
+    reply = "150, then 226" if spec.data is not None else "2xx"
+    return client.passed(command.loggable, reply, f"nothing forbids it in {target}; {about}")
+
+
+def _filters(client: _Client, command: Command, current: Sequence[DirectorySection]) -> bool:
+    access = _under(client.settings, current).access
+    for directive, name, wrong in (
+        ("AllowFilter", "allow_filter", lambda found: not found), ("DenyFilter", "deny_filter", bool),
+    ):
+        pattern = getattr(access, name)
+        if pattern is not None and command.argument and wrong(pattern.search(command.argument)):
+            return client.refused(
+                command.loggable, 550, f"{command.argument}: Forbidden command argument", Code.ARGUMENT_FORBIDDEN,
+                f"{directive} {pattern.pattern}", rule=directive,
+                location=_place(client.said("access", name, current), client))
+    return True
+
+
+def _written(command: Command) -> str:
+    spec = command.spec
+    assert spec is not None
+    match spec.path:
+        case PathArgument.WHOLE:
+            return command.argument
+        case PathArgument.AFTER_WORD:
+            return command.word_and_path[1]
+        case PathArgument.AFTER_OPTIONS:
+            return listing.split(command.argument)[1] or ""
+    return ""
+
+
+def _target(client: _Client, command: Command, cwd: str) -> str:
+    """The virtual path that the command is judged by."""
+    spec = command.spec
+    assert spec is not None
+    if spec.limit.place is Judged.CURRENT:
+        return cwd
+    if spec.limit.place is Judged.ABOVE:
+        return paths.parent(cwd)
+    return paths.resolve(cwd, spec.limit.fixed or _written(command) or ".")
+
+
+def _directories(client: _Client, path: str) -> list[DirectorySection]:
+    """The <Directory> sections that fit a virtual path, outer ones first."""
+    assert client.home is not None
+    assert client.account is not None
+    root = client.home.root
+    real = os.path.realpath(f"{root.rstrip('/')}{path}")
+    try:
+        home = os.path.realpath(home_directory(client.account))
+    except NoSuchPlace:
+        home = root
+    found = [
+        (len(section.absolute(home=home, root=root).split("/")), index, section)
+        for index, section in enumerate(client.settings.directories) if section.matches(real, home=home, root=root)
+    ]
+    return [section for _, _, section in sorted(found, key=lambda entry: entry[:2])]
+
+
+def allowed(steps: Sequence[Step]) -> bool:
+    """Whether all of it would be let through."""
+    return all(step.allowed for step in steps)
+
+
