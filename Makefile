@@ -8,7 +8,7 @@ BUILD  := pyproject.toml setup.py $(NATIVE)
 PARSERS := tests/config tests/settings tests/ftp tests/log
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt docs fuzz bench clean
+.PHONY: help run test lint fmt docs fuzz stress bench clean
 
 help:
 	@echo "make run    serve a throw-away directory over TLS and say how to connect"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint   ruff and mypy      make fmt    let ruff mend what it can"
 	@echo "make docs   write the generated pages of docs/ again"
 	@echo "make fuzz   search longer for inputs that break the parsers"
+	@echo "make stress hammer the shared TLS session cache while its users are killed"
 	@echo "make bench  compare with other servers from packages (BENCH=--quick: six minutes)"
 	@echo "make clean  remove everything that was built"
 
@@ -41,6 +42,9 @@ docs: $(VENV)/.stamp-test
 
 fuzz: $(VENV)/.stamp-test
 	$(BIN)/python -m pytest -q -n 2 -p no:timeout -p tests.long_search $(PARSERS)
+
+stress: $(VENV)/.stamp-test
+	FTPSD_STRESS_OPERATIONS=2000000 $(BIN)/python -m pytest -q -s tests/tls/cache/test_stress.py
 
 bench: $(VENV)/.stamp-test $(VENV)/.stamp-clients
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 """Seconds for which a backend is left alone after a failure; doubled at each failure in a row."""
 
 
