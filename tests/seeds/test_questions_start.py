@@ -17,7 +17,6 @@ from ftpsd.session.service import Service
 from ftpsd.testing.configs import ServerConfig, ServerFiles
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from ftpsd.testing.server import start_ftpsd
-from ftpsd.tls.cache.shared import open_segment
 from tests.seeds.support import in_order
 
 MISMATCH = "compiled using OpenSSL version '{0}' headers, but linked to OpenSSL version '{1}' library"
@@ -111,18 +110,15 @@ def test_what_is_the_difference_between_the_shmcache_and_memcache_modules_direct
     first, second = (
         ftps_server(tls=["TLSRequired on", "TLSSessionTickets off"], directives=[cache]) for _ in range(2))
     context = first.context("TLSv1.2")
-    try:
-        with first.client(context=context).begin() as client:
-            session = client.control.session
-        with second.client(context=context) as client:
-            client.connect()
-            client.expect(234, "AUTH TLS")
-            client.handshake(session=session)
-            assert client.control.resumed
-            client.login()
-            client.quit()
-    finally:
-        open_segment(str(tmp_path / "sesscache"), directive="TLSSessionCache").remove()
+    with first.client(context=context).begin() as client:
+        session = client.control.session
+    with second.client(context=context) as client:
+        client.connect()
+        client.expect(234, "AUTH TLS")
+        client.handshake(session=session)
+        assert client.control.resumed
+        client.login()
+        client.quit()
 
 
 def test_the_notice_is_in_the_log_of_a_real_start(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ftpsd.errors import ConfigError
+from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.values import SessionCache, TicketKeyRules
+from ftpsd.tls import contexts
 from ftpsd.tls.cache.opening import Stores
 from ftpsd.tls.cache.shared import SMALLEST, SegmentStore
 from ftpsd.tls.sessions import ROTATION, Note, Resumption, Sessions, period_of
+from tests.tls.rig import Files, Pair, client_context, hierarchy, host_of
 
 RULES = TicketKeyRules()
 INTERNAL = SessionCache()
@@ -113,21 +117,70 @@ def test_one_cache_for_each_place_and_purpose(stores: Stores, tmp_path: Path) ->
     assert (tmp_path / "x").is_dir()
 
 
-def test_a_segment_that_nobody_used_is_not_left_behind(stores: Stores, tmp_path: Path) -> None:
+def test_a_segment_of_sessions_goes_with_its_last_user(stores: Stores, tmp_path: Path) -> None:
     path = tmp_path / "cache"
     place = SessionCache("shm", path=str(path), size=SMALLEST)
-    unused = stores.lease(place, "sessions", "TLSSessionCache", quiet)
-    stores.release(unused)
+    one = stores.lease(place, "sessions", "TLSSessionCache", quiet)
+    two = Stores().lease(place, "sessions", "TLSSessionCache", quiet)
+    one.store(b"a", b"x", time.time() + 60)
+    stores.release(one)
+    assert two.fetch(b"a") == b"x"
+    del one
+    two.close()
     assert not path.exists()
-    used = stores.lease(place, "sessions", "TLSSessionCache", quiet)
-    used.fetch(b"x")
+    assert two.fetch(b"a") is None
+
+
+def test_a_segment_of_responses_stays_when_it_holds_some(stores: Stores, tmp_path: Path) -> None:
+    path = tmp_path / "cache"
+    place = SessionCache("shm", path=str(path), size=SMALLEST)
+    empty = stores.lease(place, "responses", "TLSStaplingCache", quiet)
+    stores.release(empty)
+    assert not path.exists()
+    used = stores.lease(place, "responses", "TLSStaplingCache", quiet)
+    used.store(b"a", b"x", time.time() + 60)
     stores.release(used)
-    assert path.exists()
-    again = stores.lease(place, "sessions", "TLSSessionCache", quiet)
-    assert again.status().statistics.misses == 1
+    again = stores.lease(place, "responses", "TLSStaplingCache", quiet)
+    assert again.fetch(b"a") == b"x"
+    assert again.status().statistics.stored == 1
     again.remove()
+
+
+def test_a_segment_that_was_removed_is_made_anew_by_a_reload(stores: Stores, tmp_path: Path) -> None:
+    place = SessionCache("shm", path=str(tmp_path / "cache"), size=SMALLEST)
+    first = stores.lease(place, "sessions", "TLSSessionCache", quiet)
+    first.remove()
     later = stores.lease(place, "sessions", "TLSSessionCache", quiet)
-    assert later is not again
+    assert later is not first
     assert isinstance(later, SegmentStore)
     assert later.store(b"a", b"x", time.time() + 60)
     later.remove()
+
+
+@pytest.mark.parametrize(("version", "tickets"), [("TLSv1.2", False), ("TLSv1.2", True), ("TLSv1.3", True)])
+@pytest.mark.parametrize("change", ["nothing", "place", "names", "certificate", "clients"])
+def test_sessions_belong_to_their_host(files: Files, version: str, tickets: bool, change: str) -> None:
+    """Hosts share keys and cache, and a reload may put another one in a host's place."""
+    sessions = lease(Resumption())
+    settings = TLSSettings(
+        ec_certificate_file=files.certificate, certificate_chain_file=files.chain, session_tickets=tickets)
+    one = host_of(settings)
+    other = one
+    if change == "place":
+        other = replace(one, id=1)
+    elif change == "names":
+        other = replace(one, settings=replace(one.settings, core=CoreSettings(server_alias=("b.example",))))
+    elif change == "certificate":
+        leaf = hierarchy().server_ca.leaf("other", kind="p256")
+        path = files.write("other.pem", leaf.certificate_pem, leaf.key_pem())
+        other = replace(one, settings=replace(one.settings, tls=replace(settings, ec_certificate_file=path)))
+    elif change == "clients":
+        other = replace(one, settings=replace(one.settings, tls=replace(
+            settings, verify_client="optional", ca_certificate_file=files.authorities)))
+    context = client_context(version)
+    with Pair(contexts.build(one, sessions=sessions)) as pair:
+        pair.start_tls(context)
+        session = pair.newest_session()
+    with Pair(contexts.build(other, sessions=sessions)) as pair:
+        assert pair.start_tls(context, session).resumed is (change == "nothing")
+    sessions.close()

@@ -127,7 +127,7 @@ def build(
     if diagnostics.OPTION in settings.options:
         diagnostics.enable(context)
     cache = cache or settings.session_cache
-    context.set_session_id_context(_session_context(host, trusted))
+    context.set_session_id_context(_session_context(host, credentials, trusted))
     sessions = sessions or Resumption().lease(dataclasses.replace(settings, session_cache=cache), None, notices.append)
     sessions.serve(context)
     return HostTLS(
@@ -310,10 +310,13 @@ def _set_verification(
     return []
 
 
-def _session_context(host: Host, trusted: Iterable[x509.Certificate]) -> bytes:
-    """What sessions belong to: the host, and who its clients must be. When that changes, ticket keys may
-    stay, but a client has to show its certificate anew."""
-    clients = hashlib.sha256(host.settings.tls.verify_client.encode())
+def _session_context(host: Host, credentials: Iterable[Credential], trusted: Iterable[x509.Certificate]) -> bytes:
+    """What sessions belong to: the host (by its place, its names and what its certificates say), and who its clients
+    must be. When that changes, ticket keys may stay, but clients have to begin anew.
+    """
+    about = [str(host.id), *sorted(host.names), host.settings.tls.verify_client]
+    about += sorted(certificates.name_text(credential.leaf.subject) for credential in credentials)
+    digest = hashlib.sha256("\0".join(about).encode("utf-8", "surrogateescape"))
     for authority in trusted:
-        clients.update(authority.fingerprint(hashes.SHA256()))
-    return f"ftpsd:{host.id}:".encode()[-16:] + clients.digest()[:16]
+        digest.update(authority.fingerprint(hashes.SHA256()))
+    return digest.digest()

@@ -73,12 +73,11 @@ def backend(make: Callable[[Clock], RemoteStore], daemon: Daemon, *, lists: bool
         lists=lists, removable=False, expires_itself=True)
 
 
-@pytest.fixture(params=["plain", "json", "sealed", "sealed json"])
-def form(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 class TestRedis(StoreSuite):
+    @pytest.fixture(params=["plain", "sealed json"])
+    def form(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
     @pytest.fixture
     def backend(self, redis_daemon: Daemon, form: str) -> Backend:
         keys = secret() if "sealed" in form else None
@@ -90,6 +89,10 @@ class TestRedis(StoreSuite):
 
 
 class TestMemcache(StoreSuite):
+    @pytest.fixture(params=["json", "sealed"])
+    def form(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
     @pytest.fixture
     def backend(self, memcache_daemon: Daemon, form: str) -> Backend:
         keys = secret() if "sealed" in form else None

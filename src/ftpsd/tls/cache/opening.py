@@ -94,7 +94,8 @@ def _open(plan: Plan, note: Note, sealer: TicketKeys | None) -> Store:
     if place.kind in REMOTE_KINDS:
         return _open_remote(plan, sealer)
     if place.kind == "shm":
-        return open_segment(place.path, place.size, directive=plan.directive, note=note)
+        return open_segment(
+            place.path, place.size, directive=plan.directive, lasting=plan.purpose == "responses", note=note)
     if place.kind == "fs":
         prepare_directory(place.path, plan.directive)
         return FileStore(place.path)

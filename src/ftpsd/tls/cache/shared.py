@@ -2,10 +2,11 @@
 
 `internal` is the memory of one server: made by the supervisor, inherited by its workers, gone with them.
 
-`shm` is a System V segment that a file names: every ftpsd that names the same file uses it, and it outlives them. The
-file holds the segment's number and 16 random bytes that stand in the segment, too, so that the segment that has the
-number after a reboot is not mistaken for ours. Nothing else is ever written to the file: sessions are secrets and do
-not belong on a disk.
+`shm` is a System V segment that a file names: every ftpsd that names the same file uses it. One with OCSP responses
+outlives them; one with sessions goes with its last user, as its secrets are of no use to anybody then. The file holds
+the segment's number and 16 random bytes that stand in the segment, too, so that the segment that has the number after a
+reboot is not mistaken for ours. Nothing else is ever written to the file: sessions are secrets and do not belong on a
+disk.
 """
 
 from __future__ import annotations
@@ -99,34 +100,40 @@ class SharedStore(Store):
 
 
 class SegmentStore(SharedStore):
-    """The segment that a file names; made by `open_segment`."""
+    """The segment that a file names; made by `open_segment`. `lasting`: it stays when nobody uses it any more."""
 
     kind: ClassVar[str] = "shm"
 
     def __init__(
-        self, path: str, memory: SharedCache, *, note: Callable[[str], None] = lambda text: None,
+        self, path: str, memory: SharedCache, *, lasting: bool, note: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(memory, note=note, clock=clock)
         self.path = path
+        self._lasting = lasting
 
     @property
     def name(self) -> str:
         return f"shm cache {self.path}"
 
     def close(self) -> None:
-        """Leaves the segment to others; one that nobody has ever used goes (`ftpsd -t` makes such)."""
-        facts = self.memory.facts()
-        if facts.attached <= 1 and not any(facts.counters):
-            with contextlib.suppress(CacheError):
-                self.remove()
+        """Leaves the segment to others. Without any, it goes, unless it is to last and holds something."""
+        with contextlib.suppress(OSError, CacheError), _locked(self.path, create=False) as fd:
+            facts = self.memory.facts()
+            if facts.attached <= 1 and not (self._lasting and facts.entries):
+                self.memory.remove(_LOCK_SECONDS)
+                self._unlink(fd)
 
     def _remove(self, deadline: float) -> None:
         super()._remove(deadline)
         with contextlib.suppress(FileNotFoundError), _locked(self.path, create=False) as fd:
-            named = _FORM.fullmatch(_read(fd))
-            if named is not None and int(named[1]) == self.memory.segment:
-                os.unlink(self.path)
+            self._unlink(fd)
+
+    def _unlink(self, fd: int) -> None:
+        """The file, if it names our segment. It is locked."""
+        named = _FORM.fullmatch(_read(fd))
+        if named is not None and int(named[1]) == self.memory.segment:
+            os.unlink(self.path)
 
     def _status(self, deadline: float) -> Status:
         facts = self.memory.facts()
@@ -142,8 +149,8 @@ def _left(deadline: float) -> float:
 
 
 def open_segment(
-    path: str, size: int = 0, *, directive: str, note: Callable[[str], None] = lambda text: None,
-    clock: Callable[[], float] = time.time,
+    path: str, size: int = 0, *, directive: str, lasting: bool = True,
+    note: Callable[[str], None] = lambda text: None, clock: Callable[[], float] = time.time,
 ) -> SegmentStore:
     """The cache that the file `path` names, with `size` bytes (0: `SHM_SIZE`) when there is none yet.
 
@@ -160,7 +167,7 @@ def open_segment(
         raise ConfigError(
             f"unable to use '{path}': {text}", directive=directive,
             remedy="Name a file of its own, in a directory that only the server can write to.") from None
-    return SegmentStore(path, memory, note=note, clock=clock)
+    return SegmentStore(path, memory, lasting=lasting, note=note, clock=clock)
 
 
 @contextlib.contextmanager
