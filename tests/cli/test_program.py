@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,8 @@ def test_compile_time_settings() -> None:
     features = [line for line in lines if re.fullmatch(r"    [+-] .* support( \(.*\))?", line)]
     assert len(features) > 15
     assert any(line.startswith("    + OpenSSL support (OpenSSL 3.") for line in features)
-    assert "    - Memcache support" in features
+    assert f"    {'+' if find_spec('pymemcache') else '-'} Memcache support" in features
+    assert "    - curses support" in features
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

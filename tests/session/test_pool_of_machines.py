@@ -105,7 +105,7 @@ def machine(name: str, address: str, certificates: Certificates, directives: lis
 def pool(
     request: pytest.FixtureRequest, ftps_certificates: Certificates, tmp_path: Path
 ) -> Iterator[Pool]:
-    daemons.need("haproxy")
+    haproxy = daemons.need("haproxy")
     secret = tmp_path / "secret"
     secret.write_bytes(b"a secret that all machines of the pool have")
     secret.chmod(0o600)
@@ -127,7 +127,7 @@ def pool(
         config = tmp_path / "haproxy.cfg"
         lines = [f"    server {name} {server.address}:{server.port}\n" for name, server in servers.items()]
         config.write_text(HAPROXY.format(hub=hub).format(port="$PORT") + "".join(lines))
-        balancer = Daemon(["sh", "-c", f"PORT={{port}} exec haproxy -db -f {config}"], tmp_path, address=hub)
+        balancer = Daemon(["sh", "-c", f"PORT={{port}} exec {haproxy} -db -f {config}"], tmp_path, address=hub)
         undo.callback(balancer.stop)
         yield Pool(hub, balancer.port, store, servers)
 

@@ -6,6 +6,7 @@ import os
 import platform
 import socket
 import sys
+from importlib.util import find_spec
 
 import ftpsd
 
@@ -88,14 +89,14 @@ def _features() -> list[tuple[str, bool]]:
         ("IPv6 support", socket.has_ipv6),
         ("Largefile support", True),
         ("Lastlog support", False),
-        ("Memcache support", False),
+        ("Memcache support", find_spec("pymemcache") is not None),
         ("ncursesw support", False),
         ("NLS support", sys.getfilesystemencoding().lower().replace("-", "") == "utf8"),
         (f"OpenSSL support ({library.version()})", True),
         ("PCRE support", False),
         ("PCRE2 support", False),
         ("POSIX ACL support", False),
-        ("Redis support", False),
+        ("Redis support", find_spec("redis") is not None),
         ("Sendfile support", hasattr(os, "sendfile")),
         ("Shadow file support", True),
         ("Sodium support", False),

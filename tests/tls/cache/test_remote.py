@@ -20,7 +20,7 @@ from ftpsd.testing import daemons
 from ftpsd.testing.daemons import Daemon
 from ftpsd.testing.plugin import Certificates
 from ftpsd.testing.stores import Backend, Clock, Hands, StoreSuite, value_of
-from ftpsd.tls.cache.base import CacheError, Store
+from ftpsd.tls.cache.base import Busy, CacheError, Store
 from ftpsd.tls.cache.errands import Errands
 from ftpsd.tls.cache.memcache import MemcacheStore
 from ftpsd.tls.cache.opening import Purpose, Stores
@@ -238,11 +238,28 @@ def test_a_queue_of_questions_has_a_bound() -> None:
     errands.start()
     soon = time.monotonic() + 0.05
     for _ in range(70):
-        with pytest.raises(CacheError):
+        with pytest.raises(CacheError) as caught:
             errands.run(lambda: hold.wait(20), soon)
+    assert isinstance(caught.value, Busy)
     assert not errands.send(lambda: None)
     hold.set()
     errands.stop()
+
+
+def test_a_rush_is_no_outage(opened: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(prefix="rush")
+    said: list[str] = []
+    store.note = said.append
+    store.store(b"a", b"x", time.time() + 60)
+
+    def busy(errand: object, deadline: float) -> object:
+        raise Busy("too many questions")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._errands, "run", busy)
+        assert store.fetch(b"a") is None
+    assert store.fetch(b"a") == b"x"
+    assert said == []
 
 
 # ---- how servers are reached

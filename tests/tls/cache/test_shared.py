@@ -75,6 +75,12 @@ def test_the_file_names_the_segment_and_holds_nothing_else(tmp_path: Path) -> No
     assert not path.exists()
 
 
+def test_a_directory_that_is_missing_is_made_for_its_owner(tmp_path: Path) -> None:
+    """/run is empty after a boot."""
+    with segment(tmp_path / "run" / "cache"):
+        assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
+
+
 def test_statistics_and_entries_outlive_the_processes(tmp_path: Path) -> None:
     path = tmp_path / "cache"
     child = os.fork()
@@ -138,7 +144,7 @@ def test_files_that_others_could_change_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="others could write"):
         open_segment(str(path), directive=DIRECTIVE)
     with pytest.raises(ConfigError):
-        open_segment(str(tmp_path / "missing" / "cache"), directive=DIRECTIVE)
+        open_segment(str(path / "below a file" / "cache"), directive=DIRECTIVE)
     os.mkfifo(tmp_path / "fifo", 0o600)
     with pytest.raises(ConfigError, match="ordinary"):
         open_segment(str(tmp_path / "fifo"), directive=DIRECTIVE)

@@ -43,6 +43,10 @@ class CacheError(FtpsdError):
     """The backend cannot do that now; the text says why."""
 
 
+class Busy(CacheError):
+    """We ask too much at the moment: no fault of the backend."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statistics:
     """What happened since the cache was made, in all processes that the backend can tell of.
@@ -150,7 +154,7 @@ class Store(ABC):
             result = operation(time.monotonic() + (self.timeout if timeout is None else timeout))
         except (CacheError, OSError) as error:
             self.counters.add("errors")
-            if self._outage.failed():
+            if not isinstance(error, Busy) and self._outage.failed():
                 self.note(f"{self.name}: {error}; handshakes do without it until it answers again")
             return None
         if self._outage.worked():

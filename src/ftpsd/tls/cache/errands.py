@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from ftpsd.tls.cache.base import CacheError
+from ftpsd.tls.cache.base import Busy, CacheError
 
 Result = TypeVar("Result")
 
@@ -52,14 +52,15 @@ class Errands:
             pass
 
     def run(self, errand: Callable[[], Result], deadline: float) -> Result:
-        """What the errand returns. Raises what it raises, `CacheError` after `deadline` (monotonic seconds)."""
+        """What the errand returns. Raises what it raises, `CacheError` after `deadline` (monotonic
+        seconds), `Busy`."""
         if not self._running:
             return errand()
         answer: Future[Result] = Future()
         try:
             self._queue.put_nowait((answer, errand))
         except queue.Full:
-            raise CacheError("too many questions wait for an answer") from None
+            raise Busy("too many questions wait for an answer") from None
         try:
             return answer.result(max(0.0, deadline - time.monotonic()))
         except TimeoutError:

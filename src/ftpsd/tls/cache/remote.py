@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from ftpsd.native._openssl import TicketKeys
 from ftpsd.tls.cache import envelope
 from ftpsd.tls.cache.base import CacheError, Counters, Store
-from ftpsd.tls.cache.errands import Errands
+from ftpsd.tls.cache.errands import THREADS, Errands
 
 Result = TypeVar("Result")
 
@@ -47,7 +47,7 @@ class RemoteStore(Store):
         self.sealer = sealer
         self._pack, self._unpack = (
             (envelope.pack_json, envelope.unpack_json) if json else (envelope.pack, envelope.unpack))
-        self._errands = Errands(self._leave)
+        self._errands = Errands(self._leave, threads=THREADS if purpose == "sessions" else 1)
         self._thread = _Client()
 
     @property

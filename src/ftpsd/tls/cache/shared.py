@@ -160,6 +160,7 @@ def open_segment(
         note(f"{directive}: a cache of {size} bytes is too small, it has {SHM_SIZE}")
         size = 0
     try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with _locked(path, create=True) as fd:
             memory = _join(path, _read(fd), size, directive, note) or _found(fd, size or SHM_SIZE)
     except (OSError, CacheError) as error:
