@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -193,3 +197,31 @@ def test_landlock_rules_must_be_descriptors() -> None:
 
     in_thread(work)
     assert os.listdir("/")
+
+
+def resident() -> int:
+    """KiB of this process's anonymous memory."""
+    found = re.search(r"^RssAnon:\s+(\d+)", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+def test_an_idle_thread_gives_back_its_stack() -> None:
+    def work() -> None:
+        json.loads("[" * 900 + "]" * 900)  # each level lies on the C stack
+        before = resident()
+        _system.release_stack()
+        freed.append(before - resident())
+        json.loads("[" * 900 + "]" * 900)
+
+    freed: list[int] = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert freed[0] >= 48
+
+
+def test_the_allocator_can_be_told() -> None:
+    script = "from ftpsd.native import _system; print(_system.tune_allocator(2, 131072))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str("glibc" in (os.confstr("CS_GNU_LIBC_VERSION") or ""))

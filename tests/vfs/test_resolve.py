@@ -364,3 +364,23 @@ def test_a_directory_of_the_machine_is_opened_by_a_path_without_links(tmp_path: 
         with pytest.raises(error):
             open_machine_directory(os.fsencode(top / bad))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.skipif(not _system.has_openat2(), reason="this kernel has no openat2")
+def test_a_path_lies_straight_where_no_link_is_on_it(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "f").touch()
+    (tmp_path / "link").symlink_to("d")
+    (tmp_path / "d" / "dangling").symlink_to("nowhere")
+    top = os.open(tmp_path, os.O_PATH)
+    try:
+        resolver = KernelResolver(top)
+        for path in (b"/", b"/d", b"/d/f", b"/d/new", b"/new"):
+            assert resolver.lies_straight(path), path
+            assert resolver.canonical(path) == path
+        for path in (b"/link", b"/link/f", b"/link/new", b"/d/dangling", b"/new/new", b"d/f", b"/d/../d", b"/d/",
+                     b"/d//f", b"/d/f/x", b"/d\0"):
+            assert not resolver.lies_straight(path), path
+        assert not WalkResolver(top).lies_straight(b"/d/f")
+    finally:
+        os.close(top)

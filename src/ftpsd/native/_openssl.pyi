@@ -494,13 +494,15 @@ class Pump:
         tls: Connection | None = None, control: int = -1, offset: int | None = None, limit: int = -1,
         ascii: bool = False, rate: float = 0.0, burst: int = 0, stall: float = 0.0,
         sendfile: bool = True, finish: bool = False, progress: memoryview | None = None,
+        expected: int = 0,
     ) -> None:
         """`source` is a descriptor (the sink when receiving) or the bytes to send; `control` a descriptor
         watched for input (-1: none); `offset` a position for pread/pwrite (None: sequential); `limit` file
         bytes (-1: none); `rate` wire bytes per second (0: no limit), from which the first `burst` are free;
         `stall` seconds without a byte (0: for ever); `sendfile`: the kernel may copy the file itself; `finish`:
         after "done" (and "limit" when sending) the peer is told that our side has ended, see `finished`;
-        `progress`: 8 writable, aligned bytes in which `bytes` is kept for other processes to see.
+        `progress`: 8 writable, aligned bytes in which `bytes` is kept for other processes to see; `expected`: bytes
+        of the file as far as known, which buffers go by (0: unknown).
         """
     def run(self) -> Stop:
         """Moves data until the end and says why it stopped. May be called again after "control" and

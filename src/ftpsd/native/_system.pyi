@@ -48,6 +48,9 @@ def openat2(
 def leads_straight(dirfd: int, path: bytes) -> bool:
     """Whether `path` below `dirfd` (as `openat2`) leads to something, and passes no symbolic link on the way."""
 
+def lies_straight(dirfd: int, path: bytes) -> bool:
+    """The same for a path at the end of which there may be nothing yet."""
+
 def open_regular(dirfd: int, path: bytes, flags: int, proc: int) -> tuple[int, int, int, int] | None:
     """Open an existing regular file below `dirfd` (as `openat2`), which blocks on nothing and disturbs no device.
 
@@ -69,6 +72,15 @@ def accept(listener: int) -> tuple[int, str]:
 def wait_for(first: int, first_events: int, second: int, second_events: int, deadline: float) -> int:
     """Waits for poll events on either descriptor (-1: none) until `deadline` (seconds of the monotonic clock; 0: does
     not wait). 1: the first is ready, 2: the second, 3: both, 0: neither. Raises `OSError`.
+    """
+
+def release_stack() -> None:
+    """Give back the pages of the calling thread's stack that are not in use now. Raises `OSError`."""
+
+def tune_allocator(arenas: int, large: int) -> bool:
+    """At most so many arenas for all threads; blocks of `large` bytes go back to the system at once when freed.
+
+    Once per process, before its threads. Whether the C library's allocator knows how.
     """
 
 def chmod_fd(fd: int, mode: int) -> None:

@@ -30,6 +30,7 @@ cdef extern from "sys_calls.h" nogil:
         SYS_RESOLVE_IN_ROOT
     int c_openat2 "sys_openat2"(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
     int sys_leads_straight(int dirfd, const char *path)
+    int sys_lies_straight(int dirfd, const char *path)
     int sys_chmod_fd(int fd, unsigned mode)
     int sys_utime_fd(int fd, const timespec *times)
     int sys_renameat2(int olddir, const char *old, int newdir, const char *new_name, unsigned flags)
@@ -175,6 +176,14 @@ def leads_straight(int dirfd, bytes path):
     return straight
 
 
+def lies_straight(int dirfd, bytes path):
+    cdef const char *text = _name(path)
+    cdef bint straight
+    with nogil:
+        straight = sys_lies_straight(dirfd, text)
+    return straight
+
+
 def open_regular(int dirfd, bytes path, flags, proc):
     cdef const char *text = _name(path)
     cdef uint64_t open_flags = flags
@@ -225,6 +234,22 @@ def rename_at(int olddir, bytes old, int newdir, bytes new, *, bint replace=True
 
 
 include "sys_net.pxi"
+
+
+# ---- memory -----------------------------------------------------------------------------------------------
+
+cdef extern from "sys_memory.h" nogil:
+    int memory_release_stack()
+    int memory_tune(int arenas, int large)
+
+
+def release_stack():
+    if memory_release_stack() != 0:
+        raise _failure()
+
+
+def tune_allocator(int arenas, int large):
+    return bool(memory_tune(arenas, large))
 
 
 # ---- credentials ------------------------------------------------------------------------------------------

@@ -435,7 +435,7 @@ cdef extern from "pump_send.h" nogil:
         size_t memory_left
         int64_t position, limit
         double rate, stall
-        size_t burst
+        size_t burst, expected
         uint64_t pause_at
         double pause_time
         uint64_t wire_bytes, file_bytes

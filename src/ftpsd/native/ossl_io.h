@@ -297,7 +297,7 @@ static int op_drain(struct conn *conn, struct io_call *call)
  * IO_CLOSED, IO_EOF, IO_WANT_READ when it has not, IO_OK when there is more to throw away. */
 static int io_peer_end(struct conn *conn, size_t most, struct io_call *call)
 {
-    unsigned char scratch[16384];
+    unsigned char scratch[4096];        /* of the stack of a thread that may idle for hours */
     size_t before = call->done;
     int kind;
 

@@ -20,7 +20,7 @@ cdef class Pump:
         self, *, str direction, source, int sock, Connection tls=None, int control=-1, offset=None,
         int64_t limit=-1, bint ascii=False, double rate=0.0, size_t burst=0,
         double stall=0.0, bint sendfile=True, bint finish=False,
-        progress=None,
+        progress=None, size_t expected=0,
     ):
         self.state.wake = -1
         if direction not in ("send", "receive"):
@@ -31,6 +31,7 @@ cdef class Pump:
         self.state.sending = direction == "send"
         self.state.buffered = not sendfile
         self.state.finish = finish
+        self.state.expected = expected
         self.state.position = -1 if offset is None else offset
         self.take_source(source)
         self.state.sock = sock

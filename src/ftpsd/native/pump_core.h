@@ -23,6 +23,7 @@
 #include "pump_ascii.h"
 
 #define BUFFER_SIZE (256 * 1024)
+#define SMALL_BUFFER (32 * 1024)        /* for what fits into it, and for the beginning of an upload */
 #define GLANCE_BYTES (1024 * 1024)
 #define DISCARD_MAX (1024 * 1024)
 #define RATE_QUANTUM (16 * 1024)
@@ -55,6 +56,8 @@ struct pump {
     int corked, finished;
     double moved_at, refilled_at, tokens;
     size_t unglanced;
+    size_t expected;                    /* file bytes, as far as known; 0: unknown */
+    size_t room;                        /* of the buffer */
     unsigned char *buffer, *converted;
     int io_kind, error;                 /* why PUMP_TLS, PUMP_RESET, PUMP_FILE … */
 
@@ -252,6 +255,16 @@ static int pump_allow(struct pump *pump, size_t wanted, size_t *allowed)
     if (pump->tokens < (double)wanted)
         *allowed = (size_t)pump->tokens;
     return PUMP_GO;
+}
+
+/* The first buffer, as large as the transfer needs. 0: no memory. */
+static int pump_buffers(struct pump *pump, size_t room)
+{
+    if (pump->buffer != NULL)
+        return 1;
+    pump->buffer = malloc(room);
+    pump->room = room;
+    return pump->buffer != NULL;
 }
 
 static int pump_begin(struct pump *pump)

@@ -116,15 +116,28 @@ static int receive_end(struct pump *pump, int kind)
     return verdict;
 }
 
+/* Makes room: a first buffer that is full belongs to no small file. */
+static int receive_grow(struct pump *pump)
+{
+    unsigned char *larger;
+
+    if (pump->room < BUFFER_SIZE && (larger = realloc(pump->buffer, BUFFER_SIZE)) != NULL) {
+        pump->buffer = larger;
+        pump->room = BUFFER_SIZE;
+        return PUMP_GO;
+    }
+    return receive_flush(pump);
+}
+
 static int receive_step(struct pump *pump)
 {
     size_t allowed, got = 0;
     int kind, stop = PUMP_GO;
 
-    if (BUFFER_SIZE - 1 - pump->held < RECEIVE_ROOM)
-        stop = receive_flush(pump);
+    if (pump->room - 1 - pump->held < RECEIVE_ROOM)
+        stop = receive_grow(pump);
     if (stop == PUMP_GO)
-        stop = pump_allow(pump, BUFFER_SIZE - 1 - pump->held, &allowed);
+        stop = pump_allow(pump, pump->room - 1 - pump->held, &allowed);
     if (stop != PUMP_GO)
         return stop;
     kind = receive_some(pump, allowed, &got);
@@ -142,7 +155,7 @@ static int pump_receive(struct pump *pump)
 {
     int flushed, stop = pump_begin(pump);
 
-    if (pump->buffer == NULL && (pump->buffer = malloc(BUFFER_SIZE)) == NULL)
+    if (!pump_buffers(pump, SMALL_BUFFER))
         return pump_fail(pump, PUMP_FILE, ENOMEM);
     while (stop == PUMP_GO) {
         stop = pump_glance(pump);

@@ -53,11 +53,15 @@ static int send_read(struct pump *pump, size_t size, size_t *got)
 
 static int send_buffers(struct pump *pump)
 {
-    if (pump->buffer == NULL && pump->memory == NULL)
-        pump->buffer = malloc(BUFFER_SIZE);
+    size_t room = pump->expected > 0 && pump->expected < SMALL_BUFFER ? SMALL_BUFFER : BUFFER_SIZE;
+
+    if (pump->memory == NULL && !pump_buffers(pump, room))
+        return pump_fail(pump, PUMP_FILE, ENOMEM);
+    if (pump->memory != NULL)
+        pump->room = BUFFER_SIZE;
     if (pump->ascii && pump->converted == NULL)
-        pump->converted = malloc(2 * BUFFER_SIZE);
-    if ((pump->memory == NULL && pump->buffer == NULL) || (pump->ascii && pump->converted == NULL))
+        pump->converted = malloc(2 * pump->room);
+    if (pump->ascii && pump->converted == NULL)
         return pump_fail(pump, PUMP_FILE, ENOMEM);
     return PUMP_GO;
 }
@@ -66,12 +70,12 @@ static int send_buffers(struct pump *pump)
 static int send_fill(struct pump *pump)
 {
     const unsigned char *raw = pump->memory;
-    size_t size = send_left(pump) < BUFFER_SIZE ? send_left(pump) : BUFFER_SIZE;
-    size_t wanted = size;
+    size_t size, wanted;
     int stop = send_buffers(pump);
 
     if (stop != PUMP_GO)
         return stop;
+    wanted = size = send_left(pump) < pump->room ? send_left(pump) : pump->room;
     if (pump->memory != NULL) {
         if (size > pump->memory_left)
             size = pump->memory_left;

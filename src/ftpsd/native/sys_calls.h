@@ -72,6 +72,29 @@ static int sys_leads_straight(int dirfd, const char *path)
     return 1;
 }
 
+/* The same for the path of something that may be still to come: 1 also when nothing is there, and no link on the way. */
+static int sys_lies_straight(int dirfd, const char *path)
+{
+    const char *last = strrchr(path, '/');
+    char above[PATH_MAX];
+    struct stat status;
+    int fd, absent;
+
+    if (sys_leads_straight(dirfd, path))
+        return 1;
+    if (errno != ENOENT || last == NULL || last[1] == '\0' || (size_t)(last - path) >= sizeof above)
+        return 0;
+    memcpy(above, path, (size_t)(last - path));
+    above[last - path] = '\0';
+    fd = sys_openat2(dirfd, last == path ? "/" : above, O_PATH | O_DIRECTORY, 0,
+                     SYS_RESOLVE_IN_ROOT | SYS_RESOLVE_NO_SYMLINKS);
+    if (fd < 0)
+        return 0;
+    absent = fstatat(fd, last + 1, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+    close(fd);
+    return absent;
+}
+
 #define SYS_NOT_REGULAR (-2)
 
 /* A regular file: looked at before it is opened (a FIFO would block, a device take notice) and after, in case it was

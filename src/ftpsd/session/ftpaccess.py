@@ -35,6 +35,17 @@ class _Seen:
     section: DirectorySection | None = None
 
 
+def _on_the_way(virtual: str) -> Iterator[str]:
+    yield "/"
+    if virtual == "/":
+        return
+    at = virtual.find("/", 1)
+    while at > 0:
+        yield virtual[:at]
+        at = virtual.find("/", at + 1)
+    yield virtual
+
+
 class FtpAccess:
     """What a session knows of the files. `note` takes lines for the log, `changed` is called when one has changed."""
 
@@ -48,6 +59,7 @@ class FtpAccess:
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
         self._root = store.real_path("/")
+        self._clear = ("", 0)
 
     def along(self, real: str, allowed: Callable[[str], bool]) -> tuple[DirectorySection, ...]:
         """The sections of the files on the way to the real path `real`, outer ones first.
@@ -57,22 +69,29 @@ class FtpAccess:
         found = [section for section in map(self._section, self._directories(real)) if section is not None]
         return tuple(section for section in found if allowed(section.path))
 
+    def absent(self, path: str, command: int) -> bool:
+        """Whether there is certainly no file on the way to the virtual `path`; cheaper than `along`.
+
+        `command` numbers the session's commands: within one the answer stays.
+        """
+        if self._clear == (path, command):
+            return True
+        if not self._store.lies_straight(path):
+            return False
+        if any(self._section(directory) is not None for directory in _on_the_way(path)):
+            return False
+        self._clear = (path, command)
+        return True
+
     def forget(self) -> None:
         """The session has written something: everything is looked at again."""
+        self._clear = ("", 0)
         for seen in self._seen.values():
             seen.checked = 0.0
 
     def _directories(self, real: str) -> Iterator[str]:
         """The root, and every path between it and `real`, which itself may be a directory or not."""
-        yield "/"
-        virtual = self._store.virtual_of(real)
-        if virtual is None or virtual == "/":
-            return
-        at = virtual.find("/", 1)
-        while at > 0:
-            yield virtual[:at]
-            at = virtual.find("/", at + 1)
-        yield virtual
+        return _on_the_way(self._store.virtual_of(real) or "/")
 
     def _section(self, directory: str) -> DirectorySection | None:
         now = self._clock()

@@ -71,6 +71,7 @@ def _converse(session: Session) -> None:
     while True:
         line = waiting.next_line(session)
         session.marks.active = time.monotonic()
+        session.settled = False
         if session.lingering is not None:
             session.unlinger()
         handle(session, line)

@@ -39,8 +39,18 @@ def check(session: Session, command: Command) -> None:
     spec = command.spec
     if spec is None or not session.guarded or spec.limit.place is Judged.HANDLER:
         return
+    if not session.restricted and _unvaried(session, command, spec):
+        return
     word = command.words[0] if spec.limit.by_word and command.words else ""
     _check(session, command, spec, limits.words_for(spec, word))
+
+
+def _unvaried(session: Session, command: Command, spec: CommandSpec) -> bool:
+    """Whether nothing but the login's settings, which restrict nothing, can be in force where the command is judged."""
+    if spec.limit.path_filter == "argument" and not session.unvaried(session.cwd):
+        return False
+    path = _path(session, spec.limit, _written(command, spec))
+    return session.unvaried(session.cwd if path is None else path)
 
 
 def check_site(session: Session, spec: SiteSpec, command: Command) -> None:

@@ -48,7 +48,7 @@ from ftpsd.tls.passphrases import Passphrases
 from ftpsd.tls.policy import TLSState
 from ftpsd.tls.sessions import Resumption, Sessions
 from ftpsd.tls.stapling.shelf import Shelf
-from ftpsd.vfs import rights
+from ftpsd.vfs import idling, rights
 from ftpsd.vfs.giver import Giver
 
 _IDENTITY_BYTES = 32
@@ -157,6 +157,7 @@ class Service:
     def start_worker(self) -> None:
         """In a worker, once, before the first session."""
         self._tally.join()
+        idling.prepare_process()
         if self._passphrases is not None:
             self._passphrases.wipe()
         for runtime in self._runtimes.values():
@@ -266,7 +267,7 @@ class Service:
         with self._lock:
             self._sessions.add(session)
             if self._stopping:
-                session.stopping.set()
+                session.stopping = True
         return session
 
     @property

@@ -8,7 +8,6 @@ written by another thread (`end_soon`, for the worker that is told to end it), a
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -165,7 +164,9 @@ class Session:
         self.farewell: list[str] = []
         self.shown_directories: dict[str, float] = {}
         self.home = "/"
-        self.stopping = threading.Event()
+        self.settled = False
+        """Whether it has given back what an idle session needs not."""
+        self.stopping = False
         self.goodbye = (Code.SERVER_STOPPING, "Service shutting down, closing control connection")
         self.renewal = ControlRenewal(control.channel, log)
         self.host_sent: str | None = None
@@ -192,7 +193,8 @@ class Session:
         self._here: tuple[str, float, Settings] | None = None
         dynamic = overrides is not None
         filters = places.anywhere("access", "path_allow_filter", "path_deny_filter")
-        self.guarded = dynamic or places.restricted or filters
+        self.restricted = places.restricted or filters
+        self.guarded = dynamic or self.restricted
         self.filtered = dynamic or places.anywhere("access", "allow_filter", "deny_filter")
         self.picky = places.restricted or places.anywhere(
             "access", "hide_files", "hide_users", "hide_groups", "hide_no_access")
@@ -242,7 +244,7 @@ class Session:
 
     def check_running(self) -> None:
         """Raises `SessionEnded` when the server, or somebody who may, wants this session to end."""
-        if self.stopping.is_set():
+        if self.stopping:
             reason, text = self.goodbye
             raise SessionEnded(reason, 421, text)
 
@@ -253,7 +255,7 @@ class Session:
         """
         if reason is not None:
             self.goodbye = (reason, text)
-        self.stopping.set()
+        self.stopping = True
         pump = self.pump
         if pump is not None:
             pump.abort()
@@ -366,9 +368,15 @@ class Session:
 
     def settings_for(self, path: str) -> Settings:
         """What is in force for the virtual `path`: <Directory> sections and .ftpaccess laid over the login's."""
-        if self.store is None or (self.overrides is None and not self.places.varied):
+        if self.store is None or self.unvaried(path):
             return self.settings
         return self.settings_at(self.store.real_path(path))
+
+    def unvaried(self, path: str) -> bool:
+        """Whether the settings of the login are in force at the virtual `path`, without any doubt."""
+        if self.places.varied:
+            return False
+        return self.overrides is None or self.overrides.absent(path, self.counters.commands)
 
     def settings_at(self, real: str) -> Settings:
         """The same for a real path."""

@@ -174,6 +174,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         rate=rate.rate if rate is not None else 0.0, burst=rate.free if rate is not None else 0,
         stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile, finish=True,
         progress=session.slot.progress, limit=-1 if job.largest is None else job.largest,
+        expected=job.size or 0,
     )
     session.pump = pump
     if job.begin is not None:
@@ -239,7 +240,7 @@ def _end_sending(session: Session, channel: DataChannel) -> str:
                     and not waiting.attend(session):
                 return "aborted"
         except (SessionEnded, TLSError, OSError):
-            return "ended" if session.stopping.is_set() else "vanished"
+            return "ended" if session.stopping else "vanished"
         channel.advance(private=True)
     return "done" if channel.stage is Stage.ENDED else "reset"
 
@@ -270,7 +271,7 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal | None) -> str:
             if not waiting.attend(session):
                 return "aborted"
         except (SessionEnded, TLSError, OSError):  # its end, a reset, or no room for a reply
-            return "ended" if session.stopping.is_set() else "vanished"
+            return "ended" if session.stopping else "vanished"
         if session.control.full:
             pump.control = -1
 

@@ -18,11 +18,15 @@ from ftpsd.log import events
 from ftpsd.reasons.codes import Code
 from ftpsd.session.state import Session
 from ftpsd.session.timers import next_moment, next_timer, session_moment
+from ftpsd.vfs import idling
 
 
 class TransferAborted(Exception):
     """ABOR came while the data connection was still being made."""
 
+
+_SETTLES = 1.0
+"""Seconds without a command after which a session counts as idle."""
 
 _SOON = 0.05
 """Seconds after a download in which its client has usually closed the connection, and nobody need look."""
@@ -80,6 +84,8 @@ def next_line(session: Session) -> Line:
             until = _earlier(until, session.renewal.deadline)
         if session.lingering is not None:
             until = _earlier(until, _lingers_until(session))
+        if not session.settled:
+            until = _earlier(until, _settles_at(session))
         if wait(session, until):
             session.check_running()  # TLS does not survive that the end which `Control.wake` feigns is read
             session.control.pull()
@@ -89,6 +95,16 @@ def _earlier(first: float | None, second: float | None) -> float | None:
     if first is None or second is None:
         return second if first is None else first
     return min(first, second)
+
+
+def _settles_at(session: Session) -> float | None:
+    """When a session that has nothing to do gives back memory; done here when it is time."""
+    at = session.marks.active + _SETTLES
+    if time.monotonic() < at:
+        return at
+    session.settled = True
+    idling.settle()
+    return None
 
 
 def _lingers_until(session: Session) -> float | None:

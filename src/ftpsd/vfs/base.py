@@ -273,6 +273,13 @@ class FileSystem(abc.ABC):
         `follow=False`: a link in the last place stands for itself. Nothing may be opened by this name.
         """
 
+    def lies_straight(self, path: str) -> bool:
+        """Whether the real path is certainly the root's and `path` behind it: no link stands in the way.
+
+        Cheap; False where that would have to be looked into.
+        """
+        return False
+
     @abc.abstractmethod
     def virtual_of(self, real: str) -> str | None:
         """The virtual path of a real one; None when it lies outside the root. Text only, asks no disk."""

@@ -238,9 +238,14 @@ class Jail(FileSystem):
     def canonical(self, path: str) -> str:
         return decode(self._resolver.canonical(encode(path)))
 
+    def lies_straight(self, path: str) -> bool:
+        return self._resolver.lies_straight(encode(path))
+
     def real_path(self, path: str, *, follow: bool = True) -> str:
         """The kernel knows where an open directory is; only what it cannot tell is worked out name by name."""
         name = encode(path)
+        if self._resolver.lies_straight(name):
+            return _join(self._real, path)
         if follow:
             return self._located(name) or self._located_new(name) or _join(self._real, self.canonical(path))
         directory, last = split(name)

@@ -92,6 +92,10 @@ class Resolver(abc.ABC):
             os.close(probe)
         return settle(self.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)) if regular else None
 
+    def lies_straight(self, path: bytes) -> bool:
+        """Whether `path` is its own `canonical` because no link is on it, as far as that can be told at once."""
+        return False
+
     def canonical(self, path: bytes) -> bytes:
         """The absolute path without links, `.` and `..`. What cannot be looked at stays as it is written.
 
@@ -110,6 +114,9 @@ class KernelResolver(Resolver):
     def open_regular(self, path: bytes, flags: int) -> Settled | None:
         found = _system.open_regular(self.root, path, flags, _PROC)
         return Settled(*found) if found is not None else None
+
+    def lies_straight(self, path: bytes) -> bool:
+        return _is_normal(path) and b"\0" not in path and _system.lies_straight(self.root, path)
 
     def canonical(self, path: bytes) -> bytes:
         if _is_normal(path) and _system.leads_straight(self.root, path):
