@@ -6,6 +6,7 @@ A session that nothing bounds writes down whom it is (for those that are bounded
 from __future__ import annotations
 
 import contextlib
+import select
 import time
 from collections.abc import Iterator
 
@@ -23,6 +24,7 @@ from ftpsd.access.occupancy import (
 )
 from ftpsd.access.sizes import Pace
 from ftpsd.auth.account import Account
+from ftpsd.data.waits import wait_for
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
@@ -123,7 +125,7 @@ def keep_pace(session: Session) -> None:
     within = f"{rate.number} cmds/{rate.seconds} sec{'' if rate.seconds == 1 else 's'}"
     session.log.emit(events.Debug(
         0, f"MaxCommandRate ({within}) exceeded, injecting processing delay of {delay * 1000:.0f} ms"))
-    session.stopping.wait(delay)
+    wait_for(session.control.fileno(), select.POLLRDHUP, -1, 0, time.monotonic() + delay)
     session.check_running()
 
 
