@@ -10,6 +10,8 @@ import click
 from ftpsd.errors import ConfigError
 
 _CANNOT = 2
+_UNWRAPPED = 10_000
+"""Columns where there is no terminal: a path that is broken over two lines is found by no script."""
 
 
 @click.command("check", short_help="Say what is wrong with a configuration, and what it would do")
@@ -48,7 +50,10 @@ def command(
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(highlight=False, emoji=False)
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _UNWRAPPED
+    return console
 
 
 def _print(value: object) -> None:
