@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from ftpsd.ftp.phase import Phase
 from ftpsd.server.scoreboard import Entry, Scoreboard
 from ftpsd.testing.client import ScriptedClient
@@ -20,6 +23,15 @@ def _entry(server: RunningServer, client: ScriptedClient) -> Entry:
         board.close()
 
 
+def _until(server: RunningServer, client: ScriptedClient, condition: Callable[[Entry], bool]) -> Entry:
+    """The client's entry once it is as it should be: the session writes it after the client has its answer."""
+    deadline = time.monotonic() + 20
+    while not condition(entry := _entry(server, client)):
+        assert time.monotonic() < deadline, entry
+        time.sleep(0.01)
+    return entry
+
+
 def test_from_the_greeting_to_the_transfer(ftps_server: ServerFactory) -> None:
     server = ftps_server(sections="<Class local>\n  From 127.0.0.0/8\n</Class>")
     server.give_directory("in")
@@ -31,22 +43,20 @@ def test_from_the_greeting_to_the_transfer(ftps_server: ServerFactory) -> None:
     assert (len(entry.session), entry.user, entry.location, entry.client_class) == (12, "", "", "local")
 
     client.auth()
-    assert _entry(server, client).protocol == "ftps"
+    _until(server, client, lambda entry: entry.protocol == "ftps")
     client.login()
-    entry = _entry(server, client)
-    assert (entry.phase, entry.user, entry.location) == (Phase.IDLE, "alice", "/")
+    _until(server, client, lambda entry: (entry.phase, entry.user, entry.location) == (Phase.IDLE, "alice", "/"))
 
     client.protect()
     client.expect(200, "TYPE I")
     client.expect(250, "CWD in")
-    assert _entry(server, client).location == "/in"
+    _until(server, client, lambda entry: entry.location == "/in")
     with client.transfer("RETR large") as stream:
         entry = _entry(server, client)
         assert (entry.phase, entry.command, entry.size) == (Phase.SENDING, "RETR large", MORE_THAN_BUFFERS_HOLD)
         stream.read()
         assert 0 < _entry(server, client).transferred < MORE_THAN_BUFFERS_HOLD
         stream.read_all()
-    entry = _entry(server, client)
-    assert (entry.phase, entry.bytes) == (Phase.IDLE, MORE_THAN_BUFFERS_HOLD)
+    _until(server, client, lambda entry: (entry.phase, entry.bytes) == (Phase.IDLE, MORE_THAN_BUFFERS_HOLD))
     with client.transfer("STOR back") as stream:
-        assert _entry(server, client).phase is Phase.RECEIVING
+        _until(server, client, lambda entry: entry.phase is Phase.RECEIVING)
