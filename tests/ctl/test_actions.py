@@ -154,7 +154,7 @@ def test_admin_controls_engine(tmp_path: Path, words: str, status_works: bool, k
 @pytest.mark.parametrize("directive", ["ControlsACLs", "AdminControlsACLs"])
 def test_what_no_acl_allows_is_denied(tmp_path: Path, directive: str) -> None:
     action = {"ControlsACLs": "lsctrl", "AdminControlsACLs": "status"}[directive]
-    with desk(tmp_path, f"{directive} all allow user nobody,{ME}x") as here:
+    with desk(tmp_path, f"{directive} all allow user daemon,{ME}x") as here:
         assert here.ask(action, *["all"] * (action == "status")) == (-1, ["access denied"])
         assert here.ask("help")[0] == 0
         assert not here.supervisor.journal.said or "there is no user" in here.supervisor.journal.said[0]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
-from ftpsd.session.handlers import files, resolve
+from ftpsd.session import handlers
 from ftpsd.session.state import Session
 from tests.session.inprocess import one_session, system_log
 
@@ -17,22 +15,12 @@ class Defect(Exception):
     """What nobody has thought of."""
 
 
-@pytest.fixture(autouse=True)
-def fresh_handlers() -> Iterator[None]:
-    """Handlers are looked up once; a replaced one must be found, and forgotten afterwards."""
-    if hasattr(resolve, "cache_clear"):
-        resolve.cache_clear()
-    yield
-    if hasattr(resolve, "cache_clear"):
-        resolve.cache_clear()
-
-
 def _fail(session: Session, command: Command) -> Reply:
     raise Defect(f"cannot handle {command.name}")
 
 
 def test_a_defect_is_answered_and_logged_and_the_session_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "mdtm", _fail)
+    monkeypatch.setitem(handlers._HANDLERS, "files.mdtm", _fail)
     with one_session() as served:
         client = served.client
         client.connect()
@@ -68,7 +56,7 @@ def test_a_defect_in_a_transfer_leaves_no_data_connection(monkeypatch: pytest.Mo
 
 
 def test_what_a_client_sends_cannot_forge_lines_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "mdtm", _fail)
+    monkeypatch.setitem(handlers._HANDLERS, "files.mdtm", _fail)
     with one_session() as served:
         client = served.client
         client.connect()
