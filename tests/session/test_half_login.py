@@ -32,6 +32,7 @@ def stand_in(log: Log) -> Session:
         parameters=SimpleNamespace(epsv_all=False, rename_from=None),
         control=SimpleNamespace(channel=SimpleNamespace(report=None)),
         guarded=False, filtered=False, overrides=None,
+        settings=SimpleNamespace(bounds=SimpleNamespace(max_password_size=1024)),
     )
     return cast(Session, state)
 
