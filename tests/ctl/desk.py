@@ -8,7 +8,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -48,7 +48,7 @@ class FakeSupervisor:
         self.fails: Exception | None = None
         self.service: object = None
 
-    def command(self, order: Order) -> None:
+    def command(self, order: Order, fds: Sequence[int] = ()) -> None:
         self.orders.append(order)
 
     def adopt(self, configuration: Configuration) -> None:

@@ -21,6 +21,8 @@ usage: {program} [options] action [...]
   -v\tdisplays more verbose information
 """
 DROP_IN = "ftpdctl"
+WATCHED = ("user", "host", "session")
+"""What `trace` shows live, through a pipe that goes with the request."""
 
 
 def socket_path(config: str | None) -> str:
@@ -68,18 +70,34 @@ def _ask(program: str, path: str, words: tuple[str, ...], *, prefix: str, verbos
 
     if verbose:
         print(f"{prefix}contacting server using '{path}'")
+    live = len(words) > 1 and words[0] == "trace" and words[1] in WATCHED
+    reader, writer = os.pipe() if live else (None, None)
     try:
-        answer = ask(path, words)
+        answer = ask(path, words, fd=writer)
     except Unreachable as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
+    finally:
+        if writer is not None:
+            os.close(writer)
     for line in answer.texts:
         print(f"{prefix}{escape(line)}")
+    if answer.status == 0 and reader is not None:
+        return _copy(reader)
     if answer.status == 0 or program == DROP_IN:
         return 0
     if answer.texts == ("access denied",):
         print(_who_allows(words[0]), file=sys.stderr)
     return 1
+
+
+def _copy(reader: int) -> int:
+    """Shows what comes until nobody writes any more; the server has escaped it."""
+    sys.stdout.flush()
+    while chunk := os.read(reader, 65_536):
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    return 0
 
 
 def _who_allows(name: str) -> str:

@@ -19,8 +19,8 @@ class Unreachable(FtpsdError):
     """No server answers at the control socket; the text says why, in ftpdctl's words."""
 
 
-def ask(path: str, words: Sequence[str], *, patience: float = PATIENCE) -> Message:
-    """The answer to the action `words` of the server at the socket `path`. Raises `Unreachable`."""
+def ask(path: str, words: Sequence[str], *, patience: float = PATIENCE, fd: int | None = None) -> Message:
+    """The answer to the action `words` of the server at the socket `path`, which may use `fd`. Raises `Unreachable`."""
     deadline = time.monotonic() + patience
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         try:
@@ -30,7 +30,9 @@ def ask(path: str, words: Sequence[str], *, patience: float = PATIENCE) -> Messa
             text = error.strerror or str(error)
             raise Unreachable(f"error contacting server using '{path}': {text}") from None
         try:
-            sock.sendall(encode(OK, words, REQUEST))
+            request = encode(OK, words, REQUEST)
+            sent = socket.send_fds(sock, [request], [] if fd is None else [fd])
+            sock.sendall(request[sent:])
             return _receive(sock, deadline)
         except TimeoutError:
             raise Unreachable(f"error receiving response: none within {patience:g} seconds") from None

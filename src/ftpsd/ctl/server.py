@@ -39,6 +39,8 @@ MODULE = "mod_ctrls/0.9.5"
 
 _CHUNK = 65_536
 _LONGEST_SHOWN = 500
+_MOST_FDS = 8
+"""Descriptors that are taken in at once; more than one ends the connection."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class _Client:
     decoder: Decoder = field(default_factory=lambda: Decoder(REQUEST))
     output: bytes | None = None
     answer: Answer | None = None
+    fds: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class ControlServer:
         """See `Attendant`."""
         for client in self._clients.values():
             client.sock.close()
+            for descriptor in client.fds:
+                os.close(descriptor)
         if self._listener is not None:
             self._listener.sock.close()
 
@@ -211,8 +216,9 @@ class ControlServer:
             self._drop(client)
 
     def _read(self, client: _Client) -> None:
-        data = client.sock.recv(_CHUNK)
-        if not data:
+        data, fds, _, _ = socket.recv_fds(client.sock, _CHUNK, _MOST_FDS, socket.MSG_CMSG_CLOEXEC)
+        client.fds += fds
+        if not data or len(client.fds) > 1:
             self._drop(client)
             return
         try:
@@ -241,6 +247,8 @@ class ControlServer:
         if self._clients.pop(client.sock.fileno(), None) is None:
             return
         client.sock.close()
+        for descriptor in client.fds:
+            os.close(descriptor)
         self._log(f"closed connection to {client.peer} client")
         if client.answer is not None and client.answer.afterwards is not None:
             client.answer.afterwards()
@@ -258,13 +266,14 @@ class ControlServer:
         if action.changes:
             self._supervisor.journal.say(f"control socket: {client.peer} client asks for '{words}'")
         try:
-            return action.run(self._office, self._request(client.peer, texts[1:]))
+            return action.run(self._office, self._request(client, texts[1:]))
         except Failed as error:
             return Answer.failure(*str(error).splitlines())
 
-    def _request(self, peer: Peer, words: tuple[str, ...]) -> Request:
+    def _request(self, client: _Client, words: tuple[str, ...]) -> Request:
         rules = self._rules.by_directive["TLSControlsACLs"]
-        return Request(list(words), peer, lambda word: access.allowed(rules, word, peer))
+        fd = client.fds[0] if client.fds else None
+        return Request(list(words), client.peer, lambda word: access.allowed(rules, word, client.peer), fd)
 
     def _may(self, action: Action, peer: Peer) -> bool:
         directive = _DIRECTIVES.get(action.acl or "")

@@ -107,6 +107,14 @@ class EventLog:
             if sink not in self._sinks:
                 sink.close()
 
+    def add(self, sink: Sink) -> None:
+        """One more."""
+        self.replace((*self._sinks, sink))
+
+    def remove(self, sink: Sink) -> None:
+        """One less; it is closed."""
+        self.replace([each for each in self._sinks if each is not sink])
+
     def set_debug_level(self, level: int) -> None:
         """Debugging messages up to `level` from now on, whatever DebugLevel says."""
         for sink in self._sinks:

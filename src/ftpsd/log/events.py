@@ -334,6 +334,14 @@ class Trace(Event):
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class TLSMessages(Event):
+    """Messages and states of a session's TLS, for whoever traces it live."""
+
+    kind: ClassVar[str] = "tls-messages"
+    lines: tuple[str, ...] = ()
+
+
 ADDRESS_REASONS = frozenset({
     Code.DATA_NOT_CONNECTED, Code.NAT_PRIVATE_ADDRESS, Code.ACTIVE_REFUSED, Code.ACTIVE_UNREACHABLE,
     Code.PORT_BELOW_1024, Code.ADDRESS_MISMATCH, Code.DATA_FOREIGN_PEER, Code.PASSIVE_PORTS_EXHAUSTED,

@@ -495,11 +495,13 @@ cdef class Context:
         self.config.python_name = callback is not None
 
     def set_info_callback(self, callback):
-        self.info_callback = callback
+        if callback is not None:  # else it stays, for whoever is about to call it
+            self.info_callback = callback
         self.config.python_info = callback is not None
 
     def set_message_callback(self, callback):
-        self.message_callback = callback
+        if callback is not None:
+            self.message_callback = callback
         self.config.python_message = callback is not None
 
 

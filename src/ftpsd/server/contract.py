@@ -42,6 +42,10 @@ class Service(Protocol):
         """A shutdown was announced and has come to `stage` (DISCONNECTING ends all sessions); None: it was called
         off."""
 
+    def trace(self, kind: str, name: str, seconds: float, fd: int) -> None:
+        """In a worker: write into the pipe `fd`, and close it in the end, what the sessions of a user, host or
+        session do."""
+
     def set_debug_level(self, level: int) -> None:
         """DebugLevel is `level` (0 to 10) from now on, for everybody."""
 

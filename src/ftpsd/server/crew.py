@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -211,12 +211,13 @@ class Crew:
         for pid in self._children:
             self._kill(pid, signal.SIGUSR1)
 
-    def command(self, order: Order) -> None:
-        """Every worker gets `order`; one that takes none any more (it is dead, or stuck) is passed over."""
+    def command(self, order: Order, fds: Sequence[int] = ()) -> None:
+        """Every worker gets `order` and copies of `fds`; one that takes none any more (it is dead, or stuck) is passed
+        over."""
         data = orders.encode(order)
         for child in self._children.values():
             try:
-                child.channel.send(data)
+                socket.send_fds(child.channel, [data], fds)
             except BlockingIOError:
                 self._journal.say(f"worker {child.pid} does not take orders: it misses '{order.name}'")
             except OSError:

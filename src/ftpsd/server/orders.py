@@ -57,6 +57,16 @@ class Dismiss(Order):
 
 
 @dataclass(frozen=True, slots=True)
+class Watch(Order):
+    """What the sessions of `user`, `host` or `session` (kind) `target` do goes into the pipe that comes with this."""
+
+    name: ClassVar[str] = "watch"
+    kind: str = ""
+    target: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Ping(Order):
     """A worker shows on the scoreboard that its loop turns, by this number."""
 
@@ -100,7 +110,7 @@ class Close(Order):
         service.announce(closing.parse(self.text) if self.text else None, closing.Stage(self.stage))
 
 
-KINDS: Mapping[str, type[Order]] = {kind.name: kind for kind in (Dismiss, Ping, DebugLevel, ForgetNames, Close)}
+KINDS: Mapping[str, type[Order]] = {kind.name: kind for kind in (Dismiss, Watch, Ping, DebugLevel, ForgetNames, Close)}
 
 
 def encode(order: Order) -> bytes:

@@ -293,12 +293,12 @@ class Supervisor:
         """Serve `configuration` to new sessions, until the file is loaded again. Raises as `restart` does."""
         self._replace(configuration)
 
-    def command(self, order: Order) -> None:
-        """Have all workers, and those to come, do something."""
+    def command(self, order: Order, fds: Sequence[int] = ()) -> None:
+        """Have all workers, and those to come, do something; those that are there get copies of `fds`."""
         if order.standing:
             self._standing[order.name] = order
         order.carry_out(self._present.service)
-        self._crew.command(order)
+        self._crew.command(order, fds)
 
     def shut_down(self, seconds: float | None = 0.0) -> None:
         """End the server: after its last session, or after `seconds` (None: only then). No new sessions from now."""

@@ -31,7 +31,7 @@ from ftpsd.server import orders
 from ftpsd.server.contract import Service
 from ftpsd.server.journal import Journal
 from ftpsd.server.listeners import Listeners
-from ftpsd.server.orders import Dismiss, Ping
+from ftpsd.server.orders import Dismiss, Order, Ping, Watch
 from ftpsd.server.scoreboard import Scoreboard, Slot, WorkerRow
 from ftpsd.server.signals import SignalQueue
 
@@ -129,23 +129,31 @@ class Worker:
                 self._listeners.close()
 
     def _take_orders(self) -> None:
+        fds: list[int] = []
         try:
-            data = self._place.channel.recv(orders.LONGEST)
+            data, fds, _, _ = socket.recv_fds(self._place.channel, orders.LONGEST, 1, socket.MSG_CMSG_CLOEXEC)
             if not data:
                 self._selector.unregister(self._place.channel)
                 return
-            order = orders.decode(data)
-            match order:
-                case Dismiss():
-                    self._dismiss(order)
-                case Ping():
-                    self._place.board.set_pulse(self._place.row, order.number)
-                case _:
-                    order.carry_out(self._service)
+            self._obey(orders.decode(data), fds)
         except BlockingIOError:
             pass
         except (OSError, ValueError, FtpsdError) as error:
             self._journal.say(f"unable to do what the supervisor wants: {error}")
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _obey(self, order: Order, fds: list[int]) -> None:
+        match order:
+            case Dismiss():
+                self._dismiss(order)
+            case Ping():
+                self._place.board.set_pulse(self._place.row, order.number)
+            case Watch() if fds:
+                self._service.trace(order.kind, order.target, order.seconds, fds.pop())
+            case _:
+                order.carry_out(self._service)
 
     def _dismiss(self, order: Dismiss) -> None:
         """The sessions are told; who has not gone in time loses his socket."""

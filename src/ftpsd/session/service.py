@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from ftpsd.access import limits
 from ftpsd.access.classes import classes_of
@@ -37,10 +37,11 @@ from ftpsd.session.places import Places
 from ftpsd.session.stapling import Staples
 from ftpsd.session.state import Session, SlotView
 from ftpsd.session.timers import Marks
+from ftpsd.session.tracing import LiveTrace, Tracing
 from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.model import Configuration, Host, Settings
 from ftpsd.settings.tls import TLSSettings
-from ftpsd.tls import asking, contexts, library, startup
+from ftpsd.tls import asking, contexts, diagnostics, library, startup
 from ftpsd.tls.cache.base import Store
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.errors import OpenSSLError
@@ -104,6 +105,8 @@ class Service:
         self._lock = threading.Lock()
         self._stopping = False
         self._doors = Doors()
+        self._tracing = Tracing(
+            self.log.add, self.log.remove, partial(self._trace_tls, True), partial(self._trace_tls, False))
 
     def prepare(self) -> None:
         """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
@@ -334,6 +337,16 @@ class Service:
             sessions = list(self._sessions)
         for session in sessions:
             session.end_soon(Code.SHUTDOWN_ANNOUNCED, self._doors.goodbye(session))
+
+    def trace(self, kind: str, name: str, seconds: float, fd: int) -> None:
+        """What the sessions of a user, host or session id do goes into the pipe `fd` for so many seconds."""
+        self._tracing.begin(LiveTrace(kind, name, fd, self.log.emit), seconds)
+
+    def _trace_tls(self, wanted: bool) -> None:
+        for runtime in self._runtimes.values():
+            secured = runtime.secured
+            if secured is not None and diagnostics.OPTION not in runtime.host.settings.tls.options:
+                (diagnostics.enable if wanted else diagnostics.disable)(secured.context)
 
     def set_debug_level(self, level: int) -> None:
         """DebugLevel is `level` from now on, for the sessions that are there too."""

@@ -62,10 +62,21 @@ def attend(diagnosis: Diagnosis | None) -> None:
     _threads.diagnosis = diagnosis
 
 
+def attended() -> bool:
+    """Whether the connections of this thread are anybody's."""
+    return getattr(_threads, "diagnosis", None) is not None
+
+
 def enable(context: Context) -> None:
     """Has the context report on its connections."""
     context.set_info_callback(_on_state)
     context.set_message_callback(_on_message)
+
+
+def disable(context: Context) -> None:
+    """The context reports no more."""
+    context.set_info_callback(None)
+    context.set_message_callback(None)
 
 
 def _on_state(connection: Connection, where: int, value: int, state: str) -> None:

@@ -40,11 +40,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What `peer` wants: the words behind the action's name. `may` says whether it may do something (`tls_acls`)."""
+    """What `peer` wants: the words behind the action's name. `may` says whether it may do something (`tls_acls`); `fd`
+    is a descriptor that came with the request (it is closed after the answer)."""
 
     words: Sequence[str]
     peer: Peer
     may: Callable[[str], bool] = lambda action: True
+    fd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

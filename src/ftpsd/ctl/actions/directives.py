@@ -10,6 +10,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Sequence
 
+from ftpsd.ctl.actions import watching
 from ftpsd.ctl.actions.base import ADMIN, Action, Answer, Failed, Office, Request, want
 from ftpsd.ctl.actions.life import adopt, host_at, with_changes
 from ftpsd.errors import ConfigError, Location
@@ -154,8 +155,10 @@ def _dns(office: Office, request: Request) -> Answer:
 
 
 def _trace(office: Office, request: Request) -> Answer:
-    """`trace channel:level …`, `trace info`: as the directive Trace, for all hosts."""
+    """`trace channel:level …`, `trace info`: as the directive Trace, for all hosts. `trace user|host|session name`."""
     want(request.words, 1, "trace")
+    if request.words[0] in watching.KINDS:
+        return watching.watch(office, request)
     if request.words == ["info"]:
         set_now = office.supervisor.configuration.hosts[0].settings.logging.trace
         shown = (f"trace: {rule.channel} {rule.low}-{rule.high}" for rule in set_now)
