@@ -236,7 +236,7 @@ EVERY_KIND: list[Event] = [
     events.LoginFailed("joe", Code.LOGIN_WRONG_PASSWORD), events.LoginAttemptsExceeded(3),
     events.TransferEnded("STOR", "/x", "in", 1, 1.0, False), events.HostileInput("HTTP", "GET"),
     events.TimedOut("TimeoutIdle", 5), events.Notice("x"), events.TLSNote("x"), events.FileDeleted("/x"),
-    events.Debug(1, "x"), events.Trace("tls", 1, "x"),
+    events.Debug(1, "x"), events.Trace("tls", 1, "x"), events.TLSMessages(("x",)),
 ]
 
 

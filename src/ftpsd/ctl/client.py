@@ -32,7 +32,8 @@ def ask(path: str, words: Sequence[str], *, patience: float = PATIENCE, fd: int 
         try:
             request = encode(OK, words, REQUEST)
             sent = socket.send_fds(sock, [request], [] if fd is None else [fd])
-            sock.sendall(request[sent:])
+            if sent < len(request):  # even nothing cannot be sent to a server that has answered and gone
+                sock.sendall(request[sent:])
             return _receive(sock, deadline)
         except TimeoutError:
             raise Unreachable(f"error receiving response: none within {patience:g} seconds") from None

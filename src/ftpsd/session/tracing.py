@@ -104,6 +104,11 @@ class LiveTrace:
             except OSError:  # nobody reads: `wait` knows it, too
                 pass
 
+    def refuse(self, why: str) -> None:
+        """Ends it at once, and says why."""
+        self._write(f"*** {why}")
+        self.close()
+
     def wait(self, seconds: float) -> None:
         """Returns when nobody reads any more, or after so many seconds."""
         poll = select.poll()
@@ -125,7 +130,7 @@ class LiveTrace:
 def _network(name: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     """The addresses that are meant; None: a name is."""
     with contextlib.suppress(ValueError):
-        return ipaddress.ip_network(name)
+        return ipaddress.ip_network(name, strict=False)
     return None
 
 
@@ -168,7 +173,7 @@ class Tracing:
         """Lets it run for so many seconds, at most."""
         with self._lock:
             if len(self._traces) >= MOST:
-                trace.close()
+                trace.refuse(f"there are {MOST} traces already: end one of them")
                 return
             self._traces.add(trace)
             self._wanted()
