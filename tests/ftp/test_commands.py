@@ -219,8 +219,8 @@ def test_feat() -> None:
     everything = features(tls=True, facts=facts.feat_line())
     assert everything == sorted(everything)
     assert [line.partition(" ")[0] for line in everything] == [
-        "AUTH", "CCC", "CLNT", "EPRT", "EPSV", "HOST", "MDTM", "MFMT", "MLST", "PBSZ", "PROT", "REST", "SIZE",
-        "SSCN", "TVFS", "UTF8",
+        "AUTH", "CCC", "CLNT", "CSID", "EPRT", "EPSV", "HOST", "MDTM", "MFF", "MFMT", "MLST", "PBSZ", "PROT", "RANG",
+        "REST", "SIZE", "SSCN", "TVFS", "UTF8",
     ]
     plain = features(tls=False, facts=facts.feat_line())
     assert set(everything) - set(plain) == {"AUTH TLS", "CCC", "PBSZ", "PROT", "SSCN"}

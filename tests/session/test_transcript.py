@@ -22,7 +22,7 @@ LOGIN_FIRST = "530 Please login with USER and PASS"
 LOGIN_NEEDED = (
     "STAT", "MODE", "STRU", "PASV", "EPSV", "PORT", "EPRT", "ALLO", "REST", "RETR", "STOR", "STOU", "APPE",
     "ABOR", "PWD", "XPWD", "CWD", "XCWD", "CDUP", "XCUP", "MKD", "XMKD", "RMD", "XRMD", "DELE", "RNFR",
-    "RNTO", "SIZE", "MDTM", "MFMT", "LIST", "NLST", "MLSD", "MLST", "SMNT", "CCC",
+    "RNTO", "SIZE", "MDTM", "MFMT", "MFF", "RANG", "CSID", "LIST", "NLST", "MLSD", "MLST", "SMNT", "CCC",
 )
 
 
@@ -204,6 +204,8 @@ AFTER_LOGIN = """
     SIZE x => 550 SIZE not allowed in ASCII mode
     MDTM => 501 Invalid number of parameters
     MDTM x => 550 x: No such file or directory
+    MFF x => 501 Invalid number of parameters
+    RANG x => 500 'RANG x' not understood
     MFMT => 501 Invalid number of parameters
     MFMT x => 501 Invalid number of parameters
     MFMT x y z => 501 x: Invalid argument
@@ -241,9 +243,7 @@ OTHERS_AFTER_LOGIN = [
     Other("ABOR x", "226 Abort successful", "500 'ABOR x' not understood",
           "who wants to abort is not told off for his spelling"),
     *(Other(f"{name} x", f"500 {name} not understood", theirs, "not among our commands") for name, theirs in (
-        ("LANG", "500 Unable to handle command"),
-        ("RANG", "500 'RANG x' not understood"), ("CSID", "200 name=ProFTPD;version=1.3.8;casesensitive=1;"),
-        ("MFF", "501 Invalid number of parameters"))),
+        ("LANG", "500 Unable to handle command"),)),
 ]
 
 
@@ -528,10 +528,11 @@ def test_help_site_and_options(server: RunningServer) -> None:
 def test_features(server: RunningServer) -> None:
     with connect(server, "clear", login=False) as client:
         assert [line.strip() for line in client.expect(211, "FEAT").lines] == [
-            "Features:", "AUTH TLS", "CCC", "CLNT", "EPRT", "EPSV", "HOST", "MDTM", "MFMT",
+            "Features:", "AUTH TLS", "CCC", "CLNT", "CSID", "EPRT", "EPSV", "HOST", "MDTM",
+            "MFF modify;UNIX.group;UNIX.mode;", "MFMT",
             "MLST modify*;perm*;size*;type*;unique*;UNIX.group*;UNIX.groupname*;UNIX.mode*;UNIX.owner*;"
             "UNIX.ownername*;",
-            "PBSZ", "PROT", "REST STREAM", "SIZE", "SSCN", "TVFS", "UTF8", "End",
+            "PBSZ", "PROT", "RANG STREAM", "REST STREAM", "SIZE", "SSCN", "TVFS", "UTF8", "End",
         ]
         help_lines = client.expect(214, "HELP").lines
         assert help_lines[0] == "The following commands are recognized (* =>'s unimplemented):"

@@ -242,6 +242,14 @@ def _file_commands() -> Iterable[CommandSpec]:
         Argument.REQUIRED, path=whole, limit_groups=_DIRS, limit=leads(existing_first=True),
         log_classes=_classes("INFO", "DIRS"), feat="MDTM")
     yield CommandSpec(
+        "MFF", "files.mff", "<sp> fact=value; <sp> pathname", "draft-somers-ftp-mfxx",
+        "sets facts of a file (modify, UNIX.group, UNIX.mode)", Argument.REQUIRED, path=PathArgument.AFTER_WORD,
+        limit_groups=_WRITE, limit=_MFMT, log_classes=_classes("WRITE"), feat="MFF modify;UNIX.group;UNIX.mode;")
+    yield CommandSpec(
+        "MFCT", "info.not_implemented", "is not implemented", "draft-somers-ftp-mfxx",
+        "sets when a file was created, which no system call can", Argument.OPTIONAL, implemented=False,
+        limit_groups=_WRITE, log_classes=_classes("WRITE"))
+    yield CommandSpec(
         "MFMT", "files.mfmt", "<sp> YYYYMMDDhhmmss <sp> pathname", "draft-somers-ftp-mfxx",
         "sets when a file was modified", Argument.REQUIRED, path=PathArgument.AFTER_WORD,
         limit_groups=_WRITE, limit=_MFMT, log_classes=_classes("WRITE"), feat="MFMT")
@@ -293,6 +301,9 @@ def _information() -> Iterable[CommandSpec]:
         "CLNT", "info.clnt", "<sp> client-info", "draft-peterson-streamlined-ftp-command-extensions",
         "names the client program", Argument.OPTIONAL, needs_login=False, tls_exempt=True, feat="CLNT",
         log_classes=_classes("INFO"))
+    yield CommandSpec(
+        "CSID", "info.csid", "<sp> name=value;", "draft-peterson-streamlined-ftp-command-extensions",
+        "tells client and server who the other is", Argument.OPTIONAL, feat="CSID", log_classes=_classes("INFO"))
 
 
 def _security() -> Iterable[CommandSpec]:
@@ -358,6 +369,10 @@ def _transfers() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "REST", "transfer.rest", "<sp> byte-count", "3659 5", "sets where the next transfer begins",
         Argument.REQUIRED, 1, NOT_UNDERSTOOD, feat="REST STREAM", log_classes=_classes("MISC"))
+    yield CommandSpec(
+        "RANG", "transfer.rang", "<sp> start-point <sp> end-point", "draft-bryan-ftp-range",
+        "sets which bytes the next transfer is about", Argument.REQUIRED, 2, NOT_UNDERSTOOD,
+        limit=here(552, "{name}: Operation not permitted"), feat="RANG STREAM", log_classes=_classes("MISC"))
     yield CommandSpec(
         "ABOR", "transfer.abor", "(abort current operation)", "959 4.1.3", "aborts the transfer that runs",
         Argument.OPTIONAL, during_transfer=True, aborts_transfer=True, log_classes=_classes("MISC"))

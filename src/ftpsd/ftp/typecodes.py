@@ -59,8 +59,8 @@ def _only(argument: str, command: str, good: str, known: str, title: str, noun: 
 def check_allo(argument: str) -> int:
     """ALLO's size in bytes (`ALLO n`, `ALLO n R m`); raises `Refusal` 504."""
     words = argument.split()
-    good = len(words) == 1 or (len(words) == 3 and words[1].upper() == "R" and _is_number(words[2]))
-    if not words or not good or not _is_number(words[0]):
+    good = len(words) == 1 or (len(words) == 3 and words[1].upper() == "R" and is_number(words[2]))
+    if not words or not good or not is_number(words[0]):
         raise Refusal(504, f"{argument}: Invalid ALLO argument", Code.SYNTAX)
     return int(words[0])
 
@@ -71,7 +71,7 @@ def parse_rest(argument: str, *, ascii_mode: bool) -> int:
     Raises `Refusal` 501 for what is no offset, and for one above 0 in ASCII mode.
     """
     word = argument.strip()
-    if not _is_number(word):
+    if not is_number(word):
         raise Refusal(501, "REST requires a value greater than or equal to 0", Code.SYNTAX)
     offset = int(word)
     if ascii_mode and offset:
@@ -79,5 +79,6 @@ def parse_rest(argument: str, *, ascii_mode: bool) -> int:
     return offset
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Whether a word is a number of bytes: digits, at most 2^63 - 1."""
     return word.isascii() and word.isdigit() and len(word) <= 19 and int(word) <= _MOST

@@ -156,7 +156,7 @@ class Journal:
         assert spec is not None
         if spec.listing:
             return
-        record.offset = self.session.parameters.restart
+        record.offset = self.session.parameters.start
         if spec.data == "receive" and record.path is not None:
             size = self._size(record.path)
             record.existed = size is not None

@@ -24,6 +24,7 @@ from ftpsd.ftp import paths
 from ftpsd.ftp.addresses import parse_address
 from ftpsd.ftp.facts import ALL_FACTS
 from ftpsd.ftp.phase import Phase
+from ftpsd.ftp.ranges import ByteRange
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
@@ -50,13 +51,22 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Parameters:
-    """Transfer parameters (RFC 959 section 3) and what one command leaves for the next."""
+    """Transfer parameters (RFC 959 section 3) and what one command leaves for the next.
+
+    `restart` is REST's offset in bytes, `range` what RANG chose; at most one of the two is set.
+    """
 
     ascii: bool = True
     restart: int = 0
+    range: ByteRange | None = None
     rename_from: str | None = None
     epsv_all: bool = False
     facts: frozenset[str] = ALL_FACTS
+
+    @property
+    def start(self) -> int:
+        """Where the next transfer of a file begins."""
+        return self.restart if self.range is None else self.range.first
 
 
 @dataclass(slots=True)

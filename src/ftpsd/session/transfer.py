@@ -51,8 +51,9 @@ class Job:
 
     `source` is a descriptor (file) or the bytes of a listing, `offset` and `size` are bytes, `opening` the
     text of the 150 where it is not the usual one; `begin` is called when the data connection stands;
-    `sendfile` lets the kernel send where it can; `largest` is how many bytes may be received (None: any number),
-    `refused`: none are sent, the file being too large for this client.
+    `sendfile` lets the kernel send where it can; `largest` is how many bytes may be moved (None: any number): what is
+    received beyond them is an error, what would be sent beyond them is left out. `refused`: none are sent, the file
+    being too large for this client.
     """
 
     direction: Literal["send", "receive"]

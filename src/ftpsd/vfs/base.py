@@ -251,6 +251,10 @@ class FileSystem(abc.ABC):
         """Set the permission bits (a final symbolic link is followed inside the root)."""
 
     @abc.abstractmethod
+    def chgrp(self, path: str, gid: int) -> None:
+        """Give what the path leads to to a group (by number)."""
+
+    @abc.abstractmethod
     def utime(self, path: str, modified: float, *, accessed: float | None = None) -> None:
         """Set the modification time (seconds since the epoch, UTC) and, where given, the access time."""
 

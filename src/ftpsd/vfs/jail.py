@@ -37,6 +37,7 @@ from ftpsd.vfs.base import (
     StoreMode,
     is_regular,
 )
+from ftpsd.vfs.giver import chown_open
 from ftpsd.vfs.names import decode, encode, split
 from ftpsd.vfs.opened import HiddenFile, WrittenFile, rename
 from ftpsd.vfs.resolve import Resolver, Settled, best_resolver, settle
@@ -344,6 +345,13 @@ class Jail(FileSystem):
         fd = self._resolver.open(encode(path), os.O_PATH)
         try:
             _system.chmod_fd(fd, mode & 0o7777)
+        finally:
+            os.close(fd)
+
+    def chgrp(self, path: str, gid: int) -> None:
+        fd = self._resolver.open(encode(path), os.O_PATH)
+        try:
+            chown_open(fd, -1, gid)
         finally:
             os.close(fd)
 

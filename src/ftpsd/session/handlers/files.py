@@ -1,11 +1,11 @@
-"""Files and directories by name: MKD, RMD, DELE, RNFR, RNTO, SIZE, MDTM, MFMT."""
+"""Files and directories by name: MKD, RMD, DELE, RNFR, RNTO, SIZE, MDTM, MFMT, MFF."""
 
 from __future__ import annotations
 
 import stat
 
 from ftpsd.errors import Refusal
-from ftpsd.ftp import facts, paths
+from ftpsd.ftp import changes, facts, paths
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
@@ -117,3 +117,36 @@ def mfmt(session: Session, command: Command) -> Reply:
     except OSError as error:
         raise errors.refusal(error, name, 501) from None
     return Reply(213, f"Modify={when}; {name}")
+
+
+def mff(session: Session, command: Command) -> Reply:
+    """MFF (draft-somers-ftp-mfxx): sets facts of a file. Nothing is changed unless all of them are understood.
+
+    The group comes first, as the kernel takes set-id bits away with it, the time last, as the others may touch it.
+    """
+    wanted, name = command.word_and_path
+    change = changes.parse(wanted)
+    gid = None if change.group is None else group_number(session, change.group)
+    path = session.path(name)
+    try:
+        if gid is not None:
+            session.fs.chgrp(path, gid)
+        if change.mode is not None:
+            session.fs.chmod(path, change.mode)
+        if change.modify is not None:
+            session.fs.utime(path, change.modify)
+    except FileNotFoundError as error:
+        raise errors.refusal(error, name) from None
+    except OSError as error:
+        raise errors.refusal(error, name, 501) from None
+    return Reply(213, f"{wanted} {name}")
+
+
+def group_number(session: Session, group: str, code: int = 501) -> int:
+    """The number of a group given by name or by number; raises `Refusal` with `code` where nobody knows it."""
+    gid = session.runtime.authenticator.names.gid(group)
+    if gid is not None:
+        return gid
+    if group.isascii() and group.isdigit() and int(group) < 2**32 - 1:
+        return int(group)
+    raise Refusal(code, f"{group}: Invalid argument", Code.SYNTAX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftpsd import __version__
 from ftpsd.errors import Refusal
 from ftpsd.ftp import facts, replies
 from ftpsd.ftp import help as help_texts
@@ -34,6 +35,12 @@ def feat(session: Session, command: Command) -> Reply:
 
 def clnt(session: Session, command: Command) -> Reply:
     return Reply(200, "OK")
+
+
+def csid(session: Session, command: Command) -> Reply:
+    """CSID: the server's name and that names of files differ in case; the version only where ServerIdent is on."""
+    version = f"version={__version__};" if session.settings.core.server_ident.enabled else ""
+    return Reply(200, f"name=ftpsd;{version}casesensitive=1;")
 
 
 def opts(session: Session, command: Command) -> Reply:

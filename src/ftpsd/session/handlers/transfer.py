@@ -1,4 +1,4 @@
-"""Commands that open data connections and those that move files: PASV, EPSV, PORT, EPRT, REST, RETR, STOR,
+"""Commands that open data connections and those that move files: PASV, EPSV, PORT, EPRT, REST, RANG, RETR, STOR,
 STOU, APPE, ABOR.
 """
 
@@ -12,8 +12,9 @@ from ftpsd.data import endpoints, outcomes
 from ftpsd.data.channel import DataChannel
 from ftpsd.data.outcomes import End, Outcome
 from ftpsd.errors import Refusal, SessionEnded
-from ftpsd.ftp import addresses, replies, typecodes
+from ftpsd.ftp import addresses, ranges, replies, typecodes
 from ftpsd.ftp.commands import Command
+from ftpsd.ftp.ranges import ByteRange
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
@@ -23,7 +24,7 @@ from ftpsd.session.transfer import Job
 from ftpsd.settings.model import Settings
 from ftpsd.settings.transfer import TransferSettings
 from ftpsd.settings.values import TransferRate
-from ftpsd.vfs.base import OpenFile, StoreMode
+from ftpsd.vfs.base import BadRestart, OpenFile, StoreMode
 
 
 def _listen(session: Session, announced: str | None = None) -> int:
@@ -87,8 +88,15 @@ def eprt(session: Session, command: Command) -> Reply:
 def rest(session: Session, command: Command) -> Reply:
     """REST (RFC 3659 section 5): bytes to skip in the next RETR or STOR."""
     offset = typecodes.parse_rest(command.argument, ascii_mode=session.parameters.ascii)
-    session.parameters.restart = offset
+    session.parameters.restart, session.parameters.range = offset, None
     return Reply(350, f"Restarting at {offset}. Send STORE or RETRIEVE to initiate transfer")
+
+
+def rang(session: Session, command: Command) -> Reply:
+    """RANG (draft-bryan-ftp-range): the bytes that the next RETR sends or the next STOR replaces."""
+    chosen = ranges.parse(command.argument, ascii_mode=session.parameters.ascii)
+    session.parameters.restart, session.parameters.range = 0, chosen
+    return Reply(350, ranges.accepted(chosen))
 
 
 def _rate(settings: TransferSettings, name: str) -> TransferRate | None:
@@ -96,13 +104,21 @@ def _rate(settings: TransferSettings, name: str) -> TransferRate | None:
     return next((rate for rate in settings.transfer_rate if name in rate.commands), None)
 
 
-def _take_restart(session: Session) -> int:
-    offset, session.parameters.restart = session.parameters.restart, 0
-    return offset
+def _take_start(session: Session) -> tuple[int, ByteRange | None]:
+    """Where the transfer begins that is about to, and the range it is confined to; what comes after begins anew."""
+    parameters = session.parameters
+    start, chosen = parameters.start, parameters.range
+    parameters.restart, parameters.range = 0, None
+    return start, chosen
+
+
+def _beyond_end(chosen: ByteRange | None, shown: str) -> Refusal:
+    command = "REST" if chosen is None else "RANG"
+    return Refusal(554, f"{command}: invalid {shown} argument", Code.RESTART_BEYOND_END)
 
 
 def retr(session: Session, command: Command) -> Reply:
-    offset = _take_restart(session)
+    offset, chosen = _take_start(session)
     path = session.path(command.argument)
     there = session.settings_for(path)
     settings = there.transfer
@@ -113,14 +129,17 @@ def retr(session: Session, command: Command) -> Reply:
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
     with opened:
-        if offset > opened.size:
-            raise Refusal(554, f"REST: invalid {command.argument} argument", Code.RESTART_BEYOND_END)
         left = opened.size - offset
+        if left < 0 or (chosen is not None and not left):
+            raise _beyond_end(chosen, command.argument)
+        if chosen is not None:
+            left = min(left, chosen.length)
         most = bounds.largest(session, there.bounds.max_retrieve_file_size)
         refused = most is not None and opened.size > most
         job = Job(
             "send", opened.fd, command.argument, session.parameters.ascii, offset=offset, size=left or None,
             rate=_rate(settings, "RETR"), sendfile=settings.use_sendfile, refused=refused,
+            largest=None if chosen is None else left,
         )
         if most is not None and refused:
             bounds.too_large(session, "MaxRetrieveFileSize", most, path)
@@ -155,6 +174,8 @@ def _open_upload(
                 overwrite=overwrite, umask=umask)
         return session.fs.open_write(
             path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=False)
+    except BadRestart:
+        raise
     except OSError as error:
         if isinstance(error, FileExistsError) and not overwrite:
             raise Refusal(550, f"{shown}: Overwrite permission denied", Code.OVERWRITE_DENIED) from None
@@ -177,21 +198,28 @@ def _check_restart(
         raise Refusal(451, f"{shown}: Append/Restart not permitted, try again", Code.RESTART_DENIED)
 
 
-def _upload(session: Session, command: Command, path: str, mode: StoreMode, offset: int = 0) -> Reply:
+def _upload(
+    session: Session, command: Command, path: str, mode: StoreMode, offset: int = 0, chosen: ByteRange | None = None,
+) -> Reply:
     there = session.settings_for(path)
     settings = there.transfer
     _check_restart(session, settings, path, command.argument, mode)
     with bounds.transferring(session, there, command.name):
-        return _upload_to(session, command, path, mode, offset, there)
+        return _upload_to(session, command, path, mode, offset, there, chosen)
 
 
 def _upload_to(
     session: Session, command: Command, path: str, mode: StoreMode, offset: int, there: Settings,
+    chosen: ByteRange | None,
 ) -> Reply:
     settings = there.transfer
-    opened = _open_upload(session, settings, path, command.argument, mode, offset)
+    try:
+        opened = _open_upload(session, settings, path, command.argument, mode, offset)
+    except BadRestart:
+        raise _beyond_end(chosen, command.argument) from None
     ownership.hand_over(session, there.access, opened.fd, opened.path)
     most = bounds.largest(session, there.bounds.max_store_file_size)
+    room = None if most is None else max(0, most - _already(opened, mode, offset))
     begun = False
 
     def begin() -> None:
@@ -202,17 +230,24 @@ def _upload_to(
     job = Job(
         "receive", opened.fd, command.argument, session.parameters.ascii, rate=_rate(settings, command.name),
         opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else None, begin=begin,
-        largest=None if most is None else max(0, most - _already(opened, mode, offset)),
+        largest=_room(room, chosen),
     )
     try:
         outcome = _conduct(session, command.name, opened.path, job)
     except BaseException:
         _dispose(settings, opened, Outcome(End.ENDED), begun=begun)
         raise
-    if most is not None and outcome.end is End.STORE_TOO_LARGE:
+    if most is not None and outcome.end is End.STORE_TOO_LARGE and job.largest == room:
         bounds.too_large(session, "MaxStoreFileSize", most, opened.path)
     outcome = _dispose(settings, opened, outcome, begun=begun)
     return _finish(session, command.name, opened.path, outcome)
+
+
+def _room(room: int | None, chosen: ByteRange | None) -> int | None:
+    """How many bytes an upload may bring: what MaxStoreFileSize leaves (None: any number), at most its range."""
+    if chosen is None:
+        return room
+    return chosen.length if room is None else min(chosen.length, room)
 
 
 def _already(opened: OpenFile, mode: StoreMode, offset: int) -> int:
@@ -241,19 +276,24 @@ def _dispose(settings: TransferSettings, opened: OpenFile, outcome: Outcome, *, 
 
 
 def stor(session: Session, command: Command) -> Reply:
-    offset = _take_restart(session)
-    return _upload(session, command, session.path(command.argument), "resume" if offset else "store", offset)
+    offset, chosen = _take_start(session)
+    mode: StoreMode = "resume" if offset or chosen is not None else "store"
+    return _upload(session, command, session.path(command.argument), mode, offset, chosen)
 
 
 def appe(session: Session, command: Command) -> Reply:
-    _take_restart(session)
+    _, chosen = _take_start(session)
+    if chosen is not None:
+        raise Refusal(550, "APPE incompatible with RANG", Code.RESTART_DENIED)
     return _upload(session, command, session.path(command.argument), "append")
 
 
 def stou(session: Session, command: Command) -> Reply:
     """STOU: the server chooses a name that did not exist told in the 150 (RFC 1123 section 4.1.2.9)."""
-    if _take_restart(session):
-        raise Refusal(550, "STOU incompatible with REST", Code.RESTART_DENIED)
+    offset, chosen = _take_start(session)
+    if offset or chosen is not None:
+        word = "REST" if chosen is None else "RANG"
+        raise Refusal(550, f"STOU incompatible with {word}", Code.RESTART_DENIED)
     return _upload(session, command, session.path("ftp"), "unique")
 
 
