@@ -127,11 +127,18 @@ class Running:
     def __init__(self, pump: Pump) -> None:
         self.pump = pump
         self.result = ""
+        self.policy_afterwards = -1
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self) -> None:
         self.result = self.pump.run()
+        self.policy_afterwards = os.sched_getscheduler(0)
+
+    def policy(self) -> int:
+        """How the thread that runs the pump is scheduled now."""
+        assert self._thread.native_id is not None
+        return os.sched_getscheduler(self._thread.native_id)
 
     def join(self) -> str:
         self._thread.join(2 * TIMEOUT)
@@ -143,6 +150,24 @@ class Running:
         while self.pump.bytes < size:
             assert time.monotonic() < until
             time.sleep(0.001)
+
+
+@channels
+def test_a_pump_is_batch_work_from_the_first_megabyte_to_its_end(channel: str) -> None:
+    with wire(channel) as link, file_of() as file:
+        running = Running(link.pump("receive", file.fileno()))
+        link.peer_sends(b"x" * 1000)
+        running.wait_for(1000)
+        assert running.policy() == os.SCHED_OTHER
+        for _ in range(48):
+            link.peer_sends(b"x" * 65536)
+        until = time.monotonic() + TIMEOUT
+        while running.policy() != os.SCHED_BATCH:
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        link.peer_ends()
+        assert running.join() == "done"
+        assert running.policy_afterwards == os.SCHED_OTHER
 
 
 # ---- everything arrives
