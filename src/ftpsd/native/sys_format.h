@@ -6,6 +6,7 @@
 #define FTPSD_SYS_FORMAT_H
 
 #include "sys_listing.h"
+#include "sys_text.h"
 
 /* ---- rights (the `perm` fact) ------------------------------------------------------------------------- */
 
@@ -124,7 +125,7 @@ static const struct ls_name *ls_find(const struct ls_name *names, size_t count, 
     return &names[low];
 }
 
-static void ls_mode_text(mode_t mode, char *out)
+static char *ls_put_mode(char *out, mode_t mode)
 {
     static const char kinds[] = "?pc?d?b?-?l?s???";
     static const char letters[] = "rwxrwxrwx";
@@ -137,37 +138,39 @@ static void ls_mode_text(mode_t mode, char *out)
         out[6] = (mode & S_IXGRP) ? 's' : 'S';
     if (mode & S_ISVTX)
         out[9] = (mode & S_IXOTH) ? 't' : 'T';
-    out[10] = '\0';
+    return out + 10;
 }
 
-static void ls_size_text(const struct ls_options *options, off_t size, char *out, size_t room)
+static char *ls_put_size(char *at, const struct ls_options *options, off_t size)
 {
     static const char units[] = "kMGTPE";
+    char text[32];
     double value = (double)size;
     int unit = -1;
-    if (!options->human || size < 1024) {
-        snprintf(out, room, "%lld", (long long)size);
-        return;
-    }
+    if (!options->human || size < 1024)
+        return put_right(at, text, (size_t)(put_signed(text, size) - text), 8);
     while (value >= 1024 && unit < 5) {
         value /= 1024;
         unit++;
     }
-    snprintf(out, room, "%.1f%c", value, units[unit]);
+    return at + sprintf(at, "%7.1f%c", value, units[unit]);
 }
 
-static void ls_time_text(const struct ls_options *options, time_t when, char *out, size_t room)
+static char *ls_put_time(char *at, struct ls_list *list, const struct ls_options *options, time_t when)
 {
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    struct tm parts;
-    memset(&parts, 0, sizeof parts);
-    if ((options->gmt ? gmtime_r(&when, &parts) : localtime_r(&when, &parts)) == NULL)
-        parts.tm_year = 70, parts.tm_mday = 1;
-    if (when > options->now - LS_RECENT)
-        snprintf(out, room, "%s %2d %02d:%02d", months[parts.tm_mon], parts.tm_mday, parts.tm_hour, parts.tm_min);
-    else
-        snprintf(out, room, "%s %2d %5d", months[parts.tm_mon], parts.tm_mday, parts.tm_year + 1900);
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const struct tm *parts = options->gmt ? text_utc(&list->clock, when) : text_local(&list->clock, when);
+    at = (char *)memcpy(at, months + 3 * parts->tm_mon, 3) + 3;
+    *at++ = ' ';
+    at = put_two(at, parts->tm_mday, ' ');
+    *at++ = ' ';
+    if (when <= options->now - LS_RECENT) {
+        *at++ = ' ';
+        return put_year(at, parts->tm_year + 1900);
+    }
+    at = put_two(at, parts->tm_hour, '0');
+    *at++ = ':';
+    return put_two(at, parts->tm_min, '0');
 }
 
 static const char *ls_mark(const struct ls_options *options, mode_t mode)
@@ -179,13 +182,21 @@ static const char *ls_mark(const struct ls_options *options, mode_t mode)
     return S_ISREG(mode) && (mode & 0111) ? "*" : "";
 }
 
-static size_t ls_padded(char *at, const struct ls_name *name)
+static char *ls_padded(char *at, const struct ls_name *name)
 {
     memcpy(at, name->text, name->length);
-    if (name->length >= 8)
-        return name->length;
-    memset(at + name->length, ' ', 8 - name->length);
-    return 8;
+    at += name->length;
+    for (size_t width = name->length; width < 8; width++)
+        *at++ = ' ';
+    return at;
+}
+
+static char *ls_end_line(char *at, const struct ls_options *options, mode_t mode)
+{
+    const char *mark = ls_mark(options, mode);
+    if (*mark)
+        *at++ = *mark;
+    return put_literal(at, "\r\n");
 }
 
 /* DirFakeMode: a directory that can be read can be searched, too. */
@@ -203,24 +214,28 @@ static int ls_list_line(struct ls_list *list, const struct ls_options *options, 
     const struct ls_name *group = ls_find(list->groups, list->group_count, entry->gid);
     const char *target = entry->target != LS_NONE ? list->arena + entry->target : NULL;
     size_t target_length = target != NULL ? strlen(target) : 0;
-    char mode[11], size[32], when[48];
+    char links[TEXT_NUMBER];
     char *at = ls_room(list, options, entry->shown_length + target_length + owner->length + group->length + 192);
     if (at == NULL)
         return -1;
-    ls_mode_text(ls_shown_mode(options, entry->mode), mode);
-    ls_size_text(options, entry->size, size, sizeof size);
-    ls_time_text(options, entry->seconds, when, sizeof when);
-    at += sprintf(at, "%s %3lu ", mode, (unsigned long)entry->nlink);
-    at += ls_padded(at, owner);
+    at = ls_put_mode(at, ls_shown_mode(options, entry->mode));
     *at++ = ' ';
-    at += ls_padded(at, group);
-    at += sprintf(at, " %8s %s ", size, when);
+    at = put_right(at, links, (size_t)(put_number(links, entry->nlink, 10) - links), 3);
+    *at++ = ' ';
+    at = ls_padded(at, owner);
+    *at++ = ' ';
+    at = ls_padded(at, group);
+    *at++ = ' ';
+    at = ls_put_size(at, options, entry->size);
+    *at++ = ' ';
+    at = ls_put_time(at, list, options, entry->seconds);
+    *at++ = ' ';
     at = ls_put_name(at, options, list->arena + entry->shown, entry->shown_length);
     if (target != NULL) {
         memcpy(at, " -> ", 4);
         at = ls_put_name(at + 4, options, target, target_length);
     }
-    at += sprintf(at, "%s\r\n", ls_mark(options, S_ISLNK(entry->mode) ? entry->target_mode : entry->mode));
+    at = ls_end_line(at, options, S_ISLNK(entry->mode) ? entry->target_mode : entry->mode);
     list->length = (size_t)(at - list->body);
     return 0;
 }
@@ -233,7 +248,7 @@ static int ls_name_line(struct ls_list *list, const struct ls_options *options, 
         return -1;
     at = ls_put_name(at, options, prefix, prefix_length);
     at = ls_put_name(at, options, list->arena + entry->shown, entry->shown_length);
-    at += sprintf(at, "%s\r\n", ls_mark(options, entry->mode));
+    at = ls_end_line(at, options, entry->mode);
     list->length = (size_t)(at - list->body);
     return 0;
 }
@@ -244,45 +259,74 @@ static char *ls_put_type(char *at, const struct ls_list *list, const struct ls_o
     const char *name = list->arena + entry->name;
     if (entry->target_mode != 0 && options->slink && entry->target != LS_NONE) {
         const char *target = list->arena + entry->target;
-        at += sprintf(at, "type=OS.unix=slink:");
+        at = put_literal(at, "type=OS.unix=slink:");
         for (; *target; target++) /* a `;` or blank would end the fact */
             *at++ = (unsigned char)*target <= 0x20 || *target == ';' || *target == 0x7f ? '?' : *target;
         *at++ = ';';
         return at;
     }
     if (entry->target_mode != 0 && options->show_links)
-        return at + sprintf(at, "type=OS.unix=symlink;");
+        return put_literal(at, "type=OS.unix=symlink;");
     if (!S_ISDIR(entry->mode))
-        return at + sprintf(at, "type=file;");
+        return put_literal(at, "type=file;");
     if (scanned && ls_is_self(name))
-        return at + sprintf(at, name[1] == '.' ? "type=pdir;" : "type=cdir;");
-    return at + sprintf(at, "type=dir;");
+        return name[1] == '.' ? put_literal(at, "type=pdir;") : put_literal(at, "type=cdir;");
+    return put_literal(at, "type=dir;");
 }
 
-static char *ls_put_modify(char *at, time_t when)
+static char *ls_put_modify(char *at, struct ls_list *list, time_t when)
 {
-    struct tm parts;
-    memset(&parts, 0, sizeof parts);
-    if (gmtime_r(&when, &parts) == NULL)
-        parts.tm_year = 70, parts.tm_mday = 1;
-    return at + sprintf(at, "modify=%04d%02d%02d%02d%02d%02d;", parts.tm_year + 1900, parts.tm_mon + 1,
-                        parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+    const struct tm *parts = text_utc(&list->clock, when);
+    at = put_year(put_literal(at, "modify="), parts->tm_year + 1900);
+    at = put_two(put_two(at, parts->tm_mon + 1, '0'), parts->tm_mday, '0');
+    at = put_two(put_two(put_two(at, parts->tm_hour, '0'), parts->tm_min, '0'), parts->tm_sec, '0');
+    *at++ = ';';
+    return at;
 }
 
 static char *ls_put_perm(char *at, const struct ls_list *list, const struct ls_entry *entry)
 {
-    at += sprintf(at, "perm=");
+    at = put_literal(at, "perm=");
     at += ls_perm(list, entry, at);
     *at++ = ';';
     return at;
 }
 
-static char *ls_put_named(char *at, const char *fact, const struct ls_name *name)
+static char *ls_put_named(char *at, const struct ls_name *name)
 {
-    at += sprintf(at, "%s=", fact);
-    memcpy(at, name->text, name->length);
-    at += name->length;
+    at = (char *)memcpy(at, name->text, name->length) + name->length;
     *at++ = ';';
+    return at;
+}
+
+static char *ls_put_fact(char *at, unsigned long long value, unsigned base)
+{
+    at = put_number(at, value, base);
+    *at++ = ';';
+    return at;
+}
+
+/* The facts that are numbers or names of owners, and the identity. */
+static char *ls_put_unix(char *at, struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry)
+{
+    unsigned facts = options->facts;
+    if (facts & LS_FACT_UNIQUE) {
+        at = put_number(put_literal(at, "unique="), entry->dev, 16);
+        at = ls_put_fact(put_literal(at, "U"), entry->ino, 16);
+    }
+    if (facts & LS_FACT_GROUP)
+        at = ls_put_fact(put_literal(at, "UNIX.group="),
+                         (unsigned)(options->fake_gid >= 0 ? options->fake_gid : entry->gid), 10);
+    if (facts & LS_FACT_GROUPNAME)
+        at = ls_put_named(put_literal(at, "UNIX.groupname="), ls_find(list->groups, list->group_count, entry->gid));
+    if (facts & LS_FACT_MODE)
+        at = ls_put_fact(put_literal(at, "UNIX.mode=0"),
+                         (unsigned)(options->fake_mode >= 0 ? options->fake_mode : entry->mode & 07777), 8);
+    if (facts & LS_FACT_OWNER)
+        at = ls_put_fact(put_literal(at, "UNIX.owner="),
+                         (unsigned)(options->fake_uid >= 0 ? options->fake_uid : entry->uid), 10);
+    if (facts & LS_FACT_OWNERNAME)
+        at = ls_put_named(put_literal(at, "UNIX.ownername="), ls_find(list->owners, list->owner_count, entry->uid));
     return at;
 }
 
@@ -298,31 +342,18 @@ static int ls_facts_line(struct ls_list *list, const struct ls_options *options,
     if (at == NULL)
         return -1;
     if (facts & LS_FACT_MODIFY)
-        at = ls_put_modify(at, entry->modified);
+        at = ls_put_modify(at, list, entry->modified);
     if (facts & LS_FACT_PERM)
         at = ls_put_perm(at, list, entry);
     if ((facts & LS_FACT_SIZE) && !S_ISDIR(entry->mode))
-        at += sprintf(at, "size=%lld;", (long long)entry->size);
+        at = ls_put_fact(put_literal(at, "size="), (unsigned long long)entry->size, 10);
     if (facts & LS_FACT_TYPE)
         at = ls_put_type(at, list, options, entry, scanned);
-    if (facts & LS_FACT_UNIQUE)
-        at += sprintf(at, "unique=%llXU%llX;", (unsigned long long)entry->dev, (unsigned long long)entry->ino);
-    if (facts & LS_FACT_GROUP)
-        at += sprintf(at, "UNIX.group=%u;", (unsigned)(options->fake_gid >= 0 ? options->fake_gid : entry->gid));
-    if (facts & LS_FACT_GROUPNAME)
-        at = ls_put_named(at, "UNIX.groupname", group);
-    if (facts & LS_FACT_MODE)
-        at += sprintf(at, "UNIX.mode=0%o;",
-                      options->fake_mode >= 0 ? (unsigned)options->fake_mode : (unsigned)(entry->mode & 07777));
-    if (facts & LS_FACT_OWNER)
-        at += sprintf(at, "UNIX.owner=%u;", (unsigned)(options->fake_uid >= 0 ? options->fake_uid : entry->uid));
-    if (facts & LS_FACT_OWNERNAME)
-        at = ls_put_named(at, "UNIX.ownername", owner);
+    at = ls_put_unix(at, list, options, entry);
     *at++ = ' ';
     at = ls_put_name(at, options, prefix, prefix_length);
     at = ls_put_name(at, options, list->arena + entry->shown, entry->shown_length);
-    *at++ = '\r';
-    *at++ = '\n';
+    at = put_literal(at, "\r\n");
     list->length = (size_t)(at - list->body);
     return 0;
 }

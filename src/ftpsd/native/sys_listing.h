@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "sys_calls.h"
+#include "sys_text.h"
 
 enum { LS_LIST, LS_NLST, LS_MLSD };
 enum { LS_BY_NAME, LS_BY_TIME, LS_BY_SIZE, LS_UNSORTED };
@@ -87,6 +88,7 @@ struct ls_list {
     uid_t euid;
     gid_t *my_groups;
     int my_group_count;
+    struct text_clock clock;
     int error;            /* errno; EFBIG: a bound was reached */
 };
 

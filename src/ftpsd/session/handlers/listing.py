@@ -59,7 +59,7 @@ def options(
 def _send(session: Session, body: bytes, title: str) -> Reply:
     """Sends a listing. Its lines end in CRLF under every TYPE; only the 150 names the TYPE."""
     opening = transfer.opening(title, ascii=session.parameters.ascii)
-    outcome = transfer.conduct(session, Job("send", body, title, ascii=True, opening=opening, listing=True))
+    outcome = transfer.conduct(session, Job("send", body, title, ascii=False, opening=opening, listing=True))
     code, text = outcomes.reply_for(outcome)
     if outcome.end is End.VANISHED:
         raise SessionEnded(Code.CLIENT_DISCONNECTED)
@@ -111,10 +111,10 @@ def nlst(session: Session, command: Command) -> Reply:
 
 
 def mlsd(session: Session, command: Command) -> Reply:
-    """MLSD (RFC 3659 section 7); what is no directory is 550 here too (rclone asks for that)."""
+    """MLSD (RFC 3659 section 7), in no order; what is no directory is 550 here too (rclone asks for that)."""
     shown = command.argument or "."
     path = session.path(shown)
-    wanted = options(session, command, session.settings_for(path), ListRequest(), "mlsd")
+    wanted = options(session, command, session.settings_for(path), ListRequest(sort="none"), "mlsd")
     try:
         body = session.fs.listing(path, wanted)
     except NotADirectoryError:
