@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -450,3 +451,17 @@ def test_an_account_shows_no_hash(tmp_path: Path) -> None:
     found = authenticator(tmp_path, user_line("alice")).lookup("alice")
     assert isinstance(found, Account)
     assert CHEAP not in repr(found)
+
+
+def test_file_options(tmp_path: Path) -> None:
+    """AuthFileOptions: SyntaxCheck refuses broken lines, InsecurePerms allows what everybody may read."""
+    lines = (user_line("alice"), "broken")
+    (notice,) = authenticator(tmp_path, *lines).prepare()
+    assert "line 2" in notice
+    with pytest.raises(ConfigError, match="line 2"):
+        authenticator(tmp_path, *lines, auth_file_options=frozenset({"SyntaxCheck"})).prepare()
+    for options in ((), ("InsecurePerms",)):
+        subject = authenticator(tmp_path, user_line("alice"), auth_file_options=frozenset(options))
+        (tmp_path / "users").chmod(0o644)
+        with pytest.raises(ConfigError, match="world-readable") if not options else contextlib.nullcontext():
+            subject.prepare()

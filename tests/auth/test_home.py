@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, expand, place, substitute_user
+from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, expand, magic_place, place, substitute_user
 from ftpsd.settings.access import AccessSettings
 from ftpsd.settings.model import AnonymousSection, Settings
 from ftpsd.settings.values import RootedPath
@@ -163,3 +163,12 @@ def test_roots_of_anonymous_that_make_no_sense(root: str) -> None:
     section = AnonymousSection(root, Settings(), user="ftp")
     with pytest.raises(NoSuchPlace):
         anonymous_place(section, settings(), ALICE, HOMES.get)
+
+
+def test_the_magic_token() -> None:
+    """AuthUnixOptions MagicTokenChroot."""
+    bob = account(home="/srv/bob/./files/now", source="system")
+    assert magic_place(bob, real_path=str) == Place("/srv/bob", ("/files/now", "/"))
+    assert magic_place(account(home="/./files", source="system"), real_path=str) == Place("/", ("/files", "/"))
+    assert magic_place(account(home="/srv/bob", source="system"), real_path=str) is None
+    assert magic_place(account(home="/srv/./bob", source="file"), real_path=str) is None

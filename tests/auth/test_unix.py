@@ -117,3 +117,20 @@ def test_groups_by_name_and_number() -> None:
     assert unix.group_id("no such group") is None
     assert unix.group_id("a\0b") is None
     assert unix.group_name(2**40) is None
+
+
+def test_groups_one_by_one() -> None:
+    """AuthUnixOptions NoGetgrouplist: the same groups, found in another way."""
+    for entry in pwd.getpwall()[:5]:
+        quick, slow = SystemUsers().lookup(entry.pw_name), SystemUsers(one_by_one=True).lookup(entry.pw_name)
+        assert quick is not None
+        assert slow is not None
+        assert set(quick.groups) == set(slow.groups)
+
+
+def test_groups_one_by_one_asks_for_all_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = pwd.getpwuid(0).pw_name
+    monkeypatch.setattr(grp, "getgrall", lambda: [grp.struct_group(("made-up", "x", 54321, [name]))])
+    found = SystemUsers(one_by_one=True).lookup(name)
+    assert found is not None
+    assert 54321 in found.groups

@@ -205,3 +205,14 @@ def test_generated_trees_have_all_their_directives(made: list[str]) -> None:
 def test_the_parser_raises_nothing_but_config_error(text: str) -> None:
     with contextlib.suppress(ConfigError):
         assert read(text).files == ("/etc/main.conf",)
+
+
+def test_include_options() -> None:
+    files = {f"/etc/conf.d/{name}": "A" for name in ("a.conf", "a.conf~", ".a.swp", "b.conf.dpkg-old", "c.conf.bak")}
+    assert len(read("Include conf.d/", files).nodes) >= 4
+    tree = read("IncludeOptions IgnoreTempFiles\nInclude conf.d/", files)
+    assert shape(tree.nodes) == ["IncludeOptions IgnoreTempFiles", "A"]
+    text = "IncludeOptions ignorewildcards\nInclude conf.d/*.conf\nInclude conf*/a.conf"
+    assert failure(text, files) == (
+        "fatal: Include: 'conf*/a.conf' has wildcards in the names of directories on line 3 of '/etc/main.conf'\n"
+        "  IncludeOptions IgnoreWildcards forbids them: name the directory.")

@@ -46,7 +46,7 @@ def test_every_directive_has_help(entry: Declaration) -> None:
     [
         ("tlsrequired", ["TLSRequired on|off|ctrl", "Module:    mod_tls", "Default:   off", "<Directory>"]),
         ("LoadModule", ["accepted without effect: every module"]),
-        ("RLimitCPU", ["not supported yet"]),
+        ("RootRevoke", ["accepted without effect: a session gives up root"]),
         ("RateReadBPS", ["renamed: write TransferRate"]),
         ("UserDirRoot", ["refused: "]),
         ("TLSRSACertificateKeyFile", ["Needs:     TLSRSACertificateFile"]),

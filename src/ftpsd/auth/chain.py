@@ -29,11 +29,13 @@ from ftpsd.auth.names import Names
 from ftpsd.auth.pam import Pam, PamUnavailable
 from ftpsd.auth.selection import Selection, select
 from ftpsd.auth.unix import SystemUsers, group_id, group_name, listed_in_ftpusers, shell_is_valid
+from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.auth import AuthSettings
 
 __all__ = ["Account", "Authenticator", "LoginResult", "Selection", "select"]
 
+_AUTH: Final = "mod_auth.c"
 _FILE: Final = "mod_auth_file.c"
 _SYSTEM: Final = "mod_auth_unix.c"
 _PAM: Final = "mod_auth_pam.c"
@@ -79,7 +81,8 @@ class Authenticator:
         self._settings = settings
         self._note = note
         self._order = _order(settings.auth_order, settings.auth_pam)
-        self._system = system if system is not None else SystemUsers()
+        self._system = system if system is not None else SystemUsers(
+            one_by_one="NoGetgrouplist" in settings.auth_unix_options)
         self._users = UserFile(settings.auth_user_file) if settings.auth_user_file else None
         self._groups = GroupFile(settings.auth_group_file) if settings.auth_group_file else None
         self.names = Names(self._users, self._groups)
@@ -101,11 +104,15 @@ class Authenticator:
         wrong people (`files.check_permissions`).
         """
         notices: list[str] = []
-        if self._users is not None:
-            check_permissions("AuthUserFile", self._users.path, world_readable=False)
-        if self._groups is not None:
-            check_permissions("AuthGroupFile", self._groups.path, world_readable=True)
+        options = self._settings.auth_file_options
+        if "InsecurePerms" not in options:
+            if self._users is not None:
+                check_permissions("AuthUserFile", self._users.path, world_readable=False)
+            if self._groups is not None:
+                check_permissions("AuthGroupFile", self._groups.path, world_readable=True)
         self.names.refresh(notices.append)
+        if "SyntaxCheck" in options and notices:
+            raise ConfigError(notices[0], directive="AuthFileOptions SyntaxCheck", remedy="Mend or delete the line.")
         if self._pam_problem:
             notices.append(self._pam_problem)
         passwords.stand_in()
@@ -156,9 +163,14 @@ class Authenticator:
         """
         user = user or (account.name if account is not None else "")
         rules = settings if settings is not None else self._settings
-        hopeless = not password or (account is not None and _root_refused(account, rules) is not None)
+        empty = not password and not rules.allow_empty_passwords
+        hopeless = empty or (account is not None and _root_refused(account, rules) is not None)
+        own = _configured_password(account, rules) if account is not None else None
         try:
-            verdict, method = self._password(account, user, password, ask_pam=not hopeless)
+            if own is not None:
+                verdict, method = _verdict(passwords.matches(password, own), None, False, _AUTH)
+            else:
+                verdict, method = self._password(account, user, password, ask_pam=not hopeless)
         except TimeoutError as error:
             return LoginResult(False, account, Code.LOGIN_OVERLOAD, f"USER {user} (Login failed): {error}")
         if account is None:
@@ -166,7 +178,7 @@ class Authenticator:
                 False, None, Code.LOGIN_UNKNOWN_USER, f"USER {user}: no such user found from {peer}")
         return (
             _root_refused(account, rules)
-            or _password_refused(account, user, password, verdict)
+            or _password_refused(account, user, verdict, empty=empty)
             or rules_refuse(account, rules)
             or LoginResult(True, account, Good.LOGIN_OK, f"USER {account.name}: Login successful.", method))
 
@@ -281,8 +293,8 @@ def _root_refused(account: Account, rules: AuthSettings) -> LoginResult | None:
     return None
 
 
-def _password_refused(account: Account, user: str, password: str, verdict: _Verdict) -> LoginResult | None:
-    if not password:
+def _password_refused(account: Account, user: str, verdict: _Verdict, *, empty: bool) -> LoginResult | None:
+    if empty:
         return _refused(account, Code.LOGIN_EMPTY_PASSWORD, f"Refusing empty password from user '{user}'")
     if verdict == "wrong":
         return _refused(account, Code.LOGIN_WRONG_PASSWORD, f"USER {user} (Login failed): Incorrect password")
@@ -293,6 +305,14 @@ def _password_refused(account: Account, user: str, password: str, verdict: _Verd
         log = f"USER {account.name} (Login failed): Account disabled"
         return _refused(account, Code.LOGIN_ACCOUNT_EXPIRED, log)
     return None
+
+
+def _configured_password(account: Account, rules: AuthSettings) -> str | None:
+    """The hash of UserPassword or GroupPassword that counts for `account`; None: his own does."""
+    for user, hashed in rules.user_password:
+        if user == account.name:
+            return hashed
+    return next((hashed for group, hashed in rules.group_password if group in account.group_names), None)
 
 
 def rules_refuse(account: Account, rules: AuthSettings) -> LoginResult | None:

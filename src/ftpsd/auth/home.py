@@ -109,6 +109,17 @@ def _start(
     return path if path.startswith("/") else f"{base.rstrip('/')}/{path}"
 
 
+MAGIC: Final = "/./"
+
+
+def magic_place(account: Account, *, real_path: RealPath = os.path.realpath) -> Place | None:
+    """AuthUnixOptions MagicTokenChroot: `/srv/./files` is /files in the root /srv; None without the token."""
+    if account.source != "system" or MAGIC not in account.home:
+        return None
+    root, _, start = home_directory(account).partition(MAGIC)
+    return Place(real_path(root or "/"), ("/" + start.lstrip("/"), "/"))
+
+
 def place(
     access: AccessSettings, account: Account, home_of: HomeOf, *, real_path: RealPath = os.path.realpath,
 ) -> Place:

@@ -14,11 +14,14 @@ from ftpsd.settings.model import AnonymousSection, Host
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`user` as the client wrote it, `name` the account he means, `anonymous` the section, if any."""
+    """`user` as the client wrote it, `name` the account he means, `anonymous` the section, if any. `barred`: nobody,
+    as AuthAliasOnly wants an alias and `user` is none.
+    """
 
     user: str
     name: str
     anonymous: AnonymousSection | None = None
+    barred: bool = False
 
     @property
     def needs_password(self) -> bool:
@@ -37,6 +40,10 @@ def select(host: Host, user: str) -> Selection:
         for alias in section.aliases:
             if alias.alias in (user, "*"):
                 return Selection(user, alias.user, section)
-    name = next((a.user for a in host.settings.auth.user_alias if a.alias in (user, "*")), user)
+    meant = next((a.user for a in host.settings.auth.user_alias if a.alias in (user, "*")), None)
+    name = user if meant is None else meant
     section_found = next((s for s in host.anonymous if section_user(s, host) == name), None)
-    return Selection(user, name, section_found)
+    if meant is None and section_found is not None and section_found.settings.logins.auth_alias_only:
+        section_found = None
+    barred = meant is None and section_found is None and host.settings.logins.auth_alias_only
+    return Selection(user, name, section_found, barred)

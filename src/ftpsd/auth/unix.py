@@ -67,9 +67,14 @@ def _lines(path: str) -> Iterable[str]:
 
 
 class SystemUsers:
-    """Users of this machine. `shadow` is the path of shadow(5), `clock` gives seconds since 1970."""
+    """Users of this machine. `shadow` is the path of shadow(5), `clock` gives seconds since 1970, `one_by_one`: groups
+    are looked for in all groups (AuthUnixOptions NoGetgrouplist).
+    """
 
-    def __init__(self, shadow: str = SHADOW, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, shadow: str = SHADOW, clock: Callable[[], float] = time.time, *, one_by_one: bool = False,
+    ) -> None:
+        self._groups_of = _member_of if one_by_one else os.getgrouplist
         self._shadow = shadow
         self._clock = clock
 
@@ -83,7 +88,7 @@ class SystemUsers:
             return None
         if not (0 <= entry.pw_uid <= MAX_ID and 0 <= entry.pw_gid <= MAX_ID):
             return None
-        gids = dict.fromkeys([entry.pw_gid, *os.getgrouplist(entry.pw_name, entry.pw_gid)])
+        gids = dict.fromkeys([entry.pw_gid, *self._groups_of(entry.pw_name, entry.pw_gid)])
         names = (group_name(gid) for gid in gids)
         return Account(
             name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid, groups=tuple(gids),
@@ -110,6 +115,11 @@ class SystemUsers:
         if shadow.password_expired(now):
             return "password"
         return "account" if shadow.account_expired(now) else None
+
+
+def _member_of(name: str, gid: int) -> list[int]:
+    """What getgrouplist(3) says, from the list of all groups."""
+    return [gid, *(entry.gr_gid for entry in grp.getgrall() if name in entry.gr_mem)]
 
 
 def group_name(gid: int) -> str | None:

@@ -8,6 +8,7 @@ file that opened it.
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -24,6 +25,8 @@ DEEPEST_INCLUDE = 16
 DEEPEST_SECTION = 32
 MOST_FILES = 10_000
 _LONGEST_SHOWN = 80
+_TEMPORARY = ("*~", "*.sw?", "*.bak", "*.tmp", "#*#", "*.dpkg-*", "*.ucf-*", "*.rpmnew", "*.rpmsave", "*.rpmorig")
+"""Names of what editors and package managers leave behind."""
 
 _ENVIRONMENT = re.compile(r"%\{env:([^{}]*)\}")
 _CONDITIONS = {"ifmodule": "IfModule", "ifdefine": "IfDefine"}
@@ -71,6 +74,8 @@ class _Parser:
         self.has_module = has_module
         self.files: list[str] = []
         self.active: list[object] = []
+        self.include_options: set[str] = set()
+        """Words of IncludeOptions so far, in lower case."""
 
     def file(self, path: str, origin: Location | None) -> tuple[Node, ...]:
         identity = self.source.identity(path)
@@ -149,12 +154,19 @@ class _FileParser:
                 raise ConfigError("wrong number of parameters", location=location, directive=name)
             self.parser.defines.add(words[0])
         else:
+            if lowered == "includeoptions":  # for the lines that follow; the schema checks its words
+                self.parser.include_options.update(word.lower() for word in words)
             self.stack[-1].children.append(Directive(name, words, location))
 
     def _include(self, words: tuple[str, ...], location: Location) -> None:
         if len(words) != 1 or not words[0]:
             raise ConfigError("wrong number of parameters", location=location, directive="Include")
         pattern = posixpath.join(posixpath.dirname(self.path), words[0])
+        options = self.parser.include_options
+        if "ignorewildcards" in options and MAGIC & set(posixpath.dirname(words[0])):
+            raise ConfigError(
+                f"'{words[0]}' has wildcards in the names of directories", location=location, directive="Include",
+                remedy="IncludeOptions IgnoreWildcards forbids them: name the directory.")
         try:
             found = self.parser.source.expand(pattern)
         except OSError as error:
@@ -167,6 +179,8 @@ class _FileParser:
                 else None,
             ) from None
         for path in found:
+            if "ignoretempfiles" in options and _is_temporary(path):
+                continue
             self.stack[-1].children.extend(self.parser.file(path, location))
 
     def _open(self, line: Line, words: tuple[Word, ...]) -> None:
@@ -265,3 +279,8 @@ def closing(words: tuple[Word, ...], location: Location) -> str:
     if len(words) > 1:
         raise ConfigError("wrong number of parameters", location=location, directive=words[0].text)
     return match[1]
+
+
+def _is_temporary(path: str) -> bool:
+    name = posixpath.basename(path)
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in _TEMPORARY)

@@ -49,6 +49,14 @@ REASONS = (
         shown=(_SAME, "System log: Refusing empty password from user 'bob'"),
     ),
     Reason(
+        Code.LOGIN_PASSWORD_REJECTED,
+        "AnonRejectPasswords refuses the password of an anonymous login.",
+        causes=("It is not, or it is, what the pattern says: often an e-mail address is wanted.",),
+        server=("AnonRejectPasswords in the <Anonymous> section.",),
+        client=("Send an e-mail address as the password.",),
+        shown=(_SAME, "System log: ANON ftp: AnonRejectPasswords denies login"),
+    ),
+    Reason(
         Code.LOGIN_INVALID_SHELL,
         "The user's shell is not in /etc/shells (RequireValidShell).",
         causes=("Users who may do nothing but FTP have /bin/false or nologin as their shell.",),

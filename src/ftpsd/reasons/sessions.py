@@ -97,6 +97,14 @@ REASONS = (
         shown=("421 Disconnected by the administrator",),
     ),
     Reason(
+        Code.RESOURCE_LIMIT,
+        "The session has used more processor time than RLimitCPU allows.",
+        causes=("Very much was transferred or listed in one session.",),
+        server=("RLimitCPU is in seconds of processor time; transfers over TLS need about one for each GB.",),
+        client=("Connect again.",),
+        shown=("421 RLimitCPU reached, closing control connection",),
+    ),
+    Reason(
         Code.SHUTDOWN_ANNOUNCED,
         "An administrator has announced that the server goes down (`ftpsd shut`), and its sessions end now.",
         causes=("The message says when and why.",),

@@ -17,17 +17,19 @@ from dataclasses import replace
 
 from ftpsd.access import limits
 from ftpsd.auth.account import Account, LoginResult
-from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, home_directory, place
+from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, home_directory, magic_place, place
 from ftpsd.auth.selection import Selection
 from ftpsd.errors import SessionEnded
 from ftpsd.ftp.phase import Phase
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import bounds, display, permission
+from ftpsd.session import bounds, display, lastlog, making, permission
 from ftpsd.session.ftpaccess import FtpAccess
 from ftpsd.session.places import Places, places_of
 from ftpsd.session.state import Session
+from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.model import AnonymousSection, Settings
+from ftpsd.settings.values import RootedPath
 from ftpsd.tls import policy
 from ftpsd.vfs import rights
 from ftpsd.vfs.base import FileSystem
@@ -49,19 +51,59 @@ class CannotEnter(Exception):
 
 def check(session: Session, chosen: Selection, password: str) -> LoginResult:
     """Whether the client is who it says, as root where the accounts need it."""
-    section = chosen.anonymous
     peer = f"{session.peer_name} [{session.peer}] to {session.ends.local}:{session.ends.local_port}"
-    authenticator = session.runtime.authenticator
-    rules = section.settings.auth if section is not None else session.settings.auth
     with rights.privileged():
-        account = authenticator.lookup(chosen.name)
-        if account is not None and section is not None and section.group is not None:
-            account = authenticator.with_group(account, section.group)
-        if chosen.needs_password:
-            result = authenticator.check(account, password, peer, user=chosen.user, settings=rules)
-        else:
-            result = authenticator.check_without_password(account, peer, user=chosen.user, settings=rules)
+        result = _checked(session, chosen, password, peer)
     return limited(session, chosen, result)
+
+
+def _checked(session: Session, chosen: Selection, password: str, peer: str) -> LoginResult:
+    authenticator, section = session.runtime.authenticator, chosen.anonymous
+    if chosen.barred:
+        result = authenticator.check(None, password, peer, user=chosen.user, settings=session.settings.auth)
+        return replace(result, log=f"USER {chosen.user}: user is not a UserAlias from {peer}")
+    account = authenticator.lookup(chosen.name)
+    if section is None:
+        return authenticator.check(account, password, peer, user=chosen.user, settings=session.settings.auth)
+    rules, logins = section.settings.auth, section.settings.logins
+    if account is not None and section.group is not None:
+        account = authenticator.with_group(account, section.group)
+    if not chosen.needs_password:
+        result = authenticator.check_without_password(account, peer, user=chosen.user, settings=rules)
+        result = _empty_refused(result, chosen, password, rules)
+    elif logins.auth_using_alias and chosen.user != chosen.name:
+        result = authenticator.check(
+            authenticator.lookup(chosen.user), password, peer, user=chosen.user, settings=rules)
+        if result.ok:
+            result = authenticator.check_without_password(account, peer, user=chosen.user, settings=rules)
+    else:
+        result = authenticator.check(account, password, peer, user=chosen.user, settings=rules)
+    if result.ok and logins.anon_reject_passwords is not None and logins.anon_reject_passwords.rejects(password):
+        log = f"ANON {chosen.user}: AnonRejectPasswords denies login"
+        return LoginResult(False, result.account, Code.LOGIN_PASSWORD_REJECTED, log)
+    return result
+
+
+def _empty_refused(result: LoginResult, chosen: Selection, password: str, rules: AuthSettings) -> LoginResult:
+    if not result.ok or password or rules.allow_empty_passwords is not False:
+        return result
+    log = f"Refusing empty password from user '{chosen.user}'"
+    return LoginResult(False, result.account, Code.LOGIN_EMPTY_PASSWORD, log)
+
+
+def as_anonymous(session: Session, chosen: Selection) -> Selection:
+    """AnonymousGroup: the login of a member is an anonymous one, with his password and his home as the root."""
+    wanted = session.settings.logins.anonymous_group
+    if not wanted or chosen.anonymous is not None or chosen.barred:
+        return chosen
+    with rights.privileged():
+        account = session.runtime.authenticator.lookup(chosen.name)
+    if account is None or not RootedPath("~", wanted).applies_to(frozenset(account.group_names)):
+        return chosen
+    settings = session.settings
+    rules = replace(settings.auth, anon_require_password=True)
+    section = AnonymousSection("~", replace(settings, auth=rules), user=account.name)
+    return replace(chosen, anonymous=section)
 
 
 def limited(session: Session, chosen: Selection, result: LoginResult) -> LoginResult:
@@ -129,12 +171,17 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     _check_protocol(session, settings)
     _check_limits(session, settings, account)
     bounds.log_in(session, settings, account, anonymous=section is not None)
+    if section is None and settings.logins.create_home is not None:
+        making.home(session, settings.logins.create_home, account)
     with rights.privileged():
         ways = _Ways()
         where = _place(session, account, section, settings, ways)
         places = _places(session, account, settings, where, ways)
         session.welcome = display.absolute(session, settings.core.display_login)
         session.farewell = display.absolute(session, settings.core.display_quit)
+        session.thanks = display.absolute(session, settings.logins.display_file_transfer)
+        if settings.logins.use_lastlog:
+            lastlog.record(session, account)
         session.log.emit(events.Debug(5, f"root directory of the login: {where.root}"))
         root_fd = _open_root(where.root, account, as_user=where.root in ways.foreign)
     try:
@@ -203,6 +250,10 @@ def _place(
     try:
         if section is not None:
             return anonymous_place(section, settings.access, account, home_of, real_path=ways.real_path)
+        if "MagicTokenChroot" in settings.auth.auth_unix_options:
+            found = magic_place(account, real_path=ways.real_path)
+            if found is not None:
+                return found
         return place(settings.access, account, home_of, real_path=ways.real_path)
     except NoSuchPlace as error:
         raise CannotEnter(Code.LOGIN_NO_HOME, str(error)) from None

@@ -21,7 +21,7 @@ from ftpsd.ftp.replies import INVALID_COMMAND, LINE_TOO_LONG, Reply
 from ftpsd.log import events
 from ftpsd.log.events import Level
 from ftpsd.reasons.codes import Code, Good, Show, marked
-from ftpsd.session import bounds, display, errors, ftpaccess, gate, permission, tls_steps, waiting
+from ftpsd.session import bounds, delays, display, errors, ftpaccess, gate, permission, resources, tls_steps, waiting
 from ftpsd.session.handlers import resolve
 from ftpsd.session.state import Session
 from ftpsd.settings.values import TLSRequirement
@@ -67,6 +67,7 @@ def _conversation(session: Session) -> Code | Good:
 def _converse(session: Session) -> None:
     if "UseImplicitSSL" in session.settings.tls.options and session.tls.engine:
         tls_steps.implicit(session)
+    delays.delay(session, "Connect")
     session.reply(display.greeting(session))
     while True:
         line = waiting.next_line(session)
@@ -97,6 +98,8 @@ def handle(session: Session, line: Line) -> None:
         session.reply(INVALID_COMMAND)
         return
     bounds.keep_pace(session)
+    if session.settings.logins.rlimit_cpu:
+        resources.check(session)
     command = parse(line.text)
     if command.spec is None:  # what belongs to another protocol is no command here
         _end_if_hostile(session, line.text)

@@ -27,7 +27,7 @@ from ftpsd.log.identity import writer_id
 from ftpsd.log.sinks import open_sinks
 from ftpsd.metrics.tally import Tally
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import bounds, counting, environment, handlers, ident, loop, masquerade
+from ftpsd.session import bounds, counting, environment, handlers, ident, loop, masquerade, resources
 from ftpsd.session.closing import Doors
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
@@ -114,6 +114,7 @@ class Service:
         ephemeral_ports()
         self._prepare_tls()
         self.notices += limits.unknown_words(self.configuration)
+        self.notices += resources.notices(self.configuration.hosts[0].settings.logins)
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
         self.staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
@@ -160,6 +161,7 @@ class Service:
     def start_worker(self) -> None:
         """In a worker, once, before the first session."""
         self._tally.join()
+        resources.bound_worker(self.configuration.hosts[0].settings.logins, self._note)
         idling.prepare_process()
         if self._passphrases is not None:
             self._passphrases.wipe()

@@ -172,6 +172,8 @@ class Session:
         self.data_logged = False
         self.welcome: list[str] = []
         self.farewell: list[str] = []
+        self.thanks: list[str] = []
+        """DisplayFileTransfer, where its path is absolute."""
         self.shown_directories: dict[str, float] = {}
         self.home = "/"
         self.settled = False

@@ -28,7 +28,9 @@ def result(session: Session, chosen: Selection) -> LoginResult | None:
     learns no more than from a wrong password.
     """
     report = session.control.channel.report
-    if report is None or report.certificate is None or not session.tls.protected or chosen.anonymous:
+    if report is None or report.certificate is None or not session.tls.protected:
+        return None
+    if chosen.anonymous or chosen.barred:
         return None
     authenticator = session.runtime.authenticator
     with rights.privileged():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftpsd.settings import auth_parsers, parsers
+from ftpsd.settings import auth_parsers, login_values, parsers
 from ftpsd.settings.arguments import Boolean, Integer, Special, Text
 from ftpsd.settings.declaration import HOST, LOGIN, Combine, Context, Status, directive
+from ftpsd.settings.login_values import NamedPassword
 from ftpsd.settings.values import UserAlias
 
 HOST_ANON = HOST | Context.ANONYMOUS
@@ -39,6 +40,40 @@ class AuthSettings:
     auth_pam_config: str = directive(
         "AuthPAMConfig", Text("service"), "proftpd", module="mod_auth_pam", good=("ftp",), bad=("", "a b"),
         doc="PAM service (file below /etc/pam.d).",
+    )
+    auth_file_options: frozenset[str] = directive(
+        "AuthFileOptions", Special("SyntaxCheck|InsecurePerms …", auth_parsers.auth_file_options), frozenset(),
+        module="mod_auth_file", combine=Combine.UNION, good=("SyntaxCheck", "InsecurePerms syntaxcheck"),
+        bad=("", "Check"), default_text="none",
+        doc="SyntaxCheck: a broken line in AuthUserFile or AuthGroupFile keeps the server from starting. InsecurePerms:"
+        " the files may be readable or writable by anybody.",
+    )
+    auth_unix_options: frozenset[str] = directive(
+        "AuthUnixOptions", Special("option …", auth_parsers.auth_unix_options), frozenset(),
+        module="mod_auth_unix", combine=Combine.UNION, good=("MagicTokenChroot", "NoGetgrouplist NoInitgroups"),
+        bad=("", "Magic"), default_text="none",
+        doc="MagicTokenChroot: a home /srv/./files of a system user means that /srv is the root and /files the first"
+        " directory. NoGetgrouplist: the groups of a user are looked for one by one. NoInitgroups, AIXNoAuthenticate"
+        " and AIXNoRLogin change nothing here.",
+    )
+    user_password: tuple[NamedPassword, ...] = directive(
+        "UserPassword", Special("user hash", login_values.named_password), (), module="mod_auth",
+        contexts=HOST_ANON, combine=Combine.APPEND, good=("ftp $5$salt$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1",),
+        bad=("", "ftp", "ftp secret", "ftp *LOCKED*LOCKED*"),
+        doc="The password of a user here, in place of that in his account (the account must exist).",
+    )
+    group_password: tuple[NamedPassword, ...] = directive(
+        "GroupPassword", Special("group hash", login_values.named_password), (), module="mod_auth",
+        contexts=HOST_ANON, combine=Combine.APPEND,
+        good=("guests $5$salt$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1",), bad=("", "guests", "guests secret"),
+        doc="The password of all members of a group here, in place of their own.",
+        differs="ProFTPD 1.2 had it, 1.3 has it no more",
+    )
+    allow_empty_passwords: bool | None = directive(
+        "AllowEmptyPasswords", Special("on|off", auth_parsers.switch), None, module="mod_auth", contexts=LOGIN,
+        good=("on", "off"), bad=("", "maybe"), default_text="off, for anonymous logins without a password on",
+        doc="A password may be empty, if the hash is that of the empty password. off: not even for an anonymous login.",
+        differs="off is the default, and a system account without a password is never open",
     )
     user_alias: tuple[UserAlias, ...] = directive(
         "UserAlias", Special("alias user", parsers.user_alias), (), module="mod_auth", contexts=HOST_ANON,

@@ -26,6 +26,7 @@ from ftpsd.settings.declaration import Combine
 from ftpsd.settings.expressions import ClassRule, Expression
 from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
+from ftpsd.settings.logins import LoginSettings
 from ftpsd.settings.remote import RemoteSettings
 from ftpsd.settings.restrictions import UNRESTRICTED, LimitSection, Restrictions
 from ftpsd.settings.server import ServerSettings
@@ -63,6 +64,7 @@ class Settings:
     core: CoreSettings = CoreSettings()
     tls: TLSSettings = TLSSettings()
     auth: AuthSettings = AuthSettings()
+    logins: LoginSettings = LoginSettings()
     access: AccessSettings = AccessSettings()
     transfer: TransferSettings = TransferSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from ftpsd.settings.arguments import Boolean, Integer, OneOf, OptionalPath, Path, Words
 from ftpsd.settings.declaration import ANYWHERE, HOST, ROOT, Context, Declaration, Status, without_value
+from ftpsd.settings.idle import IDLE
 
 _ANY = Words("…", least=0)
 
@@ -155,44 +156,6 @@ REFUSED = (
 )
 
 _LATER = {
-    "mod_core": """
-        AddressCollisionCheck
-        AnonymousGroup
-        CDPath
-        DisplayFileTransfer
-        FSOptions
-        IncludeOptions
-        RegexOptions
-        UseSlink
-    """,
-    "mod_auth": """
-        AllowEmptyPasswords
-        AnonAllowRobots
-        AnonRejectPasswords
-        AuthAliasOnly
-        AuthUsingAlias
-        CreateHome
-        GroupPassword
-        RewriteHome
-        RootRevoke
-        UseLastlog
-        UserPassword
-    """,
-    "mod_auth_file": """
-        AuthFileOptions
-    """,
-    "mod_auth_pam": """
-        AuthPAMOptions
-    """,
-    "mod_auth_unix": """
-        AuthUnixOptions
-    """,
-    "mod_cap": """
-        CapabilitiesRootRevoke
-    """,
-    "mod_delay": """
-        DelayOnEvent
-    """,
     "mod_facts": """
         FactsAdvertise
         FactsDefault
@@ -213,16 +176,9 @@ _LATER = {
         RedisLogOnCommand
         RedisLogOnEvent
     """,
-    "mod_rlimit": """
-        RLimitChroot
-        RLimitCPU
-        RLimitMemory
-        RLimitOpenFiles
-    """,
     "mod_xfer": """
         StoreUniquePrefix
         TransferOptions
-        TransferPriority
         UseNonCompliantActiveTransfer
     """,
 }
@@ -248,4 +204,4 @@ OF_CLASSES = (
     ),
 )
 
-DECLARATIONS: tuple[Declaration, ...] = (*NO_EFFECT, *RENAMED, *REFUSED, *OF_CLASSES, *_not_yet())
+DECLARATIONS: tuple[Declaration, ...] = (*NO_EFFECT, *IDLE, *RENAMED, *REFUSED, *OF_CLASSES, *_not_yet())

@@ -12,7 +12,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import bounds, display, entering, permission, vouching
+from ftpsd.session import bounds, delays, display, entering, permission, vouching
 from ftpsd.session.state import Session
 
 
@@ -58,6 +58,7 @@ def _is_literal(name: str) -> bool:
 
 def user(session: Session, command: Command) -> Reply:
     """USER: the same 331 for known and unknown names (RFC 2577 section 6)."""
+    delays.delay(session, "USER")
     name = command.argument
     if session.login.done:
         if name == session.login.user:
@@ -81,6 +82,7 @@ def user(session: Session, command: Command) -> Reply:
 
 def pass_(session: Session, command: Command) -> Reply:
     """PASS: checks, and on success takes on the user's rights for good (`entering.enter`)."""
+    delays.delay(session, "PASS")
     name = session.login.user
     if session.login.done:
         if session.login.vouched and name is not None:  # clients that do not know 232 go on with PASS
@@ -90,7 +92,7 @@ def pass_(session: Session, command: Command) -> Reply:
     if name is None:
         return replies.USER_FIRST
     session.login.user = None
-    chosen = select(session.host, name)
+    chosen = entering.as_anonymous(session, select(session.host, name))
     too_long = bounds.check_password_size(session, command.argument)
     if too_long is not None:
         text = f"USER {name} (Login failed): {too_long}"
@@ -132,6 +134,7 @@ def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
     section = chosen.anonymous
     message = (section.settings if section is not None else session.settings).core.access_deny_msg
     text = replies.LOGIN_INCORRECT.text
+    delays.delay(session, "FailedLogin")
     if message is not None:
         text = display.expand(message, session, user=chosen.user)
     limit = session.settings.auth.max_login_attempts

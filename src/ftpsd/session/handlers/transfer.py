@@ -5,6 +5,7 @@ STOU, APPE, ABOR.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 
@@ -18,7 +19,7 @@ from ftpsd.ftp.ranges import ByteRange
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import bounds, errors, ownership, transfer
+from ftpsd.session import bounds, display, errors, ownership, robots, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
 from ftpsd.settings.model import Settings
@@ -127,7 +128,10 @@ def retr(session: Session, command: Command) -> Reply:
     try:
         opened = session.fs.open_read(path)
     except OSError as error:
-        raise errors.refusal(error, command.argument) from None
+        stand_in = robots.stand_in(session, path, offset) if error.errno == errno.ENOENT else None
+        if stand_in is None:
+            raise errors.refusal(error, command.argument) from None
+        opened = stand_in
     with opened:
         left = opened.size - offset
         if left < 0 or (chosen is not None and not left):
@@ -310,6 +314,9 @@ def _finish(session: Session, name: str, path: str, outcome: Outcome) -> Reply:
             raise SessionEnded(Code.TIMEOUT_STALLED, 421, f"Data transfer stall timeout: {limit} seconds")
         case End.VANISHED:
             raise SessionEnded(Code.CLIENT_DISCONNECTED)
+    if outcome.complete and session.settings.logins.display_file_transfer is not None:
+        shown = session.thanks + display.inside(session, session.settings.logins.display_file_transfer)
+        return Reply(code, *display.expanded(shown, session), text)
     return Reply(code, text)
 
 
