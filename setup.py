@@ -31,7 +31,7 @@ def extension(name: str, prefixes: tuple[str, ...], libraries: list[str]) -> lis
 setup(
     ext_modules=cythonize(
         [
-            *extension("_openssl", ("ossl", "pump"), ["ssl", "crypto", "m"]),
+            *extension("_openssl", ("ossl", "pump"), ["ssl", "crypto", "z", "m"]),
             *extension("_system", ("sys",), []),
         ],
         compiler_directives={"language_level": "3", "embedsignature": False},

@@ -236,8 +236,18 @@ EVERY_KIND: list[Event] = [
     events.LoginFailed("joe", Code.LOGIN_WRONG_PASSWORD), events.LoginAttemptsExceeded(3),
     events.TransferEnded("STOR", "/x", "in", 1, 1.0, False), events.HostileInput("HTTP", "GET"),
     events.TimedOut("TimeoutIdle", 5), events.Notice("x"), events.TLSNote("x"), events.FileDeleted("/x"),
-    events.Debug(1, "x"), events.Trace("tls", 1, "x"), events.TLSMessages(("x",)),
+    events.Debug(1, "x"), events.Trace("tls", 1, "x"), events.TLSMessages(("x",)), events.Deflated("send", 10, 5),
 ]
+
+
+@pytest.mark.parametrize(("event", "line"), [
+    (events.Deflated("send", 1000, 250), "deflated 1000 bytes to 250 bytes (75.00% compression)"),
+    (events.Deflated("receive", 1000, 250), "inflated 250 bytes to 1000 bytes (75.00% compression)"),
+    (events.Deflated("receive", 0, 9, "bad"), "inflated 9 bytes to 0 bytes (0.00% compression), then: bad"),
+    (events.Debug(1, "x"), None),
+])
+def test_deflate_log(event: Event, line: str | None) -> None:
+    assert texts.deflate_line(event) == line
 
 
 KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]

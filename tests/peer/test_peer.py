@@ -11,11 +11,12 @@ from tests.peer.compare import Script, compare
 from tests.peer.hiding_scripts import HIDING_SCRIPTS
 from tests.peer.scripts import SCRIPTS
 from tests.peer.tls_scripts import TLS_SCRIPTS
+from tests.peer.transfer_scripts import TRANSFER_SCRIPTS
 
 pytestmark = [pytest.mark.peer, pytest.mark.root]
 
 
-ALL = [*SCRIPTS, *TLS_SCRIPTS, *BOUND_SCRIPTS, *ACCESS_SCRIPTS, *HIDING_SCRIPTS]
+ALL = [*SCRIPTS, *TLS_SCRIPTS, *BOUND_SCRIPTS, *ACCESS_SCRIPTS, *HIDING_SCRIPTS, *TRANSFER_SCRIPTS]
 
 
 @pytest.mark.parametrize("script", ALL, ids=lambda script: script.name)

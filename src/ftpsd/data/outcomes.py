@@ -35,6 +35,8 @@ class End(Enum):
     TRUNCATED = Code.DATA_TRUNCATED
     STALLED = Code.DATA_STALLED
     TLS_ERROR = Code.DATA_TLS_ERROR
+    DEFLATE_BROKEN = Code.DEFLATE_BROKEN
+    DEFLATE_CUT = Code.DEFLATE_CUT
     FILE_ERROR = Code.FILE_ERROR
     ENDED = Code.TRANSFER_CUT
     STORE_TOO_LARGE = Code.STORE_TOO_LARGE
@@ -90,6 +92,8 @@ _ENDS = {
     "reset": End.RESET,
     "stalled": End.STALLED,
     "tls": End.TLS_ERROR,
+    "inflate": End.DEFLATE_BROKEN,
+    "cut": End.DEFLATE_CUT,
     "file": End.FILE_ERROR,
 }
 
@@ -119,6 +123,10 @@ def _reply(outcome: Outcome) -> tuple[int, str]:
             return 426, "Transfer aborted. Data connection stalled"
         case End.TLS_ERROR:
             return 426, "Transfer aborted. TLS error on the data connection"
+        case End.DEFLATE_BROKEN:
+            return 451, "Transfer aborted. The compressed data is broken"
+        case End.DEFLATE_CUT:
+            return 426, "Transfer aborted. Data connection closed before the end of the compressed data"
         case _:
             return 426, "Transfer aborted. Data connection closed"
 

@@ -19,7 +19,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Literal
 
-from ftpsd.ftp import limiting
+from ftpsd.ftp import deflate, limiting
 from ftpsd.ftp.limiting import DENIED, Judged, Limiting, entry, here, leads
 from ftpsd.ftp.replies import Reply
 
@@ -47,6 +47,7 @@ class FeatNeeds(Enum):
     NOTHING = "nothing"
     TLS = "TLSEngine"
     FACTS = "facts"
+    SETTINGS = "settings"
 
 
 DataDirection = Literal["send", "receive"]
@@ -346,8 +347,9 @@ def _parameters() -> Iterable[CommandSpec]:
         "STRU", "transfer.stru", "is not implemented (always F)", "959 4.1.2", "sets the file structure",
         Argument.REQUIRED, 1, not_understood_501, log_classes=misc)
     yield CommandSpec(
-        "MODE", "transfer.mode", "is not implemented (always S)", "959 4.1.2", "sets the transfer mode",
-        Argument.REQUIRED, 1, not_understood_501, log_classes=misc)
+        "MODE", "deflate.mode", "<sp> mode-code (S, Z)", "959 4.1.2", "sets the transfer mode: as it is or compressed",
+        Argument.REQUIRED, 1, not_understood_501, log_classes=misc, feat=deflate.FEATURE,
+        feat_needs=FeatNeeds.SETTINGS)
 
 
 def _transfers() -> Iterable[CommandSpec]:

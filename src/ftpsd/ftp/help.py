@@ -51,12 +51,13 @@ def site_help(argument: str, admin: str | None = None) -> Reply:
     return Reply(214, _SITE_HEAD, f"Syntax: SITE {spec.name} {spec.syntax}", _last_line(admin))
 
 
-def features(*, tls: bool, facts: str, utf8: bool = True) -> list[str]:
+def features(*, tls: bool, facts: str, utf8: bool = True, more: Iterable[str] = ()) -> list[str]:
     """FEAT's lines, sorted by byte value as ProFTPD's are.
 
-    `tls`: TLSEngine is on; `facts`: the MLST line (`facts.feat_line`); `utf8`: UseEncoding is on.
+    `tls`: TLSEngine is on; `facts`: the MLST line (`facts.feat_line`); `utf8`: UseEncoding is on; `more`: lines that
+    other settings switch on.
     """
-    lines = [facts, *_GENERAL_FEATURES, *(["UTF8"] if utf8 else [])]
+    lines = [facts, *more, *_GENERAL_FEATURES, *(["UTF8"] if utf8 else [])]
     for spec in COMMANDS.values():
         shown = spec.feat_needs is FeatNeeds.NOTHING or (spec.feat_needs is FeatNeeds.TLS and tls)
         if spec.feat is not None and shown:
@@ -64,6 +65,6 @@ def features(*, tls: bool, facts: str, utf8: bool = True) -> list[str]:
     return sorted(lines)
 
 
-def feat_reply(*, tls: bool, facts: str, utf8: bool = True) -> Reply:
+def feat_reply(*, tls: bool, facts: str, utf8: bool = True, more: Iterable[str] = ()) -> Reply:
     """The 211 reply to FEAT (RFC 2389 section 3.2)."""
-    return Reply(211, "Features:", *features(tls=tls, facts=facts, utf8=utf8), "End")
+    return Reply(211, "Features:", *features(tls=tls, facts=facts, utf8=utf8, more=more), "End")

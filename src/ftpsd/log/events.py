@@ -267,6 +267,17 @@ class TransferEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Deflated(Event):
+    """A transfer in MODE Z is over: bytes of the file and on the wire; `fault`: what was wrong with what came."""
+
+    kind: ClassVar[str] = "deflated"
+    direction: Literal["send", "receive"]
+    file_bytes: int
+    wire_bytes: int
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HostileInput(Event):
     """Somebody speaks another protocol. `protocol`: "HTTP", "SMTP", "TLS"; `word` what gave it away."""
 

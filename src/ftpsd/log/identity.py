@@ -12,6 +12,9 @@ PROGRAM = "ftpsd"
 TLS_MODULE = "mod_tls/2.9.2"
 """What the lines of a TLSLog begin with: the mod_tls whose words they are."""
 
+DEFLATE_MODULE = "mod_deflate/0.6"
+"""What the lines of a DeflateLog begin with."""
+
 
 @cache
 def short_hostname() -> str:

@@ -17,6 +17,7 @@ from ftpsd.log.journal import Journal
 from ftpsd.log.jsonlog import EventLogSink
 from ftpsd.log.writers import (
     Clock,
+    DeflateLogSink,
     StderrSink,
     SystemLogSink,
     SystemTarget,
@@ -56,6 +57,9 @@ def open_sinks(
     except ConfigError:
         opener.files.close()
         raise
+    deflate = opener.deflate_logs()
+    if deflate:
+        sinks.append(DeflateLogSink(opener.files, deflate, clock))
     if trace is not None:
         sinks.append(TraceSink(opener.files, trace, opener.settings(), clock))
     if extended.wanted(configuration):
@@ -122,6 +126,15 @@ class _Opener:
         for host in self._configuration.hosts:
             path = host.settings.tls.log
             file = self._optional("TLSLog", path, host.settings.logging) if path else None
+            if file is not None:
+                logs[host.id] = file
+        return logs
+
+    def deflate_logs(self) -> dict[int, LogFile]:
+        logs = {}
+        for host in self._configuration.hosts:
+            path = host.settings.deflate.log
+            file = self._optional("DeflateLog", path, host.settings.logging) if path else None
             if file is not None:
                 logs[host.id] = file
         return logs

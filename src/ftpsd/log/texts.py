@@ -59,6 +59,17 @@ IN_TRACE: frozenset[type[Event]] = IN_TLS_LOG | {
 """The events that `trace_lines` has words for."""
 
 
+def deflate_line(event: Event) -> str | None:
+    """What the DeflateLog gets of an event."""
+    if not isinstance(event, events.Deflated):
+        return None
+    sizes = (event.file_bytes, event.wire_bytes)
+    saved = 100 * (1 - event.wire_bytes / event.file_bytes) if event.file_bytes else 0.0
+    word, (before, after) = ("deflated", sizes) if event.direction == "send" else ("inflated", sizes[::-1])
+    fault = f", then: {event.fault}" if event.fault else ""
+    return f"{word} {before} bytes to {after} bytes ({saved:.2f}% compression){fault}"
+
+
 def is_login(event: Event) -> bool:
     """Whether the event belongs to the facility of logins (AUTHPRIV)."""
     return isinstance(event, events.LoginSucceeded | events.LoginFailed | events.LoginAttemptsExceeded)

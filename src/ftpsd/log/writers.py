@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from ftpsd.log import stamps, texts, wtmp, xferlog
 from ftpsd.log.escape import escape
-from ftpsd.log.events import Event, FileDeleted, Level, LoginSucceeded, Origin, SessionClosed, TransferEnded
+from ftpsd.log.events import Deflated, Event, FileDeleted, Level, LoginSucceeded, Origin, SessionClosed, TransferEnded
 from ftpsd.log.files import LogFile, LogFiles
-from ftpsd.log.identity import PROGRAM, TLS_MODULE, short_hostname, writer_id
+from ftpsd.log.identity import DEFLATE_MODULE, PROGRAM, TLS_MODULE, short_hostname, writer_id
 from ftpsd.settings.logging import LEVELS, LoggingSettings
 from ftpsd.settings.values import TraceChannel
 
@@ -207,6 +207,27 @@ class StderrSink:
 
     def close(self) -> None:
         """Standard error stays open."""
+
+
+class DeflateLogSink(FileSink):
+    """`2026-11-21 10:29:46,770 mod_deflate/0.6[PID]: RETR …`, one file per host (DeflateLog)."""
+
+    def __init__(self, files: LogFiles, hosts: Mapping[int, LogFile], clock: Clock) -> None:
+        super().__init__(files, clock)
+        self._hosts = hosts
+
+    def __str__(self) -> str:
+        return "DeflateLog"
+
+    @property
+    def hears(self) -> frozenset[type[Event]]:
+        return frozenset({Deflated})
+
+    def emit(self, event: Event, origin: Origin) -> None:
+        file = self._hosts.get(origin.host_id)
+        line = texts.deflate_line(event)
+        if file is not None and line is not None:
+            file.write(f"{stamps.milliseconds(self._clock())} {DEFLATE_MODULE}[{writer_id()}]: {line}")
 
 
 class TransferLogSink(FileSink):

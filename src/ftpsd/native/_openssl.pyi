@@ -15,7 +15,9 @@ from typing_extensions import Buffer
 VerifyMode = Literal["none", "request", "require"]
 ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", "renegotiation"]
 Stapled = Literal["", "response", "try-later", "nothing"]
-Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused"]
+Stop = Literal[
+    "done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused", "inflate", "cut",
+]
 
 IDENTITY_SIZE: int
 TICKET_KEYS_MAX: int
@@ -494,7 +496,7 @@ class Pump:
         tls: Connection | None = None, control: int = -1, offset: int | None = None, limit: int = -1,
         ascii: bool = False, rate: float = 0.0, burst: int = 0, stall: float = 0.0,
         sendfile: bool = True, finish: bool = False, progress: memoryview | None = None,
-        expected: int = 0,
+        expected: int = 0, deflate: int | None = None,
     ) -> None:
         """`source` is a descriptor (the sink when receiving) or the bytes to send; `control` a descriptor
         watched for input (-1: none); `offset` a position for pread/pwrite (None: sequential); `limit` file
@@ -502,7 +504,8 @@ class Pump:
         `stall` seconds without a byte (0: for ever); `sendfile`: the kernel may copy the file itself; `finish`:
         after "done" (and "limit" when sending) the peer is told that our side has ended, see `finished`;
         `progress`: 8 writable, aligned bytes in which `bytes` is kept for other processes to see; `expected`: bytes
-        of the file as far as known, which buffers go by (0: unknown).
+        of the file as far as known, which buffers go by (0: unknown); `deflate`: what travels is a zlib stream
+        (MODE Z), compressed with this level (0 to 9, -1: zlib's usual one) where we send; None: the data itself.
         """
     def run(self) -> Stop:
         """Moves data until the end and says why it stopped. May be called again after "control" and
@@ -511,7 +514,8 @@ class Pump:
         "done" everything was written (send); close_notify, or FIN on a plain socket (receive) · "control"
         input on the control descriptor · "stalled" · "reset" · "eof" FIN without close_notify · "tls" see
         `error` · "file" see `errno` · "aborted" · "limit" `limit` bytes were sent, or the peer sent more
-        than `limit` · "paused" as `pause` asked for; may be called again too.
+        than `limit` · "inflate" what came is no zlib stream, see `fault` · "cut" it ended before its stream
+        did · "paused" as `pause` asked for; may be called again too.
         """
     def pause(self, *, at: int = 0, time: float = 0.0) -> None:
         """Makes `run` return "paused", once, when `bytes` has reached `at` (and no TLS record is half written:
@@ -528,7 +532,7 @@ class Pump:
         """
     @property
     def bytes(self) -> int:
-        """Payload bytes on the wire side of the ASCII conversion. Live, from any thread."""
+        """Payload bytes on the wire side of conversion and compression. Live, from any thread."""
     @property
     def file_bytes(self) -> int:
         """Bytes read from or written to the file. Live, from any thread."""
@@ -536,6 +540,9 @@ class Pump:
     def error(self) -> TLSError | None: ...
     @property
     def errno(self) -> int: ...
+    @property
+    def fault(self) -> str:
+        """What is wrong with the zlib stream, after "inflate"; else ""."""
 
 def wait_readable(fds: Sequence[int], timeout: float) -> list[int]:
     """Indices of `fds` that have input, an end or an error; [] after `timeout` seconds (`<= 0`: for ever)."""

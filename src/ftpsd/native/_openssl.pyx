@@ -40,7 +40,7 @@ from typing import Literal
 VerifyMode = Literal["none", "request", "require"]
 ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", "renegotiation"]
 Stapled = Literal["", "response", "try-later", "nothing"]
-Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused"]
+Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused", "inflate", "cut"]
 
 include "ossl_errors.pxi"
 include "ossl_cache.pxi"

@@ -427,10 +427,13 @@ cdef extern from "pump_receive.h" nogil:
 cdef extern from "pump_send.h" nogil:
     enum pump_stop:
         PUMP_DONE, PUMP_CONTROL, PUMP_STALLED, PUMP_RESET, PUMP_EOF, PUMP_TLS, PUMP_FILE, PUMP_ABORTED, PUMP_LIMIT
-        PUMP_PAUSED, PUMP_INTERRUPTED
+        PUMP_PAUSED, PUMP_INTERRUPTED, PUMP_INFLATE, PUMP_CUT
+    struct pump_z:
+        const char *fault
     struct pump:
         int sending, buffered, ascii, file, sock, control, wake, finish
         conn *tls
+        pump_z *z
         const unsigned char *memory
         size_t memory_left
         int64_t position, limit
@@ -442,6 +445,7 @@ cdef extern from "pump_send.h" nogil:
         uint64_t *progress
         int aborted, finished
         int io_kind, error
+    pump_z *pump_z_new(int sending, int level)
     uint64_t pump_counted(const uint64_t *counter)
     void pump_abort(pump *transfer)
     void pump_release(pump *transfer)

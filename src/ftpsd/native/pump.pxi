@@ -1,7 +1,7 @@
 cdef dict STOPS = {
     PUMP_DONE: "done", PUMP_CONTROL: "control", PUMP_STALLED: "stalled", PUMP_RESET: "reset", PUMP_EOF: "eof",
     PUMP_TLS: "tls", PUMP_FILE: "file", PUMP_ABORTED: "aborted", PUMP_LIMIT: "limit",
-    PUMP_PAUSED: "paused",
+    PUMP_PAUSED: "paused", PUMP_INFLATE: "inflate", PUMP_CUT: "cut",
 }
 
 
@@ -13,6 +13,7 @@ cdef class Pump:
     cdef object source
     cdef object failure
     cdef object ended
+    cdef str broken
     cdef bint running
     cdef Py_buffer shown
 
@@ -20,7 +21,7 @@ cdef class Pump:
         self, *, str direction, source, int sock, Connection tls=None, int control=-1, offset=None,
         int64_t limit=-1, bint ascii=False, double rate=0.0, size_t burst=0,
         double stall=0.0, bint sendfile=True, bint finish=False,
-        progress=None, size_t expected=0,
+        progress=None, size_t expected=0, deflate=None,
     ):
         self.state.wake = -1
         if direction not in ("send", "receive"):
@@ -44,6 +45,8 @@ cdef class Pump:
         self.state.stall = stall
         if progress is not None:
             self.show(progress)
+        if deflate is not None:
+            self.compress(deflate)
         self.state.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
         if self.state.wake < 0:
             raise OSError(errno, os.strerror(errno))
@@ -68,6 +71,14 @@ cdef class Pump:
             raise ValueError("progress is 8 aligned bytes")
         self.state.progress = <uint64_t *>self.shown.buf
         return 0
+
+    cdef int compress(self, int level) except -1:
+        if not -1 <= level <= 9:
+            raise ValueError(f"no level of compression: {level}")
+        self.state.buffered = 1
+        self.state.z = pump_z_new(self.state.sending, level)
+        if self.state.z == NULL:
+            raise MemoryError
 
     def __dealloc__(self):
         if self.state.progress != NULL:
@@ -106,6 +117,8 @@ cdef class Pump:
         self.ended = reason
         if self.tls is not None and (stop == PUMP_TLS or stop == PUMP_EOF or stop == PUMP_RESET):
             self.failure = tls_error("transfer", self.state.io_kind, self.state.error)
+        if stop == PUMP_INFLATE:
+            self.broken = self.state.z.fault.decode("ascii", "replace")
         ERR_clear_error()
         pump_release(&self.state)
         return reason
@@ -140,6 +153,10 @@ cdef class Pump:
     @property
     def error(self):
         return self.failure
+
+    @property
+    def fault(self):
+        return self.broken or ""
 
     @property
     def errno(self):

@@ -37,15 +37,20 @@
 
 enum pump_stop {
     PUMP_GO, PUMP_DONE, PUMP_CONTROL, PUMP_STALLED, PUMP_RESET, PUMP_EOF, PUMP_TLS, PUMP_FILE, PUMP_ABORTED, PUMP_LIMIT,
+    PUMP_INFLATE, PUMP_CUT,             /* MODE Z: broken, or ended too early */
     PUMP_PAUSED,                        /* `pause_at` or `pause_time` has come */
     PUMP_INTERRUPTED                    /* a signal: run its handler and come back */
 };
 
 enum send_mode { SEND_UNDECIDED, SEND_BUFFERED, SEND_FILE, SEND_KERNEL_TLS };
 
+struct pump_z;                          /* pump_deflate.h */
+static void pump_z_free(struct pump_z *z);
+
 struct pump {
     int sending, buffered, ascii, file, sock, control, wake;
     struct conn *tls;
+    struct pump_z *z;                   /* MODE Z; NULL: MODE S */
     const unsigned char *memory;        /* send: instead of `file` */
     int64_t position;                   /* pread/pwrite; -1: sequential */
     int64_t limit;                      /* file bytes; -1: none */
@@ -109,7 +114,7 @@ static void pump_moved(struct pump *pump, size_t size)
 {
     pump_count(&pump->wire_bytes, size);
     if (pump->progress != NULL)
-        __atomic_store_n(pump->progress, pump->wire_bytes, __ATOMIC_RELAXED);
+        __atomic_store_n(pump->progress, pump->z == NULL ? pump->wire_bytes : pump->file_bytes, __ATOMIC_RELAXED);
     pump->unglanced += size;
     if (pump->burst > size)
         pump->burst -= size;
@@ -318,6 +323,8 @@ static void pump_release(struct pump *pump)
 {
     free(pump->buffer);
     free(pump->converted);
+    pump_z_free(pump->z);
+    pump->z = NULL;
     pump->buffer = pump->converted = NULL;
     pump->out_size = pump->held = 0;
 }

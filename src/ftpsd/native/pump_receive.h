@@ -49,6 +49,8 @@ static int receive_flush(struct pump *pump)
     size_t size = pump->held;
 
     pump->held = 0;
+    if (pump->z != NULL)
+        return inflate_flush(pump, data, size);
     if (pump->ascii && size > 0) {
         size = ascii_to_file(data, size, pump->buffer, &pump->held_cr);
         data = pump->buffer;
@@ -113,6 +115,8 @@ static int receive_end(struct pump *pump, int kind)
     if (stop != PUMP_GO)
         return stop;
     pump->error = error;
+    if (pump->z != NULL && !pump->z->ended && (verdict == PUMP_DONE || verdict == PUMP_EOF))
+        return PUMP_CUT;
     return verdict;
 }
 
@@ -121,7 +125,7 @@ static int receive_grow(struct pump *pump)
 {
     unsigned char *larger;
 
-    if (pump->room < BUFFER_SIZE && (larger = realloc(pump->buffer, BUFFER_SIZE)) != NULL) {
+    if (pump->room < BUFFER_SIZE && pump->z == NULL && (larger = realloc(pump->buffer, BUFFER_SIZE)) != NULL) {
         pump->buffer = larger;
         pump->room = BUFFER_SIZE;
         return PUMP_GO;

@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 #include "pump_core.h"
+#include "pump_deflate.h"
 
 static void send_choose(struct pump *pump)
 {
@@ -277,7 +278,7 @@ static int send_step(struct pump *pump)
         return stop;
     if (pump->mode == SEND_BUFFERED) {
         if (pump->out_size == 0)
-            stop = send_fill(pump);
+            stop = pump->z == NULL ? send_fill(pump) : deflate_fill(pump);
         if (stop != PUMP_GO || pump->out_size == 0)
             return stop;
         wanted = pump->out_size;
@@ -305,7 +306,7 @@ static int pump_send(struct pump *pump)
     while (stop == PUMP_GO) {
         if (pump->out_size == 0 && pump->source_ended)
             return PUMP_DONE;
-        if (pump->out_size == 0 && send_left(pump) == 0)
+        if (pump->out_size == 0 && send_left(pump) == 0 && pump->z == NULL)
             return PUMP_LIMIT;
         stop = pump_glance(pump);
         if (stop == PUMP_GO && pump->tls != NULL && pump->tls->renegotiating && !pump->peer_ended)

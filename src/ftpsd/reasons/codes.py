@@ -116,6 +116,8 @@ class Code(StrEnum):
     DATA_TRUNCATED = "data-truncated", Show.REPLY
     DATA_STALLED = "data-stalled", Show.REPLY
     DATA_TLS_ERROR = "data-tls-error", Show.REPLY
+    DEFLATE_BROKEN = "deflate-broken", Show.REPLY
+    DEFLATE_CUT = "deflate-cut", Show.REPLY
     TRANSFER_CUT = "transfer-cut", Show.REPLY
     DISK_FULL = "disk-full"
     QUOTA_EXCEEDED = "quota-exceeded"

@@ -75,6 +75,31 @@ REASONS = (
         shown=("426 Transfer aborted. TLS error on the data connection [data-tls-error]",),
     ),
     Reason(
+        Code.DEFLATE_BROKEN,
+        "An upload in MODE Z was no zlib stream (RFC 1950), or one whose checksum is wrong, or went on behind its end.",
+        causes=(
+            "The client believes that MODE S is in force, and sent the file as it is.",
+            "The client sends raw deflate, without zlib's header and checksum.",
+            "Bytes were changed on the way: TCP without TLS does not notice everything.",
+        ),
+        confirm=("DeflateLog has zlib's words. `incorrect header check`: it was not compressed at all.",),
+        server=("`DeflateEngine off`, in a <VirtualHost> for such clients.",),
+        client=("Switch off compression (lftp: `set ftp:use-mode-z off`).", "Update the client."),
+        shown=("451 Transfer aborted. The compressed data is broken [deflate-broken]",),
+    ),
+    Reason(
+        Code.DEFLATE_CUT,
+        "An upload in MODE Z ended before its zlib stream did: the end of the file is missing.",
+        causes=(
+            "The client ended, crashed or lost its network.",
+            "A client that does not finish its stream (zlib: Z_FINISH).",
+        ),
+        confirm=("It happens with every file: a fault of the client.",),
+        client=(_RESUME, "Switch off compression (lftp: `set ftp:use-mode-z off`).", "Update the client."),
+        shown=(
+            "426 Transfer aborted. Data connection closed before the end of the compressed data [deflate-cut]",),
+    ),
+    Reason(
         Code.TRANSFER_CUT,
         "The server ended the transfer: it is being stopped, or the session's time (TimeoutSession) was up.",
         causes=("The server was stopped or restarted.", "TimeoutSession is shorter than the transfer."),

@@ -22,6 +22,7 @@ from ftpsd.data.outcomes import CloseStyle, Outcome
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import paths
 from ftpsd.ftp.addresses import parse_address
+from ftpsd.ftp.deflate import LEVEL
 from ftpsd.ftp.facts import ALL_FACTS
 from ftpsd.ftp.phase import Phase
 from ftpsd.ftp.ranges import ByteRange
@@ -62,6 +63,10 @@ class Parameters:
     rename_from: str | None = None
     epsv_all: bool = False
     facts: frozenset[str] = ALL_FACTS
+    deflate: int | None = None
+    """The level of MODE Z; None: MODE S."""
+    deflate_level: int = LEVEL
+    """What MODE Z will compress with (OPTS MODE Z LEVEL)."""
 
     @property
     def start(self) -> int:

@@ -175,7 +175,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         rate=rate.rate if rate is not None else 0.0, burst=rate.free if rate is not None else 0,
         stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile, finish=True,
         progress=session.slot.progress, limit=-1 if job.largest is None else job.largest,
-        expected=job.size or 0,
+        expected=job.size or 0, deflate=session.parameters.deflate,
     )
     session.pump = pump
     if job.begin is not None:
@@ -194,11 +194,14 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         session.note_tls(*channel.tls.failure_lines(pump.error))
     fin = stop == "eof" and accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
     end = _BEYOND_THE_PUMP.get(stop) or classify(stop, receiving=receiving, fin_accepted=fin)
-    detail = str(pump.error) if pump.error is not None else ""
-    moved = pump.file_bytes if job.ascii and not job.listing else pump.bytes
+    detail = str(pump.error) if pump.error is not None else pump.fault
+    of_file = session.parameters.deflate is not None or (job.ascii and not job.listing)
+    moved = pump.file_bytes if of_file else pump.bytes
     outcome = Outcome(end, moved, time.monotonic() - started, pump.errno, detail)
     if session.journal is not None:
         session.journal.moved(outcome, channel.socket)
+    if session.parameters.deflate is not None and session.log.hears(events.Deflated):
+        session.log.emit(events.Deflated(job.direction, pump.file_bytes, pump.bytes, pump.fault))
     if stop == "eof" and receiving and outcome.complete:
         session.log.emit(events.TLSNote(
             "client closed the data connection without close_notify, accepting the upload"))

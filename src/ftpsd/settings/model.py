@@ -23,6 +23,7 @@ from ftpsd.settings.bounds import BoundSettings
 from ftpsd.settings.controls import ControlsSettings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.declaration import Combine
+from ftpsd.settings.deflate import DeflateSettings
 from ftpsd.settings.expressions import ClassRule, Expression
 from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
@@ -70,6 +71,7 @@ class Settings:
     logging: LoggingSettings = LoggingSettings()
     limits: LimitSettings = LimitSettings()
     bounds: BoundSettings = BoundSettings()
+    deflate: DeflateSettings = DeflateSettings()
     server: ServerSettings = ServerSettings()
     remote: RemoteSettings = RemoteSettings()
     controls: ControlsSettings = ControlsSettings()

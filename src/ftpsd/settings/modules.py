@@ -12,7 +12,7 @@ OWN = "mod_ftpsd"
 
 OTHERS = frozenset({
     "mod_auth_otp", "mod_autohost", "mod_ban", "mod_caps", "mod_clamav", "mod_codeconv", "mod_copy",
-    "mod_deflate", "mod_digest", "mod_dnsbl", "mod_dynmasq", "mod_exec", "mod_facl",
+    "mod_dnsbl", "mod_dynmasq", "mod_exec", "mod_facl",
     "mod_geoip",
     "mod_geoip2", "mod_ifversion", "mod_ldap", "mod_load", "mod_log_forensic",
     "mod_proxy", "mod_prometheus", "mod_qos", "mod_quotatab", "mod_quotatab_file", "mod_quotatab_ldap",
@@ -28,7 +28,7 @@ OTHERS = frozenset({
 
 _PREFIXES = {
     "authotp": "mod_auth_otp", "ban": "mod_ban", "clam": "mod_clamav", "copy": "mod_copy",
-    "deflate": "mod_deflate", "digest": "mod_digest", "dnsbl": "mod_dnsbl", "dynmasq": "mod_dynmasq",
+    "dnsbl": "mod_dnsbl", "dynmasq": "mod_dynmasq",
     "exec": "mod_exec", "facl": "mod_facl", "forensic": "mod_log_forensic", "geoip": "mod_geoip",
     "ldap": "mod_ldap", "proxy": "mod_proxy", "qos": "mod_qos",
     "quota": "mod_quotatab", "radius": "mod_radius", "rewrite": "mod_rewrite",

@@ -25,6 +25,7 @@ def _files(subject: Subject) -> Iterator[tuple[str, str]]:
     for directive, path in (
         ("SystemLog", logging.system_log if first else None), ("TraceLog", logging.trace_log if first else None),
         ("ServerLog", logging.server_log), ("TransferLog", logging.transfer_log), ("TLSLog", subject.settings.tls.log),
+        ("DeflateLog", subject.settings.deflate.log),
     ):
         if path is not None and path != SYSLOG:
             yield directive, path

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ftpsd import __version__
 from ftpsd.errors import Refusal
 from ftpsd.ftp import facts, replies
 from ftpsd.ftp import help as help_texts
 from ftpsd.ftp.commands import SITE_COMMANDS, Command
+from ftpsd.ftp.deflate import FEATURE
 from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
 from ftpsd.session import permission
+from ftpsd.session.handlers import deflate
 from ftpsd.session.state import Session
 
 
@@ -30,7 +34,14 @@ def help_(session: Session, command: Command) -> Reply:
 def feat(session: Session, command: Command) -> Reply:
     """FEAT (RFC 2389 section 3.2), from the command table."""
     line = facts.feat_line(session.parameters.facts)
-    return help_texts.feat_reply(tls=session.tls.engine, facts=line, utf8=session.settings.core.use_encoding)
+    return help_texts.feat_reply(
+        tls=session.tls.engine, facts=line, utf8=session.settings.core.use_encoding, more=_of_settings(session))
+
+
+def _of_settings(session: Session) -> Iterator[str]:
+    """The FEAT lines of what the configuration switches on or off."""
+    if session.settings.deflate.engine:
+        yield FEATURE
 
 
 def clnt(session: Session, command: Command) -> Reply:
@@ -44,7 +55,7 @@ def csid(session: Session, command: Command) -> Reply:
 
 
 def opts(session: Session, command: Command) -> Reply:
-    """OPTS (RFC 2389 section 4): UTF8 ON|OFF and MLST facts (RFC 3659 section 7.9)."""
+    """OPTS (RFC 2389 section 4): UTF8 ON|OFF, MLST facts (RFC 3659 section 7.9), MODE Z."""
     word, _, rest = command.argument.partition(" ")
     match word.upper():
         case "UTF8" | "UTF-8":
@@ -54,6 +65,8 @@ def opts(session: Session, command: Command) -> Reply:
             if not session.settings.core.use_encoding:
                 raise Refusal(451, "Unable to accept OPTS UTF8", Code.ENCODING_OFF)
             return Reply(200, f"UTF8 set to {state}")
+        case "MODE":
+            return deflate.options(session, rest)
         case "MLST":
             session.parameters.facts, shown = facts.choose(rest)
             return Reply(200, f"MLST OPTS {shown}".rstrip())

@@ -162,11 +162,12 @@ def stat(session: Session, command: Command) -> Reply:
 
 def _status(session: Session) -> list[str]:
     representation = "ASCII" if session.parameters.ascii else "BINARY"
+    mode = "Stream" if session.parameters.deflate is None else "Deflate"
     return [
         f"Status of '{session.settings.core.server_name}'",
         f"Connected from {session.peer_name} ({session.peer})",
         f"Logged in as {session.user_name}",
-        f"TYPE: {representation}, STRUcture: File, Mode: Stream",
+        f"TYPE: {representation}, STRUcture: File, Mode: {mode}",
         _protection(session),
         _data_status(session),
     ]

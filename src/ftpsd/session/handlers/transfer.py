@@ -336,9 +336,5 @@ def type_(session: Session, command: Command) -> Reply:
     return Reply(200, typecodes.type_set(command.words[0]))
 
 
-def mode(session: Session, command: Command) -> Reply:
-    return Reply(200, typecodes.check_mode(command.argument))
-
-
 def stru(session: Session, command: Command) -> Reply:
     return Reply(200, typecodes.check_structure(command.argument))
