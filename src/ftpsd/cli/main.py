@@ -27,6 +27,7 @@ SUBCOMMANDS = {
     "check": "Say what is wrong with a configuration, and what it would do",
     "help": "Explain a directive",
     "explain": "Explain a reason code, or the codes in a line of a log",
+    "probe": "Find out what an FTPS server does, and what will trouble its users",
     "ctl": "Ask the running server to do something, through its control socket",
     "who": "Show who is on",
     "count": "Show how many are on",

@@ -303,6 +303,8 @@ class Context:
         """The same, in whatever `keeper` is. Not `sealed`: others may write to it, so a session of a client with a
         certificate is not resumed from there.
         """
+    def ask_for_tickets(self, wanted: bool) -> None:
+        """Client, TLS <= 1.2: without them a server can only offer resumption by session id."""
     def statistics(self) -> dict[str, int]:
         """OpenSSL's counters: accepts, accepts_finished, renegotiations, resumed, misses, timeouts …"""
     def set_num_tickets(self, count: int) -> None:

@@ -466,6 +466,9 @@ cdef class Context:
     def set_num_tickets(self, size_t count):
         SSL_CTX_set_num_tickets(self.ctx, count)
 
+    def ask_for_tickets(self, bint wanted):
+        self.switch(SSL_OP_NO_TICKET, not wanted)
+
     def statistics(self):
         return {
             "connects": SSL_CTX_sess_connect(self.ctx),

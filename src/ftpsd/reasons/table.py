@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ftpsd.reasons import certificates, configuration, data, handshake, logins, protection, sessions, transfers
+from ftpsd.reasons import (
+    certificates,
+    configuration,
+    data,
+    handshake,
+    logins,
+    probing,
+    protection,
+    sessions,
+    transfers,
+)
 from ftpsd.reasons.codes import Code
 from ftpsd.reasons.reason import Reason
 
@@ -15,6 +25,7 @@ THEMES: tuple[tuple[str, tuple[Reason, ...]], ...] = (
     ("Logins", logins.REASONS),
     ("Sessions and commands", sessions.REASONS),
     ("What `ftpsd check` finds", configuration.REASONS),
+    ("What `ftpsd probe` finds", probing.REASONS),
 )
 """Heading and explanations, in the order of the reference page."""
 

@@ -1,5 +1,4 @@
 """The server's certificates as a careful colleague reads them: pair, chain as clients see it, names, dates, key.
-"dates, key.
 
 What is found is what the server will do at start (`tls.certificates` builds the chain), judged by what clients do with
 it. Nobody is asked for a passphrase: of an encrypted key only its mode can be judged.
@@ -231,28 +230,35 @@ def described_key(certificate: x509.Certificate) -> str:
     return f"{kind_of(certificate)} {size}" if size is not None else kind_of(certificate)
 
 
-def _strength(subject: Subject, leaf: x509.Certificate, path: str, directive: str) -> None:
-    key = leaf.public_key()
+def is_weak_key(certificate: x509.Certificate) -> bool:
+    """Whether the key is shorter than what OpenSSL and clients accept."""
+    key = certificate.public_key()
     small = isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and key.key_size < _SMALLEST_RSA
-    if small or (isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < _SMALLEST_EC):
+    return small or (isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < _SMALLEST_EC)
+
+
+def _strength(subject: Subject, leaf: x509.Certificate, path: str, directive: str) -> None:
+    if is_weak_key(leaf):
         subject.error(
             Code.CERT_WEAK_KEY,
             f"the key of '{path}' ({described_key(leaf)}) is too short: OpenSSL and clients refuse it",
             "Make a new key of at least 2048 bits (RSA) or 256 bits (EC) and a certificate for it.", of=directive)
-    if _is_weakly_signed(leaf):
+    if is_weakly_signed(leaf):
         subject.warn(
-            Code.CERT_WEAK_SIGNATURE, f"the certificate '{path}' is signed with {_signature(leaf)}: clients refuse it",
+            Code.CERT_WEAK_SIGNATURE, f"the certificate '{path}' is signed with {signature(leaf)}: clients refuse it",
             "Have it signed with SHA-256 or better.", of=directive)
 
 
-def _is_weakly_signed(certificate: x509.Certificate) -> bool:
+def is_weakly_signed(certificate: x509.Certificate) -> bool:
+    """Whether the signature rests on a hash that clients do not accept any more."""
     try:
         return isinstance(certificate.signature_hash_algorithm, _WEAK_HASHES)
     except UnsupportedAlgorithm:
         return True
 
 
-def _signature(certificate: x509.Certificate) -> str:
+def signature(certificate: x509.Certificate) -> str:
+    """The hash of the signature: `SHA256`."""
     try:
         algorithm = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:
@@ -260,13 +266,17 @@ def _signature(certificate: x509.Certificate) -> str:
     return algorithm.name.upper() if algorithm is not None else "an unknown algorithm"
 
 
-def _purpose(subject: Subject, leaf: x509.Certificate, path: str, directive: str) -> None:
+def is_not_for_servers(certificate: x509.Certificate) -> bool:
+    """Whether the extended key usage says so."""
     try:
-        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        wrong = not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(usage)
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except (x509.ExtensionNotFound, *UNREADABLE):
-        wrong = False
-    if wrong:
+        return False
+    return not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(usage)
+
+
+def _purpose(subject: Subject, leaf: x509.Certificate, path: str, directive: str) -> None:
+    if is_not_for_servers(leaf):
         subject.error(
             Code.CERT_NOT_FOR_SERVERS,
             f"the certificate '{path}' was not issued for servers (extended key usage): clients refuse it",

@@ -1,0 +1,123 @@
+"""`ftpsd probe`: what an FTPS server does, any server, and what will trouble its users."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ftpsd.diag.probe.lab import Options
+
+_PASSWORD = "FTPSD_PROBE_PASSWORD"
+_UNWRAPPED = 10_000
+"""Columns where there is no terminal, as for `ftpsd check`."""
+_TARGET = re.compile(
+    r"(?:(?P<scheme>ftps?|ftpes)://)?(?:\[(?P<ipv6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^:/\[\]@]+))(?::(?P<port>\d{1,5}))?/?"
+    r"|(?P<bare>[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*)")
+
+
+@click.command("probe", short_help="Find out what an FTPS server does, and what will trouble its users")
+@click.argument("target", metavar="HOST[:PORT]")
+@click.option("--user", default="", help="Log in and look at transfers too.")
+@click.option("--password-file", type=click.File("r"), help="Its first line is the password; else the environment's "
+              f"{_PASSWORD}, else you are asked.")
+@click.option("--write", "directory", default="", metavar="DIR", help="Store a small file there, fetch and delete it.")
+@click.option("--ca", "authorities", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
+              help="Authorities (PEM) to trust in place of the system's.")
+@click.option("--insecure", is_flag=True, help="Send the password although the certificate is not trusted.")
+@click.option("--implicit/--explicit", "implicit", default=None, help="TLS first, or AUTH TLS; found out by itself.")
+@click.option("--timeout", type=click.FloatRange(0.1, 300), default=10.0, show_default=True, metavar="SECONDS",
+              help="The longest wait for any one answer.")
+@click.option("--connections", type=click.IntRange(1, 1000), default=250, show_default=True, metavar="NUMBER",
+              help="The most connections that are made.")
+@click.option("--no-ciphers", is_flag=True, help="Do not ask for each cipher: far fewer connections.")
+@click.option("--no-active", is_flag=True, help="Do not try active mode.")
+@click.option("--no-notes", is_flag=True, help="Only errors and warnings.")
+@click.option("--details", is_flag=True, help="Everything that was observed, too.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def command(
+    target: str, user: str, password_file: Any, directory: str, authorities: str | None, insecure: bool,
+    implicit: bool | None, timeout: float, connections: int, no_ciphers: bool, no_active: bool, no_notes: bool,
+    details: bool, as_json: bool,
+) -> int:
+    """Ask the FTPS server at HOST everything that clients depend on, and say what is wrong with it.
+
+    Nothing is changed on the server, except with --write. The exit status is 0 when all is well, 1 for warnings, 2 for
+    errors, 3 if no server could be reached.
+    """
+    from ftpsd.diag.probe.lab import Options
+    from ftpsd.diag.probe.wire import Wires
+
+    host, port, scheme = _understood(target)
+    options = Options(
+        host=host, port=port, implicit=scheme if implicit is None else implicit, user=user,
+        password=_password(password_file) if user else "", insecure=insecure, directory=directory,
+        ciphers=not no_ciphers, active=not no_active)
+    wires = Wires(timeout=timeout, most=connections, authorities=_read(authorities))
+    return _report(options, wires, as_json=as_json, notes=not no_notes, details=details)
+
+
+def _understood(target: str) -> tuple[str, int, bool | None]:
+    """Host, port (0: not said), and whether TLS comes first (None: not said)."""
+    match = _TARGET.fullmatch(target.strip())
+    if match is None or int(match["port"] or 0) > 65535:
+        raise click.UsageError(f"'{target}' is no HOST, HOST:PORT or [ADDRESS]:PORT")
+    scheme = {"ftps": True, "ftpes": False}.get(match["scheme"] or "")
+    return match["ipv6"] or match["host"] or match["bare"], int(match["port"] or 0), scheme
+
+
+def _password(file: Any) -> str:
+    """From the file, the environment or the terminal; never from the command line, which others can read."""
+    if file is not None:
+        return str(file.readline()).rstrip("\r\n")
+    told = os.environ.get(_PASSWORD)
+    return told if told is not None else str(click.prompt("Password", hide_input=True, err=True))
+
+
+def _read(path: str | None) -> bytes:
+    return Path(path).read_bytes() if path is not None else b""
+
+
+def _report(options: Options, wires: Any, *, as_json: bool, notes: bool, details: bool) -> int:
+    from datetime import UTC, datetime
+
+    from ftpsd.diag.probe import judge, render
+    from ftpsd.diag.probe.run import probe
+
+    with _progress() as progress:
+        facts = probe(options, wires, progress)
+    verdicts = judge.decide(facts, datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps(render.for_programs(facts, verdicts), indent=2))
+    else:
+        render.for_people(facts, verdicts, _console(), notes=notes, details=details)
+    return judge.status(facts, verdicts)
+
+
+def _console(*, stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False, stderr=stderr)
+    if not console.is_terminal:
+        console.width = _UNWRAPPED
+    return console
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Says which step is being done, on a terminal only, and not into the report."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        yield lambda name: None
+        return
+    with console.status("") as status:
+        yield lambda name: status.update(f"{name} …")
+
+

@@ -1,0 +1,126 @@
+"""ftpsd itself, rightly configured, gets no warning; the program as a person and as a script call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ftpsd
+from ftpsd.diag.probe import judge, render
+from ftpsd.diag.probe.verdict import Grade
+from ftpsd.testing.plugin import Certificates, ServerFactory
+from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
+from tests.diag.probe.ask import ask, codes
+
+SOURCES = Path(ftpsd.__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def server(ftps_certificates: Certificates) -> Iterator[RunningServer]:
+    from ftpsd.testing.configs import ServerConfig
+
+    with server_directory() as files:
+        running = start_ftpsd(
+            ServerConfig(certificate=ftps_certificates.server, directives=("MaxClientsPerHost 200",)), files,
+            ftps_certificates.authority_file)
+        yield running
+        running.stop()
+
+
+def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ftpsd.cli.main", "probe", *arguments]
+    return subprocess.run(
+        command, text=True, timeout=60, capture_output=True, check=False, stdin=subprocess.DEVNULL,
+        env=dict(os.environ, PYTHONPATH=str(SOURCES), **environment))
+
+
+def test_no_false_alarm(server: RunningServer) -> None:
+    facts, verdicts = ask(server.port, server.authority, directory="/")
+    assert codes(verdicts, Grade.WARNING) == set()
+    assert codes(verdicts) == {"resumption-required", "no-forward-secrecy"}
+    assert judge.status(facts, verdicts) == 0
+    assert [each.name for each in facts.steps if each.error] == []
+    assert list(server.home().iterdir()) == []
+    assert {series.kind for series in facts.series} == {"TLSv1.3", "TLSv1.2 tickets", "TLSv1.2 ids"}
+    assert all(each.good and each.fresh for series in facts.series for each in series.resuming)
+    assert not any(series.bare.good for series in facts.series if series.bare is not None)
+
+
+def test_without_a_login(server: RunningServer) -> None:
+    facts, verdicts = ask(server.port, server.authority, user="", ciphers=False)
+    assert codes(verdicts) == set()
+    assert facts.login is None
+    assert "--user" in render.summary(facts, verdicts)
+
+
+def test_the_bound_on_connections_holds(server: RunningServer) -> None:
+    facts, verdicts = ask(server.port, server.authority, most=12)
+    assert facts.connections == 12
+    assert "probe-interrupted" in codes(verdicts)
+
+
+def test_json(server: RunningServer, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("secret\nanother line\n")
+    done = call(
+        f"localhost:{server.port}", "--ca", str(server.authority), "--user", "alice", "--password-file", str(secret),
+        "--no-ciphers", "--json")
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(report) == {"target", "status", "findings", "observed", "facts"}
+    assert report["status"] == 0
+    for finding in report["findings"]:
+        assert set(finding) == {"grade", "code", "text", "server", "client"}
+        assert finding["grade"] in {"error", "warning", "note", "good"}
+        assert (finding["code"] is None) is (finding["grade"] == "good")
+    assert all(isinstance(line, str) for lines in report["observed"].values() for line in lines)
+    assert report["facts"]["login"]["answer"]["code"] == 230
+    assert "secret" not in done.stdout
+
+
+def test_for_a_person(server: RunningServer) -> None:
+    done = call(
+        f"ftpes://localhost:{server.port}", "--ca", str(server.authority), "--user", "alice", "--no-ciphers",
+        "--details", FTPSD_PROBE_PASSWORD="secret")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "all is well" in done.stdout
+    assert "[resumption-required]" in done.stdout
+    assert "TLSv1.3: 4 of 4 listings, 4 resumed" in done.stdout
+    assert "secret" not in done.stdout + done.stderr
+
+
+def test_the_password_stays_here_without_trust(server: RunningServer) -> None:
+    done = call(f"localhost:{server.port}", "--user", "alice", "--no-ciphers", FTPSD_PROBE_PASSWORD="secret")
+    assert done.returncode == 2
+    assert "[password-withheld]" in done.stdout
+    assert "[chain-incomplete]" in done.stdout
+
+
+def test_nobody_there(server: RunningServer) -> None:
+    done = call("127.0.0.1:1", "--timeout", "2")
+    assert done.returncode == 3
+    assert "[server-unreachable]" in done.stdout
+
+
+@pytest.mark.parametrize("target", ["a:b", "host:99999", "user@host", "", "http://x"])
+def test_what_is_no_target(target: str) -> None:
+    done = call(target)
+    assert done.returncode == 1
+    assert "is no HOST" in done.stderr
+
+
+def test_implicit_tls_is_found_out(ftps_server: ServerFactory) -> None:
+    server = ftps_server(tls=["TLSRequired on", "TLSOptions UseImplicitSSL"])
+    facts, verdicts = ask(server.port, server.authority, ciphers=False, timeout=1.0, active=False)
+    assert facts.greeting is not None
+    assert facts.greeting.implicit
+    assert codes(verdicts, Grade.WARNING) == set()
+    assert all(each.good for series in facts.series for each in series.resuming)
