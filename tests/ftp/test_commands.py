@@ -15,6 +15,7 @@ from ftpsd.ftp.commands import (
     SITE_COMMANDS,
     Argument,
     CommandSpec,
+    Engine,
     PathArgument,
     argument_error,
     parse,
@@ -37,7 +38,8 @@ def with_property(name: str) -> set[str]:
 
 def test_every_command_of_the_issue_is_there() -> None:
     assert set(ISSUE) <= set(COMMANDS)
-    assert set(SITE_COMMANDS) == {"HELP", "CHMOD"}
+    assert list(SITE_COMMANDS) == [
+        "CPFR", "CPTO", "COPY", "UTIME", "SYMLINK", "RMDIR", "MKDIR", "HELP", "CHGRP", "CHMOD"]
 
 
 @pytest.mark.parametrize(("name", "expected"), [
@@ -199,7 +201,6 @@ def test_help_layout() -> None:
     ("retr", 214, ("Syntax: RETR <sp> pathname",)),
     ("ACCT", 214, ("Syntax: ACCT is not implemented",)),
     ("foo", 502, ("Unknown command 'FOO'",)),
-    ("site", 214, ("HELP", "CHMOD")),
 ])
 def test_help_for_one_command(argument: str, code: int, lines: tuple[str, ...]) -> None:
     reply = help_reply(argument)
@@ -208,9 +209,14 @@ def test_help_for_one_command(argument: str, code: int, lines: tuple[str, ...]) 
 
 def test_site_help() -> None:
     assert site_help("").lines == (
-        "The following SITE commands are recognized (* =>'s unimplemented)", "HELP", "CHMOD",
-        "Direct comments to root@localhost",
+        "The following SITE commands are recognized (* =>'s unimplemented)",
+        "CPFR <sp> pathname", "CPTO <sp> pathname", "COPY <sp> source <sp> destination",
+        "UTIME <sp> YYYYMMDDhhmm[ss] <sp> path", "SYMLINK <sp> source <sp> destination", "RMDIR <sp> path",
+        "MKDIR <sp> path", "HELP", "CHGRP", "CHMOD", "Direct comments to root@localhost",
     )
+    assert site_help("", engines={Engine.ALWAYS}).lines[1:-1] == ("HELP", "CHGRP", "CHMOD")
+    assert help_reply("site", engines={Engine.ALWAYS}).lines == ("HELP", "CHGRP", "CHMOD")
+    assert site_help("cpfr", engines={Engine.ALWAYS}).code == 502
     assert site_help("chmod").lines[1] == "Syntax: SITE CHMOD <sp> mode <sp> pathname"
     assert site_help("foo").code == 502
 
@@ -220,8 +226,11 @@ def test_feat() -> None:
     assert everything == sorted(everything)
     assert [line.partition(" ")[0] for line in everything] == [
         "AUTH", "CCC", "CLNT", "CSID", "EPRT", "EPSV", "HOST", "MDTM", "MFF", "MFMT", "MLST", "PBSZ", "PROT", "RANG",
-        "REST", "SIZE", "SSCN", "TVFS", "UTF8",
+        "REST", "SITE", "SITE", "SITE", "SITE", "SITE", "SIZE", "SSCN", "TVFS", "UTF8",
     ]
+    bare = features(tls=True, facts=facts.feat_line(), engines={Engine.ALWAYS}, without=["EPRT"])
+    assert set(everything) - set(bare) == {
+        "EPRT", "SITE COPY", "SITE MKDIR", "SITE RMDIR", "SITE SYMLINK", "SITE UTIME"}
     plain = features(tls=False, facts=facts.feat_line())
     assert set(everything) - set(plain) == {"AUTH TLS", "CCC", "PBSZ", "PROT", "SSCN"}
     reply = feat_reply(tls=False, facts=facts.feat_line([]))

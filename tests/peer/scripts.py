@@ -163,7 +163,7 @@ THEMES: list[Script] = [
     Script("site", [
         "SITE", "SITE HELP", "SITE CHMOD", "SITE CHMOD 644", "SITE CHMOD 600 file.txt",
         "SITE CHMOD 0644 file.txt", "SITE CHMOD u+x file.txt", "SITE CHMOD 999 file.txt",
-        "SITE CHMOD 644 nothere", "SITE CHMOD 644 secret", "SITE UTIME 20200101 file.txt", "SITE XYZ",
+        "SITE CHMOD 644 nothere", "SITE CHMOD 644 secret", "SITE IDLE 20", "SITE XYZ",
         "SITE chmod 644 file.txt",
     ], differences=but.SITE),
     Script("help and status", [

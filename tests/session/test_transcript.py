@@ -487,7 +487,7 @@ HELP = """
     SITE CHMOD 999 file.txt => 550 '999': invalid mode
     SITE CHMOD 644 nothere => 550 nothere: No such file or directory
     SITE chmod 644 file.txt => 200 SITE CHMOD command successful
-    SITE UTIME 20200101 file.txt => 500 'SITE UTIME' not understood
+    SITE UTIME 20200101 file.txt => 500 UTIME 20200101 file.txt: Invalid argument
     SITE IDLE => 500 'SITE IDLE' not understood
     SITE UMASK 022 => 500 'SITE UMASK' not understood
     OPTS MLST => 200 MLST OPTS
@@ -503,7 +503,6 @@ HELP = """
 OTHER_HELP = [
     Other("HELP AUTH", "214 Syntax: AUTH <sp> TLS", "214 Syntax: AUTH <sp> base64-data",
           "what one can really write there"),
-    Other("HELP SITE", "214 HELP / CHMOD", "214 HELP / CHGRP / CHMOD", "there is no SITE CHGRP here"),
     Other("SITE CHMOD", "500 'SITE CHMOD' not understood",
           "500 'SITE CHMOD' not understood / SITE not understood", "one fault, one line"),
     Other("SITE CHMOD 644", "500 'SITE CHMOD 644' not understood",
@@ -532,7 +531,8 @@ def test_features(server: RunningServer) -> None:
             "MFF modify;UNIX.group;UNIX.mode;", "MFMT",
             "MLST modify*;perm*;size*;type*;unique*;UNIX.group*;UNIX.groupname*;UNIX.mode*;UNIX.owner*;"
             "UNIX.ownername*;",
-            "PBSZ", "PROT", "RANG STREAM", "REST STREAM", "SIZE", "SSCN", "TVFS", "UTF8", "End",
+            "PBSZ", "PROT", "RANG STREAM", "REST STREAM", "SITE COPY", "SITE MKDIR", "SITE RMDIR", "SITE SYMLINK",
+            "SITE UTIME", "SIZE", "SSCN", "TVFS", "UTF8", "End",
         ]
         help_lines = client.expect(214, "HELP").lines
         assert help_lines[0] == "The following commands are recognized (* =>'s unimplemented):"

@@ -50,6 +50,14 @@ class FeatNeeds(Enum):
     SETTINGS = "settings"
 
 
+class Engine(Enum):
+    """The directive that has to be on for a SITE command to exist."""
+
+    ALWAYS = "always"
+    MISC = "SiteMiscEngine"
+    COPY = "CopyEngine"
+
+
 DataDirection = Literal["send", "receive"]
 
 PARAMETERS = (501, "Invalid number of parameters")
@@ -63,9 +71,17 @@ _MFMT = replace(leads(limiting.UNABLE, path_filter="argument"), filter_reply=DEN
 _NLST = leads((450, "{shown}: No such file or directory"), existing_first=True)
 _OPTS = Limiting(reply=(550, "{name} {word}: Permission denied"), by_word=True)
 _STOU = Limiting(Judged.LEADS, by_all=True, fixed="ftp")
+_SITE_ENTRY = Limiting(
+    Judged.ENTRY, (550, "{name} {argument}: Operation not permitted"), by_all=True, path_filter="argument",
+    filter_reply=(550, "{name} {argument}: Operation not permitted"))
+_SITE_TIMES = replace(_SITE_ENTRY, place=Judged.HANDLER)
+_SITE_LINK = replace(_SITE_TIMES, reply=limiting.NOT_PERMITTED, path_filter="path")
+_SITE_COPY = replace(_SITE_LINK, filter_reply=(550, "{name}: Operation not permitted"))
+_SITE_SOURCE = replace(_SITE_LINK, path_filter="argument", filter_reply=(550, "{shown}: Forbidden filename"))
 _SITE_CHMOD = Limiting(
     Judged.LEADS, (550, "{name} {argument}: Permission denied"), by_all=True, existing_first=True,
     path_filter="argument", filter_reply=(550, "{name} {argument}: Forbidden filename"))
+_SITE_CHGRP = replace(_SITE_CHMOD, reply=DENIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,7 +449,12 @@ COMMANDS: Mapping[str, CommandSpec] = MappingProxyType({spec.name: spec for spec
 
 @dataclass(frozen=True, slots=True)
 class SiteSpec:
-    """One SITE command: the same idea, for what stands behind SITE."""
+    """One SITE command: the same idea, for what stands behind SITE.
+
+    words   how many its argument has at least
+    engine  the directive without which there is no such command
+    feat    whether FEAT names it
+    """
 
     name: str
     handler: str
@@ -443,12 +464,41 @@ class SiteSpec:
     words: int = 0
     limit_groups: frozenset[str] = _SITE
     limit: Limiting = limiting.RAW_ONLY
+    engine: Engine = Engine.ALWAYS
+    feat: bool = False
+
+    @property
+    def shown(self) -> str:
+        """Its line in SITE HELP: commands of modules come with their syntax there."""
+        return self.name if self.engine is Engine.ALWAYS else f"{self.name} {self.syntax}"
+
+
+def _misc(name: str, syntax: str, help: str, limit: Limiting, words: int) -> SiteSpec:
+    path = PathArgument.NONE if limit.place is Judged.HANDLER else PathArgument.WHOLE
+    return SiteSpec(
+        name, f"site_files.{name.lower()}", syntax, help, path, words, _SITE | _WRITE, limit, Engine.MISC, True)
+
+
+def _copying(name: str, syntax: str, help: str, limit: Limiting, words: int, *, feat: bool = False) -> SiteSpec:
+    groups = _SITE | (_READ if name == "CPFR" else _WRITE)
+    return SiteSpec(
+        name, f"copying.{name.lower()}", syntax, help, PathArgument.NONE, words, groups, limit, Engine.COPY, feat)
 
 
 SITE_COMMANDS: Mapping[str, SiteSpec] = MappingProxyType({
     spec.name: spec for spec in (
-        SiteSpec("HELP", "site.help", "[<sp> sitecommand]", "lists the SITE commands or explains one",
+        _copying("CPFR", "<sp> pathname", "names what is to be copied", _SITE_SOURCE, 1),
+        _copying("CPTO", "<sp> pathname", "copies what CPFR named", _SITE_COPY, 1),
+        _copying("COPY", "<sp> source <sp> destination", "copies a file or a directory", _SITE_COPY, 2, feat=True),
+        _misc("UTIME", "<sp> YYYYMMDDhhmm[ss] <sp> path", "sets when a file was modified (and read)",
+              _SITE_TIMES, 2),
+        _misc("SYMLINK", "<sp> source <sp> destination", "makes a symbolic link", _SITE_LINK, 2),
+        _misc("RMDIR", "<sp> path", "removes a directory and all that is in it", _SITE_ENTRY, 1),
+        _misc("MKDIR", "<sp> path", "makes a directory and those above it", _SITE_ENTRY, 1),
+        SiteSpec("HELP", "site.help_", "[<sp> sitecommand]", "lists the SITE commands or explains one",
                  limit=here(501, "{name}: Permission denied", by_all=False)),
+        SiteSpec("CHGRP", "site.chgrp", "<sp> group <sp> pathname", "gives a path to a group",
+                 path=PathArgument.AFTER_WORD, words=2, limit_groups=_SITE | _WRITE, limit=_SITE_CHGRP),
         SiteSpec("CHMOD", "site.chmod", "<sp> mode <sp> pathname", "changes the mode of a path",
                  path=PathArgument.AFTER_WORD, words=2, limit_groups=_SITE | _WRITE, limit=_SITE_CHMOD),
     )
@@ -486,6 +536,13 @@ def argument_error(command: Command) -> Reply | None:
     code, text = spec.wrong_argument
     shown = command.text.rstrip()
     return Reply(code, text.format(text=shown, name=spec.name))
+
+
+def site_argument_error(spec: SiteSpec, command: Command) -> Reply | None:
+    """The reply to a SITE command with too few words, or None."""
+    if len(command.words) >= spec.words:
+        return None
+    return Reply(500, f"'SITE {command.text.rstrip()}' not understood")
 
 
 def parse_site(argument: str) -> tuple[SiteSpec | None, Command]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, CommandSpec, FeatNeeds
+from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, CommandSpec, Engine, FeatNeeds, SiteSpec
 from ftpsd.ftp.replies import Reply
 
 _PER_LINE = 8
@@ -17,13 +17,24 @@ def _last_line(admin: str | None) -> str:
     return f"Direct comments to {admin or 'root@localhost'}"
 
 
-def help_reply(argument: str, admin: str | None = None) -> Reply:
-    """HELP without argument lists the commands; with one it shows its syntax. `admin`: ServerAdmin."""
+EVERY = frozenset(Engine)
+
+
+def site_commands(engines: Collection[Engine] = EVERY) -> list[SiteSpec]:
+    """The SITE commands that there are where `engines` are on."""
+    return [spec for spec in SITE_COMMANDS.values() if spec.engine in engines]
+
+
+def help_reply(argument: str, admin: str | None = None, engines: Collection[Engine] = EVERY) -> Reply:
+    """HELP without argument lists the commands; with one it shows its syntax. `admin`: ServerAdmin.
+
+    `engines` are those of the SITE commands that are on.
+    """
     name = (argument.split() or [""])[0].upper()
     if not name:
         return Reply(214, _HEAD, *_columns(COMMANDS.values()), _last_line(admin))
     if name == "SITE":
-        return Reply(214, *SITE_COMMANDS)
+        return Reply(214, *(spec.shown for spec in site_commands(engines)))
     spec = COMMANDS.get(name)
     if spec is None:
         return Reply(502, f"Unknown command '{name}'")
@@ -40,31 +51,40 @@ def _columns(specs: Iterable[CommandSpec]) -> list[str]:
     return ["".join(cells[start:start + 8]) for start in range(0, len(cells), 8)]
 
 
-def site_help(argument: str, admin: str | None = None) -> Reply:
+def site_help(argument: str, admin: str | None = None, engines: Collection[Engine] = EVERY) -> Reply:
     """SITE HELP; with the name of a SITE command its syntax."""
     name = argument.strip().upper()
-    spec = SITE_COMMANDS.get(name)
+    there = {spec.name: spec for spec in site_commands(engines)}
     if not name:
-        return Reply(214, _SITE_HEAD, *SITE_COMMANDS, _last_line(admin))
+        return Reply(214, _SITE_HEAD, *(spec.shown for spec in there.values()), _last_line(admin))
+    spec = there.get(name)
     if spec is None:
         return Reply(502, f"Unknown command 'SITE {name}'")
     return Reply(214, _SITE_HEAD, f"Syntax: SITE {spec.name} {spec.syntax}", _last_line(admin))
 
 
-def features(*, tls: bool, facts: str, utf8: bool = True, more: Iterable[str] = ()) -> list[str]:
+def features(
+    *, tls: bool, facts: str, utf8: bool = True, more: Iterable[str] = (), engines: Collection[Engine] = EVERY,
+    without: Collection[str] = (),
+) -> list[str]:
     """FEAT's lines, sorted by byte value as ProFTPD's are.
 
     `tls`: TLSEngine is on; `facts`: the MLST line (`facts.feat_line`); `utf8`: UseEncoding is on; `more`: lines that
-    other settings switch on.
+    other settings switch on; `engines`: those of SITE commands that are on; `without`: commands that are not to be had.
     """
     lines = [facts, *more, *_GENERAL_FEATURES, *(["UTF8"] if utf8 else [])]
+    lines += [f"SITE {spec.name}" for spec in site_commands(engines) if spec.feat]
     for spec in COMMANDS.values():
         shown = spec.feat_needs is FeatNeeds.NOTHING or (spec.feat_needs is FeatNeeds.TLS and tls)
-        if spec.feat is not None and shown:
+        if spec.feat is not None and shown and spec.name not in without:
             lines.append(spec.feat)
     return sorted(lines)
 
 
-def feat_reply(*, tls: bool, facts: str, utf8: bool = True, more: Iterable[str] = ()) -> Reply:
-    """The 211 reply to FEAT (RFC 2389 section 3.2)."""
-    return Reply(211, "Features:", *features(tls=tls, facts=facts, utf8=utf8, more=more), "End")
+def feat_reply(
+    *, tls: bool, facts: str, utf8: bool = True, more: Iterable[str] = (), engines: Collection[Engine] = EVERY,
+    without: Collection[str] = (),
+) -> Reply:
+    """The 211 reply to FEAT (RFC 2389 section 3.2); see `features`."""
+    lines = features(tls=tls, facts=facts, utf8=utf8, more=more, engines=engines, without=without)
+    return Reply(211, "Features:", *lines, "End")

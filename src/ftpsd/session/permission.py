@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from ftpsd.access import limits
 from ftpsd.access.limits import Answer, Client
 from ftpsd.auth.account import Account
 from ftpsd.errors import Refusal
 from ftpsd.ftp import listing, paths
-from ftpsd.ftp.commands import Command, CommandSpec, PathArgument, SiteSpec
+from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command, CommandSpec, PathArgument, SiteSpec
 from ftpsd.ftp.limiting import ABSENT, DENIED, NOT_PERMITTED, Judged, Limiting
 from ftpsd.reasons.codes import Code
 from ftpsd.session import hiding
@@ -55,8 +56,31 @@ def _unvaried(session: Session, command: Command, spec: CommandSpec) -> bool:
 
 def check_site(session: Session, spec: SiteSpec, command: Command) -> None:
     """The same for a SITE command."""
-    if session.guarded:
+    if session.guarded and spec.limit.place is not Judged.HANDLER:
         _check(session, command, spec, limits.words_for_site(spec))
+
+
+def check_paths(session: Session, command: Command, *uses: tuple[str, str]) -> None:
+    """Raises the `Refusal` of a SITE command with several paths that may not be used on one of them.
+
+    `uses` are paths as written, each with the name of the command that does the same there: what refuses that command
+    refuses this, too. The filters of paths look at what is written, or, where the table says so, at all of them.
+    """
+    if not session.guarded:
+        return
+    spec = SITE_COMMANDS[command.name]
+    for written, name in uses:
+        like = COMMANDS[name]
+        path = session.path(written)
+        real = session.fs.real_path(path, follow=like.limit.place is not Judged.ENTRY)
+        settings = session.settings_at(real)
+        own = replace(spec, limit_groups=like.limit_groups | {"SITE"})
+        for words in (limits.words_for_site(own), limits.words_for(like)):
+            answer = _answer(session, command, words, settings, path)
+            if answer is not Answer.ALLOWED:
+                raise refusal(command, spec.limit, written, answer)
+        if spec.limit.path_filter == "argument" or "WRITE" in like.limit_groups:
+            _filter(settings, session.fs.virtual_of(real) or path, command, spec.limit, written)
 
 
 def denied(session: Session, command: Command, path: str | None = None) -> bool:
@@ -145,13 +169,13 @@ def refusal(command: Command, limit: Limiting, shown: str, answer: Answer) -> Re
     return Refusal(code, filled, Code.LIMIT_HIDDEN if absent else Code.LIMIT_DENIED)
 
 
-def _filter(settings: Settings, text: str, command: Command, limit: Limiting) -> None:
-    """PathAllowFilter and PathDenyFilter."""
+def _filter(settings: Settings, text: str, command: Command, limit: Limiting, written: str = "") -> None:
+    """PathAllowFilter and PathDenyFilter look at `text`."""
     access = settings.access
     allow, deny = access.path_allow_filter, access.path_deny_filter
     if (allow is not None and not allow.search(text)) or (deny is not None and deny.search(text)):
         code, reply = limit.filter_reply
-        shown = reply.format(name=command.name, argument=command.argument, shown=text)
+        shown = reply.format(name=command.name, argument=command.argument, shown=written or text)
         raise Refusal(code, shown, Code.PATH_FORBIDDEN)
 
 

@@ -61,6 +61,7 @@ class Parameters:
     restart: int = 0
     range: ByteRange | None = None
     rename_from: str | None = None
+    copy_from: str | None = None
     epsv_all: bool = False
     facts: frozenset[str] = ALL_FACTS
     deflate: int | None = None

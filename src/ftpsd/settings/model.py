@@ -31,6 +31,7 @@ from ftpsd.settings.logins import LoginSettings
 from ftpsd.settings.remote import RemoteSettings
 from ftpsd.settings.restrictions import UNRESTRICTED, LimitSection, Restrictions
 from ftpsd.settings.server import ServerSettings
+from ftpsd.settings.site import SiteSettings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.transfer import TransferSettings
 from ftpsd.settings.values import UserAlias
@@ -75,6 +76,7 @@ class Settings:
     server: ServerSettings = ServerSettings()
     remote: RemoteSettings = RemoteSettings()
     controls: ControlsSettings = ControlsSettings()
+    site: SiteSettings = SiteSettings()
     directories: tuple[DirectorySection, ...] = ()
     restrictions: tuple[Restrictions, ...] = ()
     """What is said by <Limit> sections, innermost place first."""

@@ -11,14 +11,14 @@ OWN = "mod_ftpsd"
 """Module of directives that ProFTPD does not have."""
 
 OTHERS = frozenset({
-    "mod_auth_otp", "mod_autohost", "mod_ban", "mod_caps", "mod_clamav", "mod_codeconv", "mod_copy",
+    "mod_auth_otp", "mod_autohost", "mod_ban", "mod_caps", "mod_clamav", "mod_codeconv",
     "mod_dnsbl", "mod_dynmasq", "mod_exec", "mod_facl",
     "mod_geoip",
     "mod_geoip2", "mod_ifversion", "mod_ldap", "mod_load", "mod_log_forensic",
     "mod_proxy", "mod_prometheus", "mod_qos", "mod_quotatab", "mod_quotatab_file", "mod_quotatab_ldap",
     "mod_quotatab_radius", "mod_quotatab_sql", "mod_radius", "mod_ratio", "mod_readme",
     "mod_rewrite",
-    "mod_rlimit", "mod_sftp", "mod_sftp_pam", "mod_sftp_sql", "mod_shaper", "mod_site_misc", "mod_snmp",
+    "mod_rlimit", "mod_sftp", "mod_sftp_pam", "mod_sftp_sql", "mod_shaper", "mod_snmp",
     "mod_sql",
     "mod_sql_mysql", "mod_sql_odbc", "mod_sql_passwd", "mod_sql_postgres", "mod_sql_sqlite", "mod_statcache",
     "mod_unique_id", "mod_vroot",
@@ -27,7 +27,7 @@ OTHERS = frozenset({
 """Modules that ProFTPD, its packages or well-known third parties have and ftpsd does not."""
 
 _PREFIXES = {
-    "authotp": "mod_auth_otp", "ban": "mod_ban", "clam": "mod_clamav", "copy": "mod_copy",
+    "authotp": "mod_auth_otp", "ban": "mod_ban", "clam": "mod_clamav",
     "dnsbl": "mod_dnsbl", "dynmasq": "mod_dynmasq",
     "exec": "mod_exec", "facl": "mod_facl", "forensic": "mod_log_forensic", "geoip": "mod_geoip",
     "ldap": "mod_ldap", "proxy": "mod_proxy", "qos": "mod_qos",

@@ -24,7 +24,10 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
+
+if TYPE_CHECKING:
+    from ftpsd.vfs.trees import Guide
 
 StoreMode = Literal["store", "append", "unique", "resume"]
 Form = Literal["list", "nlst", "mlsd"]
@@ -244,6 +247,24 @@ class FileSystem(abc.ABC):
         """Rename atomically; a final symbolic link is moved itself.
 
         `overwrite=False`: `FileExistsError` when `new` exists, without a race.
+        """
+
+    @abc.abstractmethod
+    def symlink(self, target: str, path: str) -> None:
+        """Make a symbolic link at `path` that says `target`."""
+
+    @abc.abstractmethod
+    def remove_tree(self, path: str, may: Callable[[str, bool], None]) -> None:
+        """Remove a directory and all that is in it; links are removed, not followed.
+
+        `may` is asked with every path and whether it is a directory's, and raises where that may not be removed.
+        """
+
+    @abc.abstractmethod
+    def copy(self, source: str, target: str, guide: Guide) -> None:
+        """Copy a file, a link (the link itself) or a directory with all that is in it, as `guide` says.
+
+        A directory into itself is EINVAL; a file onto itself does nothing.
         """
 
     @abc.abstractmethod

@@ -27,7 +27,7 @@ import string
 from collections.abc import Callable
 
 from ftpsd.native import _system
-from ftpsd.vfs import listing
+from ftpsd.vfs import listing, trees
 from ftpsd.vfs.base import (
     BadRestart,
     FileSystem,
@@ -39,11 +39,9 @@ from ftpsd.vfs.base import (
 )
 from ftpsd.vfs.giver import chown_open
 from ftpsd.vfs.names import decode, encode, split
-from ftpsd.vfs.opened import HiddenFile, WrittenFile, rename
-from ftpsd.vfs.resolve import Resolver, Settled, best_resolver, settle
+from ftpsd.vfs.opened import CALM, HiddenFile, WrittenFile, create, rename, settled
+from ftpsd.vfs.resolve import Resolver, Settled, best_resolver
 
-_CALM = os.O_NONBLOCK | os.O_NOCTTY
-"""Nothing is waited for, and nothing becomes the process's terminal."""
 _DELETED = " (deleted)"
 """What the kernel writes behind the path of what has no name any more."""
 _ATTEMPTS = 16
@@ -124,7 +122,7 @@ class Jail(FileSystem):
             name = encode(prefix) + final + encode(suffix)
             if b"/" in name:
                 raise OSError(errno.EINVAL, "HiddenStores: a slash in the name", path)
-            found = _settled(_create(parent, name, os.O_WRONLY, self._file_mode(umask)), path)
+            found = settled(create(parent, name, os.O_WRONLY, self._file_mode(umask)), path)
             return HiddenFile(found, path, parent=parent, name=name, final=final, overwrite=overwrite)
         except BaseException:
             os.close(parent)
@@ -136,12 +134,12 @@ class Jail(FileSystem):
             for _ in range(_ATTEMPTS):
                 end = "".join(secrets.choice(_LETTERS) for _ in range(6))
                 try:
-                    fd = _create(parent, first + encode(end), os.O_WRONLY, self._file_mode(umask))
+                    fd = create(parent, first + encode(end), os.O_WRONLY, self._file_mode(umask))
                 except FileExistsError:
                     continue
                 path = beginning + end
                 return WrittenFile(
-                    _settled(fd, path), path, parent=parent, name=first + encode(end), created=True)
+                    settled(fd, path), path, parent=parent, name=first + encode(end), created=True)
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), beginning)
         except BaseException:
             os.close(parent)
@@ -157,7 +155,7 @@ class Jail(FileSystem):
                 found = self._open_existing(path, whole, flags, overwrite)
                 if found is not None:
                     return found, False
-                return _settled(_create(parent, name, flags, mode), path), True
+                return settled(create(parent, name, flags, mode), path), True
             except FileNotFoundError:
                 if os.fstat(parent).st_nlink == 0:  # the directory itself is gone
                     raise
@@ -165,8 +163,8 @@ class Jail(FileSystem):
                 if not overwrite:
                     raise
                 if _is_link(parent, name):  # dangling: what it points to is created, inside the root
-                    fd = self._resolver.open(whole, flags | _CALM | os.O_CREAT, mode)
-                    return _settled(fd, path), True
+                    fd = self._resolver.open(whole, flags | CALM | os.O_CREAT, mode)
+                    return settled(fd, path), True
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
 
     def _open_existing(self, path: str, name: bytes, flags: int, overwrite: bool) -> Settled | None:
@@ -341,6 +339,35 @@ class Jail(FileSystem):
         finally:
             os.close(old_parent)
 
+    def symlink(self, target: str, path: str) -> None:
+        parent, name = self._parent(path, root_is=errno.EEXIST)
+        try:
+            os.symlink(encode(target), name, dir_fd=parent)
+        finally:
+            os.close(parent)
+
+    def remove_tree(self, path: str, may: Callable[[str, bool], None]) -> None:
+        parent, name = self._parent(path)
+        try:
+            trees.remove(trees.Entry(parent, name, path), may)
+        finally:
+            os.close(parent)
+
+    def copy(self, source: str, target: str, guide: trees.Guide) -> None:
+        target = self.canonical(target)
+        below = self.canonical(target).startswith(self.canonical(source).rstrip("/") + "/")
+        if below and stat.S_ISDIR(self.stat(source, follow=False).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), target)
+        parent, name = self._parent(source)
+        try:
+            new_parent, new_name = self._parent(target, root_is=errno.EISDIR)
+            try:
+                trees.copy(trees.Entry(parent, name, source), trees.Entry(new_parent, new_name, target), guide)
+            finally:
+                os.close(new_parent)
+        finally:
+            os.close(parent)
+
     def chmod(self, path: str, mode: int) -> None:
         fd = self._resolver.open(encode(path), os.O_PATH)
         try:
@@ -392,21 +419,6 @@ class Jail(FileSystem):
 
     def _file_mode(self, umask: int | None) -> int:
         return 0o666 & ~self._mask(umask)
-
-
-def _create(parent: int, name: bytes, flags: int, mode: int) -> int:
-    if b"\0" in name:
-        raise OSError(errno.EINVAL, "Name contains a NUL byte", name)
-    flags |= _CALM | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(name, flags, mode, dir_fd=parent)
-
-
-def _settled(fd: int, path: str) -> Settled:
-    """A file just opened, which must be regular. Else closes `fd` and raises `NotRegularFile`."""
-    found = settle(fd)
-    if found is None:
-        raise NotRegularFile(path)
-    return found
 
 
 def _seek(opened: OpenFile, offset: int) -> None:

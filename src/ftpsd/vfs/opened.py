@@ -11,8 +11,11 @@ import os
 import stat
 
 from ftpsd.native import _system
-from ftpsd.vfs.base import OpenFile
-from ftpsd.vfs.resolve import Settled
+from ftpsd.vfs.base import NotRegularFile, OpenFile
+from ftpsd.vfs.resolve import Settled, settle
+
+CALM = os.O_NONBLOCK | os.O_NOCTTY
+"""Nothing is waited for, and nothing becomes the process's terminal."""
 
 
 class WrittenFile(OpenFile):
@@ -107,3 +110,19 @@ def _link_over(old_parent: int, old: bytes, new_parent: int, new: bytes) -> None
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), new)
     os.link(old, new, src_dir_fd=old_parent, dst_dir_fd=new_parent, follow_symlinks=False)
     os.unlink(old, dir_fd=old_parent)
+
+
+def create(parent: int, name: bytes, flags: int, mode: int) -> int:
+    """A new file in the open directory `parent`, as a descriptor. Raises `OSError` where the name is taken."""
+    if b"\0" in name:
+        raise OSError(errno.EINVAL, "Name contains a NUL byte", name)
+    flags |= CALM | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(name, flags, mode, dir_fd=parent)
+
+
+def settled(fd: int, path: str) -> Settled:
+    """A file just opened, which must be regular. Else closes `fd` and raises `NotRegularFile`."""
+    found = settle(fd)
+    if found is None:
+        raise NotRegularFile(path)
+    return found

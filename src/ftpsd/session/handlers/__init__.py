@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 
-from ftpsd.ftp.commands import COMMANDS, Command, CommandSpec
+from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command, CommandSpec, SiteSpec
 from ftpsd.ftp.replies import Reply
 from ftpsd.session.state import Session
 
@@ -19,7 +19,7 @@ Handler = Callable[[Session, Command], Reply | None]
 _HANDLERS: dict[str, Handler] = {}
 
 
-def resolve(spec: CommandSpec) -> Handler:
+def resolve(spec: CommandSpec | SiteSpec) -> Handler:
     """The function that carries out a command of the table."""
     handler = _HANDLERS.get(spec.handler)
     if handler is None:
@@ -32,3 +32,5 @@ def load() -> None:
     """Imports every handler: with a user's rights a session may not be able to read the source."""
     for spec in COMMANDS.values():
         resolve(spec)
+    for site in SITE_COMMANDS.values():
+        resolve(site)

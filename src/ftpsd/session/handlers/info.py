@@ -8,12 +8,13 @@ from ftpsd import __version__
 from ftpsd.errors import Refusal
 from ftpsd.ftp import facts, replies
 from ftpsd.ftp import help as help_texts
-from ftpsd.ftp.commands import SITE_COMMANDS, Command
+from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command, parse
 from ftpsd.ftp.deflate import FEATURE
 from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
 from ftpsd.session import permission
 from ftpsd.session.handlers import deflate
+from ftpsd.session.handlers.site import engines
 from ftpsd.session.state import Session
 
 
@@ -28,20 +29,29 @@ def noop(session: Session, command: Command) -> Reply:
 def help_(session: Session, command: Command) -> Reply:
     if command.argument.strip().upper() == "SITE":
         permission.check_site(session, SITE_COMMANDS["HELP"], command)
-    return help_texts.help_reply(command.argument, session.settings.core.server_admin)
+    return help_texts.help_reply(command.argument, session.settings.core.server_admin, engines(session))
 
 
 def feat(session: Session, command: Command) -> Reply:
     """FEAT (RFC 2389 section 3.2), from the command table."""
     line = facts.feat_line(session.parameters.facts)
     return help_texts.feat_reply(
-        tls=session.tls.engine, facts=line, utf8=session.settings.core.use_encoding, more=_of_settings(session))
+        tls=session.tls.engine, facts=line, utf8=session.settings.core.use_encoding, more=_of_settings(session),
+        engines=engines(session), without=_denied_addresses(session))
 
 
 def _of_settings(session: Session) -> Iterator[str]:
     """The FEAT lines of what the configuration switches on or off."""
     if session.settings.deflate.engine:
         yield FEATURE
+
+
+def _denied_addresses(session: Session) -> list[str]:
+    """The commands for data addresses that a <Limit> denies here: FEAT does not offer them, as in ProFTPD."""
+    if not session.guarded:
+        return []
+    openers = (spec for spec in COMMANDS.values() if spec.opens_data_address and spec.feat is not None)
+    return [spec.name for spec in openers if permission.denied(session, parse(spec.name))]
 
 
 def clnt(session: Session, command: Command) -> Reply:

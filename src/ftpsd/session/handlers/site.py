@@ -1,4 +1,4 @@
-"""SITE: HELP and CHMOD."""
+"""SITE: what its commands have in common, HELP, CHMOD and CHGRP."""
 
 from __future__ import annotations
 
@@ -6,31 +6,40 @@ import stat
 
 from ftpsd.errors import Refusal
 from ftpsd.ftp import help as help_texts
-from ftpsd.ftp.commands import Command, parse_site
+from ftpsd.ftp.commands import Command, Engine, parse_site, site_argument_error
 from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
-from ftpsd.session import errors, filemodes, permission
+from ftpsd.session import errors, filemodes, handlers, permission
+from ftpsd.session.handlers.files import group_number
 from ftpsd.session.state import Session
 
 
-def site(session: Session, command: Command) -> Reply:
+def engines(session: Session) -> frozenset[Engine]:
+    """The engines of SITE commands that are on."""
+    settings = session.settings.site
+    on = {Engine.ALWAYS: True, Engine.MISC: settings.misc_engine, Engine.COPY: settings.copy_engine}
+    return frozenset(engine for engine, there in on.items() if there)
+
+
+def site(session: Session, command: Command) -> Reply | None:
     """SITE (RFC 959 section 4.1.3): its own small table (`ftp.commands.SITE_COMMANDS`)."""
     spec, inner = parse_site(command.argument)
-    if spec is None:
+    if spec is None or spec.engine not in engines(session):
         raise Refusal(500, f"'SITE {inner.name}' not understood", Code.COMMAND_UNKNOWN)
+    wrong = site_argument_error(spec, inner)
+    if wrong is not None:
+        raise Refusal(wrong.code, wrong.text, Code.SYNTAX)
     permission.check_site(session, spec, inner)
-    return {"site.help": help_, "site.chmod": chmod}[spec.handler](session, inner)
+    return handlers.resolve(spec)(session, inner)
 
 
 def help_(session: Session, command: Command) -> Reply:
-    return help_texts.site_help(command.argument, session.settings.core.server_admin)
+    return help_texts.site_help(command.argument, session.settings.core.server_admin, engines(session))
 
 
 def chmod(session: Session, command: Command) -> Reply:
     """SITE CHMOD mode path, mode in octal or as symbols (`u+x,go-w`)."""
     word, name = command.word_and_path
-    if not name:
-        raise Refusal(500, f"'SITE {command.text}' not understood", Code.SYNTAX)
     path = session.path(name)
     try:
         status = session.fs.stat(path)
@@ -44,3 +53,14 @@ def chmod(session: Session, command: Command) -> Reply:
     except OSError as error:
         raise errors.refusal(error, f"CHMOD {word} {name}") from None
     return Reply(200, "SITE CHMOD command successful")
+
+
+def chgrp(session: Session, command: Command) -> Reply:
+    """SITE CHGRP group path, the group by name or number; the kernel says which groups the user may give to."""
+    group, name = command.word_and_path
+    gid = group_number(session, group, 550)
+    try:
+        session.fs.chgrp(session.path(name), gid)
+    except OSError as error:
+        raise errors.refusal(error, name) from None
+    return Reply(200, "SITE CHGRP command successful")

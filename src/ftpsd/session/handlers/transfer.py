@@ -174,7 +174,7 @@ def _open_upload(
     try:
         if hidden is not None:
             return session.fs.open_hidden(
-                path, prefix=_hidden_part(hidden.prefix), suffix=_hidden_part(hidden.suffix),
+                path, prefix=hidden_part(hidden.prefix), suffix=hidden_part(hidden.suffix),
                 overwrite=overwrite, umask=umask)
         return session.fs.open_write(
             path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=False)
@@ -186,7 +186,7 @@ def _open_upload(
         raise errors.refusal(error, shown) from None
 
 
-def _hidden_part(pattern: str) -> str:
+def hidden_part(pattern: str) -> str:
     """A prefix or suffix of HiddenStores; `%P` becomes the session's thread, the number in the log."""
     return pattern.replace("%P", str(threading.get_native_id()))
 

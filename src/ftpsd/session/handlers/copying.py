@@ -1,0 +1,91 @@
+"""SITE CPFR and CPTO, SITE COPY: copies within the server (ProFTPD's mod_copy).
+
+A copy is a download and an upload in one, and may do no more than those: what is read is judged as RETR, what is
+written as STOR or MKD (the class of CVE-2015-3306 and CVE-2019-12815), and AllowOverwrite, Umask, HiddenStores,
+MaxStoreFileSize, UserOwner hold as for an upload. What listings hide is left out of the copy of a directory.
+"""
+
+from __future__ import annotations
+
+from ftpsd.errors import Refusal
+from ftpsd.ftp.commands import Command
+from ftpsd.ftp.replies import Reply
+from ftpsd.reasons.codes import Code
+from ftpsd.session import bounds, errors, hiding, ownership, permission
+from ftpsd.session.handlers.transfer import hidden_part
+from ftpsd.session.state import Session
+from ftpsd.vfs.trees import Storing
+
+
+def cpfr(session: Session, command: Command) -> Reply:
+    """SITE CPFR path; what it names is kept until the next CPTO."""
+    session.parameters.copy_from = None
+    path = session.path(command.argument)
+    permission.check_paths(session, command, (path, "RETR"))
+    try:
+        session.fs.stat(path, follow=False)
+    except OSError as error:
+        raise errors.refusal(error, path) from None
+    session.parameters.copy_from = path
+    return Reply(350, "File or directory exists, ready for destination name")
+
+
+def cpto(session: Session, command: Command) -> Reply:
+    """SITE CPTO path."""
+    source, session.parameters.copy_from = session.parameters.copy_from, None
+    if source is None:
+        raise Refusal(503, "Bad sequence of commands", Code.RENAME_WITHOUT_SOURCE)
+    _copy(session, command, source, session.path(command.argument))
+    return Reply(250, "Copy successful")
+
+
+def copy(session: Session, command: Command) -> Reply:
+    """SITE COPY source destination, both without blanks."""
+    if len(command.words) != 2:
+        raise Refusal(500, f"'SITE {command.text}' not understood", Code.SYNTAX)
+    _copy(session, command, *command.words)
+    return Reply(200, "SITE COPY command successful")
+
+
+def _copy(session: Session, command: Command, source: str, target: str) -> None:
+    permission.check_paths(session, command, (source, "RETR"), (target, "STOR"))
+    try:
+        session.fs.copy(session.path(source), session.path(target), _Guide(session, command))
+    except FileExistsError:
+        raise Refusal(550, f"{command.name}: Permission denied", Code.OVERWRITE_DENIED) from None
+    except OSError as error:
+        raise errors.refusal(error, command.name) from None
+    session.forget_overrides()
+
+
+class _Guide:
+    """What a session says to each step of a copy (`vfs.trees.Guide`)."""
+
+    def __init__(self, session: Session, command: Command) -> None:
+        self._session = session
+        self._command = command
+        self._first = True
+
+    def wanted(self, source: str, target: str, *, directory: bool) -> bool:
+        session = self._session
+        first, self._first = self._first, False
+        if not first and session.selective and hiding.is_hidden(session, source):
+            return False
+        permission.check_paths(session, self._command, (source, "RETR"), (target, "MKD" if directory else "STOR"))
+        return True
+
+    def storing(self, target: str) -> Storing:
+        session = self._session
+        there = session.settings_for(target)
+        settings, hidden = there.transfer, there.transfer.hidden_stores
+        return Storing(
+            umask=settings.umask.file, directory_umask=settings.umask.directory, overwrite=settings.allow_overwrite,
+            hidden=None if hidden is None else (hidden_part(hidden.prefix), hidden_part(hidden.suffix)),
+            largest=bounds.largest(session, there.bounds.max_store_file_size),
+            keep=session.settings.site.copy_options is not None)
+
+    def made(self, fd: int, target: str) -> None:
+        ownership.hand_over(self._session, self._session.settings_for(target).access, fd, target)
+
+    def pause(self) -> None:
+        self._session.check_running()
