@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from ftpsd.cli.check import command
-from ftpsd.diag.looks import names
 from ftpsd.diag.machine import Machine
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.registry import DIRECTIVES
@@ -87,15 +86,6 @@ def test_directives_that_mean_something_else_than_in_proftpd(world: World, entry
 
 def test_there_are_such_directives() -> None:
     assert len(DIFFERING) >= 4
-
-
-@pytest.mark.parametrize(("pattern", "name", "fits"), [
-    ("ftp.example.org", "FTP.example.org.", True), ("*.example.org", "ftp.example.org", True),
-    ("*.example.org", "a.ftp.example.org", False), ("*.example.org", "example.org", False),
-    ("www.example.org", "ftp.example.org", False), ("*.example.org", ".example.org", False),
-])
-def test_names_in_certificates(pattern: str, name: str, fits: bool) -> None:
-    assert names.bears(pattern, name) is fits
 
 
 @pytest.mark.parametrize(("text", "unknown"), [

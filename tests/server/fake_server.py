@@ -27,6 +27,7 @@ from ftpsd.settings import Configuration, Host, Settings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.server import ServerSettings
+from ftpsd.tls.live.facts import Served
 
 
 def read(options: Options) -> Configuration:
@@ -120,6 +121,9 @@ class TalkingService:
     def trace(self, kind: str, name: str, seconds: float, fd: int) -> None:
         os.write(fd, f"{kind} {name} {seconds}\n".encode())
         os.close(fd)
+
+    def certificates(self) -> tuple[Served, ...]:
+        return ()
 
     def set_debug_level(self, level: int) -> None:
         self._level = level

@@ -254,3 +254,13 @@ def test_a_file_of_somebody_else(home: Path) -> None:
     os.chown(give(home, ALICE.certificate_pem), 12345, -1)
     assert dot_login(home) == unable(home, "it belongs to somebody else (UID 12345)")
     assert dotlogin.check(str(home), 12345, "alice", der(ALICE)).lines == SUCCESS
+
+
+@pytest.mark.parametrize(("pattern", "name", "fits"), [
+    ("ftp.example.org", "FTP.example.org.", True), ("*.example.org", "ftp.example.org", True),
+    ("*.example.org", "a.ftp.example.org", False), ("*.example.org", "example.org", False),
+    ("www.example.org", "ftp.example.org", False), ("*.example.org", ".example.org", False),
+    ("*.example.org", "*.Example.org", True),
+])
+def test_names_in_certificates_of_servers(pattern: str, name: str, fits: bool) -> None:
+    assert identity.stands_for(pattern, name) is fits

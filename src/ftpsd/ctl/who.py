@@ -26,16 +26,18 @@ _TRANSFERS = (Phase.SENDING, Phase.RECEIVING)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A server and its sessions, oldest first. Times are seconds since the epoch."""
+    """A server and its sessions, oldest first. Times are seconds since the epoch. `warnings`: what is wrong with it."""
 
     pid: int
     started: float
     entries: tuple[Entry, ...]
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, board: Scoreboard) -> Report:
         """What a scoreboard shows now."""
-        return cls(*board.supervisor, tuple(sorted(board.entries(), key=lambda entry: (entry.opened, entry.index))))
+        entries = tuple(sorted(board.entries(), key=lambda entry: (entry.opened, entry.index)))
+        return cls(*board.supervisor, entries, board.warnings)
 
     def of_server(self, name: str | None) -> Report:
         """Only the sessions of the host with this ServerName; None: all."""
@@ -45,14 +47,15 @@ class Report:
 
     def packed(self) -> list[str]:
         """The same as lines for a program on the other side of the control socket."""
-        return [json.dumps([self.pid, self.started]), *(json.dumps(dataclasses.astuple(each)) for each in self.entries)]
+        head = [self.pid, self.started, *self.warnings]
+        return [json.dumps(head), *(json.dumps(dataclasses.astuple(each)) for each in self.entries)]
 
     @classmethod
     def unpacked(cls, lines: Iterable[str]) -> Report:
         """From `packed` lines. Raises `ValueError`."""
         try:
-            (pid, started), *rows = (json.loads(line) for line in lines)
-            return cls(int(pid), float(started), tuple(_entry(row) for row in rows))
+            (pid, started, *warnings), *rows = (json.loads(line) for line in lines)
+            return cls(int(pid), float(started), tuple(_entry(row) for row in rows), tuple(map(str, warnings)))
         except (TypeError, LookupError) as error:
             raise ValueError(f"not a list of sessions: {error}") from None
 
@@ -139,7 +142,8 @@ def who(report: Report, now: float, *, verbose: bool, outform: str | None, serve
             lines.append(" ".join([_LABEL.sub(r"\\x3a", first), *more]))
         else:
             lines += [first, *(f"\t{detail}" for detail in more)]
-    return lines + (_classes(shown) or ["no users connected"])
+    lines += _classes(shown) or ["no users connected"]
+    return lines + [f"warning: {escape(text)}" for text in report.warnings]
 
 
 def _line(entry: Entry, now: float) -> str:
@@ -201,8 +205,10 @@ def count(report: Report, *, server: str | None) -> list[str]:
 
 def as_json(report: Report, now: float, *, server: str | None) -> dict[str, Any]:
     """What ftpwho prints as JSON. Texts are as clients gave them: JSON's own escapes make them harmless."""
+    warnings = {"warnings": list(report.warnings)} if report.warnings else {}
     return {
-        "server": {"server_type": "standalone", "pid": report.pid, "started_ms": int(report.started * 1000)},
+        "server": {
+            "server_type": "standalone", "pid": report.pid, "started_ms": int(report.started * 1000), **warnings},
         "connections": [_object(entry, now) for entry in report.of_server(server).entries],
     }
 

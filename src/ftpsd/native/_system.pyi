@@ -92,6 +92,14 @@ def utime_fd(fd: int, accessed_ns: int | None, modified_ns: int | None) -> None:
 def rename_at(olddir: int, old: bytes, newdir: int, new: bytes, *, replace: bool = True) -> None:
     """renameat2; `replace=False` is RENAME_NOREPLACE (`FileExistsError`)."""
 
+def open_watch() -> int:
+    """A descriptor (inotify(7), never waits, close-on-exec) that becomes readable when a directory that
+    `watch_directory` gave it changes. Raises `OSError` where there are no more of them."""
+
+def watch_directory(fd: int, path: str) -> None:
+    """Has `fd` tell of entries of the directory that appear, vanish, are renamed, have been written, or change owner or
+    mode. Raises `OSError`."""
+
 def thread_uids() -> tuple[int, int, int]:
     """Real, effective and saved uid of the calling thread."""
 

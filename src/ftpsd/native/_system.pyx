@@ -252,6 +252,43 @@ def tune_allocator(int arenas, int large):
     return bool(memory_tune(arenas, large))
 
 
+# ---- changes of files -------------------------------------------------------------------------------------
+
+cdef extern from "<sys/inotify.h>" nogil:
+    enum:
+        IN_ATTRIB
+        IN_CLOEXEC
+        IN_CLOSE_WRITE
+        IN_CREATE
+        IN_DELETE
+        IN_DELETE_SELF
+        IN_MOVE
+        IN_MOVE_SELF
+        IN_NONBLOCK
+        IN_ONLYDIR
+    int inotify_init1(int flags)
+    int inotify_add_watch(int fd, const char *path, uint32_t mask)
+
+
+def open_watch():
+    cdef int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)
+    if fd < 0:
+        raise _failure()
+    return fd
+
+
+def watch_directory(int fd, path):
+    cdef bytes encoded = _os.fsencode(path)
+    cdef const char *name = _name(encoded)
+    cdef int result
+    cdef uint32_t mask = (
+        IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE | IN_MOVE_SELF | IN_ONLYDIR)
+    with nogil:
+        result = inotify_add_watch(fd, name, mask)
+    if result < 0:
+        raise _failure("", path)
+
+
 # ---- credentials ------------------------------------------------------------------------------------------
 
 def thread_uids():

@@ -192,6 +192,11 @@ class Code(StrEnum):
     TIMEOUT_SESSION = "timeout-session"
     TIMEOUT_STALLED = "timeout-stalled"
 
+    # Certificates that are renewed while the server runs.
+    CERT_NAMES_LOST = "cert-names-lost"
+    CERT_EXPIRES_EARLIER = "cert-expires-earlier"
+    CERT_KEPT = "cert-kept"
+
     # What `ftpsd check` finds.
     CONFIG_ERROR = "config-error"
     CONFIG_NOTICE = "config-notice"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ftpsd.reasons.codes import Code
 from ftpsd.reasons.reason import Reason
 
-_RENEW = "Renew it, then reload the server: `systemctl reload ftpsd`, or SIGHUP."
+_RENEW = "Renew it: the server takes the new files by itself (TLSCertificateWatch), or reload it with SIGHUP."
 
 
 def _found(code: Code, what: str, *causes: str, confirm: tuple[str, ...] = (), server: tuple[str, ...] = ()) -> Reason:

@@ -10,6 +10,7 @@ from ftpsd.reasons import (
     logins,
     probing,
     protection,
+    renewal,
     sessions,
     transfers,
 )
@@ -24,6 +25,7 @@ THEMES: tuple[tuple[str, tuple[Reason, ...]], ...] = (
     ("Transfers and files", transfers.REASONS),
     ("Logins", logins.REASONS),
     ("Sessions and commands", sessions.REASONS),
+    ("Renewed certificates", renewal.REASONS),
     ("What `ftpsd check` finds", configuration.REASONS),
     ("What `ftpsd probe` finds", probing.REASONS),
 )

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from ftpsd.access.closing import Closing, Stage
 from ftpsd.server.scoreboard import Slot
 from ftpsd.settings import Configuration
+from ftpsd.tls.live.facts import Served
 
 
 class Service(Protocol):
@@ -45,6 +46,9 @@ class Service(Protocol):
     def trace(self, kind: str, name: str, seconds: float, fd: int) -> None:
         """In a worker: write into the pipe `fd`, and close it in the end, what the sessions of a user, host or
         session do."""
+
+    def certificates(self) -> Sequence[Served]:
+        """What it serves since `prepare`."""
 
     def set_debug_level(self, level: int) -> None:
         """DebugLevel is `level` (0 to 10) from now on, for everybody."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -31,3 +32,10 @@ def _gauges(supervisor: Supervisor) -> Iterator[Gauge]:
                 (((), board.supervisor[1]),))
     yield Gauge("ftpsd_reloads", "How often the configuration was loaded again.", (),
                 (((), float(supervisor.restarts)),))
+    ends: dict[tuple[str, ...], float] = {}
+    for one in supervisor.service.certificates():
+        label = (one.server, one.directive)
+        ends[label] = min(one.ends.timestamp(), ends.get(label, math.inf))
+    yield Gauge(
+        "ftpsd_certificate_expiry_timestamp_seconds", "When a host's certificate expires, in seconds since 1970.",
+        ("server", "directive"), tuple(ends.items()))

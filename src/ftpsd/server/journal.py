@@ -8,13 +8,15 @@ from ftpsd.log.bus import EventLog, Sink
 from ftpsd.log.events import Notice
 from ftpsd.log.files import LogFile, LogFileError, LogFiles
 from ftpsd.log.identity import PROGRAM
+from ftpsd.log.jsonlog import EventLogSink
 from ftpsd.log.writers import StderrSink, SystemLogSink, SystemTarget
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings import Configuration
 from ftpsd.settings.logging import SYSLOG, LoggingSettings
 
 
 class Journal:
-    """Lines for the administrator: on standard error where `stderr`, and in the SystemLog. Never fails."""
+    """Lines for the administrator: on standard error where `stderr`, and in SystemLog and EventLog. Never fails."""
 
     def __init__(self, *, stderr: bool, program: str = PROGRAM) -> None:
         self._program = program
@@ -25,10 +27,24 @@ class Journal:
     def open(self, configuration: Configuration) -> None:
         """Write to the SystemLog of `configuration` from now on; where it cannot be opened, nowhere."""
         old, self._files = self._files, LogFiles()
-        self._log.replace([self._sink(configuration.hosts[0].settings.logging)])
+        settings = configuration.hosts[0].settings.logging
+        self._log.replace([self._system_log(settings), *self._event_log(settings)])
         old.close()
 
-    def _sink(self, settings: LoggingSettings) -> Sink:
+    def _event_log(self, settings: LoggingSettings) -> list[Sink]:
+        target = settings.event_log
+        if target is None:
+            return []
+        try:
+            if target in ("stdout", "stderr"):
+                file = self._files.stream("stdout" if target == "stdout" else "stderr")
+            else:
+                file = self._files.get(target, allow_symlink=settings.allow_log_symlinks)
+        except LogFileError:
+            return []
+        return [EventLogSink(self._files, file, time.time)]
+
+    def _system_log(self, settings: LoggingSettings) -> Sink:
         use_syslog = settings.system_log == SYSLOG
         file: LogFile | None = None
         if settings.system_log is not None and not use_syslog:
@@ -39,12 +55,12 @@ class Journal:
         target = SystemTarget(settings, file, use_syslog)
         return SystemLogSink(self._files, {0: target}, time.time, program=self._program)
 
-    def say(self, text: str, *, console: bool = True) -> None:
-        """One message, an entry for each of its lines, to the log and the console."""
+    def say(self, text: str, *, console: bool = True, reason: Code | Good = Good.NOTICE) -> None:
+        """One message, an entry for each of its lines, to the log and the console. `reason` is for programs."""
         for line in text.splitlines():
             if console:
                 self._console.emit(Notice(line))
-            self._log.emit(Notice(line))
+            self._log.emit(Notice(line, reason=reason))
 
     def reopen(self) -> None:
         """The log was moved away: write to a new one."""

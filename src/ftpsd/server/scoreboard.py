@@ -71,6 +71,8 @@ _RATE = struct.Struct("<II")
 _RATE_AT = 64
 _ARRIVALS = struct.Struct("<Qd")
 _ARRIVALS_AT = _RATE_AT + _RATE.size
+# What whoever looks should know: UTF-8, a line each, zeros behind it
+_WARNINGS_AT, _WARNINGS_SIZE = 512, 2048
 _CLAIM_LOCK, _TAKE_LOCK = 0, 1
 _WORKER = struct.Struct("<IIIIQ")
 _PULSE = struct.Struct("<Q")
@@ -358,6 +360,18 @@ class Scoreboard:
         """The process whose scoreboard it is, and when it was made (seconds since the epoch)."""
         *_, pid, started = _HEADER.unpack_from(self.memory)
         return int(pid), float(started)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What whoever looks should know of the server: its certificates' ends."""
+        data = self.memory[_WARNINGS_AT : _WARNINGS_AT + _WARNINGS_SIZE].rstrip(b"\0")
+        return tuple(data.decode("utf-8", "replace").split("\n")) if data else ()
+
+    @warnings.setter
+    def warnings(self, lines: Sequence[str]) -> None:
+        """What does not fit is left out. For the supervisor."""
+        data = "\n".join(line.replace("\n", " ") for line in lines).encode("utf-8", "replace")[:_WARNINGS_SIZE]
+        self.memory[_WARNINGS_AT : _WARNINGS_AT + _WARNINGS_SIZE] = data.ljust(_WARNINGS_SIZE, b"\0")
 
     @property
     def count(self) -> int:

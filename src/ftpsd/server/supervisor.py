@@ -19,6 +19,7 @@ import ftpsd
 from ftpsd.errors import ConfigError
 from ftpsd.metrics.tally import Tally
 from ftpsd.server import process
+from ftpsd.server.certificates import CertificateWatch
 from ftpsd.server.closing import ClosingWatch
 from ftpsd.server.contract import Attendant, Service, ServiceFactory
 from ftpsd.server.crew import Crew, StartError
@@ -148,7 +149,8 @@ class Supervisor:
         journal.open(generation.configuration)
         self._board = self._open_scoreboard()
         self._crew = Crew(self._board, journal, self._leave_supervisor)
-        attendants: list[Attendant] = [ClosingWatch(self), *(make(self) for make in attendances)]
+        attendants: list[Attendant] = [ClosingWatch(self), CertificateWatch(self)]
+        attendants += [make(self) for make in attendances]
         if notifier.watchdog is not None:
             attendants.append(Watchdog(self, notifier, notifier.watchdog))
         self._attendants: Sequence[Attendant] = attendants
@@ -289,9 +291,10 @@ class Supervisor:
         self._standing = {name: order for name, order in self._standing.items() if not order.until_restart}
         self._restarts += 1
 
-    def adopt(self, configuration: Configuration) -> None:
-        """Serve `configuration` to new sessions, until the file is loaded again. Raises as `restart` does."""
-        self._replace(configuration)
+    def adopt(self, configuration: Configuration, accept: Callable[[Service], object] | None = None) -> None:
+        """Serve `configuration` to new sessions, until the file is loaded again, unless `accept` raises something about
+        the service that was made of it. Raises as `restart` does."""
+        self._replace(configuration, accept)
 
     def command(self, order: Order, fds: Sequence[int] = ()) -> None:
         """Have all workers, and those to come, do something; those that are there get copies of `fds`."""
@@ -312,13 +315,21 @@ class Supervisor:
         overdue = self._ends_at is not None and time.monotonic() >= self._ends_at
         return self._ending and (overdue or not self._crew.pids)
 
-    def _replace(self, configuration: Configuration | None) -> None:
+    def _replace(
+        self, configuration: Configuration | None, accept: Callable[[Service], object] | None = None,
+    ) -> None:
         if self._ending:
             raise StartError("the server is about to end")
         before = self._present
         self._notifier.reloading()
         try:
             after = self._build(before.listeners, before.number + 1, configuration)
+            if accept is not None:
+                try:
+                    accept(after.service)
+                except BaseException:
+                    after.discard(before.listeners)
+                    raise
             for order in self._standing.values():
                 if configuration is not None or not order.until_restart:
                     order.carry_out(after.service)

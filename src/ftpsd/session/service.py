@@ -45,6 +45,7 @@ from ftpsd.tls import asking, contexts, diagnostics, library, startup
 from ftpsd.tls.cache.base import Store
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.errors import OpenSSLError
+from ftpsd.tls.live.facts import Served
 from ftpsd.tls.passphrases import Passphrases
 from ftpsd.tls.policy import TLSState
 from ftpsd.tls.sessions import Resumption, Sessions
@@ -284,6 +285,11 @@ class Service:
     def response_cache(self) -> Store | None:
         """TLSStaplingCache; None: there is none."""
         return self.staples.store
+
+    def certificates(self) -> tuple[Served, ...]:
+        """What the hosts show."""
+        secured = (runtime.secured for runtime in self._runtimes.values())
+        return tuple(one for each in secured if each is not None for one in each.served)
 
     @property
     def has_named_hosts(self) -> bool:

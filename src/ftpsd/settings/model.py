@@ -20,6 +20,7 @@ from ftpsd.errors import Location
 from ftpsd.settings.access import AccessSettings
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.bounds import BoundSettings
+from ftpsd.settings.certificates import CertificateSettings
 from ftpsd.settings.controls import ControlsSettings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.declaration import Combine
@@ -77,6 +78,7 @@ class Settings:
     remote: RemoteSettings = RemoteSettings()
     controls: ControlsSettings = ControlsSettings()
     site: SiteSettings = SiteSettings()
+    certificates: CertificateSettings = CertificateSettings()
     directories: tuple[DirectorySection, ...] = ()
     restrictions: tuple[Restrictions, ...] = ()
     """What is said by <Limit> sections, innermost place first."""

@@ -24,7 +24,9 @@ from ftpsd.settings.model import Change, Host
 from ftpsd.settings.tls import MODULE_VERSION, TLSSettings
 from ftpsd.settings.values import SessionCache, TLSRequirement
 from ftpsd.tls import certificates, diagnostics, keys, parameters, renewal
-from ftpsd.tls.certificates import Credential
+from ftpsd.tls.certificates import Chain, Credential
+from ftpsd.tls.live import facts
+from ftpsd.tls.live.facts import Served
 from ftpsd.tls.logtext import HandshakeWords
 from ftpsd.tls.passphrases import Passphrases
 from ftpsd.tls.revocation import Privileged
@@ -70,6 +72,8 @@ class HostTLS:
     """For data connections on which we are the TLS client (SSCN)."""
     stapled: tuple[Stapled, ...] = ()
     """Certificates whose OCSP responses somebody has to fetch (`stapling.stapler`)."""
+    served: tuple[Served, ...] = ()
+    """What is known of the certificates."""
 
     def words(self, offered: str = "") -> HandshakeWords:
         """What the log's explanations of a failed handshake refer to."""
@@ -108,9 +112,12 @@ def build(
     given = certificates.chain_file(settings, where)
     stapling = stapling or Stapling()
     stapled: list[Stapled] = []
+    served: list[Served] = []
     for credential in credentials:
         keys.use(context, credential, unlocker)
-        notices += _use_chain(context, credential, given, trusted)
+        sent = certificates.build_chain(credential.leaf, (*given, *credential.extras), trusted)
+        served.append(facts.served(host.id, host.settings.core.server_name, credential, sent))
+        notices += _use_chain(context, credential, sent)
         chain = (*given, *credential.extras, *trusted)
         wanted, warnings = stapling_setup.attach(context, host, credential, chain, stapling)
         stapled += wanted
@@ -134,7 +141,7 @@ def build(
         context=context, settings=settings, notices=tuple(notices), has_certificates=bool(credentials),
         reuse_required=cache.kind != "off" and "NoSessionReuseRequired" not in settings.options,
         ciphers=ciphers, protocols=protocols, verification=verification,
-        client=_client(settings, where, trusted, protocols), stapled=tuple(stapled),
+        client=_client(settings, where, trusted, protocols), stapled=tuple(stapled), served=tuple(served),
     )
 
 
@@ -261,13 +268,9 @@ def _set_ciphers(context: Context, settings: TLSSettings, where: Locator) -> str
     return ciphers
 
 
-def _use_chain(
-    context: Context, credential: Credential, given: tuple[x509.Certificate, ...],
-    trusted: tuple[x509.Certificate, ...],
-) -> list[str]:
+def _use_chain(context: Context, credential: Credential, chain: Chain) -> list[str]:
     """Adds what is sent along with the certificate; notices of a chain that clients may not be able to
     follow."""
-    chain = certificates.build_chain(credential.leaf, (*given, *credential.extras), trusted)
     if chain.certificates:
         context.add_chain_certificate(certificates.pem(chain.certificates))
     if chain.certificates or chain.missing is None:

@@ -103,6 +103,14 @@ def has_address(names: Names, address: str) -> bool:
     return any(plain_address(found) == wanted for found in names.addresses)
 
 
+def stands_for(pattern: str, name: str) -> bool:
+    """Whether a DNS name of a server's certificate (perhaps `*.example.org`) stands for the host `name`."""
+    pattern, name = pattern.lower().rstrip("."), name.lower().rstrip(".")
+    if pattern.startswith("*."):
+        return pattern == name or (name.partition(".")[2] == pattern[2:] and bool(name.partition(".")[0]))
+    return pattern == name
+
+
 def has_dns_name(names: Names, name: str) -> bool:
     """Whether a DNS SAN is `name`. Raises `Suspicious`."""
     return _has(names.dns, name, "dNSName SAN")

@@ -7,7 +7,7 @@ it. Nobody is asked for a passphrase: of an encrypted key only its mode can be j
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, pkcs12
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ftpsd.diag.looks import names
 from ftpsd.diag.subject import Subject
@@ -24,10 +23,9 @@ from ftpsd.reasons.codes import Code
 from ftpsd.settings.tls_keys import is_token
 from ftpsd.tls import certificates
 from ftpsd.tls.certificates import KEY_KINDS, Credential, KeyKind, kind_of, name_text
-from ftpsd.tls.identity import UNREADABLE
 from ftpsd.tls.keys import PKCS12
+from ftpsd.tls.live import expiry, facts
 
-SOON = timedelta(days=30)
 _SMALLEST_RSA, _SMALLEST_EC = 2048, 224
 _WEAK_HASHES = (hashes.MD5, hashes.SHA1)
 
@@ -209,7 +207,7 @@ def _dates(subject: Subject, leaf: x509.Certificate, path: str, directive: str) 
             Code.CERT_NOT_YET_VALID,
             f"the certificate '{path}' is not valid before {_day(leaf.not_valid_before_utc)}: clients refuse it",
             "Wait, or set this machine's clock right.", of=directive)
-    elif leaf.not_valid_after_utc - now < min(SOON, (leaf.not_valid_after_utc - leaf.not_valid_before_utc) / 3):
+    elif expiry.is_near(leaf.not_valid_before_utc, leaf.not_valid_after_utc, now):
         days = (leaf.not_valid_after_utc - now).days
         subject.warn(
             Code.CERT_EXPIRES_SOON,
@@ -266,17 +264,8 @@ def signature(certificate: x509.Certificate) -> str:
     return algorithm.name.upper() if algorithm is not None else "an unknown algorithm"
 
 
-def is_not_for_servers(certificate: x509.Certificate) -> bool:
-    """Whether the extended key usage says so."""
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, *UNREADABLE):
-        return False
-    return not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(usage)
-
-
 def _purpose(subject: Subject, leaf: x509.Certificate, path: str, directive: str) -> None:
-    if is_not_for_servers(leaf):
+    if not facts.for_servers(leaf):
         subject.error(
             Code.CERT_NOT_FOR_SERVERS,
             f"the certificate '{path}' was not issued for servers (extended key usage): clients refuse it",

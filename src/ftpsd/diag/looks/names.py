@@ -21,14 +21,6 @@ def of(certificate: x509.Certificate) -> tuple[str, ...]:
     return (*found.dns, *map(str, found.addresses))
 
 
-def bears(pattern: str, name: str) -> bool:
-    """Whether a DNS name of a certificate (perhaps `*.example.org`) stands for the host `name`."""
-    pattern, name = pattern.lower().rstrip("."), name.lower().rstrip(".")
-    if pattern.startswith("*."):
-        return name.partition(".")[2] == pattern[2:] and bool(name.partition(".")[0])
-    return pattern == name
-
-
 def look(subject: Subject, leaf: x509.Certificate, path: str, directive: str) -> None:
     found = identity.names_of(leaf.public_bytes(Encoding.DER))
     if not found.dns and not found.addresses:
@@ -38,7 +30,7 @@ def look(subject: Subject, leaf: x509.Certificate, path: str, directive: str) ->
             "Request one with the host's name as DNS name (openssl req -addext subjectAltName=DNS:NAME).", of=directive)
         return
     for name, source in _wanted(subject):
-        if not any(bears(pattern, name) for pattern in found.dns):
+        if not any(identity.stands_for(pattern, name) for pattern in found.dns):
             subject.warn(
                 Code.CERT_NAMES,
                 f"'{path}' does not bear the name {name} ({source}): clients that connect by it warn or refuse",

@@ -19,6 +19,8 @@ from ftpsd.reasons.codes import Code
 from ftpsd.tls import identity as identities
 from ftpsd.tls import ocsp as responses
 from ftpsd.tls.certificates import issued, name_text
+from ftpsd.tls.live import expiry
+from ftpsd.tls.live import facts as known
 
 _UNKNOWN_ISSUER = frozenset({2, 20, 21, 27})
 _SELF_SIGNED = frozenset({18})
@@ -81,7 +83,7 @@ def _dates(chain: Sequence[x509.Certificate], now: datetime) -> Iterator[Verdict
         yield error(Code.CERT_EXPIRED, f"The certificate expired on {last:%Y-%m-%d}.")
     elif first > now:
         yield error(Code.CERT_NOT_YET_VALID, f"The certificate is not valid before {first:%Y-%m-%d %H:%M} UTC.")
-    elif last - now < min(look.SOON, (last - first) / 3):
+    elif expiry.is_near(first, last, now):
         yield warning(
             Code.CERT_EXPIRES_SOON, f"The certificate expires on {last:%Y-%m-%d}, in {(last - now).days} days.")
     for each in rest:
@@ -94,7 +96,7 @@ def _names(leaf: x509.Certificate, wanted: str) -> Iterator[Verdict]:
     found = identities.names_of(leaf.public_bytes(Encoding.DER))
     if not found.dns and not found.addresses:
         yield error(Code.CERT_WITHOUT_SAN, "The certificate names no host (subjectAltName): today's clients refuse it.")
-    elif identities.has_address(found, wanted) or any(names.bears(pattern, wanted) for pattern in found.dns):
+    elif identities.has_address(found, wanted) or any(identities.stands_for(pattern, wanted) for pattern in found.dns):
         return
     elif _is_address(wanted):
         yield warning(
@@ -116,7 +118,7 @@ def _strength(leaf: x509.Certificate) -> Iterator[Verdict]:
         yield error(Code.CERT_WEAK_KEY, f"The key ({look.described_key(leaf)}) is too short.")
     if look.is_weakly_signed(leaf):
         yield error(Code.CERT_WEAK_SIGNATURE, f"The certificate is signed with {look.signature(leaf)}.")
-    if look.is_not_for_servers(leaf):
+    if not known.for_servers(leaf):
         yield error(Code.CERT_NOT_FOR_SERVERS, "The certificate was not issued for servers.")
 
 
