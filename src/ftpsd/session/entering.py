@@ -23,7 +23,7 @@ from ftpsd.errors import SessionEnded
 from ftpsd.ftp.phase import Phase
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import bounds, display, lastlog, making, permission
+from ftpsd.session import bounds, display, folders, lastlog, making, permission
 from ftpsd.session.ftpaccess import FtpAccess
 from ftpsd.session.places import Places, places_of
 from ftpsd.session.state import Session
@@ -33,6 +33,7 @@ from ftpsd.settings.values import RootedPath
 from ftpsd.tls import policy
 from ftpsd.vfs import rights
 from ftpsd.vfs.base import FileSystem
+from ftpsd.vfs.folders import Folders
 from ftpsd.vfs.jail import Jail
 from ftpsd.vfs.names import decode, encode
 from ftpsd.vfs.resolve import machine_path, open_machine_directory
@@ -184,11 +185,16 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
             lastlog.record(session, account)
         session.log.emit(events.Debug(5, f"root directory of the login: {where.root}"))
         root_fd = _open_root(where.root, account, as_user=where.root in ways.foreign)
+        home_of = session.runtime.authenticator.home_of
+        shown = folders.folders(session, settings, account, where.root, home_of, ways.leads)
     try:
-        notices = rights.take_on(account.uid, account.gid, account.groups, root_fd)
-        store = Jail(root_fd, real=where.root)
+        outside = [folder.jail.root for folder in shown]
+        notices = rights.take_on(account.uid, account.gid, account.groups, root_fd, writable=outside)
+        store = Folders(root_fd, shown, real=where.root) if shown else Jail(root_fd, real=where.root)
     except BaseException:
         os.close(root_fd)
+        for folder in shown:
+            folder.jail.close()
         raise
     for text in notices:
         session.log.emit(events.Debug(1, text))
@@ -231,6 +237,11 @@ class _Ways:
     def __init__(self) -> None:
         self.foreign: set[str] = set()
         self._known: dict[str, str] = {}
+
+    def leads(self, path: str) -> tuple[str, bool]:
+        """As `real_path`, and whether a link on the way is not root's."""
+        real = self.real_path(path)
+        return real, real in self.foreign
 
     def real_path(self, path: str) -> str:
         known = self._known.get(path)

@@ -58,7 +58,6 @@ class FtpAccess:
         self._changed = changed
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
-        self._root = store.real_path("/")
         self._clear = ("", 0)
 
     def along(self, real: str, allowed: Callable[[str], bool]) -> tuple[DirectorySection, ...]:
@@ -119,7 +118,7 @@ class FtpAccess:
 
     def _read(self, directory: str) -> DirectorySection | None:
         path = f"{directory.rstrip('/')}/{NAME}"
-        real = f"{self._root.rstrip('/')}{directory}".rstrip("/") or "/"
+        real = self._store.real_path(directory)
         shown = f"{real.rstrip('/')}/{NAME}"
         try:
             with self._store.open_read(path) as opened:

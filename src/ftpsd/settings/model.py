@@ -26,6 +26,7 @@ from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.declaration import Combine
 from ftpsd.settings.deflate import DeflateSettings
 from ftpsd.settings.expressions import ClassRule, Expression
+from ftpsd.settings.folders import FolderSettings
 from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.logins import LoginSettings
@@ -68,6 +69,7 @@ class Settings:
     tls: TLSSettings = TLSSettings()
     auth: AuthSettings = AuthSettings()
     logins: LoginSettings = LoginSettings()
+    folders: FolderSettings = FolderSettings()
     access: AccessSettings = AccessSettings()
     transfer: TransferSettings = TransferSettings()
     logging: LoggingSettings = LoggingSettings()

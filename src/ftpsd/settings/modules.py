@@ -21,7 +21,7 @@ OTHERS = frozenset({
     "mod_rlimit", "mod_sftp", "mod_sftp_pam", "mod_sftp_sql", "mod_shaper", "mod_snmp",
     "mod_sql",
     "mod_sql_mysql", "mod_sql_odbc", "mod_sql_passwd", "mod_sql_postgres", "mod_sql_sqlite", "mod_statcache",
-    "mod_unique_id", "mod_vroot",
+    "mod_unique_id",
     "mod_wrap", "mod_wrap2", "mod_wrap2_file", "mod_wrap2_redis", "mod_wrap2_sql",
 })
 """Modules that ProFTPD, its packages or well-known third parties have and ftpsd does not."""
@@ -33,7 +33,7 @@ _PREFIXES = {
     "ldap": "mod_ldap", "proxy": "mod_proxy", "qos": "mod_qos",
     "quota": "mod_quotatab", "radius": "mod_radius", "rewrite": "mod_rewrite",
     "sftp": "mod_sftp", "shaper": "mod_shaper", "snmp": "mod_snmp", "sql": "mod_sql",
-    "uniqueid": "mod_unique_id", "vroot": "mod_vroot", "wrap": "mod_wrap2",
+    "uniqueid": "mod_unique_id", "wrap": "mod_wrap2",
 }
 """What the names of another module's directives begin with, in lower case."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ftpsd.errors import Location
-from ftpsd.settings import limit_directives, modules, undone
+from ftpsd.settings import folders, limit_directives, modules, undone
 from ftpsd.settings.declaration import METADATA_KEY, Declaration, Status
 from ftpsd.settings.model import NOT_GROUPS, Configuration, Settings
 
@@ -27,7 +27,7 @@ def _fields() -> list[Declaration]:
 
 def _by_key() -> Mapping[str, Declaration]:
     table: dict[str, Declaration] = {}
-    for declaration in (*_fields(), *limit_directives.DECLARATIONS, *undone.DECLARATIONS):
+    for declaration in (*_fields(), *limit_directives.DECLARATIONS, *folders.DECLARATIONS, *undone.DECLARATIONS):
         if declaration.key in table:
             raise AssertionError(f"{declaration.name} is declared twice")
         table[declaration.key] = declaration

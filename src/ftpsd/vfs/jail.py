@@ -70,6 +70,11 @@ class Jail(FileSystem):
             self._aliases = (os.path.normpath(root),)
         self._resolver = resolver(self._root) if resolver is not None else best_resolver(self._root)
 
+    @property
+    def root(self) -> int:
+        """The descriptor of the root; the jail's own."""
+        return self._root
+
     def close(self) -> None:
         root, self._root = self._root, -1
         if root >= 0:

@@ -183,11 +183,11 @@ def acting_as(uid: int, gid: int, groups: Sequence[int]) -> Iterator[None]:
 
 def take_on(
     uid: int, gid: int, groups: Sequence[int], root: str | int, *, readable: Sequence[str] = (),
-    writable: Sequence[str] = (), confine: bool = True,
+    writable: Sequence[str | int] = (), confine: bool = True,
 ) -> list[str]:
     """Makes the calling thread that user for good, with nothing but `root` (a path or descriptor) to work in.
 
-    `readable` and `writable` are further paths that it may open. `confine=False` leaves Landlock out.
+    `readable` and `writable` are further paths (or descriptors) that it may open. `confine=False` leaves Landlock out.
     Returns notices: what could not be done here and does not endanger anything. Raises `OSError` when a
     step failed; then the thread must end.
     """
@@ -208,7 +208,7 @@ def take_on(
 
 
 def _rules(
-    opened: contextlib.ExitStack, root: str | int, readable: Sequence[str], writable: Sequence[str],
+    opened: contextlib.ExitStack, root: str | int, readable: Sequence[str], writable: Sequence[str | int],
 ) -> list[tuple[int, bool]]:
     """Landlock's rules; none when the root is the machine's own, which leaves nothing to confine."""
     if isinstance(root, int) and not readable and not writable:
@@ -218,7 +218,7 @@ def _rules(
         if _is_machine_root(fd):
             return []
         rules = [(fd, True), *_everybodys()]
-        rules += [(_open(opened, path), True) for path in writable]
+        rules += [(path if isinstance(path, int) else _open(opened, path), True) for path in writable]
         for path in readable:
             with contextlib.suppress(OSError):
                 rules.append((_open(opened, path), False))

@@ -1,0 +1,302 @@
+"""Directories and files from elsewhere that a session sees below its root (VRootAlias).
+
+Theory
+------
+A folder is a jail of its own: what is shown at the virtual path `/upload` is opened below its source and nothing else,
+by the same means as everything below the login's root, so no `..` and no link leads out of either. Which jail a path
+belongs to is decided by its text alone: sessions take `..` out of paths before they come here.
+
+What a folder hides of the directory that it is shown in cannot be reached. Its entry there is the administrator's: it
+cannot be removed, renamed or replaced, nor can a directory on the way to it. Between two jails nothing is renamed
+(EXDEV), as between two disks. Listings of a directory that folders are shown in end with them; recursive ones do not go
+into them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import posixpath
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from ftpsd.vfs.base import ListingOptions, OpenFile, StoreMode
+from ftpsd.vfs.jail import Jail
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What is shown at the virtual path `at`: the root of `jail`, or with `base` one file in it."""
+
+    at: str
+    jail: Jail
+    base: str = "/"
+
+    def inside(self, path: str) -> str | None:
+        """The path in `jail` of a virtual path; None: it is not in this folder."""
+        if path == self.at:
+            return self.base
+        if not path.startswith(self.at + "/"):
+            return None
+        rest = path[len(self.at):]
+        return rest if self.base == "/" else self.base + rest
+
+    def outside(self, path: str) -> str:
+        """The virtual path of one in `jail`."""
+        if path == self.base:
+            return self.at
+        return self.at + (path if self.base == "/" else path.removeprefix(self.base))
+
+
+def _normal(path: str) -> str:
+    return "/" + posixpath.normpath("/" + path).lstrip("/")
+
+
+class Folders(Jail):
+    """A jail in which `folders` are shown. They are closed with it."""
+
+    def __init__(self, root: str | int, folders: Sequence[Folder], *, real: str | None = None) -> None:
+        super().__init__(root, real=real)
+        self._folders = tuple(sorted(folders, key=lambda folder: -len(folder.at)))
+
+    def close(self) -> None:
+        for folder in self._folders:
+            folder.jail.close()
+        super().close()
+
+    def _in(self, path: str) -> tuple[Folder, str] | None:
+        """The folder that a path lies in, and the path there; None: it lies in no folder."""
+        path = _normal(path)
+        for folder in self._folders:
+            inside = folder.inside(path)
+            if inside is not None:
+                return folder, inside
+        return None
+
+    def _entry(self, path: str) -> tuple[Folder, str] | None:
+        """As `_in` for an entry that is to be taken away or replaced: none of a folder, nor on the way to one."""
+        normal = _normal(path)
+        for folder in self._folders:
+            if folder.at == normal or folder.at.startswith(normal + "/"):
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), path)
+        return self._in(path)
+
+    # ---- files ---------------------------------------------------------------------------------------
+
+    def open_read(self, path: str) -> OpenFile:
+        found = self._in(path)
+        return super().open_read(path) if found is None else _named(found[0].jail.open_read(found[1]), path)
+
+    def open_write(
+        self, path: str, *, mode: StoreMode = "store", offset: int = 0, overwrite: bool = True,
+        umask: int | None = None, truncate: bool = True,
+    ) -> OpenFile:
+        found = self._in(path)
+        if found is None:
+            return super().open_write(
+                path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=truncate)
+        folder, inside = found
+        opened = folder.jail.open_write(
+            inside, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=truncate)
+        return _named(opened, folder.outside(opened.path))
+
+    def open_hidden(
+        self, path: str, *, prefix: str = ".in.", suffix: str = ".", overwrite: bool = True,
+        umask: int | None = None,
+    ) -> OpenFile:
+        found = self._in(path)
+        if found is None:
+            return super().open_hidden(path, prefix=prefix, suffix=suffix, overwrite=overwrite, umask=umask)
+        opened = found[0].jail.open_hidden(found[1], prefix=prefix, suffix=suffix, overwrite=overwrite, umask=umask)
+        return _named(opened, path)
+
+    # ---- status, names -------------------------------------------------------------------------------
+
+    def stat(self, path: str, *, follow: bool = True) -> os.stat_result:
+        found = self._in(path)
+        return super().stat(path, follow=follow) if found is None else found[0].jail.stat(found[1], follow=follow)
+
+    def may(self, path: str, mode: int) -> bool:
+        found = self._in(path)
+        return super().may(path, mode) if found is None else found[0].jail.may(found[1], mode)
+
+    def readlink(self, path: str) -> str:
+        found = self._in(path)
+        return super().readlink(path) if found is None else found[0].jail.readlink(found[1])
+
+    def check_directory(self, path: str) -> None:
+        found = self._in(path)
+        if found is None:
+            super().check_directory(path)
+        else:
+            found[0].jail.check_directory(found[1])
+
+    def canonical(self, path: str) -> str:
+        found = self._in(path)
+        return super().canonical(path) if found is None else found[0].outside(found[0].jail.canonical(found[1]))
+
+    def lies_straight(self, path: str) -> bool:
+        """Never in a folder: its real path is not the root's and `path`."""
+        return self._in(path) is None and super().lies_straight(path)
+
+    def real_path(self, path: str, *, follow: bool = True) -> str:
+        found = self._in(path)
+        if found is None:
+            return super().real_path(path, follow=follow)
+        return found[0].jail.real_path(found[1], follow=follow)
+
+    def virtual_of(self, real: str) -> str | None:
+        for folder in self._folders:
+            inside = folder.jail.virtual_of(real)
+            if inside is not None and (folder.base == "/" or inside == folder.base):
+                return folder.outside(inside)
+        return super().virtual_of(real)
+
+    def names(self, path: str) -> list[str]:
+        found = self._in(path)
+        names = super().names(path) if found is None else found[0].jail.names(found[1])
+        return sorted({*names, *(name for name, _ in self._shown_in(_normal(path)))}, key=os.fsencode)
+
+    # ---- listings ------------------------------------------------------------------------------------
+
+    def _shown_in(self, directory: str) -> list[tuple[str, Folder]]:
+        """Names and folders that are shown in a directory."""
+        return sorted(
+            (posixpath.basename(folder.at), folder) for folder in self._folders
+            if posixpath.dirname(folder.at) == directory)
+
+    def listing(self, path: str, options: ListingOptions, *, shown: str | None = None) -> bytes:
+        found = self._in(path)
+        if found is not None and not self._shown_in(_normal(path)):
+            return self._inner(found[0], found[1], options, shown)
+        directory, pattern = _normal(path), "*"
+        if any(sign in path for sign in "*?["):
+            directory, pattern = posixpath.split(directory)
+        here = [(name, folder) for name, folder in self._shown_in(directory) if fnmatchcase(name, pattern)]
+        if not here or (options.directory and pattern == "*"):
+            return super().listing(path, options, shown=shown)
+        names = frozenset(name for name, _ in here)
+        plain = dataclasses.replace(options, visible=_without(directory, names, options.visible))
+        head = _head(shown, options, pattern=pattern != "*")
+        lines = [self._line(name, folder, options, head) for name, folder in here if _wanted(directory, name, options)]
+        try:
+            body = super().listing(path, plain, shown=shown) if found is None else \
+                self._inner(found[0], found[1], plain, shown)
+        except FileNotFoundError:
+            if pattern == "*":
+                raise
+            body = b""
+        return body + b"".join(lines)
+
+    def _inner(self, folder: Folder, inside: str, options: ListingOptions, shown: str | None) -> bytes:
+        visible = options.visible
+        if visible is not None:
+            options = dataclasses.replace(
+                options, visible=lambda place, name, link: visible(folder.outside(place).rstrip("/"), name, link))
+        return folder.jail.listing(inside, options, shown=shown)
+
+    def _line(self, name: str, folder: Folder, options: ListingOptions, head: str) -> bytes:
+        """The line of a folder's own entry; nothing where its source cannot be looked at."""
+        plain = dataclasses.replace(options, directory=True, visible=None, recursive=False, columns=False)
+        try:
+            if options.form == "mlsd":
+                facts = folder.jail.facts(folder.base, plain).partition(" ")[0]
+                return f"{facts} {name}\r\n".encode("utf-8", "surrogateescape")
+            if options.form == "nlst" or options.columns or options.bare:
+                folder.jail.stat(folder.base)
+                return f"{head}{name}\r\n".encode("utf-8", "surrogateescape")
+            return folder.jail.listing(folder.base, plain, shown=head + name)
+        except OSError:
+            return b""
+
+    def facts(self, path: str, options: ListingOptions) -> str:
+        found = self._in(path)
+        if found is None:
+            return super().facts(path, options)
+        said = found[0].jail.facts(found[1], options).partition(" ")[0]
+        return f"{said} {_normal(path)}"
+
+    # ---- entries -------------------------------------------------------------------------------------
+
+    def mkdir(self, path: str, *, umask: int | None = None, made: Callable[[int], None] | None = None) -> None:
+        found = self._in(path)
+        if found is None:
+            super().mkdir(path, umask=umask, made=made)
+        elif found[1] == found[0].base:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        else:
+            found[0].jail.mkdir(found[1], umask=umask, made=made)
+
+    def rmdir(self, path: str) -> None:
+        found = self._entry(path)
+        if found is None:
+            super().rmdir(path)
+        else:
+            found[0].jail.rmdir(found[1])
+
+    def unlink(self, path: str) -> None:
+        found = self._entry(path)
+        if found is None:
+            super().unlink(path)
+        else:
+            found[0].jail.unlink(found[1])
+
+    def rename(self, old: str, new: str, *, overwrite: bool = True) -> None:
+        here, there = self._entry(old), self._entry(new)
+        if here is None and there is None:
+            super().rename(old, new, overwrite=overwrite)
+        elif here is None or there is None or here[0] is not there[0]:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), new)
+        else:
+            here[0].jail.rename(here[1], there[1], overwrite=overwrite)
+
+    def chmod(self, path: str, mode: int) -> None:
+        found = self._in(path)
+        if found is None:
+            super().chmod(path, mode)
+        else:
+            found[0].jail.chmod(found[1], mode)
+
+    def utime(self, path: str, modified: float, *, accessed: float | None = None) -> None:
+        found = self._in(path)
+        if found is None:
+            super().utime(path, modified, accessed=accessed)
+        else:
+            found[0].jail.utime(found[1], modified, accessed=accessed)
+
+
+def _named(opened: OpenFile, path: str) -> OpenFile:
+    """An open file under the name that the session knows it by."""
+    opened.path = path
+    return opened
+
+
+def _without(
+    directory: str, names: frozenset[str], visible: Callable[[str, str, bool], bool] | None,
+) -> Callable[[str, str, bool], bool]:
+    """What is visible besides entries that folders hide."""
+    def check(place: str, name: str, link: bool) -> bool:
+        if place == directory and name in names:
+            return False
+        return visible is None or visible(place, name, link)
+
+    return check
+
+
+def _wanted(directory: str, name: str, options: ListingOptions) -> bool:
+    if name.startswith(".") and options.form != "mlsd" and not (options.all or options.almost_all):
+        return False
+    return options.visible is None or options.visible(directory, name, False)
+
+
+def _head(shown: str | None, options: ListingOptions, *, pattern: bool) -> str:
+    """What stands before the names of a listing, as in one without folders."""
+    if shown is None:
+        return ""
+    if pattern:
+        return shown.rpartition("/")[0] + "/" if "/" in shown else ""
+    if options.form == "nlst" and not options.bare:
+        return shown.rstrip("/") + "/"
+    return ""

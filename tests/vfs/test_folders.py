@@ -1,0 +1,208 @@
+"""Folders from elsewhere in a jail: what is in them, what is around them, and that nothing leads out."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ftpsd.vfs.base import ListingOptions, NotRegularFile
+from ftpsd.vfs.folders import Folder, Folders
+from ftpsd.vfs.jail import Jail
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    for directory in ("home/sub", "home/shared", "shared/deep", "other", "secret"):
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "home" / "mine").write_text("mine")
+    (tmp_path / "home" / "shared" / "hidden").write_text("hidden")
+    (tmp_path / "shared" / "theirs").write_text("theirs")
+    (tmp_path / "shared" / "deep" / "file").write_text("deep")
+    (tmp_path / "secret" / "key").write_text("key")
+    (tmp_path / "secret" / "readme").write_text("read me")
+    (tmp_path / "shared" / "out").symlink_to(tmp_path / "secret")
+    (tmp_path / "shared" / "up").symlink_to("../secret")
+    return tmp_path
+
+
+@pytest.fixture
+def jail(place: Path) -> Iterator[Folders]:
+    jail = Folders(str(place / "home"), (
+        Folder("/shared", Jail(str(place / "shared"))),
+        Folder("/sub/more", Jail(str(place / "other"))),
+        Folder("/readme", Jail(str(place / "secret")), "/readme"),
+    ))
+    yield jail
+    jail.close()
+
+
+def text(jail: Jail, path: str) -> str:
+    with jail.open_read(path) as opened:
+        assert opened.path == path
+        return os.read(opened.fd, 1000).decode()
+
+
+def put(jail: Jail, path: str, data: bytes = b"new") -> None:
+    with jail.open_write(path) as opened:
+        os.write(opened.fd, data)
+        opened.commit()
+
+
+def test_reading_and_writing(place: Path, jail: Folders) -> None:
+    assert [text(jail, path) for path in ("/mine", "/shared/theirs", "/shared/deep/file", "/readme")] == [
+        "mine", "theirs", "deep", "read me"]
+    put(jail, "/shared/deep/new")
+    assert (place / "shared" / "deep" / "new").read_bytes() == b"new"
+    put(jail, "/sub/more/x")
+    assert (place / "other" / "x").exists()
+    put(jail, "/readme", b"changed")
+    assert (place / "secret" / "readme").read_bytes() == b"changed"
+    with jail.open_hidden("/shared/hid") as opened:
+        assert opened.path == "/shared/hid"
+        opened.commit()
+    with jail.open_write("/shared/u.", mode="unique") as unique:
+        assert unique.path.startswith("/shared/u.")
+        unique.commit()
+    assert sorted(os.listdir(place / "home")) == ["mine", "shared", "sub"]
+
+
+@pytest.mark.parametrize("path", [
+    "/shared/out/key", "/shared/up/key", "/shared/../../secret/key", "/shared/deep/../../secret/key", "/readme/../key",
+    "/shared/hidden", "/readme/key", "/sub/more/../../../secret/key",
+])
+def test_nothing_leads_out(jail: Folders, path: str) -> None:
+    with pytest.raises(OSError) as refused:
+        jail.open_read(path)
+    assert refused.value.errno in (errno.ENOENT, errno.ENOTDIR)
+
+
+def test_status_and_places(place: Path, jail: Folders) -> None:
+    assert jail.stat("/shared/theirs").st_size == 6
+    assert jail.stat("/readme").st_size == 7
+    jail.check_directory("/shared")
+    jail.check_directory("/sub/more")
+    with pytest.raises(NotADirectoryError):
+        jail.check_directory("/readme")
+    assert jail.canonical("/shared/deep/../theirs") == "/shared/theirs"
+    assert jail.real_path("/shared/deep/file") == str(place / "shared" / "deep" / "file")
+    assert jail.real_path("/mine") == str(place / "home" / "mine")
+    assert jail.real_path("/readme") == str(place / "secret" / "readme")
+    assert jail.virtual_of(str(place / "shared" / "deep")) == "/shared/deep"
+    assert jail.virtual_of(str(place / "secret" / "readme")) == "/readme"
+    assert jail.virtual_of(str(place / "secret" / "key")) is None
+    assert jail.virtual_of(str(place / "home" / "sub")) == "/sub"
+    assert jail.lies_straight("/sub")
+    assert not jail.lies_straight("/shared/deep")
+    assert jail.readlink("/shared/up") == "../secret"
+    assert jail.may("/shared/theirs", os.R_OK)
+    assert not jail.may("/shared/nothing", os.R_OK)
+    with pytest.raises(NotRegularFile):
+        jail.open_read("/shared")
+
+
+BUSY: list[Callable[[Folders], None]] = [
+    lambda jail: jail.rmdir("/shared"), lambda jail: jail.unlink("/readme"), lambda jail: jail.rmdir("/sub"),
+    lambda jail: jail.rename("/shared", "/x"), lambda jail: jail.rename("/mine", "/readme"),
+    lambda jail: jail.rename("/sub", "/x"), lambda jail: jail.unlink("/shared/"),
+    lambda jail: jail.rmdir("/sub/more/."),
+]
+
+
+@pytest.mark.parametrize("act", BUSY)
+def test_the_entry_of_a_folder_stays(place: Path, jail: Folders, act: Callable[[Folders], None]) -> None:
+    with pytest.raises(OSError) as refused:
+        act(jail)
+    assert refused.value.errno == errno.EBUSY
+    assert sorted(os.listdir(place / "home")) == ["mine", "shared", "sub"]
+
+
+def test_entries(place: Path, jail: Folders) -> None:
+    with pytest.raises(FileExistsError):
+        jail.mkdir("/shared")
+    jail.mkdir("/shared/made")
+    jail.rename("/shared/made", "/shared/deep/moved")
+    jail.chmod("/shared/deep/moved", 0o700)
+    jail.utime("/shared/deep/moved", 1_000_000.0)
+    assert (place / "shared" / "deep" / "moved").stat().st_mtime == 1_000_000
+    assert (place / "shared" / "deep" / "moved").stat().st_mode & 0o777 == 0o700
+    jail.rmdir("/shared/deep/moved")
+    jail.unlink("/shared/theirs")
+    assert not (place / "shared" / "theirs").exists()
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("/mine", "/shared/mine"), ("/shared/theirs", "/theirs"), ("/shared/theirs", "/sub/more/theirs"),
+])
+def test_nothing_is_renamed_between_two_folders(jail: Folders, old: str, new: str) -> None:
+    with pytest.raises(OSError) as refused:
+        jail.rename(old, new)
+    assert refused.value.errno == errno.EXDEV
+
+
+def lines(jail: Folders, path: str, shown: str | None = None, **options: object) -> list[str]:
+    chosen = ListingOptions(**options)  # type: ignore[arg-type]
+    return jail.listing(path, chosen, shown=shown).decode().split("\r\n")[:-1]
+
+
+def last_words(listed: list[str]) -> list[str]:
+    return [line.rpartition(" ")[2] for line in listed]
+
+
+def test_listings(jail: Folders) -> None:
+    assert last_words(lines(jail, "/")) == ["mine", "sub", "readme", "shared"]
+    assert [line[0] for line in lines(jail, "/")] == ["-", "d", "-", "d"]
+    assert last_words(lines(jail, "/sub")) == ["more"]
+    assert lines(jail, "/", form="nlst") == ["mine", "sub", "readme", "shared"]
+    assert lines(jail, "/sub", "sub", form="nlst") == ["sub/more"]
+    assert lines(jail, "/shared/deep", "shared/deep", form="nlst") == ["shared/deep/file"]
+    facts = lines(jail, "/", form="mlsd")
+    assert next(line for line in facts if line.endswith(" shared")).count("type=dir") == 1
+    assert sum(line.endswith(" shared") for line in facts) == 1
+    assert jail.facts("/shared/theirs", ListingOptions()).endswith(" /shared/theirs")
+    assert jail.facts("/readme", ListingOptions()).endswith(" /readme")
+    assert jail.names("/") == ["mine", "readme", "shared", "sub"]
+    assert jail.names("/shared") == ["deep", "out", "theirs", "up"]
+
+
+def test_patterns_and_what_is_hidden(jail: Folders) -> None:
+    assert last_words(lines(jail, "/s*", "s*", form="nlst")) == ["sub", "shared"]
+    assert last_words(lines(jail, "/sh*", "sh*", form="nlst")) == ["shared"]
+    assert last_words(lines(jail, "/r*", "r*")) == ["readme"]
+    with pytest.raises(FileNotFoundError):
+        lines(jail, "/q*", "q*")
+    asked = []
+
+    def visible(directory: str, name: str, link: bool) -> bool:
+        asked.append((directory, name))
+        return name not in ("shared", "theirs")
+
+    assert last_words(lines(jail, "/", visible=visible)) == ["mine", "sub", "readme"]
+    assert "theirs" not in last_words(lines(jail, "/shared", form="nlst", visible=visible))
+    assert ("/shared", "deep") in asked
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts=st.lists(st.sampled_from(["shared", "..", ".", "", "deep", "up", "out", "key", "readme", "sub", "more"])))
+def test_no_path_reaches_the_secret(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
+    base = tmp_path_factory.getbasetemp() / "folders"
+    if not base.exists():
+        (base / "home" / "sub").mkdir(parents=True)
+        (base / "shared" / "deep").mkdir(parents=True)
+        (base / "secret").mkdir()
+        (base / "secret" / "key").write_text("key")
+        (base / "shared" / "up").symlink_to("../secret")
+        (base / "shared" / "out").symlink_to(base / "secret")
+    jail = Folders(str(base / "home"), (Folder("/shared", Jail(str(base / "shared"))),))
+    try:
+        with jail.open_read("/" + "/".join(parts)) as opened:
+            assert os.read(opened.fd, 10) != b"key"
+    except OSError:
+        pass
+    finally:
+        jail.close()
