@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.programs import Unavailable, libraries, package_version, unpacked
 from bench.servers import OWNER, SALT, Server, Setting, Starter, bare, end, ftpsd, proftpd, pyftpdlib
-from ftpsd.testing.configs import ServerFiles, hash_password
+from ftpsd.testing.configs import ServerFiles, User, hash_password
 
 VSFTPD = """\
 listen=YES
@@ -66,7 +66,7 @@ def vsftpd(chosen: Setting) -> Server:
     root = unpacked("vsftpd", "libwrap0")
     files = chosen.files()
     home = chosen.home(files)
-    _accounts(files, home)
+    accounts(files, home, OWNER)
     empty = files.directory / "empty"
     empty.mkdir()
     port = _free_port()
@@ -78,15 +78,15 @@ def vsftpd(chosen: Setting) -> Server:
     return _listening("vsftpd", command, root, port, chosen, files)
 
 
-def _accounts(files: ServerFiles, home: Path) -> None:
+def accounts(files: ServerFiles, home: Path, owner: User) -> None:
     """/etc/passwd, shadow and group with our user added, and the PAM service."""
     etc = files.directory / "etc"
     (etc / "pam.d").mkdir(parents=True)
     (etc / "pam.d" / "vsftpd").write_text(PAM)
-    hashed = hash_password(OWNER.password, SALT)
+    hashed = hash_password(owner.password, SALT)
     own = {
-        "passwd": f"{OWNER.name}:x:{OWNER.uid}:{OWNER.gid}::{home}:/bin/sh\n",
-        "shadow": f"{OWNER.name}:{hashed}:19000:0:99999:7:::\n", "group": "",
+        "passwd": f"{owner.name}:x:{owner.uid}:{owner.gid}::{home}:/bin/sh\n",
+        "shadow": f"{owner.name}:{hashed}:19000:0:99999:7:::\n", "group": "",
     }
     for name, line in own.items():
         shutil.copy(f"/etc/{name}", etc / name)

@@ -61,7 +61,8 @@ REASONS = (
         client=("Connect by IPv4.",)),
     _found(
         Code.INJECTION_RUN, "Who sits on the way can put commands of his own before the client's encrypted ones: the "
-        "server keeps what came in clear behind AUTH, and runs it as if it had been encrypted.",
+        "server keeps what came in clear behind AUTH, runs it, and answers over TLS. From then on every reply belongs "
+        "to the command before it.",
         "The server does not throw its buffer away when TLS begins (CVE-2011-0411 and its kin).",
         server=("Update the server.",),
         client=("Use implicit TLS (port 990), where nothing goes in clear.",)),

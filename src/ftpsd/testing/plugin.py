@@ -75,7 +75,7 @@ def ftps_server(ftps_certificates: Certificates) -> Iterator[ServerFactory]:
 @pytest.fixture
 def proftpd_server(ftps_certificates: Certificates) -> Iterator[ServerFactory]:
     """Starts the real ProFTPD of Debian's packages; skips where it is not installed or not possible."""
-    _need_proftpd()
+    need_proftpd()
     with contextlib.ExitStack() as stack:
         yield _factory("proftpd", ftps_certificates, stack)
 
@@ -86,7 +86,8 @@ def tls_version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def _need_proftpd() -> None:
+def need_proftpd() -> None:
+    """Skips where there is no ProFTPD, or nobody who may start it."""
     from ftpsd.testing.configs import MODULES
     from ftpsd.testing.server import PROFTPD
 
@@ -112,7 +113,7 @@ def _factory(kind: str, certificates: Certificates, stack: contextlib.ExitStack)
         )
         files = stack.enter_context(server_directory())
         if kind == "proftpd":
-            _need_proftpd()
+            need_proftpd()
             server = start_proftpd(config, files, certificates.authority_file)
         else:
             server = start_ftpsd(config, files, certificates.authority_file, arguments=arguments)

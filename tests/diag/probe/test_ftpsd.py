@@ -124,3 +124,11 @@ def test_implicit_tls_is_found_out(ftps_server: ServerFactory) -> None:
     assert facts.greeting.implicit
     assert codes(verdicts, Grade.WARNING) == set()
     assert all(each.good for series in facts.series for each in series.resuming)
+
+
+def test_renegotiation_by_clients_is_found(ftps_server: ServerFactory) -> None:
+    server = ftps_server(tls=["TLSRequired on", "TLSOptions AllowClientRenegotiations"])
+    facts, verdicts = ask(server.port, server.authority, user="", ciphers=False)
+    assert facts.renegotiation is not None
+    assert facts.renegotiation.by_client == "done"
+    assert codes(verdicts) == {"renegotiation-open"}

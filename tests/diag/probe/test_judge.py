@@ -237,4 +237,4 @@ def test_kinds_are_told_apart() -> None:
         DataSeries(KINDS[0], (broken("got 425", resumed=True),)), DataSeries(KINDS[1], (listing(),), refused())))
     texts = [each.text for each in judge.decide(facts, NOW) if each.code is Code.RESUMPTION_BROKEN]
     assert len(texts) == 1
-    assert "TLSv1.3" in texts[0]
+    assert "(TLSv1.3)" in texts[0]

@@ -31,8 +31,8 @@ _SERVER: Mapping[Code, Mapping[str, str]] = {
     Code.CERT_NOT_FOR_SERVERS: {"": "Request a certificate for TLS servers (serverAuth)."},
     Code.PROTOCOL_OBSOLETE: {
         "": "Allow TLS 1.2 and 1.3 only.", _PROFTPD: "TLSProtocol TLSv1.2 TLSv1.3",
-        _VSFTPD: "ssl_tlsv1=NO, ssl_tlsv1_1=NO, ssl_tlsv1_2=YES",
-        _PURE: "TLSCipherSuite HIGH, and an OpenSSL whose MinProtocol is TLSv1.2"},
+        _VSFTPD: "MinProtocol = TLSv1.2 in the system's openssl.cnf.",
+        _PURE: "MinProtocol = TLSv1.2 in the system's openssl.cnf."},
     Code.TLS13_MISSING: {"": "Allow TLS 1.3, or update the server.", _PROFTPD: "TLSProtocol TLSv1.2 TLSv1.3"},
     Code.CIPHER_WEAK: {
         "": "Take them out of the list of ciphers (HIGH:!aNULL:!eNULL).",

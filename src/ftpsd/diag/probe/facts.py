@@ -30,7 +30,7 @@ class Answer:
         return self.lines[-1] if self.lines else ""
 
     def __str__(self) -> str:
-        return f"{self.code} {self.text}".strip() if self.code else f"no reply ({self.text})"
+        return f"{self.code} {self.text}".strip(" .") if self.code else f"no reply ({self.text})"
 
 
 @dataclass(frozen=True, slots=True)

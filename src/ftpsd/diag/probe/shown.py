@@ -122,7 +122,7 @@ def _login(facts: Facts) -> Iterator[str]:
 
 def _data(facts: Facts) -> Iterator[str]:
     for passive in facts.passive:
-        where = f" → {passive.host} port {passive.port}: {passive.error or 'reached'}" if passive.port else ""
+        where = f" → {passive.peer} port {passive.port}: {passive.error or 'reached'}" if passive.port else ""
         yield f"{passive.command} {passive.answer}{where}"
     for series in facts.series:
         yield _series(series)

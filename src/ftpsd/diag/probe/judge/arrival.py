@@ -14,6 +14,9 @@ SLOW = 3.0
 
 
 def judge(facts: Facts) -> Iterator[Verdict]:
+    if facts.unreachable and facts.reached is not None:
+        yield error(Code.GREETING_REFUSED, f"A server accepts the connection, and does not greet: {facts.unreachable}.")
+        return
     if facts.unreachable:
         yield error(Code.SERVER_UNREACHABLE, f"There is no server to talk to: {facts.unreachable}.")
         return
@@ -61,7 +64,7 @@ def _handshake(shake: Handshake, identity: Identity | None) -> Iterator[Verdict]
 def _security(security: Security) -> Iterator[Verdict]:
     if security.injected == "run":
         yield error(
-            Code.INJECTION_RUN, "A command that was sent in clear, behind AUTH, was carried out as if it had come "
+            Code.INJECTION_RUN, "A command that was sent in clear, behind AUTH, is carried out, and its reply comes "
             "over TLS.")
     elif security.injected:
         yield good("Commands injected behind AUTH are not carried out.")

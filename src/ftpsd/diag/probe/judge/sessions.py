@@ -50,23 +50,29 @@ def _required_by(series: DataSeries) -> bool:
 
 
 def _broken(told: list[DataSeries]) -> Iterator[Verdict]:
-    """Transfers that fail with TLS although everything was done right."""
+    """Transfers that fail with TLS although everything was done right; what is the same for several kinds is said once.
+    """
+    found: dict[tuple[Code, str], list[str]] = {}
     for series in told:
-        bad = next((each for each in series.resuming if not each.good and each.handshake is not None), None)
-        if bad is None or (not bad.fresh and bad.offered):
-            continue
-        first = series.resuming[0]
-        if bad is first and not _resumed(bad) and not bad.offered and _asks_for_resumption(bad):
-            yield error(
-                Code.RESUMPTION_BROKEN, f"Under {series.kind} the server demands that data connections resume the TLS "
-                "session, and offers none to resume.")
-        elif _resumed(bad) or (bad.offered and _asks_for_resumption(bad)):
-            number = series.resuming.index(bad) + 1
-            yield error(
-                Code.RESUMPTION_BROKEN, f"Under {series.kind} data connection {number} fails although its session was "
-                f"resumed: {bad.error}.")
-        else:
-            yield error(Code.DATA_TLS_ERROR, f"Under {series.kind} a transfer fails: {bad.error}.")
+        what = _failure(series)
+        if what is not None:
+            found.setdefault(what, []).append(series.kind)
+    for (code, text), kinds in found.items():
+        yield error(code, f"{text} ({', '.join(kinds)}).")
+
+
+def _failure(series: DataSeries) -> tuple[Code, str] | None:
+    bad = next((each for each in series.resuming if not each.good and each.handshake is not None), None)
+    if bad is None or (not bad.fresh and bad.offered):
+        return None
+    if not _resumed(bad) and not bad.offered and _asks_for_resumption(bad):
+        return Code.RESUMPTION_BROKEN, (
+            "The server demands that data connections resume the TLS session, and offers none to resume")
+    if _resumed(bad) or (bad.offered and _asks_for_resumption(bad)):
+        number = series.resuming.index(bad) + 1
+        how = "was resumed" if _resumed(bad) else "was offered, and is not known any more"
+        return Code.RESUMPTION_BROKEN, f"Data connection {number} fails although the TLS session {how}: {bad.error}"
+    return Code.DATA_TLS_ERROR, f"A transfer fails: {bad.error}"
 
 
 def _asks_for_resumption(transfer: Transfer) -> bool:
@@ -77,19 +83,24 @@ def _asks_for_resumption(transfer: Transfer) -> bool:
 def _required(told: list[DataSeries]) -> Iterator[Verdict]:
     required = [each.kind for each in told if _required_by(each)]
     resumable = [each.kind for each in told if any(_resumed(one) for one in each.resuming)]
+    free = [each.kind for each in told if each.bare is not None and each.bare.good]
     if required:
         yield note(
             Code.RESUMPTION_REQUIRED, "Data connections must resume the TLS session. That is safe, but clients that "
             "cannot do it fail (Python's ftplib, PHP, old programs).")
         yield good(f"Data connections that resume work, one after another: {', '.join(required)}.")
-    elif resumable:
+    elif free and resumable:
         yield note(
             Code.REUSE_SWITCHED_OFF, "Data connections need not resume the TLS session: who reaches the port first, "
             "gets the file.")
-    elif any(each.good for series in told for each in series.resuming):
+    elif free:
         yield warning(
             Code.RESUMPTION_UNAVAILABLE, "Data connections cannot resume the TLS session: each file costs a full "
             "handshake, and who reaches the port first, gets it.")
+    if resumable and "TLSv1.3" in free and "TLSv1.3" not in resumable:
+        yield note(
+            Code.RESUMPTION_UNAVAILABLE, "Under TLS 1.3 data connections cannot resume the TLS session: each file "
+            "costs a full handshake.")
 
 
 def _dry(told: list[DataSeries]) -> Iterator[Verdict]:

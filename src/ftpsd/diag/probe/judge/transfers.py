@@ -19,10 +19,9 @@ def judge(facts: Facts) -> Iterator[Verdict]:
     yield from _ends([each for series in facts.series for each in series.resuming])
     if facts.clear is not None and facts.clear.good:
         yield warning(Code.DATA_IN_CLEAR, "Files may be transferred without encryption (PROT C).")
-    elif facts.security is not None and facts.passive and not _clear_allowed(facts):
+    elif facts.passive and (facts.clear is not None or not _clear_allowed(facts)):
         yield good("Files are not transferred without encryption.")
-    for active in facts.active:
-        yield from _active(active)
+    yield from _active(facts.active)
     if facts.written is not None:
         yield from _written(facts.written)
     if facts.clearing is not None:
@@ -78,13 +77,20 @@ def _ends(transfers: list[Transfer]) -> Iterator[Verdict]:
         yield good("Data connections end properly (close_notify).")
 
 
-def _active(active: Active) -> Iterator[Verdict]:
-    if active.answer.code // 100 in (4, 5):
-        yield note(Code.ACTIVE_REFUSED, f"{active.command} (active mode) is refused: {active.answer}.")
-    elif active.answer.good and not active.came:
+def _active(tried: tuple[Active, ...]) -> Iterator[Verdict]:
+    refused = [each for each in tried if each.answer.code // 100 in (4, 5)]
+    if refused:
         yield note(
-            Code.ACTIVE_UNREACHABLE, f"{active.command} (active mode): the server could not connect to this machine "
-            f"({active.error}).")
+            Code.ACTIVE_REFUSED, f"Active mode ({_commands(refused)}) is refused: {refused[0].answer}.")
+    missed = [each for each in tried if each.answer.good and not each.came]
+    if missed:
+        yield note(
+            Code.ACTIVE_UNREACHABLE, f"Active mode ({_commands(missed)}): the server could not connect to this machine "
+            f"({missed[0].error}).")
+
+
+def _commands(tried: list[Active]) -> str:
+    return ", ".join(each.command for each in tried)
 
 
 def _written(written: Written) -> Iterator[Verdict]:

@@ -14,9 +14,9 @@ WORDS = ("TLS", "TLS-C", "SSL", "TLS-P")
 NOBODY = "ftpsd-probe"
 UNKNOWN_NAME = "no-such-host.invalid"
 _MOST_CIPHERS = 40
+_MEANS = ("tickets", "ids")
 _MOMENT = 0.5
 """Seconds in which a server that runs an injected command would have answered it."""
-_KINDS = ("TLSv1.3", "TLSv1.2 tickets", "TLSv1.2 ids")
 
 
 def offer_of(kind: str) -> Offer:
@@ -171,9 +171,14 @@ def renegotiation(lab: Lab, facts: Facts) -> Facts:
 
 def resumption(lab: Lab, facts: Facts) -> Facts:
     """Tickets and ids on control connections, and whether a second one may resume."""
-    spoken = {each.name for each in facts.versions if each.ciphers}
-    kinds = [kind for kind in _KINDS if kind.partition(" ")[0] in spoken]
-    return replace(facts, resumptions=tuple(_resumption(lab, kind) for kind in kinds))
+    return replace(facts, resumptions=tuple(_resumption(lab, kind) for kind in _kinds(facts.versions)))
+
+
+def _kinds(versions: tuple[Version, ...]) -> list[str]:
+    """TLS 1.3 knows tickets only; of the older versions the newest stands for all."""
+    spoken = [each.name for each in versions if each.ciphers]
+    old = [name for name in spoken if name != "TLSv1.3"][-1:]
+    return [name for name in spoken if name == "TLSv1.3"] + [f"{name} {means}" for name in old for means in _MEANS]
 
 
 def _resumption(lab: Lab, kind: str) -> Resumption:
