@@ -552,6 +552,9 @@ def wait_readable(fds: Sequence[int], timeout: float) -> list[int]:
 def random_bytes(size: int) -> bytes:
     """From OpenSSL's generator (the FIPS one where loaded)."""
 
+def rest_thread() -> None:
+    """Frees what OpenSSL keeps for the calling thread (random generators above all); it is made again when needed."""
+
 def library_version() -> str: ...
 def header_version() -> str: ...
 def supports(protocol: str) -> bool: ...

@@ -58,6 +58,10 @@ def random_bytes(int size):
     return out
 
 
+def rest_thread():
+    OPENSSL_thread_stop()
+
+
 def library_version():
     return OpenSSL_version(0).decode()
 

@@ -223,6 +223,7 @@ cdef extern from "<openssl/err.h>" nogil:
 
 cdef extern from "<openssl/crypto.h>" nogil:
     const char *OpenSSL_version(int kind)
+    void OPENSSL_thread_stop()
     int OPENSSL_VERSION
     const char *OPENSSL_VERSION_TEXT
     void OPENSSL_cleanse(void *data, size_t size)

@@ -144,8 +144,19 @@ class SlotView(Protocol):
         """Holds nothing any more."""
 
 
+_ATTRIBUTES = """
+    _here classes close_styles control counters cwd data data_logged ends farewell filtered goodbye guarded holding
+    home host_sent id identity journal lingering log login marks notes overrides pace parameters peer_name picky
+    places pump renewal restricted runtime selective server_name service settings settled shown_directories slot
+    stopping store thanks tls transferring tuning variables welcome __dict__ __weakref__
+"""
+"""Of a session, as slots: so many cost 1.5 KiB in a dictionary. What is missing here goes there."""
+
+
 class Session:
     """One client, from its connection to its end."""
+
+    __slots__ = tuple(_ATTRIBUTES.split())
 
     def __init__(
         self, service: Service, runtime: HostRuntime, ends: Ends, control: Control, log: SessionLog,

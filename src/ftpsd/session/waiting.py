@@ -18,6 +18,7 @@ from ftpsd.log import events
 from ftpsd.reasons.codes import Code
 from ftpsd.session.state import Session
 from ftpsd.session.timers import next_moment, next_timer, session_moment
+from ftpsd.tls import library
 from ftpsd.vfs import idling
 
 
@@ -103,6 +104,7 @@ def _settles_at(session: Session) -> float | None:
     if time.monotonic() < at:
         return at
     session.settled = True
+    library.rest_thread()
     idling.settle()
     return None
 

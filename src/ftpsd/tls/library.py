@@ -1,4 +1,4 @@
-"""Which TLS library this is, for those who may not ask the native floor themselves."""
+"""The TLS library as such, for those who may not ask the native floor themselves."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from ftpsd.settings.tls import MODULE_VERSION
 def version() -> str:
     """The OpenSSL that is loaded: `OpenSSL 3.0.16 11 Feb 2025`."""
     return _openssl.library_version()
+
+
+def rest_thread() -> None:
+    """The calling thread has nothing to do: OpenSSL frees the random generators that it keeps for it."""
+    _openssl.rest_thread()
 
 
 def notices() -> list[str]:
