@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ctl", "diag"),
     ("server",),
     ("session",),
+    ("guard",),
     ("data", "auth", "access", "log", "metrics"),
     ("vfs", "tls"),
     ("native",),

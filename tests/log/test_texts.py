@@ -237,6 +237,7 @@ EVERY_KIND: list[Event] = [
     events.TransferEnded("STOR", "/x", "in", 1, 1.0, False), events.HostileInput("HTTP", "GET"),
     events.TimedOut("TimeoutIdle", 5), events.Notice("x"), events.TLSNote("x"), events.FileDeleted("/x"),
     events.Debug(1, "x"), events.Trace("tls", 1, "x"), events.TLSMessages(("x",)), events.Deflated("send", 10, 5),
+    events.ModuleNote("ban", "x"),
 ]
 
 

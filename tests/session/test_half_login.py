@@ -31,8 +31,10 @@ def stand_in(log: Log) -> Session:
         login=Login(user="alice"), host=None, log=log, tls=None, cwd="/",
         parameters=SimpleNamespace(epsv_all=False, rename_from=None),
         control=SimpleNamespace(channel=SimpleNamespace(report=None)),
-        guarded=False, filtered=False, overrides=None,
-        settings=SimpleNamespace(bounds=SimpleNamespace(max_password_size=1024)),
+        guarded=False, filtered=False, overrides=None, bans=None,
+        settings=SimpleNamespace(
+            bounds=SimpleNamespace(max_password_size=1024),
+            logins=SimpleNamespace(delay_on_event=(), anonymous_group=())),
     )
     return cast(Session, state)
 

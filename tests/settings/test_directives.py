@@ -183,7 +183,7 @@ def test_names_are_unique_in_any_case() -> None:
         ("<Limit ALL>\nUmask 022\n</Limit>", "Umask: directive not allowed in <Limit> context on line 2", ""),
         ("<IfVersion x>\n</IfVersion>", "unknown configuration directive '<IfVersion>'", ""),
         ("QuotaEngine on", "unknown configuration directive 'QuotaEngine'", "belongs to mod_quotatab,"),
-        ("BanEngine on", "unknown configuration directive 'BanEngine'", "<IfModule mod_ban.c>"),
+        ("GeoIPEngine on", "unknown configuration directive 'GeoIPEngine'", "<IfModule mod_geoip.c>"),
         ("SQLLogFile /x", "unknown configuration directive 'SQLLogFile'", "belongs to mod_sql,"),
         ("RewriteHom on", "unknown configuration directive 'RewriteHom'", "Did you mean RewriteHome?"),
     ],

@@ -101,10 +101,10 @@ def test_defines_and_environment() -> None:
 
 def test_modules() -> None:
     found = configuration(
-        "LoadModule mod_tls.c\nLoadModule MOD_ban.c\nLoadModule mod_ban.c\n"
-        "<IfModule mod_ban.c>\nBanEngine on\n</IfModule>\n<IfModule mod_tls.c>\nTLSEngine on\n</IfModule>"
+        "LoadModule mod_tls.c\nLoadModule MOD_geoip.c\nLoadModule mod_geoip.c\n"
+        "<IfModule mod_geoip.c>\nGeoIPEngine on\n</IfModule>\n<IfModule mod_tls.c>\nTLSEngine on\n</IfModule>"
     )
-    assert found.notices == ("these modules are not part of ftpsd, <IfModule> is false for them: mod_ban.c",)
+    assert found.notices == ("these modules are not part of ftpsd, <IfModule> is false for them: mod_geoip.c",)
     assert found.hosts[0].settings.tls.engine
 
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.bounds import BoundSettings
+from ftpsd.settings.model import Host
 from ftpsd.settings.values import Bound, TransferBound
 
 KEY_SIZE = 8
@@ -49,6 +50,11 @@ class Holding(NamedTuple):
 def key(*parts: object) -> bytes:
     """A digest that stands for `parts`; never NOTHING for all that matters."""
     return hashlib.blake2b(repr(parts).encode("utf-8", "surrogateescape"), digest_size=KEY_SIZE).digest()
+
+
+def host_key(host: Host) -> bytes:
+    """What stands for a host where sessions of all hosts are counted."""
+    return key(host.addresses, host.settings.core.port, host.names)
 
 
 @dataclass(frozen=True, slots=True)

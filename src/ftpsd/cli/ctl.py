@@ -106,7 +106,9 @@ def _who_allows(name: str) -> str:
     from ftpsd.ctl.endpoint import user_name
 
     action = ACTIONS.get(name)
-    directives = {"core": "ControlsACLs", "admin": "AdminControlsACLs", "tls": "TLSControlsACLs"}
+    directives = {
+        "core": "ControlsACLs", "admin": "AdminControlsACLs", "tls": "TLSControlsACLs", "ban": "BanControlsACLs",
+    }
     user = user_name(os.getuid())
     if action is None or action.acl is None:
         return f"  ControlsSocketACL says who may connect: `ControlsSocketACL allow user {user}`"

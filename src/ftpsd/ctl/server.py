@@ -139,6 +139,7 @@ class ControlServer:
         acls = {
             "ControlsSocketACL": settings.socket_acls, "ControlsACLs": settings.acls,
             "AdminControlsACLs": settings.admin_acls, "TLSControlsACLs": settings.tls_acls,
+            "BanControlsACLs": settings.ban_acls,
         }
         resolved: dict[str, tuple[Rule, ...]] = {}
         for directive, lines in acls.items():
@@ -294,7 +295,7 @@ class ControlServer:
             files.close()
 
 
-_DIRECTIVES = {"core": "ControlsACLs", "admin": "AdminControlsACLs"}
+_DIRECTIVES = {"core": "ControlsACLs", "admin": "AdminControlsACLs", "ban": "BanControlsACLs"}
 
 
 def _place(settings: ControlsSettings) -> tuple[object, ...]:

@@ -316,6 +316,18 @@ class TLSNote(Event):
         object.__setattr__(self, "lines", lines)
 
 
+ModuleLog = Literal["ban", "wrap", "quota"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleNote(Event):
+    """A line for the log of a module: BanLog, WrapLog, QuotaLog."""
+
+    kind: ClassVar[str] = "module-note"
+    module: ModuleLog
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class FileDeleted(Event):
     """DELE removed a file of `size` bytes; `path` is the real path (xferlog's direction `d`); `ascii`: TYPE A."""

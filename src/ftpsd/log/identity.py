@@ -15,6 +15,9 @@ TLS_MODULE = "mod_tls/2.9.2"
 DEFLATE_MODULE = "mod_deflate/0.6"
 """What the lines of a DeflateLog begin with."""
 
+MODULES = {"ban": "mod_ban/0.8", "wrap": "mod_wrap2/2.0.7", "quota": "mod_quotatab/1.3.1"}
+"""What the lines of a BanLog, WrapLog and QuotaLog begin with: the modules whose words they are."""
+
 
 @cache
 def short_hostname() -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ftpsd.errors import ConfigError
 from ftpsd.log import extended, wtmp
 from ftpsd.log.bus import Sink
+from ftpsd.log.events import ModuleLog
 from ftpsd.log.extended import ExtendedLogSink
 from ftpsd.log.files import LogFile, LogFileError, LogFiles
 from ftpsd.log.identity import PROGRAM
@@ -18,6 +19,7 @@ from ftpsd.log.jsonlog import EventLogSink
 from ftpsd.log.writers import (
     Clock,
     DeflateLogSink,
+    ModuleLogSink,
     StderrSink,
     SystemLogSink,
     SystemTarget,
@@ -70,6 +72,9 @@ def open_sinks(
     event_log = opener.event_log()
     if event_log is not None:
         sinks.append(EventLogSink(opener.files, event_log, clock))
+    modules = opener.module_logs()
+    if modules:
+        sinks.append(ModuleLogSink(opener.files, modules, clock))
     sinks += _wtmp_sink(opener, clock, wtmp_path)
     if stderr:
         sinks.append(StderrSink(clock, program=program, debug_level=debug_level or 0))
@@ -162,6 +167,19 @@ class _Opener:
                     file = self._optional("ExtendedLog", log.path, host.settings.logging)
                 if file is not None:
                     logs[log.key] = file
+        return logs
+
+    def module_logs(self) -> dict[tuple[ModuleLog, int], LogFile]:
+        """BanLog, WrapLog and QuotaLog, by host."""
+        logs: dict[tuple[ModuleLog, int], LogFile] = {}
+        for host in self._configuration.hosts:
+            wanted: tuple[tuple[ModuleLog, str, str | None], ...] = (
+                ("ban", "BanLog", self._configuration.hosts[0].settings.bans.log),
+            )
+            for module, directive, path in wanted:
+                file = self._optional(directive, path, host.settings.logging) if path else None
+                if file is not None:
+                    logs[module, host.id] = file
         return logs
 
     def event_log(self) -> LogFile | None:

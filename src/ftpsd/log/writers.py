@@ -13,9 +13,20 @@ from dataclasses import dataclass
 
 from ftpsd.log import stamps, texts, wtmp, xferlog
 from ftpsd.log.escape import escape
-from ftpsd.log.events import Deflated, Event, FileDeleted, Level, LoginSucceeded, Origin, SessionClosed, TransferEnded
+from ftpsd.log.events import (
+    Deflated,
+    Event,
+    FileDeleted,
+    Level,
+    LoginSucceeded,
+    ModuleLog,
+    ModuleNote,
+    Origin,
+    SessionClosed,
+    TransferEnded,
+)
 from ftpsd.log.files import LogFile, LogFiles
-from ftpsd.log.identity import DEFLATE_MODULE, PROGRAM, TLS_MODULE, short_hostname, writer_id
+from ftpsd.log.identity import DEFLATE_MODULE, MODULES, PROGRAM, TLS_MODULE, short_hostname, writer_id
 from ftpsd.settings.logging import LEVELS, LoggingSettings
 from ftpsd.settings.values import TraceChannel
 
@@ -67,6 +78,29 @@ class TLSLogSink(FileSink):
         head = f"{stamps.milliseconds(self._clock())} {TLS_MODULE}[{writer_id()}]: "
         for line in lines:
             file.write(head + line)
+
+
+class ModuleLogSink(FileSink):
+    """`2026-11-21 16:52:54,551 mod_ban/0.8[PID]: text` (BanLog, WrapLog, QuotaLog), by module and host."""
+
+    def __init__(self, files: LogFiles, logs: Mapping[tuple[ModuleLog, int], LogFile], clock: Clock) -> None:
+        super().__init__(files, clock)
+        self._logs = logs
+
+    def __str__(self) -> str:
+        return "the log of a module"
+
+    @property
+    def hears(self) -> frozenset[type[Event]]:
+        return frozenset({ModuleNote})
+
+    def emit(self, event: Event, origin: Origin) -> None:
+        if not isinstance(event, ModuleNote):
+            return
+        file = self._logs.get((event.module, origin.host_id))
+        if file is not None:
+            head = f"{stamps.milliseconds(self._clock())} {MODULES[event.module]}[{writer_id()}]: "
+            file.write(head + escape(event.text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,7 @@ class Code(StrEnum):
     LIMIT_CONNECTIONS_PER_HOST = "limit-connections-per-host"
     LOGIN_ATTEMPTS_EXCEEDED = "login-attempts-exceeded"
     REAUTHENTICATION = "reauthentication"
+    BANNED = "banned"
 
     # Commands that cannot be carried out, and how sessions end.
     COMMAND_UNKNOWN = "command-unknown"

@@ -217,6 +217,21 @@ REASONS = (
         shown=("System log: Maximum login attempts (3) exceeded, connection refused",),
     ),
     Reason(
+        Code.BANNED,
+        "The client's address, its class, or the user is banned for a time, or until an administrator permits it.",
+        causes=(
+            "It did what a BanOnEvent rule counts, too often: failed logins, too many connections, unknown commands.",
+            "An administrator has banned it (`ftpsd ctl ban`).",
+        ),
+        confirm=("`ftpsd ctl ban info -v` shows why and until when.", "The BanLog says what was counted."),
+        server=(
+            "`ftpsd ctl permit host ADDRESS` (or user NAME, class NAME) lifts it.",
+            "`BanEngine off` in an <IfClass> exempts addresses that many users share.",
+        ),
+        client=("Mend what repeats the error (an old password in a program), and wait.",),
+        shown=("530 Access denied", "System log: mod_ban/0.8: Login denied: host '192.0.2.1' banned"),
+    ),
+    Reason(
         Code.REAUTHENTICATION,
         "Somebody is logged in already; another user needs another connection.",
         causes=("The client sends USER twice with different names.",),

@@ -223,6 +223,7 @@ class Supervisor:
             self._crew.reap()
         if signal.SIGUSR1 in taken:
             self._journal.reopen()
+            self._present.service.reopen_logs()
             self._crew.reopen_logs()
         if signal.SIGHUP in taken and not self._pending:
             self._reload()

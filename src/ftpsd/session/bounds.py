@@ -17,6 +17,7 @@ from ftpsd.access.occupancy import (
     Holding,
     Judge,
     Standing,
+    host_key,
     judge_connection,
     judge_login,
     judge_transfer,
@@ -28,6 +29,7 @@ from ftpsd.data.waits import wait_for
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
+from ftpsd.session import banning
 from ftpsd.session.state import Session, SlotView
 from ftpsd.settings.model import Host, Settings
 from ftpsd.settings.values import Bound, SizeBound
@@ -45,16 +47,12 @@ def _take(slot: SlotView, holding: Holding, judge: Judge) -> Exceeded | None:
     return verdict
 
 
-def _host_key(host: Host) -> bytes:
-    return key(host.addresses, host.settings.core.port, host.names)
-
-
 def connect(slot: SlotView, host: Host, settings: Settings, address: str) -> Exceeded | None:
     """MaxConnectionsPerHost: takes a connection's place, or says what is in the way."""
     bound: Bound | None = settings.bounds.max_connections_per_host
     if bound is None:
         return None
-    me = Holding(Standing.CONNECTED, _host_key(host), key(address))
+    me = Holding(Standing.CONNECTED, host_key(host), key(address))
     return _take(slot, me, judge_connection(bound, me))
 
 
@@ -62,7 +60,7 @@ def log_in(session: Session, settings: Settings, account: Account, *, anonymous:
     """Takes a login's place. Raises `SessionEnded` (530) where there is none."""
     client_class = next(iter(session.classes), None)
     me = Holding(
-        Standing.LOGGED_IN, _host_key(session.host), key(session.peer), key(account.name),
+        Standing.LOGGED_IN, host_key(session.host), key(session.peer), key(account.name),
         key(client_class) if client_class is not None else NOTHING)
     judge = judge_login(settings.bounds, me, client_class=client_class, anonymous=anonymous)
     session.holding = me
@@ -123,6 +121,8 @@ def keep_pace(session: Session) -> None:
     if delay <= 0:
         return
     within = f"{rate.number} cmds/{rate.seconds} sec{'' if rate.seconds == 1 else 's'}"
+    if session.bans is not None:
+        banning.note(session, ("MaxCommandRate",))
     session.log.emit(events.Debug(
         0, f"MaxCommandRate ({within}) exceeded, injecting processing delay of {delay * 1000:.0f} ms"))
     wait_for(session.control.fileno(), select.POLLRDHUP, -1, 0, time.monotonic() + delay)

@@ -21,7 +21,19 @@ from ftpsd.ftp.replies import INVALID_COMMAND, LINE_TOO_LONG, Reply
 from ftpsd.log import events
 from ftpsd.log.events import Level
 from ftpsd.reasons.codes import Code, Good, Show, marked
-from ftpsd.session import bounds, delays, display, errors, ftpaccess, gate, permission, resources, tls_steps, waiting
+from ftpsd.session import (
+    banning,
+    bounds,
+    delays,
+    display,
+    errors,
+    ftpaccess,
+    gate,
+    permission,
+    resources,
+    tls_steps,
+    waiting,
+)
 from ftpsd.session.handlers import resolve
 from ftpsd.session.state import Session
 from ftpsd.settings.values import TLSRequirement
@@ -54,6 +66,8 @@ def _conversation(session: Session) -> Code | Good:
     try:
         _converse(session)
     except SessionEnded as ended:
+        if session.bans is not None:
+            banning.ended(session, ended.reason)
         _last_words(session, ended)
         return ended.reason
     except TLSError as error:
@@ -100,6 +114,8 @@ def handle(session: Session, line: Line) -> None:
     bounds.keep_pace(session)
     if session.settings.logins.rlimit_cpu:
         resources.check(session)
+    if session.bans is not None and session.bans.generation != session.ban_generation:
+        banning.look_again(session)
     command = parse(line.text)
     if command.spec is None:  # what belongs to another protocol is no command here
         _end_if_hostile(session, line.text)
@@ -151,6 +167,8 @@ def _answer(session: Session, command: Command) -> Reply | None:
         session.log.emit(events.CommandDenied(
             command.name, denied.code, denied.text, denied.reason, denied.log,
             tls=Show.TLSLOG in denied.reason.show))
+        if session.bans is not None:
+            banning.refused(session, denied.reason)
         return Reply(denied.code, marked(denied.text, denied.reason))
     except CredentialsError as error:  # the thread may have anybody's rights: nothing more is served from it
         session.log.emit(events.Notice(f"cannot change the rights of the session: {error}", Level.ERR))
@@ -160,6 +178,8 @@ def _answer(session: Session, command: Command) -> Reply | None:
     except OSError as error:
         found = errors.refusal(error, command.argument)
         session.log.emit(events.CommandDenied(command.name, found.code, found.text, found.reason, tls=False))
+        if session.bans is not None:
+            banning.refused(session, found.reason)
         return Reply(found.code, found.text)
     except Exception:
         session.log.emit(events.Notice(f"defect in {command.name}: {traceback.format_exc()}", Level.ERR))

@@ -15,11 +15,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from ftpsd.access import limits
+from ftpsd.access.bans import Suspect
 from ftpsd.access.classes import classes_of
 from ftpsd.access.closing import Closing, Stage
 from ftpsd.auth.chain import Authenticator
 from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
 from ftpsd.ftp.replies import Reply
+from ftpsd.guard.bans import Bans
+from ftpsd.guard.opening import open_bans
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
@@ -27,7 +30,7 @@ from ftpsd.log.identity import writer_id
 from ftpsd.log.sinks import open_sinks
 from ftpsd.metrics.tally import Tally
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import bounds, counting, environment, handlers, ident, loop, masquerade, resources
+from ftpsd.session import banning, bounds, counting, environment, handlers, ident, loop, masquerade, resources
 from ftpsd.session.closing import Doors
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
@@ -108,6 +111,7 @@ class Service:
         self._doors = Doors()
         self._tracing = Tracing(
             self.log.add, self.log.remove, partial(self._trace_tls, True), partial(self._trace_tls, False))
+        self.bans: Bans | None = None
 
     def prepare(self) -> None:
         """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
@@ -116,6 +120,7 @@ class Service:
         self._prepare_tls()
         self.notices += limits.unknown_words(self.configuration)
         self.notices += resources.notices(self.configuration.hosts[0].settings.logins)
+        self.bans = open_bans(self.configuration, self._resumption.stores, self._note)
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
         self.staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
@@ -172,6 +177,8 @@ class Service:
         if self._resuming is not None:
             self._resuming.start(self._note)
         self.names.start()
+        if self.bans is not None:
+            self.bans.start()
         if _gives(self.configuration):
             self.giver.start()
         self.staples.start_worker()
@@ -233,11 +240,20 @@ class Service:
             return None
         classes = classes_of(self.configuration.classes, ends.peer, name)
         settings = host.for_connection(classes=classes)
+        if self.bans is not None and settings.bans.engine:
+            words = banning.at_connect(self.bans, self.log, host, settings, Suspect(ends.peer, name, classes=classes))
+            if words is not None:
+                if "UseImplicitSSL" not in settings.tls.options:
+                    sock.sendall(Reply(530, words).encode())
+                return None
         if not _welcome(host, settings, limits.Client(ends.peer, name, classes=classes)):
             self.log.emit(events.Notice(f"Connection from {name or ends.peer} [{ends.peer}] denied"))
             return None
         exceeded = bounds.connect(slot, host, settings, ends.peer)
         if exceeded is not None:
+            if self.bans is not None and settings.bans.engine:
+                suspect = Suspect(ends.peer, name, classes=classes)
+                banning.refused_at_connect(self.bans, self.log, host, settings, suspect, exceeded.reason)
             self.log.emit(events.Notice(
                 f"Connection from {name or ends.peer} [{ends.peer}] refused ({exceeded.log})", reason=exceeded.reason))
             if "UseImplicitSSL" not in settings.tls.options:
@@ -266,6 +282,7 @@ class Service:
         session.peer_name = name or ends.peer
         session.classes = classes
         session.tuning = tuning
+        banning.watch(session)
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
         slot.describe(
             session=session_id, peer_name=name or "", client_class=",".join(sorted(classes)),
@@ -319,6 +336,8 @@ class Service:
             session.log.origin, server_name=host.settings.core.server_name, host_id=host.id,
             logging=_own_logging(settings, host)))
         session.slot.describe(server=host.settings.core.server_name)
+        if session.bans is not None:
+            banning.check_host(session)
 
     def stop(self) -> None:
         """The worker has been asked to end: every session is told (421) and closed. Does not wait."""
@@ -382,6 +401,8 @@ class Service:
         self.names.stop()
         self.giver.stop()
         self.staples.close()
+        if self.bans is not None:
+            self.bans.close()
         if self._resuming is not None:
             self._resuming.close()
         self.log.close()

@@ -27,6 +27,7 @@ from ftpsd.ftp.facts import ALL_FACTS
 from ftpsd.ftp.phase import Phase
 from ftpsd.ftp.ranges import ByteRange
 from ftpsd.ftp.replies import Reply
+from ftpsd.guard.bans import Bans
 from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
 from ftpsd.log.record import CommandDone
@@ -87,6 +88,8 @@ class Login:
     account: Account | None = None
     anonymous: AnonymousSection | None = None
     vouched: bool = False
+    named: str | None = None
+    """The name that USER gave last."""
 
     @property
     def done(self) -> bool:
@@ -169,6 +172,10 @@ class Session:
         self.log = log
         self.slot = slot
         self.tls = tls
+        self.bans: Bans | None = None
+        """Who is banned, and what counts against the client; None: BanEngine is off for him."""
+        self.ban_generation = 0
+        """Which bans the session has looked at."""
         self.inhabit(Places(settings))
         self.marks = marks
         self.identity = identity
@@ -219,6 +226,7 @@ class Session:
         """
         self.settings = places.base
         self.places, self.overrides = places, overrides
+        self.bans = self.service.bans if self.settings.bans.engine else None
         self._here: tuple[str, float, Settings] | None = None
         dynamic = overrides is not None
         filters = places.anywhere("access", "path_allow_filter", "path_deny_filter")

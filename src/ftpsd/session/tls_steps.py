@@ -9,6 +9,7 @@ from dataclasses import replace
 from ftpsd.errors import SessionEnded
 from ftpsd.log import events
 from ftpsd.reasons.codes import marked
+from ftpsd.session import banning
 from ftpsd.session.state import Session
 from ftpsd.tls import diagnostics, hello, logtext, policy, variables
 from ftpsd.tls.channel import HandshakeFailed
@@ -70,6 +71,8 @@ def start_tls(session: Session, decision: Decision) -> None:
     there is no way back to plain FTP on a connection whose handshake failed.
     """
     session.log.emit(events.TLSNegotiation("control", decision.log))
+    if session.bans is not None:
+        banning.note(session, ("TLSHandshake",))
     session.control.forget_input()
     _follow_server_name(session, decision)
     timeout = float(session.settings.tls.timeout_handshake)

@@ -15,6 +15,7 @@ CORE_ACTIONS = ("help", "insctrl", "lsctrl", "rmctrl")
 ADMIN_ACTIONS = (
     "config", "debug", "dns", "down", "get", "kick", "restart", "scoreboard", "shutdown", "status", "trace", "up",
 )
+BAN_ACTIONS = ("ban", "permit")
 TLS_ACTIONS = ("clear", "info", "ocspcache", "remove", "sesscache")
 ALL = "all"
 EVERYBODY = "*"
@@ -117,6 +118,11 @@ class ControlsSettings:
         good=("all allow user root", "sesscache,info allow group adm"), bad=("all allow root", "kick allow user root"),
         doc="Who may use `tls sesscache` and `tls ocspcache`. Both words must be allowed: sesscache (or ocspcache),"
         " and info, clear or remove. What no line allows is denied.",
+    )
+    ban_acls: tuple[ControlsACL, ...] = directive(
+        "BanControlsACLs", ActionsACL.of(BAN_ACTIONS), (), contexts=ROOT, module="mod_ban", combine=Combine.APPEND,
+        good=("all allow user root", "permit allow group adm"), bad=("all allow root", "kick allow user root"),
+        doc="Who may use the actions of mod_ban: ban, permit. What no line allows is denied.",
     )
     admin: AdminControls = directive(
         "AdminControlsEngine", Special("on|off|action,…", admin_engine), AdminControls(), contexts=ROOT,

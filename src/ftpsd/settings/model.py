@@ -19,6 +19,7 @@ from typing import Any
 from ftpsd.errors import Location
 from ftpsd.settings.access import AccessSettings
 from ftpsd.settings.auth import AuthSettings
+from ftpsd.settings.bans import BanSettings
 from ftpsd.settings.bounds import BoundSettings
 from ftpsd.settings.certificates import CertificateSettings
 from ftpsd.settings.controls import ControlsSettings
@@ -75,6 +76,7 @@ class Settings:
     logging: LoggingSettings = LoggingSettings()
     limits: LimitSettings = LimitSettings()
     bounds: BoundSettings = BoundSettings()
+    bans: BanSettings = BanSettings()
     deflate: DeflateSettings = DeflateSettings()
     server: ServerSettings = ServerSettings()
     remote: RemoteSettings = RemoteSettings()

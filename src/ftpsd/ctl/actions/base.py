@@ -11,7 +11,7 @@ from ftpsd.ctl.protocol import FAILED, OK
 from ftpsd.errors import FtpsdError
 from ftpsd.server.supervisor import Supervisor
 
-CORE, ADMIN, TLS, OWN = "mod_ctrls.c", "mod_ctrls_admin.c", "mod_tls.c", "mod_ftpsd.c"
+CORE, ADMIN, TLS, OWN, BAN = "mod_ctrls.c", "mod_ctrls_admin.c", "mod_tls.c", "mod_ftpsd.c", "mod_ban.c"
 """Modules, as lsctrl names them."""
 
 
@@ -61,7 +61,7 @@ class Action:
     module: str
     description: str
     run: Callable[[Office, Request], Answer]
-    acl: Literal["core", "admin", "tls"] | None = "admin"
+    acl: Literal["core", "admin", "tls", "ban"] | None = "admin"
     changes: bool = False
 
 

@@ -12,7 +12,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import bounds, delays, display, entering, permission, vouching
+from ftpsd.session import banning, bounds, delays, display, entering, permission, vouching
 from ftpsd.session.state import Session
 
 
@@ -66,7 +66,7 @@ def user(session: Session, command: Command) -> Reply:
         raise Refusal(501, "Reauthentication not supported", Code.REAUTHENTICATION)
     if len(name) > entering.LONGEST_NAME:
         raise Refusal(501, "Login name too long", Code.LOGIN_NAME_TOO_LONG)
-    session.login.user = name
+    session.login.user = session.login.named = name
     session.slot.update(user=name)
     chosen = select(session.host, name)
     if entering.PER_UNAUTHENTICATED in session.settings.auth.if_session_options:
@@ -76,6 +76,8 @@ def user(session: Session, command: Command) -> Reply:
     vouched = vouching.result(session, chosen)
     if vouched is None:
         return replies.password_required(name)
+    if session.bans is not None:
+        banning.check_login(session)
     session.login.vouched = True
     return _enter(session, chosen, vouched, "certificate", 232)
 
@@ -93,6 +95,8 @@ def pass_(session: Session, command: Command) -> Reply:
         return replies.USER_FIRST
     session.login.user = None
     chosen = entering.as_anonymous(session, select(session.host, name))
+    if session.bans is not None:
+        banning.check_login(session)
     too_long = bounds.check_password_size(session, command.argument)
     if too_long is not None:
         text = f"USER {name} (Login failed): {too_long}"
@@ -124,6 +128,8 @@ def _enter(
         session.log.emit(events.LoginFailed(name, Code.LOGIN_RIGHTS, session.login.attempts + 1, text))
         raise SessionEnded(Code.LOGIN_RIGHTS, 530, replies.LOGIN_INCORRECT.text) from None
     session.log.emit(events.LoginSucceeded(name, chosen.anonymous is not None, method, email))
+    if session.bans is not None:
+        banning.note(session, ("LoginRate",))
     return _granted(session, name, code)
 
 
@@ -131,6 +137,8 @@ def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
     login = session.login
     login.attempts += 1
     session.log.emit(events.LoginFailed(chosen.user, result.refusal, login.attempts, result.log))
+    if session.bans is not None:
+        banning.refused(session, result.refusal)
     section = chosen.anonymous
     message = (section.settings if section is not None else session.settings).core.access_deny_msg
     text = replies.LOGIN_INCORRECT.text

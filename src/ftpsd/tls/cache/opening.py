@@ -19,8 +19,8 @@ from ftpsd.tls.cache.base import Store
 from ftpsd.tls.cache.files import FileStore, prepare_directory
 from ftpsd.tls.cache.shared import INTERNAL_SIZE, SMALLEST, SharedCounters, SharedStore, open_segment
 
-Purpose = Literal["sessions", "responses", "tickets"]
-"""What a cache holds: TLS sessions, OCSP responses, or the ticket keys of a pool."""
+Purpose = Literal["sessions", "responses", "tickets", "bans"]
+"""What a cache holds: TLS sessions, OCSP responses, the ticket keys of a pool, or bans."""
 
 REMOTE_KINDS = ("memcache", "redis")
 

@@ -1,0 +1,190 @@
+"""The BanTable: a file that processes share, that outlives them, and that may be torn anywhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ftpsd.access.bans import Ban, Kind
+from ftpsd.errors import ConfigError
+from ftpsd.guard import bantable
+from ftpsd.guard.bantable import BanTable
+from ftpsd.settings.bans import BanRule
+
+HERE, THERE = b"here...1", b"there..2"
+RULE = BanRule("MaxLoginAttempts", 3, 60, 600)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "ban.tab")
+
+
+@pytest.fixture
+def table(path: str) -> Iterator[BanTable]:
+    table = BanTable.open(path)
+    yield table
+    table.close()
+
+
+def test_bans_are_kept(table: BanTable, path: str) -> None:
+    bans = [
+        Ban(Kind.USER, "bob", reason="why", message="what"), Ban(Kind.HOST, "192.0.2.1", HERE, 500.0),
+        Ban(Kind.PAIR, "ü\udcff@::1", THERE, 1.5, "x" * 100),
+    ]
+    for ban in bans:
+        assert table.add(ban, 1.0)
+    table.close()
+    again = BanTable.open(path)
+    assert again.read() == (3, bans)
+    again.close()
+    again.close()
+
+
+def test_banned_is_banned(table: BanTable) -> None:
+    assert table.add(Ban(Kind.USER, "bob", HERE, 10.0), 5.0)
+    assert not table.add(Ban(Kind.USER, "bob", HERE, 99.0), 5.0)
+    assert table.add(Ban(Kind.USER, "bob", THERE, 99.0), 5.0)
+    assert table.add(Ban(Kind.USER, "bob", HERE, 99.0), 10.0)
+    assert [ban.expires for ban in table.read()[1]] == [99.0, 99.0]
+
+
+def test_bans_are_lifted(table: BanTable) -> None:
+    for ban in (Ban(Kind.USER, "a", HERE), Ban(Kind.USER, "a", THERE), Ban(Kind.USER, "b"), Ban(Kind.HOST, "a")):
+        table.add(ban, 1.0)
+    before = table.generation
+    assert table.remove(Kind.USER, "a", HERE) == [Ban(Kind.USER, "a", HERE)]
+    assert table.generation == before + 1
+    assert table.remove(Kind.USER, "a", HERE) == []
+    assert table.generation == before + 1
+    assert [ban.name for ban in table.remove(Kind.USER, None, None)] == ["a", "b"]
+    assert table.read()[1] == [Ban(Kind.HOST, "a")]
+
+
+def test_a_name_that_is_too_long_is_not_cut(table: BanTable) -> None:
+    with pytest.raises(ValueError, match="longer"):
+        table.add(Ban(Kind.USER, "ü" * 225), 1.0)
+    assert table.add(Ban(Kind.USER, "ü" * 224), 1.0)
+    assert table.read()[1][0].name == "ü" * 224
+
+
+def test_a_full_table_forgets_what_would_end_first(table: BanTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bantable, "BANS", 3)
+    for name, expires in (("for good", 0.0), ("late", 900.0), ("early", 500.0), ("new", 700.0)):
+        assert table.add(Ban(Kind.USER, name, expires=expires), 1.0)
+    assert [ban.name for ban in table.read()[1]] == ["for good", "late", "new"]
+
+
+def test_what_happens_is_counted_within_its_time(table: BanTable) -> None:
+    counts = [table.count(RULE, "192.0.2.1", HERE, now) for now in (100.0, 120.0, 159.9, 160.0)]
+    assert [(one.count, one.expires) for one in counts] == [(1, 160.0), (2, 160.0), (3, 160.0), (1, 220.0)]
+    assert table.count(RULE, "192.0.2.1", THERE, 160.0).count == 1
+    assert table.count(RULE._replace(event="RootLogin"), "192.0.2.1", HERE, 160.0).count == 1
+    assert sorted((one.event, one.source, one.server) for one in table.counted(160.0)) == [
+        ("MaxLoginAttempts", "192.0.2.1", HERE), ("MaxLoginAttempts", "192.0.2.1", THERE),
+        ("RootLogin", "192.0.2.1", HERE)]
+    assert table.counted(220.0) == []
+
+
+def test_a_full_bucket_forgets_the_oldest_counter(table: BanTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bantable, "COUNTERS", 8)
+    for number in range(9):
+        assert table.count(RULE, f"192.0.2.{number}", HERE, 100.0 + number).count == 1
+    assert table.count(RULE, "192.0.2.8", HERE, 110.0).count == 2
+    assert table.count(RULE, "192.0.2.0", HERE, 110.0).count == 1
+
+
+def test_processes_count_together(table: BanTable, path: str) -> None:
+    children = []
+    for _ in range(3):
+        pid = os.fork()
+        if not pid:
+            for _ in range(60):
+                table.count(RULE, "192.0.2.1", HERE, 100.0)
+            table.add(Ban(Kind.USER, str(os.getpid())), 1.0)
+            os._exit(0)
+        children.append(pid)
+    for pid in children:
+        assert os.waitpid(pid, 0)[1] == 0
+    assert table.count(RULE, "192.0.2.1", HERE, 100.0).count == 181
+    assert table.generation == 3
+    assert {int(ban.name) for ban in table.read()[1]} == set(children)
+
+
+def test_torn_records_are_none(table: BanTable, path: str) -> None:
+    table.add(Ban(Kind.USER, "bob"), 1.0)
+    table.add(Ban(Kind.USER, "eve"), 1.0)
+    table.count(RULE, "192.0.2.1", HERE, 100.0)
+    data = bytearray(Path(path).read_bytes())
+    data[4096 + 30] ^= 1
+    at = data.index(b"192.0.2.1")
+    data[at] ^= 1
+    Path(path).write_bytes(data)
+    assert [ban.name for ban in table.read()[1]] == ["eve"]
+    assert table.counted(100.0) == []
+    assert table.count(RULE, "192.0.2.1", HERE, 100.0).count == 1
+
+
+def test_a_kind_that_nobody_knows_is_none(table: BanTable, path: str) -> None:
+    table.add(Ban(Kind.USER, "bob"), 1.0)
+    data = bytearray(Path(path).read_bytes())
+    record = bytearray(data[4100 : 4096 + 1024])
+    size = bantable._BAN.size
+    record[0] = 9
+    data[4096 : 4096 + 4 + size] = struct.pack("<I", zlib.crc32(record[:size])) + record[:size]
+    Path(path).write_bytes(data)
+    assert table.read()[1] == []
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda path: path.write_bytes(b"something else"), "something else"),
+    (lambda path: path.mkdir(), "Is a directory"),
+    (lambda path: path.symlink_to("/dev/null"), "symbolic links"),
+    (lambda path: os.mkfifo(path), "is no file"),
+])
+def test_what_is_no_ban_table_is_left_alone(tmp_path: Path, make: object, words: str) -> None:
+    path = tmp_path / "ban.tab"
+    assert callable(make)
+    make(path)
+    with pytest.raises(ConfigError, match=words) as caught:
+        BanTable.open(str(path))
+    assert caught.value.directive == "BanTable"
+    assert caught.value.remedy
+
+
+def test_an_empty_file_becomes_one(path: str) -> None:
+    Path(path).touch()
+    BanTable.open(path).close()
+    table = BanTable.open(path)
+    assert table.read() == (0, [])
+    table.close()
+
+
+def test_a_lock_that_somebody_keeps_ends_the_wait(
+    table: BanTable, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bantable, "PATIENCE", 0.05)
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        with table._lock():
+            os.write(writing, b"x")
+            time.sleep(30)
+        os._exit(0)
+    os.read(reading, 1)
+    try:
+        with pytest.raises(TimeoutError, match="busy"):
+            table.count(RULE, "x", HERE, 1.0)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert table.count(RULE, "x", HERE, 1.0).count == 1
+    os.close(reading)
+    os.close(writing)
