@@ -7,8 +7,7 @@ from typing import Literal
 
 from ftpsd.reasons.codes import Code, Good
 
-Source = Literal["file", "system"]
-
+Source = Literal["file", "system", "ldap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +16,8 @@ class Account:
 
     `groups` are all his group ids, the primary one first, each once; `group_names` their names, the primary
     group's first (a group without a name has none here, one with two names both). `home` and `shell` are as
-    written in their source: "file" is an AuthUserFile, "system" whatever the name service switch knows.
+    written in their source: "file" is an AuthUserFile, "system" whatever the name service switch knows, "ldap" a
+    directory.
     """
 
     name: str

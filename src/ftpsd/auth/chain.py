@@ -24,6 +24,7 @@ from typing import Final, Literal
 
 from ftpsd.auth import passwords
 from ftpsd.auth.account import Account, LoginResult
+from ftpsd.auth.backend import Backend, Unavailable
 from ftpsd.auth.files import GroupFile, Groups, Note, UserEntry, UserFile, check_permissions
 from ftpsd.auth.names import Names
 from ftpsd.auth.pam import Pam, PamUnavailable
@@ -39,7 +40,7 @@ _AUTH: Final = "mod_auth.c"
 _FILE: Final = "mod_auth_file.c"
 _SYSTEM: Final = "mod_auth_unix.c"
 _PAM: Final = "mod_auth_pam.c"
-_DEFAULT_ORDER: Final = (_PAM, _FILE, _SYSTEM)
+_OWN: Final = (_FILE, _SYSTEM)
 
 _Verdict = Literal["ok", "wrong", "password-expired", "account-expired"]
 
@@ -53,9 +54,11 @@ class _Order:
     pam_final: bool
 
 
-def _order(modules: Sequence[str], pam_on: bool) -> _Order:
-    listed = [(name.removesuffix("*"), name.endswith("*")) for name in modules or _DEFAULT_ORDER]
-    sources = tuple((name, final) for name, final in listed if name in (_FILE, _SYSTEM))
+def _order(modules: Sequence[str], pam_on: bool, further: Sequence[str]) -> _Order:
+    """`further` are the sources that are configured beside files and the system; by default they come between them."""
+    listed = [
+        (name.removesuffix("*"), name.endswith("*")) for name in modules or (_PAM, _FILE, *further, _SYSTEM)]
+    sources = tuple((name, final) for name, final in listed if name in _OWN or name in further)
     pam = [final for name, final in listed if name == _PAM]
     if not pam_on or not pam:
         return _Order(sources, "off", False)
@@ -71,21 +74,23 @@ class Authenticator:
 
     Calls need root where the files and /etc/shadow are readable for root alone. `note` receives lines for
     the system log (bad lines after a change of the AuthUserFile, PAM's reasons), nothing secret among them.
-    `system` and `pam` replace what would be made from the settings.
+    `system` and `pam` replace what would be made from the settings; `backends` are further sources.
     """
 
     def __init__(
         self, settings: AuthSettings, *, note: Note = _discard, system: SystemUsers | None = None,
-        pam: Callable[[str], Pam] = Pam,
+        pam: Callable[[str], Pam] = Pam, backends: Sequence[Backend] = (),
     ) -> None:
         self._settings = settings
         self._note = note
-        self._order = _order(settings.auth_order, settings.auth_pam)
+        self._backends = {backend.module: backend for backend in backends}
+        self._order = _order(settings.auth_order, settings.auth_pam, tuple(self._backends))
+        self._asked = {name: self._backends[name] for name, _ in self._order.sources if name in self._backends}
         self._system = system if system is not None else SystemUsers(
             one_by_one="NoGetgrouplist" in settings.auth_unix_options)
         self._users = UserFile(settings.auth_user_file) if settings.auth_user_file else None
         self._groups = GroupFile(settings.auth_group_file) if settings.auth_group_file else None
-        self.names = Names(self._users, self._groups)
+        self.names = Names(self._users, self._groups, backends=tuple(self._asked.values()))
         self._pam: Pam | None = None
         self._pam_problem = ""
         if self._order.pam == "all" or (self._order.pam == "system" and self._serves_system_users()):
@@ -115,17 +120,35 @@ class Authenticator:
             raise ConfigError(notices[0], directive="AuthFileOptions SyntaxCheck", remedy="Mend or delete the line.")
         if self._pam_problem:
             notices.append(self._pam_problem)
+        for backend in self._asked.values():
+            notices += backend.prepare()
         passwords.stand_in()
         return tuple(notices)
+
+    def close(self) -> None:
+        """Closes what its sources hold open. They open it again when they are asked."""
+        for backend in self._asked.values():
+            backend.close()
 
     def lookup(self, user: str) -> Account | None:
         """The account that `user` would log in to; None when no source knows him."""
         self.names.refresh(self._note)
         for source, final in self._order.sources:
-            account = self._file_account(user) if source == _FILE else self._system.lookup(user)
+            account = self._found(source, user)
             if account is not None or final:
                 return account
         return None
+
+    def _found(self, source: str, user: str) -> Account | None:
+        """What one source knows; one that does not answer (and has said so in the log) knows nobody."""
+        if source == _FILE:
+            return self._file_account(user)
+        if source == _SYSTEM:
+            return self._system.lookup(user)
+        try:
+            return self._backends[source].lookup(user)
+        except Unavailable:
+            return None
 
     def login(
         self, selection: Selection, password: str, peer: str, *, settings: AuthSettings | None = None,
@@ -247,9 +270,18 @@ class Authenticator:
             return _verdict(matched, vouched, self._order.pam_final, _FILE)
         if account is None:
             passwords.matches(password, None, like=like)
+            for backend in self._asked.values():
+                _matches(backend, None, password)
             if self._users is None or everybody:
                 self._ask_pam(pam, user, password)
             return "wrong", ""
+        for backend in self._asked.values():
+            if backend.source == account.source:
+                if not backend.hashes:
+                    passwords.matches(password, None, like=like)
+                matched = _matches(backend, account, password)
+                vouched = self._ask_pam(pam, account.name, password) if everybody else None
+                return _verdict(matched, vouched, self._order.pam_final, backend.module)
         return self._system_password(account, password, pam)
 
     def _system_password(self, account: Account, password: str, pam: Pam | None) -> tuple[_Verdict, str]:
@@ -273,6 +305,13 @@ class Authenticator:
         if not ok:
             self._note(f"PAM({name}): {reason}")
         return ok
+
+
+def _matches(backend: Backend, account: Account | None, password: str) -> bool:
+    try:
+        return backend.matches(account, password)
+    except Unavailable:
+        return False
 
 
 def _verdict(matched: bool, vouched: bool | None, pam_final: bool, source: str) -> tuple[_Verdict, str]:

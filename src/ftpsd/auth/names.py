@@ -11,9 +11,10 @@ from __future__ import annotations
 import pwd
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from ftpsd.auth.backend import Backend
 from ftpsd.auth.files import GroupFile, Note, UserFile
 from ftpsd.auth.unix import group_id, group_name
 
@@ -59,18 +60,27 @@ class _Cache:
 
 
 class Names:
-    """uid → user name, gid → group name: from AuthUserFile and AuthGroupFile, the system, else digits."""
+    """uid → user name, gid → group name: from AuthUserFile and AuthGroupFile, other sources, the system, or digits."""
 
     def __init__(
         self, users: UserFile | None = None, groups: GroupFile | None = None, *, passwd: str = PASSWD,
-        group: str = GROUP, clock: Callable[[], float] = time.monotonic,
+        group: str = GROUP, clock: Callable[[], float] = time.monotonic, backends: Sequence[Backend] = (),
     ) -> None:
+        self._backends = tuple(backends)
         self._own_users = users
         self._own_groups = groups
         self._users = UserFile(passwd)
         self._groups = GroupFile(group)
-        self._user_cache = _Cache(_user_name, clock)
-        self._group_cache = _Cache(group_name, clock)
+        self._user_cache = _Cache(self._user_name, clock)
+        self._group_cache = _Cache(self._group_name, clock)
+
+    def _user_name(self, uid: int) -> str | None:
+        found = (backend.user_name(uid) for backend in self._backends)
+        return next((name for name in found if name is not None), None) or _user_name(uid)
+
+    def _group_name(self, gid: int) -> str | None:
+        found = (backend.group_name(gid) for backend in self._backends)
+        return next((name for name in found if name is not None), None) or group_name(gid)
 
     def refresh(self, note: Note = _nobody_listens) -> None:
         """Look whether the files have changed; `note` hears of bad lines in the host's own files."""

@@ -18,6 +18,7 @@ from ftpsd.access import limits
 from ftpsd.access.bans import Suspect
 from ftpsd.access.classes import classes_of
 from ftpsd.access.closing import Closing, Stage
+from ftpsd.auth.backends import backends
 from ftpsd.auth.chain import Authenticator
 from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
 from ftpsd.ftp.replies import Reply
@@ -151,7 +152,7 @@ class Service:
                 provider=main.pass_phrase_provider, privileged=rights.privileged, stapling=self.staples.shared,
             )
             self.notices += secured.notices
-        authenticator = Authenticator(host.settings.auth, note=self._note)
+        authenticator = Authenticator(host.settings.auth, note=self._note, backends=backends(host.settings, self._note))
         self.notices += authenticator.prepare()
         return HostRuntime(
             host, authenticator, secured, masquerade.resolve(host), self._worker_ids(host), _tuning(host.settings))
@@ -399,6 +400,8 @@ class Service:
     def close(self) -> None:
         """Gives back what `prepare` opened."""
         self.names.stop()
+        for runtime in self._runtimes.values():
+            runtime.authenticator.close()
         self.giver.stop()
         self.staples.close()
         if self.bans is not None:

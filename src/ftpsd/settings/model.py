@@ -28,6 +28,7 @@ from ftpsd.settings.declaration import Combine
 from ftpsd.settings.deflate import DeflateSettings
 from ftpsd.settings.expressions import ClassRule, Expression
 from ftpsd.settings.folders import FolderSettings
+from ftpsd.settings.ldap import LDAPSettings
 from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.logins import LoginSettings
@@ -71,6 +72,7 @@ class Settings:
     auth: AuthSettings = AuthSettings()
     logins: LoginSettings = LoginSettings()
     folders: FolderSettings = FolderSettings()
+    ldap: LDAPSettings = LDAPSettings()
     access: AccessSettings = AccessSettings()
     transfer: TransferSettings = TransferSettings()
     logging: LoggingSettings = LoggingSettings()

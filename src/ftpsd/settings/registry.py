@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ftpsd.errors import Location
-from ftpsd.settings import folders, limit_directives, modules, undone
+from ftpsd.settings import folders, ldap, limit_directives, modules, undone
 from ftpsd.settings.declaration import METADATA_KEY, Declaration, Status
 from ftpsd.settings.model import NOT_GROUPS, Configuration, Settings
 
@@ -25,9 +25,19 @@ def _fields() -> list[Declaration]:
     return found
 
 
+_WITHOUT_FIELDS = (
+    limit_directives,
+    folders,
+    ldap,
+    undone,
+)
+"""Modules with declarations of directives that are no fields."""
+
+
 def _by_key() -> Mapping[str, Declaration]:
     table: dict[str, Declaration] = {}
-    for declaration in (*_fields(), *limit_directives.DECLARATIONS, *folders.DECLARATIONS, *undone.DECLARATIONS):
+    others = (declaration for module in _WITHOUT_FIELDS for declaration in module.DECLARATIONS)
+    for declaration in (*_fields(), *others):
         if declaration.key in table:
             raise AssertionError(f"{declaration.name} is declared twice")
         table[declaration.key] = declaration

@@ -27,20 +27,22 @@ def check(configuration: Configuration) -> tuple[str, ...]:
 
 def _needs(host: Host) -> None:
     for declaration in DIRECTIVES.values():
-        if (
-            not declaration.needs
-            or getattr(getattr(host.settings, declaration.group), declaration.field) is None
-        ):
+        if not declaration.needs or _absent(getattr(getattr(host.settings, declaration.group), declaration.field)):
             continue
         for needed in declaration.needs:
             other = DIRECTIVES[needed.lower()]
-            if getattr(getattr(host.settings, other.group), other.field) is None:
+            if _absent(getattr(getattr(host.settings, other.group), other.field)):
                 raise ConfigError(
                     f"needs {needed} beside it",
                     location=host.origin(declaration.group, declaration.field),
                     directive=declaration.name,
                     remedy=f"Give {needed}, or take {declaration.name} out.",
                 )
+
+
+def _absent(value: object) -> bool:
+    """Whether a directive is not there, or says no."""
+    return value is None or value is False or value == ()
 
 
 def _formats(host: Host) -> None:

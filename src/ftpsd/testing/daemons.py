@@ -36,7 +36,7 @@ class Daemon:
         self._log = directory / f"{command[0]}.log"
         self._process: subprocess.Popen[bytes] | None = None
         for _ in range(5):
-            self.port = _free_port(address)
+            self.port = free_port(address)
             if self._try_start():
                 return
         raise AssertionError(f"{command[0]} does not start:\n{self.report()}")
@@ -79,7 +79,8 @@ def _accepts(address: str, port: int) -> bool:
         return False
 
 
-def _free_port(address: str) -> int:
+def free_port(address: str) -> int:
+    """A port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind((address, 0))
         return int(probe.getsockname()[1])

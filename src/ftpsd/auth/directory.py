@@ -1,0 +1,270 @@
+"""Connections to directory servers (LDAP), with ldap3 (extra `ldap`).
+
+The servers of LDAPServer are asked in turn. One that does not answer is left alone, for a second at first and ever
+longer up to a minute, so that logins wait for it only now and then; that it is away is said once, and once that it is
+back. What is asked with the rights of LDAPBindDN goes over a few connections that are kept; one that has been idle for
+long, or turns out to be closed, is replaced. Binds in the name of users have connections of their own.
+
+Referrals are not followed: who says where to ask, and with which password, is the configuration alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ftpsd.auth.backend import Note, Unavailable
+from ftpsd.errors import ConfigError
+from ftpsd.settings.ldap import LDAPSettings
+from ftpsd.settings.ldap_values import LDAPServer, Scope
+
+MOST_IDLE: Final = 4
+IDLE_SECONDS: Final = 60.0
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+_INVALID_CREDENTIALS: Final = 49
+_BUSY: Final = frozenset({51, 52})
+"""Result codes (RFC 4511 appendix A): busy, unavailable."""
+
+_SCOPES: Final[dict[Scope, str]] = {"base": "BASE", "onelevel": "LEVEL", "subtree": "SUBTREE"}
+_DEREFERENCE: Final = {
+    "never": "NEVER", "always": "ALWAYS", "search": "SEARCH", "find": "BASE",
+}
+
+Entry = tuple[str, Mapping[str, tuple[bytes, ...]]]
+"""A name (DN), and values by attribute in lower case."""
+
+
+@dataclass
+class _State:
+    """What is known of a server: until when it is left alone (monotonic seconds), and how long the next time."""
+
+    settings: LDAPServer
+    until: float = 0.0
+    pause: float = FIRST_PAUSE
+    away: bool = False
+
+
+@dataclass
+class _Idle:
+    """A connection that nobody uses, since when, and whose."""
+
+    state: _State
+    connection: Any = field(repr=False)
+    since: float = 0.0
+
+
+class Directory:
+    """Servers with the same content. Safe for threads. `clock` (monotonic seconds) is for tests."""
+
+    def __init__(self, settings: LDAPSettings, note: Note, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._note = note
+        self._clock = clock
+        self._states = [_State(server) for server in settings.servers]
+        self._lock = threading.Lock()
+        self._idle: list[_Idle] = []
+        self._ldap3: Any = None
+
+    def prepare(self) -> None:
+        """Loads ldap3. Raises `ConfigError`."""
+        try:
+            self._ldap3 = importlib.import_module("ldap3")
+        except ImportError as error:
+            raise ConfigError(
+                f"accounts in a directory need the Python package ldap3: {error}", directive="LDAPServer",
+                remedy="pip install 'ftpsd[ldap]', or take the line out.") from None
+
+    def close(self) -> None:
+        """Closes what is idle."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for entry in idle:
+            _drop(entry.connection)
+
+    def search(self, base: str, text: str, attributes: list[str], *, most: int) -> list[Entry]:
+        """At most `most` + 1 entries that the filter `text` fits. Raises `Unavailable`."""
+        return self._asked(lambda state, connection: self._search(state, connection, base, text, attributes, most))
+
+    def proves(self, name: str, password: str) -> bool:
+        """Whether a bind as `name` (a DN) succeeds. Raises `Unavailable`."""
+        if not password:
+            return False  # a bind without a password is an anonymous one, and always succeeds (RFC 4513 5.1.2)
+        for state in self._willing():
+            with self._watched(state):
+                connection = self._open(state, name, password)
+                try:
+                    return self._bind(connection)
+                finally:
+                    _drop(connection)
+        raise Unavailable
+
+    # ---- servers -------------------------------------------------------------------------------------
+
+    def _willing(self) -> Iterator[_State]:
+        """The servers that may be asked now."""
+        now = self._clock()
+        for state in self._states:
+            if state.until <= now:
+                yield state
+
+    @contextlib.contextmanager
+    def _watched(self, state: _State) -> Iterator[None]:
+        """Suppresses the failure of a server, which is then left alone; a success makes it one like others."""
+        exceptions = importlib.import_module("ldap3.core.exceptions")
+        try:
+            yield
+        except (exceptions.LDAPException, OSError, Unavailable) as error:
+            self._failed(state, error)
+        else:
+            self._answered(state)
+
+    def _failed(self, state: _State, error: Exception) -> None:
+        with self._lock:
+            state.until = self._clock() + state.pause
+            state.pause = min(state.pause * 2, LONGEST_PAUSE)
+            known, state.away = state.away, True
+        if not known:
+            text = " ".join(str(error).split()) or type(error).__name__
+            self._note(f"notice: LDAP server {state.settings} does not answer: {text[:300]}")
+
+    def _answered(self, state: _State) -> None:
+        if not state.away:
+            return
+        with self._lock:
+            state.pause, state.until, state.away = FIRST_PAUSE, 0.0, False
+        self._note(f"LDAP server {state.settings} answers again")
+
+    # ---- connections ---------------------------------------------------------------------------------
+
+    def _asked(self, question: Callable[[_State, Any], list[Entry]]) -> list[Entry]:
+        """The answer over a connection that is kept, else over a new one."""
+        answer: list[Entry] | None = None
+        while answer is None and (kept := self._take()) is not None:
+            with contextlib.suppress(importlib.import_module("ldap3.core.exceptions").LDAPException, OSError):
+                answer = question(kept.state, kept.connection)
+            if answer is None:
+                _drop(kept.connection)  # the server has closed it meanwhile, or is away: a new one will tell
+            else:
+                self._keep(kept.state, kept.connection)
+        for state in self._willing() if answer is None else ():
+            with self._watched(state):
+                bind = self._settings.bind_dn
+                connection = self._open(state, bind.name, bind.password)
+                try:
+                    if not self._bind(connection):
+                        raise Unavailable(f"it refuses LDAPBindDN {bind.name}: {_result(connection)}")
+                    answer = question(state, connection)
+                except BaseException:
+                    _drop(connection)
+                    raise
+                self._keep(state, connection)
+            if answer is not None:
+                break
+        if answer is None:
+            raise Unavailable
+        return answer
+
+    def _take(self) -> _Idle | None:
+        now = self._clock()
+        with self._lock:
+            found = self._idle.pop() if self._idle else None
+            old = [entry for entry in self._idle if now - entry.since > IDLE_SECONDS]
+            self._idle = [entry for entry in self._idle if now - entry.since <= IDLE_SECONDS]
+        for entry in old:
+            _drop(entry.connection)
+        if found is not None and now - found.since > IDLE_SECONDS:
+            _drop(found.connection)
+            return None
+        return found
+
+    def _keep(self, state: _State, connection: Any) -> None:
+        with self._lock:
+            if len(self._idle) < MOST_IDLE:
+                self._idle.append(_Idle(state, connection, self._clock()))
+                return
+        _drop(connection)
+
+    def _open(self, state: _State, name: str, password: str) -> Any:
+        """A new connection, with TLS where it is wanted, not bound yet."""
+        ldap3, settings = self._ldap3, self._settings
+        connection = ldap3.Connection(
+            self._server(state.settings), user=name or None, password=_bytes(password) or None,
+            version=int(settings.protocol_version), client_strategy=ldap3.SYNC, auto_referrals=False,
+            check_names=False, read_only=True, receive_timeout=settings.query_timeout, raise_exceptions=False,
+            authentication=ldap3.SIMPLE if name else ldap3.ANONYMOUS)
+        try:
+            connection.open(read_server_info=False)
+            plain = not state.settings.tls and not state.settings.path
+            if settings.use_tls and plain and not connection.start_tls(read_server_info=False):
+                raise Unavailable(f"it refuses StartTLS: {_result(connection)}")
+        except BaseException:
+            _drop(connection)
+            raise
+        return connection
+
+    def _server(self, settings: LDAPServer) -> Any:
+        ldap3, ssl = self._ldap3, importlib.import_module("ssl")
+        tls = ldap3.Tls(
+            validate=ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE,
+            ca_certs_file=settings.authority or None, local_certificate_file=settings.certificate or None,
+            local_private_key_file=settings.key or None, ciphers=settings.ciphers or None, sni=settings.host or None)
+        place = f"ldapi://{settings.path.replace('/', '%2F')}" if settings.path else settings.host
+        return ldap3.Server(
+            place, port=settings.port or None, use_ssl=settings.tls, tls=tls, get_info=ldap3.NONE,
+            connect_timeout=self._settings.connect_timeout)
+
+    def _bind(self, connection: Any) -> bool:
+        """Raises `Unavailable` where the server cannot say now."""
+        if connection.bind(read_server_info=False):
+            return True
+        code = (connection.result or {}).get("result")
+        if code in _BUSY:
+            raise Unavailable(_result(connection))
+        if code != _INVALID_CREDENTIALS:
+            self._note(f"LDAP bind as {connection.user}: {_result(connection)}")
+        return False
+
+    def _search(
+        self, state: _State, connection: Any, base: str, text: str, attributes: list[str], most: int,
+    ) -> list[Entry]:
+        settings = self._settings
+        connection.search(
+            base, text, search_scope=_SCOPES[state.settings.scope or settings.search_scope],
+            dereference_aliases=_DEREFERENCE[settings.dereference], attributes=attributes, size_limit=most + 1,
+            time_limit=settings.query_timeout)
+        code = (connection.result or {}).get("result", 80)
+        if code not in (0, 4, 32):  # success, more than was asked for, no such base
+            raise Unavailable(f"search in '{base}': {_result(connection)}")
+        return [_entry(found) for found in connection.response or () if found.get("type") == "searchResEntry"]
+
+
+def _entry(found: Mapping[str, Any]) -> Entry:
+    raw: Mapping[str, list[bytes]] = found["raw_attributes"]
+    return str(found["dn"]), {name.lower(): tuple(map(bytes, values)) for name, values in raw.items()}
+
+
+def _bytes(password: str) -> bytes:
+    """As it came: ldap3 refuses some signs in a text (RFC 4013), which would look like a server that is away."""
+    return password.encode("utf-8", "surrogateescape")
+
+
+def _result(connection: Any) -> str:
+    """What the server said, in one line."""
+    result = connection.result or {}
+    said = f"{result.get('description', 'no answer')} {result.get('message', '')}"
+    return "".join(sign if sign.isprintable() else "?" for sign in said).strip()[:200]
+
+
+def _drop(connection: Any) -> None:
+    """Ends a connection, whatever state it is in."""
+    with contextlib.suppress(Exception):
+        connection.unbind()
+    with contextlib.suppress(Exception):
+        if connection.socket is not None:
+            connection.socket.close()

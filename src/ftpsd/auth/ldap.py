@@ -1,0 +1,194 @@
+"""Users and groups in a directory (mod_ldap): `Backend` over `directory.Directory`.
+
+What a client sends becomes part of a filter only escaped (`ldap_filters`), and never part of a name (DN): the names
+that binds are made with come from the directory. A user who is found twice is nobody.
+"""
+
+from __future__ import annotations
+
+import pwd
+import secrets
+from collections.abc import Mapping
+
+from ftpsd.auth import ldap_filters, ldap_passwords
+from ftpsd.auth.account import Account
+from ftpsd.auth.backend import Backend, Note, Unavailable
+from ftpsd.auth.directory import Directory, Entry
+from ftpsd.auth.files import MAX_ID
+from ftpsd.settings.ldap import LDAPSettings
+from ftpsd.settings.ldap_values import ATTRIBUTES, AUTO
+
+MOST_GROUPS = 1000
+"""Groups of one user; what is beyond them is not seen."""
+Values = Mapping[str, tuple[bytes, ...]]
+
+
+class LDAPBackend(Backend):
+    """mod_ldap.c for one host. `note` takes lines for the log."""
+
+    module = "mod_ldap.c"
+    source = "ldap"
+
+    def __init__(self, settings: LDAPSettings, note: Note, directory: Directory | None = None) -> None:
+        self._settings = settings
+        self._note = note
+        self.directory = directory if directory is not None else Directory(settings, note)
+        self._attribute = {name.lower(): name for name in ATTRIBUTES}
+        self._attribute |= {entry.key: entry.name for entry in settings.attributes}
+        self.hashes = not settings.auth_binds
+        users, groups = settings.users, settings.groups
+        self._user_filters = (
+            (users.by_name if users else "") or self._usual("uid", "posixAccount"),
+            (users.by_number if users else "") or self._usual("uidnumber", "posixAccount"),
+        )
+        self._group_filters = (
+            (groups.by_number if groups else "") or self._usual("gidnumber", "posixGroup"),
+            (groups.by_member if groups else "") or self._usual("memberuid", "posixGroup"),
+        )
+
+    def _usual(self, attribute: str, object_class: str) -> str:
+        return ldap_filters.equals(self._attribute[attribute], object_class)
+
+    def prepare(self) -> tuple[str, ...]:
+        self.directory.prepare()
+        if all(server.tls or server.path for server in self._settings.servers) or self._settings.use_tls:
+            return ()
+        remote = [str(server) for server in self._settings.servers if not server.tls and not _is_local(server.host)]
+        return (f"notice: passwords go to {', '.join(remote)} in clear: set LDAPUseTLS on",) if remote else ()
+
+    def close(self) -> None:
+        self.directory.close()
+
+    # ---- accounts ------------------------------------------------------------------------------------
+
+    def lookup(self, user: str) -> Account | None:
+        found = self._entry(user)
+        return None if found is None else self._account(user, found[1])
+
+    def matches(self, account: Account | None, password: str) -> bool:
+        if self._settings.auth_binds:
+            return self._binds(account, password)
+        found = self._entry(account.name) if account is not None else None
+        stored = self._first(found[1], "userpassword") if found is not None else None
+        return ldap_passwords.matches(password, stored, self._settings.default_scheme)
+
+    def _binds(self, account: Account | None, password: str) -> bool:
+        """For a user who does not exist a bind, too, as somebody whom the directory does not have either."""
+        found = self._entry(account.name) if account is not None else None
+        if found is not None:
+            return self.directory.proves(found[0], password)
+        if self._settings.users is not None:
+            nobody = f"{self._attribute['uid']}={secrets.token_hex(8)},{self._settings.users.base}"
+            self.directory.proves(nobody, password)
+        return False
+
+    def _entry(self, user: str) -> Entry | None:
+        users = self._settings.users
+        if users is None or not user:
+            return None
+        wanted = [self._attribute[name] for name in ("uid", "uidnumber", "gidnumber", "homedirectory", "loginshell")]
+        if not self._settings.auth_binds:
+            wanted.append(self._attribute["userpassword"])
+        found = self.directory.search(
+            users.base, ldap_filters.fill(self._user_filters[0], user), wanted, most=1)
+        if len(found) > 1:
+            self._note(f"LDAP: more than one entry for user {user!r}: he is taken for unknown")
+        return found[0] if len(found) == 1 else None
+
+    def _first(self, values: Values, attribute: str) -> str | None:
+        found = values.get(self._attribute[attribute].lower(), ())
+        return found[0].decode("utf-8", "surrogateescape") if found else None
+
+    def _name(self, user: str, values: Values) -> str:
+        """The directory's own spelling of the name (uid does not care for case); what was sent where it has none."""
+        known = [value.decode("utf-8", "surrogateescape") for value in values.get(self._attribute["uid"].lower(), ())]
+        if user in known:
+            return user
+        return next((name for name in known if name.lower() == user.lower()), user)
+
+    def _account(self, user: str, values: Values) -> Account | None:
+        settings = self._settings
+        name = self._name(user, values)
+        uid = self._number(name, values, "uidnumber", settings.default_uid, forced=settings.force_default_uid)
+        gid = self._number(name, values, "gidnumber", settings.default_gid, forced=settings.force_default_gid)
+        if uid is None or gid is None:
+            self._note(f"LDAP: user {name!r} has no usable {'uid' if uid is None else 'gid'} (LDAPDefaultUID,"
+                       " LDAPDefaultGID): he is taken for unknown")
+            return None
+        groups = self._groups_of(name)
+        own = self._group(gid)
+        ids = dict.fromkeys([gid, *(number for _, number in groups)])
+        names = dict.fromkeys([*((own,) if own is not None else ()), *(group for group, _ in groups)])
+        return Account(
+            name, uid, gid, tuple(ids), tuple(names), self._home(name, values),
+            self._first(values, "loginshell") or "", "ldap")
+
+    def _number(self, name: str, values: Values, attribute: str, default: int | None, *, forced: bool) -> int | None:
+        text = None if forced else self._first(values, attribute)
+        if text is not None:
+            number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else -1
+            return number if 0 <= number <= MAX_ID else None
+        if default != AUTO:
+            return default
+        try:
+            entry = pwd.getpwnam(name)
+        except (KeyError, ValueError):
+            return None
+        return entry.pw_uid if attribute == "uidnumber" else entry.pw_gid
+
+    def _home(self, name: str, values: Values) -> str:
+        """"": there is none, and so no login."""
+        settings = self._settings
+        home = self._first(values, "homedirectory")
+        if home is not None and not (settings.generate_home and settings.force_home):
+            return home
+        if not settings.generate_home or settings.home_prefix is None:
+            return ""
+        if settings.home_without_name:
+            return settings.home_prefix
+        if "/" in name or name in (".", "..") or "\0" in name:
+            return ""
+        return f"{settings.home_prefix.rstrip('/')}/{name}"
+
+    # ---- groups, names -------------------------------------------------------------------------------
+
+    def _found_groups(self, template: str, value: str, most: int) -> list[tuple[str, int]]:
+        groups = self._settings.groups
+        if groups is None:
+            return []
+        wanted = [self._attribute["cn"], self._attribute["gidnumber"]]
+        found = []
+        for _, values in self.directory.search(groups.base, ldap_filters.fill(template, value), wanted, most=most):
+            name, number = self._first(values, "cn"), self._first(values, "gidnumber")
+            if name and number and number.isascii() and number.isdecimal() and int(number) <= MAX_ID:
+                found.append((name, int(number)))
+        return found
+
+    def _groups_of(self, name: str) -> list[tuple[str, int]]:
+        found = self._found_groups(self._group_filters[1], name, MOST_GROUPS)
+        return sorted(found, key=lambda entry: (entry[1], entry[0]))  # a directory has no order of its own
+
+    def _group(self, gid: int) -> str | None:
+        found = self._found_groups(self._group_filters[0], str(gid), 1)
+        return found[0][0] if found else None
+
+    def group_name(self, gid: int) -> str | None:
+        try:
+            return self._group(gid)
+        except Unavailable:
+            return None
+
+    def user_name(self, uid: int) -> str | None:
+        users = self._settings.users
+        if users is None:
+            return None
+        try:
+            found = self.directory.search(
+                users.base, ldap_filters.fill(self._user_filters[1], str(uid)), [self._attribute["uid"]], most=1)
+        except Unavailable:
+            return None
+        return self._first(found[0][1], "uid") if found else None
+
+
+def _is_local(host: str) -> bool:
+    return host in ("", "localhost", "::1") or host.startswith("127.")
