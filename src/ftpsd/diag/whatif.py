@@ -21,7 +21,7 @@ from ftpsd.auth.selection import Selection, select
 from ftpsd.diag import sections
 from ftpsd.diag.question import Question
 from ftpsd.errors import Location
-from ftpsd.ftp import listing, paths
+from ftpsd.ftp import digests, listing, paths
 from ftpsd.ftp.commands import Command, PathArgument, parse
 from ftpsd.ftp.limiting import Judged
 from ftpsd.reasons.codes import Code, marked
@@ -368,6 +368,8 @@ def _written(command: Command) -> str:
             return command.word_and_path[1]
         case PathArgument.AFTER_OPTIONS:
             return listing.split(command.argument)[1] or ""
+        case PathArgument.BEFORE_RANGE:
+            return digests.split(command.argument)[0]
     return ""
 
 

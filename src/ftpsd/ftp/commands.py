@@ -19,7 +19,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Literal
 
-from ftpsd.ftp import deflate, limiting
+from ftpsd.ftp import deflate, digests, limiting
 from ftpsd.ftp.limiting import DENIED, Judged, Limiting, entry, here, leads
 from ftpsd.ftp.replies import Reply
 
@@ -39,6 +39,7 @@ class PathArgument(Enum):
     WHOLE = "whole"
     AFTER_WORD = "after the first word"
     AFTER_OPTIONS = "after options such as -la"
+    BEFORE_RANGE = "before a range of bytes, perhaps in quotes"
 
 
 class FeatNeeds(Enum):
@@ -58,6 +59,7 @@ class Engine(Enum):
     COPY = "CopyEngine"
 
 
+_KEEPS_BLANKS = (PathArgument.WHOLE, PathArgument.AFTER_OPTIONS, PathArgument.BEFORE_RANGE)
 DataDirection = Literal["send", "receive"]
 
 PARAMETERS = (501, "Invalid number of parameters")
@@ -68,6 +70,7 @@ _READ = frozenset({"READ"})
 _SITE = frozenset({"SITE"})
 _WRITE = frozenset({"WRITE"})
 _MFMT = replace(leads(limiting.UNABLE, path_filter="argument"), filter_reply=DENIED)
+_HASH = leads((552, "{shown}: Operation not permitted"), existing_first=True)
 _NLST = leads((450, "{shown}: No such file or directory"), existing_first=True)
 _OPTS = Limiting(reply=(550, "{name} {word}: Permission denied"), by_word=True)
 _STOU = Limiting(Judged.LEADS, by_all=True, fixed="ftp")
@@ -149,7 +152,7 @@ class CommandSpec:
     @property
     def keeps_blanks(self) -> bool:
         """Whether the argument is everything behind one blank."""
-        return self.verbatim or self.path in (PathArgument.WHOLE, PathArgument.AFTER_OPTIONS)
+        return self.verbatim or self.path in _KEEPS_BLANKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,7 @@ def _table() -> Iterable[CommandSpec]:
     yield from _transfers()
     yield from _login()
     yield from _listings()
+    yield from _digests()
 
 
 def _both(name: str, other: str, rfc: str) -> Iterable[tuple[str, str, str]]:
@@ -321,6 +325,23 @@ def _information() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "CSID", "info.csid", "<sp> name=value;", "draft-peterson-streamlined-ftp-command-extensions",
         "tells client and server who the other is", Argument.OPTIONAL, feat="CSID", log_classes=_classes("INFO"))
+
+
+def _digests() -> Iterable[CommandSpec]:
+    classes = _classes("INFO", "READ")
+    yield CommandSpec(
+        "HASH", "digests.hash_", "<sp> pathname", "draft-bryan-ftpext-hash", "tells the digest of a file",
+        Argument.REQUIRED, path=PathArgument.WHOLE, limit_groups=_READ, limit=_HASH, log_classes=classes,
+        feat="HASH", feat_needs=FeatNeeds.SETTINGS)
+    for name, algorithm in digests.COMMANDS.items():
+        ranged = name != "MD5"
+        yield CommandSpec(
+            name, "digests.ranged" if ranged else "digests.whole",
+            "<sp> pathname [<sp> start <sp> end]" if ranged else "<sp> pathname",
+            "no RFC" if ranged else "draft-twine-ftpmd5",
+            f"tells the {digests.ALGORITHMS[algorithm].title} of a file{' or a part of it' if ranged else ''}",
+            Argument.REQUIRED, path=PathArgument.BEFORE_RANGE if ranged else PathArgument.WHOLE, limit_groups=_READ,
+            limit=leads(existing_first=True), log_classes=classes, feat=name, feat_needs=FeatNeeds.SETTINGS)
 
 
 def _security() -> Iterable[CommandSpec]:

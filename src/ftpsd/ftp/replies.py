@@ -61,6 +61,11 @@ def _wire(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape").replace(b"\xff", b"\xff\xff")
 
 
+def opened(code: int, line: str) -> bytes:
+    """A line of a reply of several whose end is still to come."""
+    return _wire(f"{code}-{line.translate(_HARMLESS)}\r\n")
+
+
 def harmless(text: str) -> str:
     """`text` with every control character replaced, as replies show it."""
     return text.translate(_HARMLESS)

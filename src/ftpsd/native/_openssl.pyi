@@ -546,6 +546,31 @@ class Pump:
     def fault(self) -> str:
         """What is wrong with the zlib stream, after "inflate"; else ""."""
 
+class Digest:
+    """The digest of a part of a file, computed without the GIL."""
+
+    def __init__(self, algorithm: str, *, start: int = 0) -> None:
+        """`algorithm` is OpenSSL's name of it, or crc32; `start` the first byte.
+
+        Raises `OpenSSLError` where OpenSSL does not have it (or may not have it: FIPS).
+        """
+    def run(
+        self, fd: int, end: int, *, control: int = -1, until: float = 0.0,
+    ) -> Literal["done", "control", "paused", "short", "file"]:
+        """Goes on with the file `fd` up to byte `end` (excluded) and says why it stopped.
+
+        "control" input on the descriptor `control` (-1: none is watched) · "paused" the monotonic clock has
+        reached `until` (0: it never does); both may be continued · "short" the file ends before · "file" see
+        `errno`. A few MB are always done before anything is looked at. Raises `OpenSSLError`.
+        """
+    @property
+    def position(self) -> int:
+        """The next byte."""
+    @property
+    def errno(self) -> int: ...
+    def hexdigest(self) -> str:
+        """In hexadecimal digits, once."""
+
 def wait_readable(fds: Sequence[int], timeout: float) -> list[int]:
     """Indices of `fds` that have input, an end or an error; [] after `timeout` seconds (`<= 0`: for ever)."""
 

@@ -421,6 +421,18 @@ cdef extern from "ossl_io.h" nogil:
     int op_close(conn *connection, io_call *call) noexcept
 
 
+cdef extern from "ossl_digest.h" nogil:
+    enum digest_stop:
+        DIGEST_DONE, DIGEST_CONTROL, DIGEST_PAUSED, DIGEST_SHORT, DIGEST_FILE, DIGEST_FAILED
+    struct digest:
+        int64_t position
+        int error
+    int digest_begin(digest *state, const char *name)
+    int digest_run(digest *state, int file, int64_t end, int control, double until)
+    unsigned int digest_end(digest *state, unsigned char *out)
+    void digest_free(digest *state)
+
+
 cdef extern from "pump_receive.h" nogil:
     pass
 

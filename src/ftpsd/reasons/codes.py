@@ -118,6 +118,9 @@ class Code(StrEnum):
     DATA_TLS_ERROR = "data-tls-error", Show.REPLY
     DEFLATE_BROKEN = "deflate-broken", Show.REPLY
     DEFLATE_CUT = "deflate-cut", Show.REPLY
+    DIGEST_DENIED = "digest-denied", Show.REPLY
+    DIGEST_TOO_LARGE = "digest-too-large", Show.REPLY
+    DIGEST_CHANGED = "digest-changed"
     TRANSFER_CUT = "transfer-cut", Show.REPLY
     DISK_FULL = "disk-full"
     QUOTA_EXCEEDED = "quota-exceeded"

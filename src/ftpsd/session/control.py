@@ -93,6 +93,10 @@ class Control:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RD)
 
+    def begin(self, lines: bytes) -> None:
+        """Sends the beginning of a reply of several lines (`replies.opened`); raises as `send`."""
+        self.channel.send(lines, SEND_TIMEOUT)
+
     def send(self, reply: Reply) -> None:
         """Sends a reply; raises `TLSError` or `OSError` when the client does not take it in time."""
         self.channel.send(reply.encode(every_line=self.every_line), SEND_TIMEOUT)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ftpsd.data import traffic
 from ftpsd.data.outcomes import End, Outcome
 from ftpsd.errors import Refusal
-from ftpsd.ftp import listing, paths
+from ftpsd.ftp import digests, listing, paths
 from ftpsd.ftp.commands import Command, PathArgument, parse_site
 from ftpsd.ftp.replies import Reply
 from ftpsd.log.record import CommandDone, Record, Transfer
@@ -237,6 +237,8 @@ def _path(session: Session, command: Command) -> str | None:
         named = command.word_and_path[1]
     elif spec.path is PathArgument.AFTER_OPTIONS:
         named = listing.split(command.argument)[1] or ("." if spec.listing else "")
+    elif spec.path is PathArgument.BEFORE_RANGE:
+        named = digests.split(command.argument)[0]
     elif spec.path is PathArgument.WHOLE:
         named = command.argument or ("." if spec.listing else "")
     else:

@@ -15,7 +15,7 @@ from ftpsd.access import limits
 from ftpsd.access.limits import Answer, Client
 from ftpsd.auth.account import Account
 from ftpsd.errors import Refusal
-from ftpsd.ftp import listing, paths
+from ftpsd.ftp import digests, listing, paths
 from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command, CommandSpec, PathArgument, SiteSpec
 from ftpsd.ftp.limiting import ABSENT, DENIED, NOT_PERMITTED, Judged, Limiting
 from ftpsd.reasons.codes import Code
@@ -122,6 +122,8 @@ def _written(command: Command, spec: CommandSpec | SiteSpec) -> str:
             return command.word_and_path[1]
         case PathArgument.AFTER_OPTIONS:
             return listing.split(command.argument)[1] or ""
+        case PathArgument.BEFORE_RANGE:
+            return digests.split(command.argument)[0]
     return ""
 
 
@@ -161,8 +163,8 @@ def _exists(session: Session, path: str | None) -> bool:
 def refusal(command: Command, limit: Limiting, shown: str, answer: Answer) -> Refusal:
     """What a client is told whose command `answer` forbids; `shown` is the path as he wrote it. Pure."""
     code, text = limit.reply
-    if limit.reply == NOT_PERMITTED:
-        text = {Answer.CLOSED: DENIED[1], Answer.HIDDEN: ABSENT[1]}.get(answer, text)
+    if text == NOT_PERMITTED[1]:
+        code, text = {Answer.CLOSED: (code, DENIED[1]), Answer.HIDDEN: ABSENT}.get(answer, (code, text))
     word = command.words[0].upper() if limit.by_word and command.words else ""
     filled = text.format(name=command.name, argument=command.argument, shown=shown, word=word)
     absent = text.endswith("No such file or directory")

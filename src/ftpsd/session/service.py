@@ -55,6 +55,7 @@ from ftpsd.tls.policy import TLSState
 from ftpsd.tls.sessions import Resumption, Sessions
 from ftpsd.tls.stapling.shelf import Shelf
 from ftpsd.vfs import idling, rights
+from ftpsd.vfs.digests import DigestMemory
 from ftpsd.vfs.giver import Giver
 
 _IDENTITY_BYTES = 32
@@ -105,6 +106,7 @@ class Service:
         self.staples = Staples(configuration, shelf or Shelf(), self._resumption.stores, self.log)
         self.names = HostNames()
         self.giver = Giver()
+        self.digests = DigestMemory()
         self._runtimes: dict[int, HostRuntime] = {}
         self._sessions: set[Session] = set()
         self._lock = threading.Lock()

@@ -65,6 +65,8 @@ class Parameters:
     copy_from: str | None = None
     epsv_all: bool = False
     facts: frozenset[str] = ALL_FACTS
+    digest: str = ""
+    """The algorithm that OPTS HASH chose; "": none."""
     deflate: int | None = None
     """The level of MODE Z; None: MODE S."""
     deflate_level: int = LEVEL

@@ -26,6 +26,7 @@ from ftpsd.settings.controls import ControlsSettings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.declaration import Combine
 from ftpsd.settings.deflate import DeflateSettings
+from ftpsd.settings.digest import DigestSettings
 from ftpsd.settings.expressions import ClassRule, Expression
 from ftpsd.settings.folders import FolderSettings
 from ftpsd.settings.ldap import LDAPSettings
@@ -80,6 +81,7 @@ class Settings:
     bounds: BoundSettings = BoundSettings()
     bans: BanSettings = BanSettings()
     deflate: DeflateSettings = DeflateSettings()
+    digest: DigestSettings = DigestSettings()
     server: ServerSettings = ServerSettings()
     remote: RemoteSettings = RemoteSettings()
     controls: ControlsSettings = ControlsSettings()

@@ -66,6 +66,13 @@ NO_EFFECT = (
         doc="File for DelayEngine.",
     ),
     without_value(
+        "DigestOptions", Status.NO_EFFECT,
+        "a digest is computed when somebody asks for it, never while a file is being transferred",
+        module="mod_digest", contexts=HOST | Context.ANONYMOUS, argument=OneOf(("NoTransferCache",)),
+        good=("NoTransferCache",), bad=("TransferCache",),
+        doc="NoTransferCache: no digest is computed during a transfer.",
+    ),
+    without_value(
         "CapabilitiesEngine", Status.NO_EFFECT, "a session gives up all other rights after login anyway",
         module="mod_cap", argument=Boolean(), good=("on",), bad=("all",), doc="Drops root's capabilities.",
     ),

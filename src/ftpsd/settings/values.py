@@ -296,3 +296,11 @@ class SizeBound:
     size: int | None
     kind: str | None = None
     whom: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DigestCache:
+    """DigestCache: how many digests are remembered (0: none), and for how many seconds."""
+
+    size: int = 10_000
+    age: int = 3600

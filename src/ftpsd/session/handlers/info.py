@@ -10,10 +10,11 @@ from ftpsd.ftp import facts, replies
 from ftpsd.ftp import help as help_texts
 from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command, parse
 from ftpsd.ftp.deflate import FEATURE
+from ftpsd.ftp.digests import features
 from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
 from ftpsd.session import permission
-from ftpsd.session.handlers import deflate
+from ftpsd.session.handlers import deflate, digests
 from ftpsd.session.handlers.site import engines
 from ftpsd.session.state import Session
 
@@ -44,6 +45,8 @@ def _of_settings(session: Session) -> Iterator[str]:
     """The FEAT lines of what the configuration switches on or off."""
     if session.settings.deflate.engine:
         yield FEATURE
+    if session.settings.digest.engine:
+        yield from features(session.settings.digest.algorithms, digests.chosen(session))
 
 
 def _denied_addresses(session: Session) -> list[str]:
@@ -65,7 +68,7 @@ def csid(session: Session, command: Command) -> Reply:
 
 
 def opts(session: Session, command: Command) -> Reply:
-    """OPTS (RFC 2389 section 4): UTF8 ON|OFF, MLST facts (RFC 3659 section 7.9), MODE Z."""
+    """OPTS (RFC 2389 section 4): UTF8 ON|OFF, MLST facts (RFC 3659 section 7.9), MODE Z, HASH."""
     word, _, rest = command.argument.partition(" ")
     match word.upper():
         case "UTF8" | "UTF-8":
@@ -77,6 +80,8 @@ def opts(session: Session, command: Command) -> Reply:
             return Reply(200, f"UTF8 set to {state}")
         case "MODE":
             return deflate.options(session, rest)
+        case "HASH":
+            return digests.options(session, rest)
         case "MLST":
             session.parameters.facts, shown = facts.choose(rest)
             return Reply(200, f"MLST OPTS {shown}".rstrip())
