@@ -6,6 +6,7 @@ Everything beyond the arguments is imported when it is needed, so that `ftpsd -v
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import os
 import sys
@@ -132,15 +133,20 @@ def _act(ctx: click.Context, given: Mapping[str, Any]) -> int:
     elif given["configtest"]:
         return _check(_server_options(given))
     else:
-        from ftpsd.ctl.server import ControlServer
-        from ftpsd.metrics.tally import Tally
-        from ftpsd.server import exporting, supervisor
-
-        chosen, tally = _server_options(given), Tally()
-        return supervisor.run(
-            chosen, supervisor.service_factory(chosen, tally),
-            attendances=(ControlServer, functools.partial(exporting.exporter, tally)))
+        return _serve(given)
     return 0
+
+
+def _serve(given: Mapping[str, Any]) -> int:
+    gc.disable()  # nothing that is imported or configured becomes garbage; the supervisor enables it
+    from ftpsd.ctl.server import ControlServer
+    from ftpsd.metrics.tally import Tally
+    from ftpsd.server import exporting, supervisor
+
+    chosen, tally = _server_options(given), Tally()
+    return supervisor.run(
+        chosen, supervisor.service_factory(chosen, tally),
+        attendances=(ControlServer, functools.partial(exporting.exporter, tally)))
 
 
 def _check(server_options: Options) -> int:

@@ -7,6 +7,7 @@ fails, the present one serves on); SIGUSR1 opens the logs anew; SIGABRT ends it 
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import select
 import signal
@@ -75,6 +76,7 @@ def run(
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
+    gc.enable()
     launch = process.Launch(True) if options.foreground else process.detach()
     if not launch.daemon:
         if launch.error is not None:
