@@ -34,7 +34,8 @@ def stand_in(log: Log) -> Session:
         guarded=False, filtered=False, overrides=None, bans=None,
         settings=SimpleNamespace(
             bounds=SimpleNamespace(max_password_size=1024),
-            logins=SimpleNamespace(delay_on_event=(), anonymous_group=())),
+            logins=SimpleNamespace(delay_on_event=(), anonymous_group=()),
+            wrap=SimpleNamespace(engine=False)),
     )
     return cast(Session, state)
 

@@ -182,7 +182,7 @@ def test_names_are_unique_in_any_case() -> None:
         ("<Limit ALL>\n<Limit ALL>\n</Limit>\n</Limit>", "<Limit>: directive not allowed in <Limit> context", ""),
         ("<Limit ALL>\nUmask 022\n</Limit>", "Umask: directive not allowed in <Limit> context on line 2", ""),
         ("<IfVersion x>\n</IfVersion>", "unknown configuration directive '<IfVersion>'", ""),
-        ("QuotaEngine on", "unknown configuration directive 'QuotaEngine'", "belongs to mod_quotatab,"),
+        ("ShaperEngine on", "unknown configuration directive 'ShaperEngine'", "belongs to mod_shaper,"),
         ("GeoIPEngine on", "unknown configuration directive 'GeoIPEngine'", "<IfModule mod_geoip.c>"),
         ("SQLLogFile /x", "unknown configuration directive 'SQLLogFile'", "belongs to mod_sql,"),
         ("RewriteHom on", "unknown configuration directive 'RewriteHom'", "Did you mean RewriteHome?"),

@@ -116,7 +116,7 @@ def test_modules() -> None:
         ("mod_delay.c", True),
         ("mod_ident.c", True),
         ("mod_ifsession.c", True),
-        ("mod_quotatab.c", False),
+        ("mod_shaper.c", False), ("mod_quotatab.c", True), ("mod_wrap2_file.c", True),
         ("mod_ratio.c", False),
         ("mod_ctrls.c", True),
         ("mod_tls", False),

@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "run": "Start the server: the same as no command",
     "demo": "Serve a throw-away directory with throw-away certificates and say how to connect",
     "passwd": "Make and change entries of an AuthUserFile",
+    "quota": "Make, show and change quota tables",
     "check": "Say what is wrong with a configuration, and what it would do",
     "help": "Explain a directive",
     "explain": "Explain a reason code, or the codes in a line of a log",

@@ -40,6 +40,7 @@ class End(Enum):
     FILE_ERROR = Code.FILE_ERROR
     ENDED = Code.TRANSFER_CUT
     STORE_TOO_LARGE = Code.STORE_TOO_LARGE
+    QUOTA_REACHED = Code.QUOTA_REACHED
     RETRIEVE_TOO_LARGE = Code.RETRIEVE_TOO_LARGE
 
 
@@ -115,6 +116,8 @@ def _reply(outcome: Outcome) -> tuple[int, str]:
             return _file_error_code(outcome.errno), f"Transfer aborted. {os.strerror(outcome.errno)}"
         case End.STORE_TOO_LARGE:
             return 552, "Transfer aborted. File too large"
+        case End.QUOTA_REACHED:
+            return 552, "Transfer aborted. Disk quota exceeded"
         case End.RETRIEVE_TOO_LARGE:
             return 426, "Transfer aborted. Operation not permitted"
         case End.TRUNCATED:

@@ -57,6 +57,7 @@ class Engine(Enum):
     ALWAYS = "always"
     MISC = "SiteMiscEngine"
     COPY = "CopyEngine"
+    QUOTA = "QuotaEngine"
 
 
 _KEEPS_BLANKS = (PathArgument.WHOLE, PathArgument.AFTER_OPTIONS, PathArgument.BEFORE_RANGE)
@@ -491,7 +492,7 @@ class SiteSpec:
     @property
     def shown(self) -> str:
         """Its line in SITE HELP: commands of modules come with their syntax there."""
-        return self.name if self.engine is Engine.ALWAYS else f"{self.name} {self.syntax}"
+        return self.name if self.engine is Engine.ALWAYS else f"{self.name} {self.syntax}".rstrip()
 
 
 def _misc(name: str, syntax: str, help: str, limit: Limiting, words: int) -> SiteSpec:
@@ -516,6 +517,8 @@ SITE_COMMANDS: Mapping[str, SiteSpec] = MappingProxyType({
         _misc("SYMLINK", "<sp> source <sp> destination", "makes a symbolic link", _SITE_LINK, 2),
         _misc("RMDIR", "<sp> path", "removes a directory and all that is in it", _SITE_ENTRY, 1),
         _misc("MKDIR", "<sp> path", "makes a directory and those above it", _SITE_ENTRY, 1),
+        SiteSpec("QUOTA", "quota.quota", "", "tells what is left of the quota", engine=Engine.QUOTA,
+                 limit=here(550, "{name}: Permission denied")),
         SiteSpec("HELP", "site.help_", "[<sp> sitecommand]", "lists the SITE commands or explains one",
                  limit=here(501, "{name}: Permission denied", by_all=False)),
         SiteSpec("CHGRP", "site.chgrp", "<sp> group <sp> pathname", "gives a path to a group",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_HARMLESS = dict.fromkeys((*range(0x20), 0x7F), "?")
+_HARMLESS = dict.fromkeys((*range(9), *range(10, 0x20), 0x7F), "?")
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -175,6 +175,7 @@ class _Opener:
         for host in self._configuration.hosts:
             wanted: tuple[tuple[ModuleLog, str, str | None], ...] = (
                 ("ban", "BanLog", self._configuration.hosts[0].settings.bans.log),
+                ("wrap", "WrapLog", host.settings.wrap.log), ("quota", "QuotaLog", host.settings.quotas.log),
             )
             for module, directive, path in wanted:
                 file = self._optional(directive, path, host.settings.logging) if path else None

@@ -142,6 +142,8 @@ class Code(StrEnum):
     PATH_FORBIDDEN = "path-forbidden", Show.REPLY
     LIMIT_DENIED = "limit-denied", Show.REPLY
     LIMIT_HIDDEN = "limit-hidden"
+    QUOTA_REACHED = "quota-reached", Show.REPLY
+    QUOTA_UNAVAILABLE = "quota-unavailable", Show.REPLY
     STORE_TOO_LARGE = "store-too-large"
     RETRIEVE_TOO_LARGE = "retrieve-too-large"
     LIMIT_TRANSFERS_PER_HOST = "limit-transfers-per-host"
@@ -174,6 +176,7 @@ class Code(StrEnum):
     LOGIN_ATTEMPTS_EXCEEDED = "login-attempts-exceeded"
     REAUTHENTICATION = "reauthentication"
     BANNED = "banned"
+    WRAP_DENIED = "wrap-denied"
 
     # Commands that cannot be carried out, and how sessions end.
     COMMAND_UNKNOWN = "command-unknown"

@@ -217,6 +217,18 @@ REASONS = (
         shown=("System log: Maximum login attempts (3) exceeded, connection refused",),
     ),
     Reason(
+        Code.WRAP_DENIED,
+        "The access tables (WrapTables and its kin) do not let the client in from where it comes.",
+        causes=(
+            "The deny table names the client's address or name, and the allow table does not.",
+            "The deny table is there and cannot be read: then only the allow table lets anybody in.",
+            "The tables go by names, and the client's address has none that leads back to it.",
+        ),
+        confirm=("The WrapLog names the tables, and the line of the rule that decided.",),
+        server=("Name the client in the allow table: `proftpd : 192.0.2.0/24`.",),
+        shown=("530 Access denied", "System log: USER alice (Login failed): access tables deny login"),
+    ),
+    Reason(
         Code.BANNED,
         "The client's address, its class, or the user is banned for a time, or until an administrator permits it.",
         causes=(

@@ -152,6 +152,28 @@ REASONS = (
         shown=("552 Transfer aborted. Disk quota exceeded",),
     ),
     Reason(
+        Code.QUOTA_REACHED,
+        "The quota of the user, of his group, of his class or of all is used up, or the upload would have passed it.",
+        causes=("More was uploaded or downloaded, in bytes or files, than the limit allows.",),
+        confirm=("`SITE QUOTA` shows limit and use.", "The QuotaLog says which bound was reached."),
+        server=(
+            "`ftpsd quota set TABLE user NAME --bytes-in 10Gb` raises a limit in a file; `ftpsd quota show TABLE` shows"
+            " what is used.",
+        ),
+        client=("Delete files, which gives back what they took.",),
+        shown=("552 STOR denied: quota exceeded: used 4 of 4 upload files",
+               "552 Transfer aborted. Disk quota exceeded"),
+    ),
+    Reason(
+        Code.QUOTA_UNAVAILABLE,
+        "The limit or the tally of the quota cannot be read or written at the moment, so nothing that counts is done.",
+        causes=("The database of the tables does not answer.", "Another program keeps the table's file locked."),
+        confirm=("The QuotaLog says what failed.",),
+        server=("Mend the database or the table; the next command asks again.",),
+        client=("Try again later.",),
+        shown=("451 STOR: the quota cannot be determined",),
+    ),
+    Reason(
         Code.STORE_TOO_LARGE,
         "The file would have become larger than MaxStoreFileSize allows.",
         causes=("A large file.",),

@@ -24,6 +24,7 @@ from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
 from ftpsd.ftp.replies import Reply
 from ftpsd.guard.bans import Bans
 from ftpsd.guard.opening import open_bans
+from ftpsd.guard.quotas import QuotaTables
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
@@ -31,7 +32,7 @@ from ftpsd.log.identity import writer_id
 from ftpsd.log.sinks import open_sinks
 from ftpsd.metrics.tally import Tally
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import banning, bounds, counting, environment, handlers, ident, loop, masquerade, resources
+from ftpsd.session import banning, bounds, counting, environment, handlers, ident, loop, masquerade, resources, wrapping
 from ftpsd.session.closing import Doors
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
@@ -115,6 +116,7 @@ class Service:
         self._tracing = Tracing(
             self.log.add, self.log.remove, partial(self._trace_tls, True), partial(self._trace_tls, False))
         self.bans: Bans | None = None
+        self.quotas = QuotaTables()
 
     def prepare(self) -> None:
         """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
@@ -126,6 +128,7 @@ class Service:
         self.bans = open_bans(self.configuration, self._resumption.stores, self._note)
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
+        self.quotas.open(self.configuration, lambda host: None)
         self.staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
         if self._passphrases is not None:
             self._passphrases.settled()
@@ -261,6 +264,11 @@ class Service:
                 f"Connection from {name or ends.peer} [{ends.peer}] refused ({exceeded.log})", reason=exceeded.reason))
             if "UseImplicitSSL" not in settings.tls.options:
                 sock.sendall(Reply(530, exceeded.text).encode())
+            return None
+        refused = wrapping.at_connect(settings.wrap, self.log, host.id, ends, name)
+        if refused is not None:
+            if "UseImplicitSSL" not in settings.tls.options:
+                sock.sendall(Reply(530, refused).encode())
             return None
         tuning = runtime.tuning if settings is host.settings else _tuning(settings)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
@@ -408,6 +416,7 @@ class Service:
         self.staples.close()
         if self.bans is not None:
             self.bans.close()
+        self.quotas.close()
         if self._resuming is not None:
             self._resuming.close()
         self.log.close()

@@ -48,6 +48,7 @@ from ftpsd.vfs.base import FileSystem
 
 if TYPE_CHECKING:
     from ftpsd.data.pump import Pump
+    from ftpsd.session.quotas import SessionQuota
     from ftpsd.session.service import HostRuntime, Service
 
 
@@ -176,6 +177,8 @@ class Session:
         self.tls = tls
         self.bans: Bans | None = None
         """Who is banned, and what counts against the client; None: BanEngine is off for him."""
+        self.quota: SessionQuota | None = None
+        """What the login may use; None: there is no QuotaEngine."""
         self.ban_generation = 0
         """Which bans the session has looked at."""
         self.inhabit(Places(settings))

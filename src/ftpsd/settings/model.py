@@ -33,6 +33,7 @@ from ftpsd.settings.ldap import LDAPSettings
 from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.logins import LoginSettings
+from ftpsd.settings.quotas import QuotaSettings
 from ftpsd.settings.remote import RemoteSettings
 from ftpsd.settings.restrictions import UNRESTRICTED, LimitSection, Restrictions
 from ftpsd.settings.server import ServerSettings
@@ -40,6 +41,7 @@ from ftpsd.settings.site import SiteSettings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.transfer import TransferSettings
 from ftpsd.settings.values import UserAlias
+from ftpsd.settings.wrap import WrapSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     bounds: BoundSettings = BoundSettings()
     bans: BanSettings = BanSettings()
+    wrap: WrapSettings = WrapSettings()
+    quotas: QuotaSettings = QuotaSettings()
     deflate: DeflateSettings = DeflateSettings()
     digest: DigestSettings = DigestSettings()
     server: ServerSettings = ServerSettings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 ALWAYS = (
     "mod_site", "mod_facts", "mod_tls_fscache", "mod_tls_memcache", "mod_tls_redis", "mod_tls_shmcache",
+    "mod_quotatab_file", "mod_quotatab_sql", "mod_wrap2_file", "mod_wrap2_sql",
 )
 """Modules that ftpsd has though they have no directive that it knows with an effect."""
 
@@ -15,14 +16,14 @@ OTHERS = frozenset({
     "mod_dnsbl", "mod_dynmasq", "mod_exec", "mod_facl",
     "mod_geoip",
     "mod_geoip2", "mod_ifversion", "mod_load", "mod_log_forensic",
-    "mod_proxy", "mod_prometheus", "mod_qos", "mod_quotatab", "mod_quotatab_file", "mod_quotatab_ldap",
-    "mod_quotatab_radius", "mod_quotatab_sql", "mod_radius", "mod_ratio", "mod_readme",
+    "mod_proxy", "mod_prometheus", "mod_qos", "mod_quotatab_ldap",
+    "mod_quotatab_radius", "mod_radius", "mod_ratio", "mod_readme",
     "mod_rewrite",
     "mod_rlimit", "mod_sftp", "mod_sftp_pam", "mod_sftp_sql", "mod_shaper", "mod_snmp",
     "mod_sql",
     "mod_sql_mysql", "mod_sql_odbc", "mod_sql_passwd", "mod_sql_postgres", "mod_sql_sqlite", "mod_statcache",
     "mod_unique_id",
-    "mod_wrap", "mod_wrap2", "mod_wrap2_file", "mod_wrap2_redis", "mod_wrap2_sql",
+    "mod_wrap", "mod_wrap2_redis",
 })
 """Modules that ProFTPD, its packages or well-known third parties have and ftpsd does not."""
 
@@ -31,9 +32,9 @@ _PREFIXES = {
     "dnsbl": "mod_dnsbl", "dynmasq": "mod_dynmasq",
     "exec": "mod_exec", "facl": "mod_facl", "forensic": "mod_log_forensic", "geoip": "mod_geoip",
     "proxy": "mod_proxy", "qos": "mod_qos",
-    "quota": "mod_quotatab", "radius": "mod_radius", "rewrite": "mod_rewrite",
+    "radius": "mod_radius", "rewrite": "mod_rewrite",
     "sftp": "mod_sftp", "shaper": "mod_shaper", "snmp": "mod_snmp", "sql": "mod_sql",
-    "uniqueid": "mod_unique_id", "wrap": "mod_wrap2",
+    "uniqueid": "mod_unique_id",
 }
 """What the names of another module's directives begin with, in lower case."""
 

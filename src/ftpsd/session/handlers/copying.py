@@ -13,6 +13,7 @@ from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
 from ftpsd.session import bounds, errors, hiding, ownership, permission
 from ftpsd.session.handlers.transfer import hidden_part
+from ftpsd.session.quotas import Copy
 from ftpsd.session.state import Session
 from ftpsd.vfs.trees import Storing
 
@@ -49,12 +50,15 @@ def copy(session: Session, command: Command) -> Reply:
 
 def _copy(session: Session, command: Command, source: str, target: str) -> None:
     permission.check_paths(session, command, (source, "RETR"), (target, "STOR"))
+    guide = _Guide(session, command)
     try:
-        session.fs.copy(session.path(source), session.path(target), _Guide(session, command))
+        session.fs.copy(session.path(source), session.path(target), guide)
     except FileExistsError:
         raise Refusal(550, f"{command.name}: Permission denied", Code.OVERWRITE_DENIED) from None
     except OSError as error:
         raise errors.refusal(error, command.name) from None
+    finally:
+        guide.settle()
     session.forget_overrides()
 
 
@@ -65,6 +69,7 @@ class _Guide:
         self._session = session
         self._command = command
         self._first = True
+        self._counted: Copy | None = None
 
     def wanted(self, source: str, target: str, *, directory: bool) -> bool:
         session = self._session
@@ -77,15 +82,27 @@ class _Guide:
     def storing(self, target: str) -> Storing:
         session = self._session
         there = session.settings_for(target)
+        largest = bounds.largest(session, there.bounds.max_store_file_size)
+        if session.quota is not None:
+            self.settle()
+            session.quota.check_upload(self._command.name, target)
+            self._counted = session.quota.copy(self._command.name, target)
+            largest = self._counted.bound(largest)
         settings, hidden = there.transfer, there.transfer.hidden_stores
         return Storing(
             umask=settings.umask.file, directory_umask=settings.umask.directory, overwrite=settings.allow_overwrite,
             hidden=None if hidden is None else (hidden_part(hidden.prefix), hidden_part(hidden.suffix)),
-            largest=bounds.largest(session, there.bounds.max_store_file_size),
+            largest=largest,
             keep=session.settings.site.copy_options is not None)
 
     def made(self, fd: int, target: str) -> None:
         ownership.hand_over(self._session, self._session.settings_for(target).access, fd, target)
+
+    def settle(self) -> None:
+        """The quota counts what was copied last."""
+        counted, self._counted = self._counted, None
+        if counted is not None:
+            counted.settle()
 
     def pause(self) -> None:
         self._session.check_running()

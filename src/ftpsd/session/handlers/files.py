@@ -18,6 +18,8 @@ from ftpsd.vfs.base import is_regular
 def mkd(session: Session, command: Command) -> Reply:
     """MKD; the 257 names the new directory by its whole path, quoted (RFC 959 appendix II)."""
     target = session.path(command.argument)
+    if session.quota is not None:
+        session.quota.check_directory(command.name, target)
     settings = session.settings_for(target)
     access = settings.access
     owned = access.user_owner is not None or access.group_owner is not None
@@ -26,6 +28,8 @@ def mkd(session: Session, command: Command) -> Reply:
         session.fs.mkdir(target, umask=settings.transfer.umask.directory, made=made)
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
+    if session.quota is not None:
+        session.quota.directory(target, 1)
     return Reply(257, f"{paths.quote(target)} - Directory successfully created")
 
 
@@ -34,16 +38,21 @@ def rmd(session: Session, command: Command) -> Reply:
         session.fs.rmdir(session.path(command.argument))
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
+    if session.quota is not None:
+        session.quota.directory(session.path(command.argument), -1)
     return Reply(250, f"{command.name} command successful")
 
 
 def dele(session: Session, command: Command) -> Reply:
     path = session.path(command.argument)
     try:
-        size = session.fs.stat(path, follow=False).st_size
+        status = session.fs.stat(path, follow=False)
+        size = status.st_size
         session.fs.unlink(path)
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
+    if session.quota is not None:
+        session.quota.removed(path, status)
     if session.journal is not None:
         session.journal.removed(size)
     session.log.emit(events.FileDeleted(session.fs.real_path(path), size, session.parameters.ascii))
@@ -69,12 +78,15 @@ def rnto(session: Session, command: Command) -> Reply:
         session.journal.renaming(source)
     target = session.path(command.argument)
     overwrite = session.settings_for(target).transfer.allow_overwrite
+    replaced = session.quota.there(target, source) if session.quota is not None else None
     try:
         session.fs.rename(source, target, overwrite=overwrite)
     except OSError as error:
         if isinstance(error, FileExistsError) and not overwrite:
             raise Refusal(550, f"{command.argument}: Rename permission denied", Code.OVERWRITE_DENIED) from None
         raise errors.refusal(error, command.argument) from None
+    if session.quota is not None and replaced is not None:
+        session.quota.removed(target, replaced)
     return Reply(250, "Rename successful")
 
 

@@ -12,7 +12,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import banning, bounds, delays, display, entering, permission, vouching
+from ftpsd.session import banning, bounds, delays, display, entering, permission, quotas, vouching, wrapping
 from ftpsd.session.state import Session
 
 
@@ -97,6 +97,8 @@ def pass_(session: Session, command: Command) -> Reply:
     chosen = entering.as_anonymous(session, select(session.host, name))
     if session.bans is not None:
         banning.check_login(session)
+    if (chosen.anonymous.settings if chosen.anonymous is not None else session.settings).wrap.engine:
+        wrapping.check(session, chosen)
     too_long = bounds.check_password_size(session, command.argument)
     if too_long is not None:
         text = f"USER {name} (Login failed): {too_long}"
@@ -130,6 +132,8 @@ def _enter(
     session.log.emit(events.LoginSucceeded(name, chosen.anonymous is not None, method, email))
     if session.bans is not None:
         banning.note(session, ("LoginRate",))
+    if session.host.settings.quotas.engine:
+        quotas.begin(session)
     return _granted(session, name, code)
 
 
@@ -155,7 +159,7 @@ def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
 def _granted(session: Session, name: str, code: int) -> Reply:
     anonymous = session.login.anonymous is not None
     welcome = session.welcome + display.inside(session, session.settings.core.display_login)
-    lines = display.expanded(welcome, session)
+    lines = [*display.expanded(welcome, session), *wrapping.welcome(session)]
     message = session.settings.core.access_grant_msg
     if message is not None:
         text = display.expand(message, session)

@@ -16,8 +16,11 @@ from ftpsd.session.state import Session
 
 def engines(session: Session) -> frozenset[Engine]:
     """The engines of SITE commands that are on."""
-    settings = session.settings.site
-    on = {Engine.ALWAYS: True, Engine.MISC: settings.misc_engine, Engine.COPY: settings.copy_engine}
+    settings, quotas = session.settings.site, session.host.settings.quotas
+    on = {
+        Engine.ALWAYS: True, Engine.MISC: settings.misc_engine, Engine.COPY: settings.copy_engine,
+        Engine.QUOTA: quotas.engine and quotas.show,
+    }
     return frozenset(engine for engine, there in on.items() if there)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import stat
 
@@ -44,17 +45,25 @@ def _is_directory(session: Session, path: str) -> bool:
 
 def _make(session: Session, command: Command, path: str) -> None:
     permission.check_paths(session, command, (path, "MKD"))
+    if session.quota is not None:
+        session.quota.check_directory("MKD", path)
     settings = session.settings_for(path)
     session.fs.mkdir(
         path, umask=settings.transfer.umask.directory,
         made=lambda fd: ownership.hand_over(session, settings.access, fd, path))
+    if session.quota is not None:
+        session.quota.directory(path, 1)
 
 
 def rmdir(session: Session, command: Command) -> Reply:
     """SITE RMDIR path: with all that is in it."""
 
+    going: list[tuple[str, os.stat_result]] = []
+
     def may(path: str, directory: bool) -> None:
         session.check_running()
+        if session.quota is not None:
+            going.append((path, session.fs.stat(path, follow=False)))
         if session.guarded:
             permission.check_paths(session, command, (path, "RMD" if directory else "DELE"))
 
@@ -62,6 +71,9 @@ def rmdir(session: Session, command: Command) -> Reply:
         session.fs.remove_tree(session.path(command.argument), may)
     except OSError as error:
         raise errors.refusal(error, f"RMDIR {command.argument}") from None
+    finally:
+        if session.quota is not None:
+            session.quota.gone(going)
     session.forget_overrides()
     return Reply(200, _DONE.format("RMDIR"))
 

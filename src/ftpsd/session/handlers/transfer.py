@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import threading
+from collections.abc import Sequence
 
 from ftpsd.data import endpoints, outcomes
 from ftpsd.data.channel import DataChannel
@@ -125,6 +126,8 @@ def retr(session: Session, command: Command) -> Reply:
     settings = there.transfer
     if offset and not settings.allow_retrieve_restart:
         raise Refusal(451, f"{command.argument}: Restart not permitted, try again", Code.RESTART_DENIED)
+    if session.quota is not None:
+        session.quota.check_download(command.name, path)
     try:
         opened = session.fs.open_read(path)
     except OSError as error:
@@ -149,7 +152,8 @@ def retr(session: Session, command: Command) -> Reply:
             bounds.too_large(session, "MaxRetrieveFileSize", most, path)
         with bounds.transferring(session, there, command.name):
             outcome = _conduct(session, command.name, path, job)
-    return _finish(session, command.name, path, outcome)
+    notices = session.quota.downloaded(command.name, path, outcome) if session.quota is not None else ()
+    return _finish(session, command.name, path, outcome, notices)
 
 
 def _conduct(session: Session, name: str, path: str, job: Job) -> Outcome:
@@ -205,6 +209,8 @@ def _check_restart(
 def _upload(
     session: Session, command: Command, path: str, mode: StoreMode, offset: int = 0, chosen: ByteRange | None = None,
 ) -> Reply:
+    if session.quota is not None:
+        session.quota.check_upload(command.name, path)
     there = session.settings_for(path)
     settings = there.transfer
     _check_restart(session, settings, path, command.argument, mode)
@@ -217,6 +223,7 @@ def _upload_to(
     chosen: ByteRange | None,
 ) -> Reply:
     settings = there.transfer
+    counted = session.quota.upload(command.name, path, mode, offset) if session.quota is not None else None
     try:
         opened = _open_upload(session, settings, path, command.argument, mode, offset)
     except BadRestart:
@@ -234,17 +241,20 @@ def _upload_to(
     job = Job(
         "receive", opened.fd, command.argument, session.parameters.ascii, rate=_rate(settings, command.name),
         opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else None, begin=begin,
-        largest=_room(room, chosen),
+        largest=_room(room, chosen) if counted is None else counted.bound(_room(room, chosen)),
     )
     try:
         outcome = _conduct(session, command.name, opened.path, job)
     except BaseException:
         _dispose(settings, opened, Outcome(End.ENDED), begun=begun)
         raise
+    if counted is not None:
+        outcome = counted.judge(opened, outcome, _room(room, chosen))
     if most is not None and outcome.end is End.STORE_TOO_LARGE and job.largest == room:
         bounds.too_large(session, "MaxStoreFileSize", most, opened.path)
-    outcome = _dispose(settings, opened, outcome, begun=begun)
-    return _finish(session, command.name, opened.path, outcome)
+    outcome = _dispose(settings, opened, outcome, begun=begun, spares=counted is not None and counted.spares)
+    notices = counted.settle(outcome) if counted is not None else []
+    return _finish(session, command.name, opened.path, outcome, notices)
 
 
 def _room(room: int | None, chosen: ByteRange | None) -> int | None:
@@ -259,24 +269,33 @@ def _already(opened: OpenFile, mode: StoreMode, offset: int) -> int:
     return os.fstat(opened.fd).st_size if mode == "append" else offset
 
 
-def _dispose(settings: TransferSettings, opened: OpenFile, outcome: Outcome, *, begun: bool) -> Outcome:
+def _dispose(
+    settings: TransferSettings, opened: OpenFile, outcome: Outcome, *, begun: bool, spares: bool = False,
+) -> Outcome:
     """Commits, keeps or discards the file; a commit that fails turns a good transfer into a bad one.
 
-    A file that was there before and that this transfer never touched is left alone whatever the settings say.
+    A file that was there before and that this transfer never touched is left alone whatever the settings say, and what
+    a quota cuts goes unless it `spares` what was there before.
     """
-    delete = settings.delete_aborted_stores
     try:
         if outcome.complete:
             opened.commit()
-        elif not begun and not opened.created:
+        elif (not begun and not opened.created) or (outcome.end is End.QUOTA_REACHED and spares):
             opened.close()
-        elif not begun or not outcomes.keeps_partial(outcome, hidden=opened.hidden, delete_aborted=delete):
-            opened.discard()
-        else:
+        elif _stays(opened, outcome, begun=begun, delete_aborted=settings.delete_aborted_stores):
             opened.keep()
+        else:
+            opened.discard()
     except OSError as error:
         return Outcome(End.FILE_ERROR, outcome.transferred, outcome.seconds, error.errno or 0)
     return outcome
+
+
+def _stays(opened: OpenFile, outcome: Outcome, *, begun: bool, delete_aborted: bool | None) -> bool:
+    """Whether what came of an upload that was not complete is kept."""
+    if not begun or outcome.end is End.QUOTA_REACHED:
+        return False
+    return outcomes.keeps_partial(outcome, hidden=opened.hidden, delete_aborted=delete_aborted)
 
 
 def stor(session: Session, command: Command) -> Reply:
@@ -301,7 +320,8 @@ def stou(session: Session, command: Command) -> Reply:
     return _upload(session, command, session.path("ftp"), "unique")
 
 
-def _finish(session: Session, name: str, path: str, outcome: Outcome) -> Reply:
+def _finish(session: Session, name: str, path: str, outcome: Outcome, notices: Sequence[str] = ()) -> Reply:
+    """The last reply to a transfer; `notices` are further lines of it."""
     session.record(name, path, outcome)
     code, text = outcomes.reply_for(outcome)
     match outcome.end:
@@ -316,8 +336,8 @@ def _finish(session: Session, name: str, path: str, outcome: Outcome) -> Reply:
             raise SessionEnded(Code.CLIENT_DISCONNECTED)
     if outcome.complete and session.settings.logins.display_file_transfer is not None:
         shown = session.thanks + display.inside(session, session.settings.logins.display_file_transfer)
-        return Reply(code, *display.expanded(shown, session), text)
-    return Reply(code, text)
+        return Reply(code, *display.expanded(shown, session), text, *notices)
+    return Reply(code, text, *notices)
 
 
 def abor(session: Session, command: Command) -> Reply:

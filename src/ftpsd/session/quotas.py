@@ -1,0 +1,429 @@
+"""Quotas in a session: what is refused, how much room an upload has, what is tallied.
+
+A session of a host with QuotaEngine has a `SessionQuota` from its login on. A limit or tally that cannot be had (a
+database is away) refuses what would be counted, and is asked for again the next time: a quota that is not known is not
+the same as none.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ftpsd.access.quotas import (
+    APPEND,
+    DIRECTORY,
+    DOWNLOAD,
+    UPLOAD,
+    Amounts,
+    Field,
+    Key,
+    Limit,
+    QuotaType,
+    Reached,
+    added,
+    exceeded,
+    keys,
+    masked,
+    report,
+    room,
+)
+from ftpsd.data.outcomes import End, Outcome
+from ftpsd.errors import Refusal
+from ftpsd.ftp import paths
+from ftpsd.guard.quotafile import TableError
+from ftpsd.guard.quotas import Quotas
+from ftpsd.log import events
+from ftpsd.reasons.codes import Code
+from ftpsd.settings.quotas import SCAN_ON_LOGIN, QuotaSettings
+from ftpsd.vfs.base import OpenFile, StoreMode
+
+if TYPE_CHECKING:
+    from ftpsd.session.state import Session
+
+SCAN_SECONDS = 60.0
+"""Seconds that ScanOnLogin may take; what it has not seen by then changes nothing."""
+
+
+def begin(session: Session) -> None:
+    """A login has succeeded: from now on its quota counts."""
+    quotas = session.service.quotas.of(session.host)
+    if quotas is None:
+        return
+    session.quota = SessionQuota(session, quotas, session.host.settings.quotas)
+    session.quota.find()
+
+
+class SessionQuota:
+    """The limit of a session, and the tally that it shares with others (or has for itself)."""
+
+    def __init__(self, session: Session, quotas: Quotas, settings: QuotaSettings) -> None:
+        self._session = session
+        self._quotas = quotas
+        self._settings = settings
+        self._limit: Limit | None = None
+        self._tally = Amounts()
+        self._found = False
+
+    def find(self) -> None:
+        """Looks for the limit, and the tally; trouble with tables is logged, and they are asked again later."""
+        try:
+            self._find()
+        except TableError as error:
+            self._tell(f"error: {error}")
+            self._session.log.emit(events.Notice(f"quota: {error}", reason=Code.QUOTA_UNAVAILABLE))
+
+    def _find(self) -> None:
+        session, account = self._session, self._session.login.account
+        assert account is not None
+        limit = self._quotas.limit_for(keys(account.name, account.group_names, sorted(session.classes)))
+        if limit is None:
+            self._tell("no quota entry found, turning QuotaEngine off")
+        else:
+            self._tell(f"found limit entry for {_called(limit.key)}")
+            if not limit.per_session:
+                self._quotas.tallies.create(limit.key)
+                self._tally = self._quotas.tallies.read(limit.key) or Amounts()
+            if SCAN_ON_LOGIN in self._settings.options and (limit.limited("bytes_in") or limit.limited("files_in")):
+                self._scan(limit)
+        self._limit, self._found = limit, True
+
+    # ---- before a command
+
+    def check(self, name: str, fields: Iterable[Field], path: str, code: int = 552) -> None:
+        """Raises `Refusal` where the limit is reached that the command `name` counts against."""
+        limit = self._known(name)
+        if limit is None or self.excluded(path):
+            return
+        reached = exceeded(limit, self._present(name, limit), fields)
+        if reached is not None:
+            text = f"{name} denied: quota exceeded: used {self._shown(reached)}"
+            self._tell(text)
+            raise Refusal(code, text, Code.QUOTA_REACHED)
+
+    def check_upload(self, name: str, path: str) -> None:
+        """As `check`, for a command that stores a file."""
+        self.check(name, APPEND if name == "APPE" else UPLOAD, path)
+
+    def check_download(self, name: str, path: str) -> None:
+        """As `check`, for one that sends a file."""
+        self.check(name, DOWNLOAD, path, 451)
+
+    def check_directory(self, name: str, path: str) -> None:
+        """As `check`, for one that makes a directory (QuotaDirectoryTally)."""
+        if self._settings.directory_tally:
+            self.check(name, DIRECTORY, path)
+
+    def upload(self, name: str, path: str, mode: StoreMode = "store", offset: int = 0) -> Upload:
+        """What becomes of an upload to the virtual `path`, which `check_upload` has let through."""
+        limit, before = self._limit, None if mode == "unique" else self.size(path)
+        credit = {"store": before or 0, "resume": (before or 0) - offset}.get(mode, 0)
+        space = None
+        if limit is not None and not self.excluded(path):
+            space = room(limit, self._tally, replaced=credit)
+        return Upload(self, name, path, mode, before, space)
+
+    def copy(self, name: str, path: str) -> Copy:
+        """As `upload`, for a copy within the server."""
+        upload = self.upload(name, path)
+        return Copy(self, path, upload.before, upload.room)
+
+    # ---- after a command
+
+    def downloaded(self, name: str, path: str, outcome: Outcome) -> list[str]:
+        """Counts a download; what the reply says beside."""
+        change = Amounts(
+            bytes_out=outcome.transferred, bytes_xfer=outcome.transferred,
+            files_out=int(outcome.complete), files_xfer=int(outcome.complete))
+        self.count(path, change)
+        return self.notice(name, DOWNLOAD)
+
+    def removed(self, path: str, status: os.stat_result) -> None:
+        """A file is gone, deleted or replaced. One of another user is given back to him."""
+        if stat.S_ISDIR(status.st_mode):
+            self.directory(path, -1)
+            return
+        change = Amounts(bytes_in=-status.st_size, files_in=-1)
+        account = self._session.login.account
+        limit = self._limit
+        if limit is None or account is None or self.excluded(path):
+            return
+        if limit.key.type is QuotaType.USER and status.st_uid not in (account.uid, os.geteuid()):
+            self._credit(status.st_uid, change)
+            return
+        self.count(path, change)
+
+    def gone(self, wanted: Iterable[tuple[str, os.stat_result]]) -> None:
+        """These were to be removed; those that are not there any more count no more."""
+        for path, status in wanted:
+            if self.size(path) is None:
+                self.removed(path, status)
+
+    def there(self, path: str, source: str) -> os.stat_result | None:
+        """What a rename of `source` to `path` will replace; None: nothing, or itself."""
+        try:
+            status = self._session.fs.stat(path, follow=False)
+            moved = self._session.fs.stat(source, follow=False)
+        except OSError:
+            return None
+        return None if os.path.samestat(status, moved) else status
+
+    def directory(self, path: str, more: int) -> None:
+        """A directory was made (1) or removed (-1)."""
+        if self._settings.directory_tally:
+            self.count(path, Amounts(files_in=more, files_xfer=max(0, more)))
+
+    def count(self, path: str, change: Amounts, *, strictly: bool = False) -> Reached | None:
+        """Adds to the tally; `strictly`: unless that passes a hard limit, which is the answer then."""
+        limit = self._limit
+        if limit is None or self.excluded(path):
+            return None
+        change = masked(limit, change)
+        try:
+            if limit.per_session:
+                after = added(limit if strictly else None, self._tally, change)
+            else:
+                after = self._quotas.tallies.add(limit.key, change, limit if strictly else None)
+        except TableError as error:
+            self._tell(f"error: unable to write tally: {error}")
+            self._session.log.emit(events.Notice(f"quota: {error}", reason=Code.QUOTA_UNAVAILABLE))
+            return None
+        if isinstance(after, Reached):
+            return after
+        self._tally = after
+        return None
+
+    def notice(self, name: str, fields: Iterable[Field]) -> list[str]:
+        """What a client is told whose tally has come to a limit."""
+        reached = exceeded(self._limit, self._tally, fields) if self._limit is not None else None
+        if reached is None:
+            return []
+        self._tell(f"{name}: quota reached: used {self._shown(reached)}")
+        return [f"{name}: notice: quota reached: used {self._shown(reached)}"]
+
+    def passed(self, name: str, path: str, reached: Reached | None, *, spared: bool) -> list[str]:
+        """What a client is told whose upload was cut, and removed unless it added to a file."""
+        lines = [] if reached is None else [f"quota reached: used {self._shown(reached)}"]
+        if not spared:
+            lines.append(f"quota reached: '{paths.name(path)}' removed")
+        for line in lines:
+            self._tell(f"{name}: {line}")
+        return [f"{name}: notice: {line}" for line in lines]
+
+    def report(self) -> list[str] | None:
+        """SITE QUOTA; None: no quota is in effect."""
+        self._tell(f"SITE QUOTA requested by user {self._session.user_name}")
+        limit = self._known("SITE QUOTA")
+        if limit is None:
+            return None
+        return report(limit, self._present("SITE QUOTA", limit), self._settings.display_units)
+
+    def excluded(self, path: str) -> bool:
+        """QuotaExcludeFilter: whether what lies at a virtual path does not count."""
+        pattern = self._settings.exclude_filter
+        return pattern is not None and pattern.search(self._session.fs.real_path(path)) is not None
+
+    # ---- the tables
+
+    def _known(self, name: str) -> Limit | None:
+        if not self._found:
+            self.find()
+        if not self._found:
+            raise Refusal(451, f"{name}: the quota cannot be determined", Code.QUOTA_UNAVAILABLE)
+        return self._limit
+
+    def _present(self, name: str, limit: Limit) -> Amounts:
+        """The tally, as others may have changed it."""
+        if not limit.per_session:
+            try:
+                self._tally = self._quotas.tallies.read(limit.key) or Amounts()
+            except TableError as error:
+                self._tell(f"error: unable to read tally: {error}")
+                raise Refusal(
+                    451, f"{name}: the quota cannot be determined", Code.QUOTA_UNAVAILABLE) from None
+        return self._tally
+
+    def _credit(self, uid: int, change: Amounts) -> None:
+        owner = self._session.runtime.authenticator.names.owner(uid)
+        key = Key(QuotaType.USER, owner)
+        try:
+            if self._quotas.tallies.read(key) is None:
+                self._tell(f"no tally entry found for user '{owner}'")
+                return
+            self._quotas.tallies.add(key, change, None)
+            self._tell(f"credited user '{owner}' for the deleted file/bytes")
+        except TableError as error:
+            self._tell(f"error: unable to write tally: {error}")
+
+    def size(self, path: str) -> int | None:
+        """Bytes of what is at a virtual path; None: nothing is."""
+        try:
+            return self._session.fs.stat(path).st_size
+        except OSError:
+            return None
+
+    def _shown(self, reached: Reached) -> str:
+        return reached.shown(self._settings.display_units)
+
+    def _tell(self, text: str) -> None:
+        self._session.log.emit(events.ModuleNote("quota", text))
+
+    # ---- ScanOnLogin
+
+    def _scan(self, limit: Limit) -> None:
+        started = time.monotonic()
+        found = self._counted(limit, started + SCAN_SECONDS)
+        if found is None:
+            self._tell(f"scanning '{self._session.cwd}' takes longer than {SCAN_SECONDS:.0f} s: the tally stays")
+            return
+        size, count = found
+        seconds = int(time.monotonic() - started)
+        self._tell(f"found {size:.2f} bytes in {count} files for {_called(limit.key)} in {seconds} secs")
+        self._limit = limit
+        wanted = masked(limit, Amounts(bytes_in=size, files_in=count))
+        change = Amounts(
+            bytes_in=wanted.bytes_in - self._tally.bytes_in, files_in=wanted.files_in - self._tally.files_in)
+        self._tell(f"updating tally ({change.bytes_in:.2f} bytes, {change.files_in} files difference)")
+        if limit.per_session:
+            self._tally = replace_amounts(self._tally, change)
+        else:
+            after = self._quotas.tallies.add(limit.key, masked(limit, change), None)
+            if isinstance(after, Amounts):
+                self._tally = after
+
+    def _counted(self, limit: Limit, deadline: float) -> tuple[int, int] | None:
+        """Bytes and files below the current directory that are the limit's; None: it takes too long."""
+        fs, mine = self._session.fs, self._whose(limit)
+        size = count = 0
+        waiting = [self._session.cwd]
+        while waiting:
+            directory = waiting.pop()
+            try:
+                names = fs.names(directory)
+            except OSError as error:
+                self._tell(f"unable to scan '{directory}': {error.strerror}")
+                continue
+            for name in names:
+                if time.monotonic() > deadline:
+                    return None
+                path = f"{directory.rstrip('/')}/{name}"
+                try:
+                    status = fs.stat(path, follow=False)
+                except OSError:
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    waiting.append(path)
+                elif stat.S_ISREG(status.st_mode) and mine(status) and not self.excluded(path):
+                    size, count = size + status.st_size, count + 1
+        return size, count
+
+    def _whose(self, limit: Limit) -> Callable[[os.stat_result], bool]:
+        account = self._session.login.account
+        assert account is not None
+        if limit.key.type is QuotaType.USER:
+            return lambda status: status.st_uid in (account.uid, os.geteuid())
+        if limit.key.type is QuotaType.GROUP:
+            return lambda status: status.st_gid in account.groups
+        return lambda status: True
+
+
+def replace_amounts(tally: Amounts, change: Amounts) -> Amounts:
+    """The tally after a change, whatever the limit."""
+    after = added(None, tally, change)
+    assert isinstance(after, Amounts)
+    return after
+
+
+@dataclass(slots=True)
+class Upload:
+    """An upload that counts: `before` bytes were there (None: nothing), `room` is for how many (None: any number)."""
+
+    quota: SessionQuota
+    name: str
+    path: str
+    mode: StoreMode
+    before: int | None
+    room: int | None
+    counted: bool = False
+    reached: Reached | None = None
+
+    @property
+    def spares(self) -> bool:
+        """Whether an upload that is cut leaves what was there before: one that adds to a file."""
+        return self.mode in ("append", "resume") and self.before is not None
+
+    def bound(self, largest: int | None) -> int | None:
+        """How many bytes may come at most, if `largest` may otherwise."""
+        if self.room is None:
+            return largest
+        return self.room if largest is None else min(self.room, largest)
+
+    def judge(self, opened: OpenFile, outcome: Outcome, largest: int | None) -> Outcome:
+        """The outcome with the quota in mind, while the file is open: what was complete may have come too late.
+
+        `largest`: what another bound allows.
+        """
+        too_large = outcome.end is End.STORE_TOO_LARGE and (largest is None or self.bound(largest) != largest)
+        if outcome.complete:
+            self.path = opened.path
+            change = self._change(os.fstat(opened.fd).st_size, outcome)
+            self.reached = self.quota.count(self.path, change, strictly=True)
+            self.counted = self.reached is None
+        if not too_large and self.reached is None:
+            return outcome
+        if self.spares:
+            os.ftruncate(opened.fd, min(self.before or 0, os.fstat(opened.fd).st_size))
+        return replace(outcome, end=End.QUOTA_REACHED)
+
+    def settle(self, outcome: Outcome) -> list[str]:
+        """Counts what has become of an incomplete upload; what the reply says beside."""
+        if outcome.end is End.QUOTA_REACHED:
+            self._count_rest(replace(outcome, transferred=0))
+            return self.quota.passed(self.name, self.path, self.reached, spared=self.spares)
+        if not self.counted:
+            self._count_rest(outcome)
+        return self.quota.notice(self.name, APPEND if self.name == "APPE" else UPLOAD)
+
+    def _count_rest(self, outcome: Outcome) -> None:
+        after = self.quota.size(self.path)
+        if after is None:
+            outcome = replace(outcome, transferred=0)
+        if after is not None or self.before is not None:
+            self.quota.count(self.path, self._change(after, outcome))
+
+    def _change(self, after: int | None, outcome: Outcome) -> Amounts:
+        files = int(after is not None) - int(self.before is not None)
+        return Amounts(
+            bytes_in=(after or 0) - (self.before or 0), bytes_xfer=outcome.transferred,
+            files_in=0 if self.mode == "append" else files,
+            files_xfer=int(outcome.complete and self.mode != "append"))
+
+
+@dataclass(slots=True)
+class Copy:
+    """A copy within the server to `path`: it counts as an upload, and no bytes are transferred."""
+
+    quota: SessionQuota
+    path: str
+    before: int | None
+    room: int | None
+
+    def bound(self, largest: int | None) -> int | None:
+        """How large the copy may be at most, if `largest` may otherwise."""
+        if self.room is None:
+            return largest
+        return self.room if largest is None else min(self.room, largest)
+
+    def settle(self) -> None:
+        """Counts what there is now."""
+        after = self.quota.size(self.path)
+        files = int(after is not None) - int(self.before is not None)
+        self.quota.count(self.path, Amounts(bytes_in=(after or 0) - (self.before or 0), files_in=files))
+
+
+def _called(key: Key) -> str:
+    return "all" if key.type is QuotaType.ALL else f"{key.type} '{key.name}'"

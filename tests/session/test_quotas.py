@@ -1,0 +1,334 @@
+"""Quotas in sessions: what ProFTPD answers and tallies, cut exactly, together with others."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType
+from ftpsd.guard import quotafile
+from ftpsd.guard.quotafile import LimitFile, TallyFile
+from ftpsd.testing.client import Reply, ScriptedClient
+from ftpsd.testing.configs import ServerConfig, User
+from ftpsd.testing.plugin import Certificates
+from ftpsd.testing.server import RunningServer, ServerFault, server_directory, start_ftpsd
+
+ALICE = Key(QuotaType.USER, "alice")
+USERS = (User("alice"), User("bob"), User("carl"), User("dora"), User("eve"), User("fred"), User("gil"))
+LIMITS = (
+    Limit(ALICE, Amounts(1000.0, 3000.0, 0.0, 4, 3)),
+    Limit(Key(QuotaType.USER, "bob"), Amounts(1000.0, 0.0, 0.0, 4), hard=False),
+    Limit(Key(QuotaType.USER, "carl"), Amounts(bytes_xfer=2000.0, files_xfer=5), per_session=True),
+    Limit(Key(QuotaType.USER, "dora"), Amounts(bytes_in=1000.0)),
+    Limit(Key(QuotaType.USER, "eve"), Amounts(bytes_in=10_000.0, files_in=100)),
+)
+
+
+@contextlib.contextmanager
+def running(
+    certificates: Certificates, *directives: str, workers: int = 2, tallies: str = "tally.tab",
+) -> Iterator[RunningServer]:
+    with server_directory() as files:
+        make_tables(files.directory)
+        config = ServerConfig(
+            certificate=certificates.server, users=USERS, tls=("TLSRequired off",), directives=(
+                f"Workers {workers}", "QuotaEngine on", f"QuotaLog {files.directory}/quota.log",
+                f"QuotaLimitTable file:{files.directory}/limit.tab",
+                f"QuotaTallyTable file:{files.directory}/{tallies}", *directives))
+        server = start_ftpsd(config, files, certificates.authority_file)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def make_tables(directory: Path) -> None:
+    quotafile.create(f"{directory}/limit.tab", quotafile.LIMITS)
+    quotafile.create(f"{directory}/tally.tab", quotafile.TALLIES)
+    table = LimitFile(f"{directory}/limit.tab", writable=True)
+    for limit in LIMITS:
+        table.put(limit)
+    table.close()
+
+
+@pytest.fixture(scope="module")
+def server(ftps_certificates: Certificates) -> Iterator[RunningServer]:
+    with running(ftps_certificates, r"QuotaExcludeFilter \.tmp$", "QuotaDirectoryTally on") as server:
+        yield server
+
+
+def login(server: RunningServer, user: str = "alice") -> ScriptedClient:
+    client = server.client(tls=False)
+    client.connect()
+    client.login(user)
+    client.expect(200, "TYPE I")
+    return client
+
+
+def store(client: ScriptedClient, command: str, size: int) -> str:
+    """The last reply to an upload."""
+    connection = client.data()
+    try:
+        first = client.command(command)
+        if first.code != 150:
+            return shown(first)
+        stream = connection.establish()
+        with contextlib.suppress(OSError):
+            stream.write(b"x" * size)
+        connection.close("fin")
+        return shown(client.read_reply())
+    finally:
+        connection.close("fin")
+
+
+def shown(reply: Reply) -> str:
+    return f"{reply.code} " + " / ".join(line.strip() for line in reply.lines)
+
+
+def tally(server: RunningServer, key: Key = ALICE) -> Amounts | None:
+    table = TallyFile(f"{server.files.directory}/tally.tab")
+    try:
+        return table.read(key)
+    finally:
+        table.close()
+
+
+def used(client: ScriptedClient, what: str = "Uploaded bytes") -> str:
+    reply = client.expect(200, "SITE QUOTA")
+    return next(line.split("\t")[1] for line in reply.lines if line.strip().startswith(f"{what}:"))
+
+
+DONE = "226 Transfer complete"
+
+
+def test_a_hard_limit_as_in_proftpd(server: RunningServer) -> None:
+    """The dialogue that was had with ProFTPD 1.3.8 (552 has a code behind it, and downloads are not cut)."""
+    server.give("old", b"y" * 100)
+    server.give("big", b"y" * 5000)
+    client = login(server)
+    assert [line.strip() for line in client.expect(200, "SITE QUOTA").lines] == [
+        "The current quota for this session are [current/limit]:", "Name: alice", "Quota Type: User",
+        "Per Session: False", "Limit Type: Hard", "Uploaded bytes:\t0.00/1000.00", "Downloaded bytes:\t0.00/3000.00",
+        "Transferred bytes:\tunlimited", "Uploaded files:\t0/4", "Downloaded files:\t0/3",
+        "Transferred files:\tunlimited", "Please contact admin@example.org if these entries are inaccurate"]
+    assert (store(client, "STOR a", 400), used(client)) == (DONE, "400.00/1000.00")
+    assert (store(client, "STOR a", 300), used(client)) == (DONE, "300.00/1000.00")
+    assert (store(client, "APPE a", 50), used(client)) == (DONE, "350.00/1000.00")
+    assert (store(client, "STOR old", 10), used(client)) == (DONE, "260.00/1000.00")
+    assert used(client, "Uploaded files") == "1/4"
+    assert store(client, "STOR b", 1000) == (
+        "552 Transfer aborted. Disk quota exceeded [quota-reached] / STOR: notice: quota reached: 'b' removed")
+    assert client.command("SIZE b").code == 550
+    assert (used(client), used(client, "Uploaded files")) == ("260.00/1000.00", "1/4")
+    client.expect(350, "RNFR a")
+    client.expect(250, "RNTO c")
+    assert used(client) == "260.00/1000.00"
+    client.expect(350, "RNFR c")
+    client.expect(250, "RNTO old")
+    assert (used(client), used(client, "Uploaded files")) == ("250.00/1000.00", "0/4")
+    client.expect(250, "DELE old")
+    client.expect(550, "DELE nosuch")
+    assert used(client) == "0.00/1000.00"
+    assert [store(client, f"STOR f{number}", 200) for number in range(5)] == [
+        DONE, DONE, DONE, f"{DONE} / STOR: notice: quota reached: used 4 of 4 upload files",
+        "552 STOR denied: quota exceeded: used 4 of 4 upload files [quota-reached]"]
+    assert store(client, "STOU", 1).startswith("552 STOU denied: quota exceeded: used 4 of 4 upload files")
+    assert store(client, "APPE f1", 1) == DONE
+    assert len(client.retrieve("RETR big")) == 5000
+    assert shown(client.command("RETR f1")) == (
+        "451 RETR denied: quota exceeded: used 5000.00 of 3000.00 download bytes [quota-reached]")
+    client.quit()
+    assert tally(server) == Amounts(801.0, 5000.0, 0.0, 4, 1, 0)
+    log = (server.files.directory / "quota.log").read_text()
+    for line in (
+        "found limit entry for user 'alice'", "SITE QUOTA requested by user alice", "STOR: quota reached: 'b' removed",
+        "STOR denied: quota exceeded: used 4 of 4 upload files",
+        "RETR: quota reached: used 5000.00 of 3000.00 download bytes",
+    ):
+        assert f"]: {line}\n" in log
+
+
+def test_a_hard_limit_is_met_exactly(server: RunningServer) -> None:
+    dora = Key(QuotaType.USER, "dora")
+    client = login(server, "dora")
+    assert store(client, "STOR a", 600) == DONE
+    full = " / STOR: notice: quota reached: used 1000.00 of 1000.00 upload bytes"
+    assert store(client, "STOR b", 401).startswith("552 Transfer aborted. Disk quota exceeded")
+    assert tally(server, dora) == Amounts(bytes_in=600.0)
+    assert store(client, "STOR b", 400) == DONE + full
+    assert tally(server, dora) == Amounts(bytes_in=1000.0)
+    client.expect(250, "DELE b")
+    assert store(client, "APPE a", 401).startswith("552 Transfer aborted. Disk quota exceeded [quota-reached]")
+    assert shown(client.expect(213, "SIZE a")) == "213 600"
+    client.expect(350, "REST 500")
+    assert store(client, "STOR a", 501).startswith("552 Transfer aborted")
+    client.expect(350, "REST 500")
+    assert store(client, "STOR a", 500) == DONE + full
+    assert shown(client.expect(213, "SIZE a")) == "213 1000"
+    assert tally(server, dora) == Amounts(bytes_in=1000.0)
+    client.expect(250, "DELE a")
+    assert store(client, "STOR c.tmp", 5000) == DONE
+    assert tally(server, dora) == Amounts()
+    client.expect(250, "DELE c.tmp")
+    client.quit()
+
+
+def test_a_soft_limit_may_be_passed_once(server: RunningServer) -> None:
+    client = login(server, "bob")
+    reached = "used 1260.00 of 1000.00 upload bytes"
+    assert store(client, "STOR a", 260) == DONE
+    assert store(client, "STOR b", 1000) == f"{DONE} / STOR: notice: quota reached: {reached}"
+    assert store(client, "STOR c", 1) == f"552 STOR denied: quota exceeded: {reached} [quota-reached]"
+    assert store(client, "APPE a", 1) == f"552 APPE denied: quota exceeded: {reached} [quota-reached]"
+    assert shown(client.command("MKD d")) == f"552 MKD denied: quota exceeded: {reached} [quota-reached]"
+    client.expect(250, "DELE b")
+    client.expect(257, "MKD d")
+    assert used(client, "Uploaded files") == "2/4"
+    client.expect(250, "RMD d")
+    assert used(client, "Uploaded files") == "1/4"
+    client.quit()
+
+
+def test_a_limit_for_each_session(server: RunningServer) -> None:
+    for _ in range(2):
+        client = login(server, "carl")
+        assert used(client, "Transferred bytes") == "0.00/2000.00"
+        assert [store(client, "STOR a", 400), store(client, "STOR a", 300)] == [DONE, DONE]
+        assert len(client.retrieve("RETR a")) == 300
+        assert used(client, "Transferred bytes") == "1000.00/2000.00"
+        assert used(client, "Transferred files") == "3/5"
+        client.quit()
+    assert tally(server, Key(QuotaType.USER, "carl")) is None
+
+
+def test_copies_and_trees_count(ftps_certificates: Certificates) -> None:
+    """SITE COPY is no way round a quota, SITE RMDIR gives back what was in the tree."""
+    directives = ("CopyEngine on", "SiteMiscEngine on", "QuotaDirectoryTally on")
+    with running(ftps_certificates, *directives, workers=1) as server:
+        dora = Key(QuotaType.USER, "dora")
+        client = login(server, "dora")
+        client.expect(257, "MKD d")
+        assert store(client, "STOR d/a", 400) == DONE
+        client.expect(200, "SITE COPY d/a d/b")
+        assert tally(server, dora) == Amounts(bytes_in=800.0)
+        assert client.command("SITE COPY d/a d/c").code >= 500
+        assert client.command("SIZE d/c").code == 550
+        assert tally(server, dora) == Amounts(bytes_in=800.0)
+        client.expect(200, "SITE COPY d/a d/b")
+        assert tally(server, dora) == Amounts(bytes_in=800.0)
+        client.expect(200, "SITE RMDIR d")
+        assert tally(server, dora) == Amounts()
+        bob = login(server, "bob")
+        bob.expect(200, "SITE MKDIR x/y")
+        assert used(bob, "Uploaded files") == "2/4"
+        assert store(bob, "STOR x/y/f", 10) == DONE
+        bob.expect(200, "SITE RMDIR x")
+        assert (used(bob, "Uploaded files"), used(bob)) == ("0/4", "0.00/1000.00")
+
+
+def test_who_has_no_limit(server: RunningServer) -> None:
+    client = login(server, "fred")
+    assert shown(client.command("SITE QUOTA")) == "202 No quotas in effect"
+    assert store(client, "STOR a", 100_000) == DONE
+    client.quit()
+
+
+def test_sessions_together_do_not_pass_a_hard_limit(server: RunningServer) -> None:
+    eve, count = Key(QuotaType.USER, "eve"), 12
+    ready = threading.Barrier(count)
+
+    def upload(number: int) -> str:
+        client = login(server, "eve")
+        connection = client.data()
+        client.expect(150, f"STOR n{number}")
+        stream = connection.establish()
+        ready.wait(20)
+        with contextlib.suppress(OSError):
+            stream.write(b"x" * 1500)
+        connection.close("fin")
+        return shown(client.read_reply())
+
+    with ThreadPoolExecutor(count) as pool:
+        replies = list(pool.map(upload, range(count)))
+    stored = sum(reply.startswith("226") for reply in replies)
+    kept = [path for path in server.home("eve").iterdir() if path.stat().st_size]
+    assert (stored, len(kept), sum(path.stat().st_size for path in kept)) == (6, 6, 9000)
+    assert tally(server, eve) == Amounts(bytes_in=9000.0, files_in=6)
+
+
+def test_others_see_what_one_has_used(server: RunningServer) -> None:
+    first, second = login(server, "gil"), login(server, "gil")
+    assert shown(first.command("SITE QUOTA")) == "202 No quotas in effect"
+    table = LimitFile(f"{server.files.directory}/limit.tab", writable=True)
+    table.put(Limit(Key(QuotaType.USER, "gil"), Amounts(bytes_in=500.0)))
+    table.close()
+    third, fourth = login(server, "gil"), login(server, "gil")
+    assert store(third, "STOR a", 500).startswith(DONE)
+    assert store(fourth, "STOR b", 1).startswith("552 STOR denied")
+    assert store(second, "STOR b", 1) == DONE
+
+
+def test_ftpquotas_view(server: RunningServer) -> None:
+    login(server, "dora").quit()
+    if not Path("/usr/sbin/ftpquota").exists():
+        pytest.skip("ftpquota is not installed (package proftpd-core)")
+    done = subprocess.run(
+        ["/usr/sbin/ftpquota", "--show-records", "--type=tally", f"--table-path={server.files.directory}/tally.tab"],
+        capture_output=True, text=True, timeout=60, check=True)
+    assert "Name: dora\n  Quota Type: User\n" in done.stdout
+
+
+def test_scan_on_login_default_and_silence(ftps_certificates: Certificates) -> None:
+    directives = (
+        r"QuotaExcludeFilter \.tmp$", "QuotaOptions ScanOnLogin", "QuotaDefault user false hard 300 0 0 3 0 0",
+        "QuotaDisplayUnits Kb")
+    with running(ftps_certificates, *directives, workers=1) as server:
+        for name, size in (("x/y/z", 500), ("skip.tmp", 300), ("w", 100)):
+            server.give(name, b"1" * size)
+        client = login(server)
+        assert (used(client, "Uploaded Kb"), used(client, "Uploaded files")) == ("0.59/0.98", "2/4")
+        client.expect(250, "DELE x/y/z")
+        client.expect(250, "DELE skip.tmp")
+        assert (used(client, "Uploaded Kb"), used(client, "Uploaded files")) == ("0.10/0.98", "1/4")
+        client.quit()
+        other = login(server, "gil")
+        assert used(other, "Uploaded Kb") == "0.00/0.29"
+        assert store(other, "STOR a", 200) == DONE
+        assert store(other, "STOR b", 200).startswith("552 Transfer aborted. Disk quota exceeded")
+        assert tally(server, Key(QuotaType.USER, "gil")) == Amounts(bytes_in=200.0, files_in=1)
+
+
+def test_quotas_that_nobody_may_see(ftps_certificates: Certificates) -> None:
+    with running(ftps_certificates, "QuotaShowQuotas off", workers=1) as server:
+        client = login(server)
+        assert shown(client.command("SITE QUOTA")) == "500 'SITE QUOTA' not understood"
+        assert "QUOTA" not in shown(client.expect(214, "SITE HELP"))
+        assert store(client, "STOR a", 1001).startswith("552 Transfer aborted")
+
+
+def test_a_table_that_breaks_refuses_what_counts(ftps_certificates: Certificates) -> None:
+    with running(ftps_certificates, workers=1) as server:
+        client = login(server)
+        os.truncate(f"{server.files.directory}/tally.tab", 4)
+        assert store(client, "STOR a", 10) == DONE
+        holder = TallyFile(f"{server.files.directory}/tally.tab")
+        with holder.lock.held():
+            connection = client.data()
+            reply = client.command("STOR b")
+            connection.close("fin")
+        holder.close()
+        assert shown(reply) == "451 STOR: the quota cannot be determined [quota-unavailable]"
+        assert store(client, "STOR b", 10) == DONE
+
+
+def test_a_server_with_a_broken_table_does_not_start(ftps_certificates: Certificates) -> None:
+    with pytest.raises(ServerFault, match="QuotaTallyTable: unable to use"), running(
+            ftps_certificates, tallies="none"):
+        pass
