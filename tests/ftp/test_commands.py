@@ -66,7 +66,7 @@ def test_epsv_all_leaves_only_epsv() -> None:
 def test_what_works_before_login() -> None:
     assert {name for name, spec in COMMANDS.items() if not spec.needs_login} == {
         "QUIT", "SYST", "HELP", "NOOP", "FEAT", "OPTS", "HOST", "CLNT", "AUTH", "ADAT", "CONF", "ENC", "MIC",
-        "PBSZ", "PROT", "TYPE", "USER", "PASS", "ACCT", "REIN",
+        "PBSZ", "PROT", "TYPE", "USER", "PASS", "ACCT", "REIN", "LANG",
     }
 
 

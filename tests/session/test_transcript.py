@@ -132,7 +132,7 @@ OTHERS_BEFORE_LOGIN = [
           "a login name may hold blanks"),
     Other("SITE", LOGIN_FIRST, "500 'SITE' requires parameters (and then 530)", "one command, one reply"),
     Other("SITE x", LOGIN_FIRST, "500 'SITE X' not understood (and then 530)", "one command, one reply"),
-    Other("LANG", "500 LANG not understood", "200 Using default language C.UTF-8", "not among our commands"),
+    Other("LANG", "200 Using default language en-US", "200 Using default language C.UTF-8", "replies are English"),
 ]
 OTHERS_IN_CLEAR = [
     Other("PASS", "503 Login with USER first", "530 Login incorrect.",
@@ -242,8 +242,7 @@ OTHERS_AFTER_LOGIN = [
     Other("STOU x y z", _NO_DATA, "500 'STOU x y z' not understood", "the name is only a proposal"),
     Other("ABOR x", "226 Abort successful", "500 'ABOR x' not understood",
           "who wants to abort is not told off for his spelling"),
-    *(Other(f"{name} x", f"500 {name} not understood", theirs, "not among our commands") for name, theirs in (
-        ("LANG", "500 Unable to handle command"),)),
+    Other("LANG x", "504 Language x not supported", "500 Unable to handle command", "RFC 2640: at any time"),
 ]
 
 
@@ -527,7 +526,7 @@ def test_help_site_and_options(server: RunningServer) -> None:
 def test_features(server: RunningServer) -> None:
     with connect(server, "clear", login=False) as client:
         assert [line.strip() for line in client.expect(211, "FEAT").lines] == [
-            "Features:", "AUTH TLS", "CCC", "CLNT", "CSID", "EPRT", "EPSV", "HOST", "MDTM",
+            "Features:", "AUTH TLS", "CCC", "CLNT", "CSID", "EPRT", "EPSV", "HOST", "LANG en-US*", "MDTM",
             "MFF modify;UNIX.group;UNIX.mode;", "MFMT",
             "MLST modify*;perm*;size*;type*;unique*;UNIX.group*;UNIX.groupname*;UNIX.mode*;UNIX.owner*;"
             "UNIX.ownername*;",

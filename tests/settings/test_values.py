@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ftpsd.settings import DIRECTIVES
 from ftpsd.settings.arguments import ArgumentError, duration
 from ftpsd.settings.declaration import Declaration
+from ftpsd.settings.lang import Encoding
 from ftpsd.settings.regexes import posix
 from ftpsd.settings.values import (
     CipherSuite,
@@ -181,7 +182,7 @@ def test_errors_have_the_words_that_people_look_for(line: str, message: str) -> 
         ('ServerIdent off "x"', ServerIdent(False, None)),
         ('ServerIdent on "a b"', ServerIdent(True, "a b")),
         ("DisplayChdir .message true", DisplayChdir(".message", True)),
-        ("UseEncoding utf8 UTF-8 strict", True),
+        ("UseEncoding utf8 UTF-8 strict", Encoding(strict=True)),
         ("UserAlias anonymous ftp", (UserAlias("anonymous", "ftp"),)),
         ("AuthOrder mod_auth_pam.c* MOD_AUTH_UNIX", ("mod_auth_pam.c*", "mod_auth_unix.c")),
         ("DefaultRoot ~ users,!staff", (RootedPath("~", ("users", "!staff")),)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from ftpsd.vfs import trees
 from ftpsd.vfs.base import NotRegularFile
+from ftpsd.vfs.folders import Folder, Folders
 from ftpsd.vfs.jail import Jail
 from ftpsd.vfs.trees import Storing
 
@@ -261,12 +263,50 @@ def test_a_walk_has_a_bottom(root: Path, jail: Jail) -> None:
     assert set(os.listdir("/proc/self/fd")) == before
 
 
+def test_folders(tmp_path: Path) -> None:
+    """Trees between a session's root and folders shown in it; the folders themselves are the administrator's."""
+    for name in ("home/d", "home/shown/hidden", "else/sub"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "home/file").write_bytes(b"x")
+    (tmp_path / "else/sub/y").write_bytes(b"y")
+    folders = [Folder(at, Jail(str(tmp_path / "else"))) for at in ("/d/upload", "/shown")]
+    with contextlib.closing(Folders(str(tmp_path / "home"), folders)) as store:
+        store.copy("/file", "/d/upload/file", Guide())
+        store.copy("/d/upload/sub", "/sub", Guide())
+        assert (tmp_path / "else/file").exists()
+        assert (tmp_path / "home/sub/y").read_bytes() == b"y"
+        store.symlink("/shown/file", "/shown/sub/link")
+        assert os.readlink(tmp_path / "else/sub/link") == "../file"
+        store.chgrp("/shown/file", os.getgid())
+        with pytest.raises(OSError, match="cross-device"):
+            store.symlink("/file", "/shown/l")
+        for source, target in (("/d", "/e"), ("/sub", "/shown")):
+            with pytest.raises(OSError, match="busy"):
+                store.copy(source, target, Guide())
+        for path in ("/d", "/shown"):
+            with pytest.raises(OSError, match="busy"):
+                store.remove_tree(path, allow)
+        store.remove_tree("/shown/sub", allow)
+    assert not (tmp_path / "else/sub").exists()
+    assert (tmp_path / "home/shown/hidden").exists()
+
+
+def allow(path: str, directory: bool) -> None:
+    """Everything may be removed."""
+
+
 def test_links_and_groups(root: Path, jail: Jail) -> None:
     (root / "file").write_bytes(b"x")
-    jail.symlink("file", "/link")
+    (root / "d").mkdir()
+    (root / "d2").symlink_to("d")
+    for path in ("/link", "/d2/link"):
+        jail.symlink("/file", path)
     assert os.readlink(root / "link") == "file"
+    assert os.readlink(root / "d/link") == "../file"
     with pytest.raises(FileExistsError):
-        jail.symlink("file", "/link")
+        jail.symlink("/file", "/link")
+    with pytest.raises(FileNotFoundError):
+        jail.symlink("/nothere", "/link2")
     jail.chgrp("/link", os.getgid())
     assert (root / "file").stat().st_gid == os.getgid()
     with pytest.raises(FileNotFoundError):

@@ -8,6 +8,7 @@ control connection's peer is closed unseen and the listener waits on.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -177,11 +178,15 @@ def _bound(local: str, ports: tuple[int, int] | None, options: tuple[tuple[int, 
 
 @dataclass(frozen=True, slots=True)
 class ActiveTarget:
-    """The address and port that PORT or EPRT named, already judged by `ftp.addresses.check_active`."""
+    """The address and port that PORT or EPRT named, already judged by `ftp.addresses.check_active`.
+
+    `origin` is the local port that it is connected from where the system allows that; 0: any.
+    """
 
     host: str
     port: int
     local: str
+    origin: int = 0
 
     def connect(self, tuning: SocketTuning) -> socket.socket:
         """A socket whose non-blocking connect is under way, from the control connection's local address.
@@ -193,8 +198,7 @@ class ActiveTarget:
         try:
             tuning.apply(sock)
             if (":" in self.local) == (":" in self.host):
-                sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-                sock.bind((self.local, 0))
+                self._bind(sock)
             result = sock.connect_ex((self.host, self.port))
             if result not in (0, errno.EINPROGRESS):
                 raise OSError(result, os.strerror(result))
@@ -202,3 +206,12 @@ class ActiveTarget:
             sock.close()
             raise
         return sock
+
+    def _bind(self, sock: socket.socket) -> None:
+        if self.origin:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                sock.bind((self.local, self.origin))
+                return
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((self.local, 0))

@@ -47,7 +47,7 @@ class FeatNeeds(Enum):
 
     NOTHING = "nothing"
     TLS = "TLSEngine"
-    FACTS = "facts"
+    FACTS = "FactsAdvertise"
     SETTINGS = "settings"
 
 
@@ -266,7 +266,8 @@ def _file_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "MFF", "files.mff", "<sp> fact=value; <sp> pathname", "draft-somers-ftp-mfxx",
         "sets facts of a file (modify, UNIX.group, UNIX.mode)", Argument.REQUIRED, path=PathArgument.AFTER_WORD,
-        limit_groups=_WRITE, limit=_MFMT, log_classes=_classes("WRITE"), feat="MFF modify;UNIX.group;UNIX.mode;")
+        limit_groups=_WRITE, limit=_MFMT, log_classes=_classes("WRITE"), feat="MFF modify;UNIX.group;UNIX.mode;",
+        feat_needs=FeatNeeds.FACTS)
     yield CommandSpec(
         "MFCT", "info.not_implemented", "is not implemented", "draft-somers-ftp-mfxx",
         "sets when a file was created, which no system call can", Argument.OPTIONAL, implemented=False,
@@ -274,7 +275,8 @@ def _file_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "MFMT", "files.mfmt", "<sp> YYYYMMDDhhmmss <sp> pathname", "draft-somers-ftp-mfxx",
         "sets when a file was modified", Argument.REQUIRED, path=PathArgument.AFTER_WORD,
-        limit_groups=_WRITE, limit=_MFMT, log_classes=_classes("WRITE"), feat="MFMT")
+        limit_groups=_WRITE, limit=_MFMT, log_classes=_classes("WRITE"), feat="MFMT",
+        feat_needs=FeatNeeds.FACTS)
     for name, twin, rfc in _both("RMD", "XRMD", "959 4.1.3"):
         yield CommandSpec(
             name, "files.rmd", "<sp> pathname", rfc, "removes an empty directory", Argument.REQUIRED,
@@ -323,6 +325,9 @@ def _information() -> Iterable[CommandSpec]:
         "CLNT", "info.clnt", "<sp> client-info", "draft-peterson-streamlined-ftp-command-extensions",
         "names the client program", Argument.OPTIONAL, needs_login=False, tls_exempt=True, feat="CLNT",
         log_classes=_classes("INFO"))
+    yield CommandSpec(
+        "LANG", "info.lang", "[<sp> language]", "2640 4.1", "chooses the language of replies", Argument.OPTIONAL, 1,
+        needs_login=False, limit=here(500, "Unable to handle command", by_all=False), log_classes=_classes("INFO"))
     yield CommandSpec(
         "CSID", "info.csid", "<sp> name=value;", "draft-peterson-streamlined-ftp-command-extensions",
         "tells client and server who the other is", Argument.OPTIONAL, feat="CSID", log_classes=_classes("INFO"))
@@ -461,9 +466,7 @@ def _listings() -> Iterable[CommandSpec]:
         log_classes=dirs, names_directory=True)
     yield CommandSpec(
         "MLST", "listing.mlst", "[<sp> pathname]", "3659 7", "tells the facts of one path",
-        Argument.OPTIONAL, path=PathArgument.WHOLE, limit_groups=_DIRS, limit=leads(limiting.UNABLE), log_classes=dirs,
-        feat="MLST",
-        feat_needs=FeatNeeds.FACTS)
+        Argument.OPTIONAL, path=PathArgument.WHOLE, limit_groups=_DIRS, limit=leads(limiting.UNABLE), log_classes=dirs)
 
 
 COMMANDS: Mapping[str, CommandSpec] = MappingProxyType({spec.name: spec for spec in _table()})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import calendar
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 FACTS = (
     "modify", "perm", "size", "type", "unique",
@@ -21,19 +21,23 @@ _BY_NAME = {name.lower(): name for name in FACTS}
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 
 
-def feat_line(chosen: Iterable[str] | None = None) -> str:
-    """The FEAT line: every fact, a star behind those that are on (RFC 3659 section 7.8; None: all)."""
+NAMES = frozenset({"UNIX.groupname", "UNIX.ownername"})
+"""The facts that `FactsOptions NoNames` takes away."""
+
+
+def feat_line(chosen: Iterable[str] | None = None, known: Collection[str] = ALL_FACTS) -> str:
+    """The FEAT line: every fact in `known`, a star behind those that are on (RFC 3659 section 7.8; None: all)."""
     on = ALL_FACTS if chosen is None else frozenset(chosen)
-    return "MLST " + "".join(f"{name}{'*' if name in on else ''};" for name in FACTS)
+    return "MLST " + "".join(f"{name}{'*' if name in on else ''};" for name in FACTS if name in known)
 
 
-def choose(argument: str) -> tuple[frozenset[str], str]:
+def choose(argument: str, known: Collection[str] = ALL_FACTS) -> tuple[frozenset[str], str]:
     """(facts that `OPTS MLST argument` turns on, how the 200 reply shows them).
 
     Names count in any case; unknown ones are passed over (RFC 3659 section 7.9).
     """
     wanted = (word.strip().lower() for word in argument.split(";"))
-    on = frozenset(_BY_NAME[word] for word in wanted if word in _BY_NAME)
+    on = frozenset(_BY_NAME[word] for word in wanted if word in _BY_NAME and _BY_NAME[word] in known)
     return on, "".join(f"{name};" for name in FACTS if name in on)
 
 

@@ -10,7 +10,7 @@ from ftpsd.ftp.replies import Reply
 _PER_LINE = 8
 _HEAD = "The following commands are recognized (* =>'s unimplemented):"
 _SITE_HEAD = "The following SITE commands are recognized (* =>'s unimplemented)"
-_GENERAL_FEATURES = ("TVFS",)
+_OF_FACTS = ("TVFS",)
 
 
 def _last_line(admin: str | None) -> str:
@@ -64,25 +64,27 @@ def site_help(argument: str, admin: str | None = None, engines: Collection[Engin
 
 
 def features(
-    *, tls: bool, facts: str, utf8: bool = True, more: Iterable[str] = (), engines: Collection[Engine] = EVERY,
+    *, tls: bool, facts: str | None, utf8: bool = True, more: Iterable[str] = (), engines: Collection[Engine] = EVERY,
     without: Collection[str] = (),
 ) -> list[str]:
     """FEAT's lines, sorted by byte value as ProFTPD's are.
 
-    `tls`: TLSEngine is on; `facts`: the MLST line (`facts.feat_line`); `utf8`: UseEncoding is on; `more`: lines that
-    other settings switch on; `engines`: those of SITE commands that are on; `without`: commands that are not to be had.
+    `tls`: TLSEngine is on; `facts`: the MLST line (`facts.feat_line`), None with FactsAdvertise off; `utf8`: clients
+    may speak UTF-8; `more`: lines that other settings switch on; `engines`: those of SITE commands that are on;
+    `without`: commands that are not to be had.
     """
-    lines = [facts, *more, *_GENERAL_FEATURES, *(["UTF8"] if utf8 else [])]
+    met = {FeatNeeds.NOTHING, *([FeatNeeds.TLS] if tls else []), *([FeatNeeds.FACTS] if facts is not None else [])}
+    lines = [*more, *(["UTF8"] if utf8 else [])]
+    lines += [] if facts is None else [facts, *_OF_FACTS]
     lines += [f"SITE {spec.name}" for spec in site_commands(engines) if spec.feat]
     for spec in COMMANDS.values():
-        shown = spec.feat_needs is FeatNeeds.NOTHING or (spec.feat_needs is FeatNeeds.TLS and tls)
-        if spec.feat is not None and shown and spec.name not in without:
+        if spec.feat is not None and spec.feat_needs in met and spec.name not in without:
             lines.append(spec.feat)
     return sorted(lines)
 
 
 def feat_reply(
-    *, tls: bool, facts: str, utf8: bool = True, more: Iterable[str] = (), engines: Collection[Engine] = EVERY,
+    *, tls: bool, facts: str | None, utf8: bool = True, more: Iterable[str] = (), engines: Collection[Engine] = EVERY,
     without: Collection[str] = (),
 ) -> Reply:
     """The 211 reply to FEAT (RFC 2389 section 3.2); see `features`."""

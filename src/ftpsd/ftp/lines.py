@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -33,12 +34,19 @@ _ONE_LINE = re.compile(rb"[^\n\r\xff]*\r\n")
 _LF, _CR, _NUL = 0x0A, 0x0D, 0x00
 
 
+Decoder = Callable[[bytes], tuple[str, bool]]
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A command line without its end. `too_long`: it was over the limit and `text` is empty."""
+    """A command line without its end.
+
+    `too_long`: it was over the limit and `text` is empty. `invalid`: it is not valid in the client's character set.
+    """
 
     text: str
     too_long: bool = False
+    invalid: bool = False
 
 
 class _State(Enum):
@@ -61,6 +69,8 @@ class LineReader:
         if limit < 1:
             raise ValueError("the limit of a line must be positive")
         self.limit = limit
+        self.decode: Decoder | None = None
+        """What makes text of a line and says whether that was valid; None: UTF-8 with `surrogateescape`."""
         self.lines: deque[Line] = deque()
         """The whole lines that have come; whoever takes them does so from the left."""
         self._clean()
@@ -101,7 +111,7 @@ class LineReader:
         """Takes in bytes as they came from the connection."""
         position, size = 0, len(data)
         if not self._line and size - 2 <= self.limit and self._state is _State.DATA and not self._too_long \
-                and _ONE_LINE.fullmatch(data) is not None:
+                and self.decode is None and _ONE_LINE.fullmatch(data) is not None:
             self.lines.append(Line(data[:-2].decode("utf-8", "surrogateescape")))
             return
         while position < size:
@@ -128,8 +138,11 @@ class LineReader:
             self._line += piece
 
     def _end_line(self) -> None:
-        text = self._line.decode("utf-8", "surrogateescape")
-        self.lines.append(Line("" if self._too_long else text, self._too_long))
+        if self.decode is None:
+            text, valid = self._line.decode("utf-8", "surrogateescape"), True
+        else:
+            text, valid = self.decode(bytes(self._line))
+        self.lines.append(Line("" if self._too_long else text, self._too_long, not valid))
         self._line.clear()
         self._too_long = False
 

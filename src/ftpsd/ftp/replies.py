@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ftpsd.ftp.charset import Charset
+
 _HARMLESS = dict.fromkeys((*range(9), *range(10, 0x20), 0x7F), "?")
 
 
@@ -40,30 +42,31 @@ class Reply:
     def positive(self) -> bool:
         return self.code < 400
 
-    def encode(self, *, every_line: bool = False) -> bytes:
-        """The bytes to send. `every_line` repeats `code-` on each line (MultilineRFC2228)."""
+    def encode(self, *, every_line: bool = False, charset: Charset | None = None) -> bytes:
+        """The bytes to send. `every_line` repeats `code-` on each line (MultilineRFC2228); `charset`: the client's."""
         if len(self.lines) == 1 and self.lines[0].isascii() and self.lines[0].isprintable():
             return f"{self.code} {self.lines[0]}\r\n".encode("ascii")
         lines = [line.translate(_HARMLESS) for line in self.lines]
         last = f"{self.code} {lines.pop()}\r\n"
         if not lines:
-            return _wire(last)
+            return _wire(last, charset)
         inner = f"{self.code}-" if every_line else " "
         head = [f"{self.code}-{lines[0]}\r\n"]
         head.extend(f"{inner}{line}\r\n" for line in lines[1:])
-        return _wire("".join(head) + last)
+        return _wire("".join(head) + last, charset)
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}"
 
 
-def _wire(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape").replace(b"\xff", b"\xff\xff")
+def _wire(text: str, charset: Charset | None) -> bytes:
+    raw = text.encode("utf-8", "surrogateescape")
+    return (raw if charset is None else charset.sent(raw)).replace(b"\xff", b"\xff\xff")
 
 
-def opened(code: int, line: str) -> bytes:
+def opened(code: int, line: str, charset: Charset | None = None) -> bytes:
     """A line of a reply of several whose end is still to come."""
-    return _wire(f"{code}-{line.translate(_HARMLESS)}\r\n")
+    return _wire(f"{code}-{line.translate(_HARMLESS)}\r\n", charset)
 
 
 def harmless(text: str) -> str:

@@ -168,6 +168,7 @@ def list_directory(
     fake_mode: int = -1,
     fake_uid: int = -1,
     fake_gid: int = -1,
+    dos: bool = False,
 ) -> Listing:
     """The body of a listing of the directory `dirfd` (read from its start, left open), or of `names` in it.
 

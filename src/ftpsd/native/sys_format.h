@@ -240,6 +240,36 @@ static int ls_list_line(struct ls_list *list, const struct ls_options *options, 
     return 0;
 }
 
+/* `01-31-24  03:04PM               12 name`, as IIS prints it: no mode, no owner, a link like what it stands in. */
+static int ls_dos_line(struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry)
+{
+    const struct tm *parts = options->gmt ? text_utc(&list->clock, entry->seconds)
+                                          : text_local(&list->clock, entry->seconds);
+    char size[TEXT_NUMBER];
+    char *at = ls_room(list, options, entry->shown_length + 128);
+    if (at == NULL)
+        return -1;
+    at = put_two(at, parts->tm_mon + 1, '0');
+    *at++ = '-';
+    at = put_two(at, parts->tm_mday, '0');
+    *at++ = '-';
+    at = put_literal(put_two(at, parts->tm_year % 100, '0'), "  ");
+    at = put_two(at, parts->tm_hour % 12 == 0 ? 12 : parts->tm_hour % 12, '0');
+    *at++ = ':';
+    at = put_two(at, parts->tm_min, '0');
+    at = parts->tm_hour < 12 ? put_literal(at, "AM") : put_literal(at, "PM");
+    if (S_ISDIR(entry->mode)) {
+        at = put_literal(at, "       <DIR>          ");
+    } else {
+        at = put_right(at, size, (size_t)(put_signed(size, entry->size) - size), 21);
+        *at++ = ' ';
+    }
+    at = ls_put_name(at, options, list->arena + entry->shown, entry->shown_length);
+    at = ls_end_line(at, options, S_ISLNK(entry->mode) ? entry->target_mode : entry->mode);
+    list->length = (size_t)(at - list->body);
+    return 0;
+}
+
 static int ls_name_line(struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry,
                         const char *prefix, size_t prefix_length)
 {
@@ -367,7 +397,9 @@ static int ls_format(struct ls_list *list, const struct ls_options *options, con
             continue;
         if (options->limit != 0 && list->printed >= options->limit)
             break;
-        if (options->form == LS_LIST)
+        if (options->form == LS_LIST && options->dos)
+            ls_dos_line(list, options, entry);
+        else if (options->form == LS_LIST)
             ls_list_line(list, options, entry);
         else if (options->form == LS_NLST)
             ls_name_line(list, options, entry, prefix, prefix_length);

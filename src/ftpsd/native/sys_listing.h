@@ -40,6 +40,7 @@ struct ls_options {
     int show_links;       /* MLSD: type=OS.unix=symlink */
     int slink;            /* MLSD: type=OS.unix=slink:TARGET */
     int classify, reverse, gmt, human;
+    int dos;              /* LIST: lines as a Windows server has them (ListStyle) */
     int want_directories;
     int fake_mode;        /* permission bits to show; -1: those of the file */
     long long fake_uid, fake_gid; /* MLSD: the numbers to show; -1: those of the file */

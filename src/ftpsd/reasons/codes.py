@@ -184,6 +184,7 @@ class Code(StrEnum):
     PARAMETER_UNSUPPORTED = "parameter-unsupported"
     RENAME_WITHOUT_SOURCE = "rename-without-source"
     ENCODING_OFF = "encoding-off"
+    NAME_NOT_VALID = "name-not-valid"
     HOST_TOO_LATE = "host-too-late"
     HOST_UNKNOWN = "host-unknown"
     FOREIGN_PROTOCOL = "foreign-protocol"

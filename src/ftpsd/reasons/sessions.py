@@ -36,9 +36,18 @@ REASONS = (
     Reason(
         Code.ENCODING_OFF,
         "The client wants to choose the character set of file names, and the configuration does not allow that.",
-        causes=("`UseEncoding off`",),
+        causes=("`UseEncoding off`", "UseEncoding or LangOptions fix the client's character set."),
         server=("`UseEncoding on`",),
         shown=("451 Unable to accept OPTS UTF8",),
+    ),
+    Reason(
+        Code.NAME_NOT_VALID,
+        "The client sent a name that is not valid in its character set, and the configuration asks for valid names.",
+        causes=("The client does not speak the character set that UseEncoding says.",
+                "The file was named by a program with another character set."),
+        client=("Choose UTF-8 in the client's settings.",),
+        server=("Say in `UseEncoding` what the clients speak.", "Ask for less in `LangOptions`."),
+        shown=("550 x: Illegal character sequence in filename",),
     ),
     Reason(
         Code.HOST_TOO_LATE,

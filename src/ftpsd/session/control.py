@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 
 from ftpsd.data import traffic
+from ftpsd.ftp.charset import Charset
 from ftpsd.ftp.lines import Line, LineReader
 from ftpsd.ftp.replies import Reply
 from ftpsd.tls.channel import ControlChannel
@@ -38,6 +39,13 @@ class Control:
         self.waiting = self.reader.lines
         """Commands in the order in which they came."""
         self.ended = False
+        self.charset: Charset | None = None
+        """Where names are converted: the client's character set and the disk's."""
+
+    def speak(self, charset: Charset, *, judged: bool) -> None:
+        """From now on the client speaks `charset`; `judged`: its lines are looked at for what is not valid in it."""
+        self.charset = charset if charset.converts else None
+        self.reader.decode = charset.received if charset.converts or judged else None
 
     def fileno(self) -> int:
         """The descriptor, as long as the session runs."""
@@ -99,4 +107,4 @@ class Control:
 
     def send(self, reply: Reply) -> None:
         """Sends a reply; raises `TLSError` or `OSError` when the client does not take it in time."""
-        self.channel.send(reply.encode(every_line=self.every_line), SEND_TIMEOUT)
+        self.channel.send(reply.encode(every_line=self.every_line, charset=self.charset), SEND_TIMEOUT)

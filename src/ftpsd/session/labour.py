@@ -79,7 +79,7 @@ class Labour:
     def _pulse(self, done: int, whole: int) -> None:
         control = self._session.control
         if not self._begun:
-            control.begin(opened(self._code, self._title))
+            control.begin(opened(self._code, self._title, control.charset))
         self._begun = True
         control.begin(opened(self._code, f"{done * 100 // max(1, whole)}% of {whole} bytes"))
         self._next = time.monotonic() + PULSE

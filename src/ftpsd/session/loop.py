@@ -124,13 +124,23 @@ def handle(session: Session, line: Line) -> None:
     if session.journal is not None:
         session.journal.begin(command)
     rename = session.parameters.rename_from
-    reply = _answer(session, command)
+    reply = _not_valid(session, command) if line.invalid else _answer(session, command)
     if session.parameters.rename_from is rename:
         session.parameters.rename_from = None
     if reply is not None:
         session.reply(reply)
     if session.journal is not None:
         session.journal.finish()
+
+
+def _not_valid(session: Session, command: Command) -> Reply | None:
+    """The answer to a line that is not valid in the client's character set (LangOptions RequireValidEncoding)."""
+    spec = command.spec
+    if "RequireValidEncoding" not in session.settings.lang.options or spec is None or not spec.needs_login:
+        return _answer(session, command)
+    text = f"{command.argument}: Illegal character sequence in filename"
+    session.log.emit(events.CommandDenied(command.name, 550, text, Code.NAME_NOT_VALID, tls=False))
+    return Reply(550, text)
 
 
 def _received(session: Session, command: Command) -> None:

@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -21,6 +21,7 @@ from ftpsd.access.closing import Closing, Stage
 from ftpsd.auth.backends import backends
 from ftpsd.auth.chain import Authenticator
 from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
+from ftpsd.ftp.catalog import Catalog
 from ftpsd.ftp.replies import Reply
 from ftpsd.guard.bans import Bans
 from ftpsd.guard.opening import open_bans
@@ -32,7 +33,19 @@ from ftpsd.log.identity import writer_id
 from ftpsd.log.sinks import open_sinks
 from ftpsd.metrics.tally import Tally
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import banning, bounds, counting, environment, handlers, ident, loop, masquerade, resources, wrapping
+from ftpsd.session import (
+    banning,
+    bounds,
+    counting,
+    environment,
+    handlers,
+    ident,
+    languages,
+    loop,
+    masquerade,
+    resources,
+    wrapping,
+)
 from ftpsd.session.closing import Doors
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
@@ -75,6 +88,7 @@ class HostRuntime:
     masquerade: Masquerade
     worker: tuple[int, int]
     tuning: SocketTuning
+    languages: Mapping[str, Catalog]
 
     def tls(self) -> HostTLS:
         """The host's TLS; only asked where the policy has allowed AUTH."""
@@ -160,7 +174,8 @@ class Service:
         authenticator = Authenticator(host.settings.auth, note=self._note, backends=backends(host.settings, self._note))
         self.notices += authenticator.prepare()
         return HostRuntime(
-            host, authenticator, secured, masquerade.resolve(host), self._worker_ids(host), _tuning(host.settings))
+            host, authenticator, secured, masquerade.resolve(host), self._worker_ids(host), _tuning(host.settings),
+            languages.load(host))
 
     def _worker_ids(self, host: Host) -> tuple[int, int]:
         """Who sessions of a host are before login: its User and Group, or those of server config."""
@@ -337,6 +352,7 @@ class Service:
         state = _tls_state(runtime, settings.tls)
         session.runtime = runtime
         session.inhabit(Places(settings))
+        session.adopt_host()
         session.tls = replace(
             session.tls, engine=state.engine, has_certificates=state.has_certificates,
             requirement=state.requirement, allow_per_user=state.allow_per_user,

@@ -22,6 +22,7 @@ from ftpsd.data.outcomes import CloseStyle, Outcome
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import paths
 from ftpsd.ftp.addresses import parse_address
+from ftpsd.ftp.charset import Charset
 from ftpsd.ftp.deflate import LEVEL
 from ftpsd.ftp.facts import ALL_FACTS
 from ftpsd.ftp.phase import Phase
@@ -32,7 +33,7 @@ from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
 from ftpsd.log.record import CommandDone
 from ftpsd.reasons.codes import Code
-from ftpsd.session import ftpaccess
+from ftpsd.session import ftpaccess, languages
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
 from ftpsd.session.ftpaccess import FtpAccess
@@ -152,8 +153,8 @@ class SlotView(Protocol):
 
 _ATTRIBUTES = """
     _here classes close_styles control counters cwd data data_logged ends farewell filtered goodbye guarded holding
-    home host_sent id identity journal lingering log login marks notes overrides pace parameters peer_name picky
-    places pump renewal restricted runtime selective server_name service settings settled shown_directories slot
+    home host_sent id identity journal language lingering log login marks notes overrides pace parameters peer_name
+    picky places pump renewal restricted runtime selective server_name service settings settled shown_directories slot
     stopping store thanks tls transferring tuning variables welcome __dict__ __weakref__
 """
 """Of a session, as slots: so many cost 1.5 KiB in a dictionary. What is missing here goes there."""
@@ -189,6 +190,7 @@ class Session:
         self.classes: frozenset[str] = frozenset()
         self.login = Login()
         self.parameters = Parameters()
+        self.adopt_host()
         self.counters = Counters()
         self.store: FileSystem | None = None
         self.cwd = "/"
@@ -223,6 +225,20 @@ class Session:
         """MaxCommandRate, once it has been asked."""
         self.server_name: str | None = None
         """The SNI that chose the host."""
+
+    def adopt_host(self) -> None:
+        """A session begins as its host wants it to: at its beginning, and when it changes hosts before login."""
+        default = self.settings.facts.default
+        self.parameters.facts = ALL_FACTS if default is None else default
+        self.language = languages.choose(self.settings.lang.default, self.runtime.languages)[1]
+        self.speak(self.settings.lang.encoding.client)
+
+    def speak(self, client: str) -> None:
+        """From now on names on the wire are in the character set `client` (UseEncoding, OPTS UTF8)."""
+        settings = self.settings.lang
+        on = settings.engine and settings.encoding.enabled
+        charset = Charset(settings.encoding.local, client) if on else Charset()
+        self.control.speak(charset, judged=on and "RequireValidEncoding" in settings.options)
 
     def inhabit(self, places: Places, overrides: FtpAccess | None = None) -> None:
         """From now on this is in force: settings, <Directory> sections, .ftpaccess files (None: there are none).
@@ -272,6 +288,8 @@ class Session:
         tls = self.settings.tls
         if self.journal is not None:
             self.journal.replied(reply)
+        if self.language is not None:
+            reply = self.language.reply(reply)
         if tls.renegotiate is None:
             self.control.send(reply)
             return

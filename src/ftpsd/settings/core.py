@@ -105,13 +105,6 @@ class CoreSettings:
         "DeferWelcome", Boolean(), False, contexts=HOST, good=("on",), bad=("later",),
         doc="The greeting does not tell ServerName and address before login.",
     )
-    use_encoding: bool = directive(
-        "UseEncoding", Special("on|off|UTF-8 UTF-8", parsers.use_encoding), True, contexts=HOST,
-        module="mod_lang",
-        good=("on", "off", "utf8 utf8"), bad=("maybe", "koi8-r cp1251"),
-        doc="File names on the wire are UTF-8. `off`: they are bytes as they are, and FEAT does not say"
-        " UTF8.",
-    )
     set_env: tuple[EnvironmentVariable, ...] = directive(
         "SetEnv", Special("name value", parsers.set_env), (), combine=Combine.BY_KEY,
         good=("TZ UTC", 'SITE "our files"'),

@@ -28,7 +28,9 @@ from ftpsd.settings.declaration import Combine
 from ftpsd.settings.deflate import DeflateSettings
 from ftpsd.settings.digest import DigestSettings
 from ftpsd.settings.expressions import ClassRule, Expression
+from ftpsd.settings.facts import FactsSettings
 from ftpsd.settings.folders import FolderSettings
+from ftpsd.settings.lang import LangSettings
 from ftpsd.settings.ldap import LDAPSettings
 from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
@@ -91,6 +93,8 @@ class Settings:
     controls: ControlsSettings = ControlsSettings()
     site: SiteSettings = SiteSettings()
     certificates: CertificateSettings = CertificateSettings()
+    facts: FactsSettings = FactsSettings()
+    lang: LangSettings = LangSettings()
     directories: tuple[DirectorySection, ...] = ()
     restrictions: tuple[Restrictions, ...] = ()
     """What is said by <Limit> sections, innermost place first."""

@@ -52,17 +52,30 @@ def display_chdir(words: Sequence[str]) -> DisplayChdir:
     return DisplayChdir(words[0], once)
 
 
-def use_encoding(words: Sequence[str]) -> bool:
-    """`on`, `off`, or local and client character set, both UTF-8."""
-    want(words, 1, 3)
-    if len(words) == 1:
-        value = boolean(words[0])
-        if value is None:
-            raise ArgumentError("expected Boolean parameter", remedy="Write on or off.")
-        return value
-    if all(word.lower() in ("utf8", "utf-8") for word in words[:2]):
-        return True
-    raise NotSupportedYet("a character set other than UTF-8", remedy="Write UseEncoding on (UTF-8) or off.")
+def store_unique_prefix(words: Sequence[str]) -> str:
+    """What names begin with that STOU chooses."""
+    want(words, 1, 1)
+    if "/" in words[0]:
+        raise ArgumentError(f"no slashes allowed in prefix: '{words[0]}'")
+    return words[0]
+
+
+_TRANSFER_OPTIONS = ("IgnoreASCII", "AllowSymlinkUpload")
+
+
+def transfer_options(words: Sequence[str]) -> frozenset[str]:
+    """TransferOptions' words, in any case."""
+    return keywords(words, _TRANSFER_OPTIONS, "TransferOption")
+
+
+def keywords(words: Sequence[str], known: Sequence[str], what: str) -> frozenset[str]:
+    """Some of the words in `known`, in any case; `what` is one of them called in a message."""
+    want(words, 1)
+    table = {word.lower(): word for word in known}
+    for word in words:
+        if word.lower() not in table:
+            raise ArgumentError(f"unknown {what} '{word}'", remedy=f"It is one of {', '.join(known)}.")
+    return frozenset(table[word.lower()] for word in words)
 
 
 def user_alias(words: Sequence[str]) -> tuple[UserAlias, ...]:

@@ -55,6 +55,25 @@ class TransferSettings:
         bad=("ebcdic",),
         doc="TYPE of a session that has not sent TYPE yet.",
     )
+    store_unique_prefix: str = directive(
+        "StoreUniquePrefix", Special("prefix", parsers.store_unique_prefix), "ftp", module="mod_xfer",
+        contexts=ANYWHERE, good=("up-",), bad=("", "a/b", "two words"),
+        doc="What the names begin with that STOU chooses.",
+    )
+    transfer_options: frozenset[str] = directive(
+        "TransferOptions", Special("option …", parsers.transfer_options), frozenset(), module="mod_xfer",
+        contexts=LOGIN, combine=Combine.LAST, good=("IgnoreASCII", "AllowSymlinkUpload ignoreascii"), bad=("", "Fast"),
+        default_text="none",
+        doc="IgnoreASCII: files are transferred as they are under TYPE A, too. AllowSymlinkUpload: an upload to a link"
+        " that leads nowhere makes the file that it names (inside the root); without it that is refused.",
+    )
+    use_non_compliant_active_transfer: bool = directive(
+        "UseNonCompliantActiveTransfer", Boolean(), True, module="mod_xfer", contexts=LOGIN, good=("off",),
+        bad=("20",),
+        doc="Data connections of PORT and EPRT come from any port. `off`: from the port below the control"
+        " connection's (RFC 959 section 3.2), where the user may have that: below 1024 only root may.",
+        differs="on by default, as a session keeps no right to port 20",
+    )
     passive_ports: PortRange | None = directive(
         "PassivePorts", Special("low high", parsers.port_range), None, good=("49152 65534",),
         bad=("49152", "2000 1500", "80 90", "1024 70000"), default_text="any port that the kernel gives",
@@ -90,6 +109,15 @@ class TransferSettings:
         " maxdirs, maxdepth (bounds of a recursive listing), LISTOnly, NLSTOnly, NoErrorIfAbsent (what is"
         " missing is an empty listing). NoAdjustedSymlinks and SortedNLST have no effect: targets of links"
         " are shown as they are written, and every listing is sorted.",
+    )
+    list_style: str = directive(
+        "ListStyle", OneOf(("Unix", "Windows"), "unknown ListStyle: '{}'"), "Unix", module="mod_ls",
+        contexts=LOGIN, good=("Windows", "unix"), bad=("", "VMS"),
+        doc="What the lines of LIST look like: those of `ls -l`, or those of a Windows server.",
+    )
+    use_globbing: bool = directive(
+        "UseGlobbing", Boolean(), True, module="mod_ls", contexts=LOGIN, good=("off",), bad=("*",),
+        doc="`*`, `?` and `[…]` in LIST, NLST and STAT are patterns; `off`: characters like others.",
     )
     show_symlinks: bool = directive(
         "ShowSymlinks", Boolean(), True, module="mod_ls", contexts=ANYWHERE, good=("off",), bad=("target",),

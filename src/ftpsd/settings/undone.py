@@ -163,30 +163,10 @@ REFUSED = (
 )
 
 _LATER = {
-    "mod_facts": """
-        FactsAdvertise
-        FactsDefault
-        FactsOptions
-    """,
-    "mod_lang": """
-        LangDefault
-        LangEngine
-        LangOptions
-        LangPath
-    """,
-    "mod_ls": """
-        ListStyle
-        UseGlobbing
-    """,
     "mod_redis": """
         RedisLogFormatExtra
         RedisLogOnCommand
         RedisLogOnEvent
-    """,
-    "mod_xfer": """
-        StoreUniquePrefix
-        TransferOptions
-        UseNonCompliantActiveTransfer
     """,
 }
 

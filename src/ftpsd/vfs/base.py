@@ -109,6 +109,10 @@ class ListingOptions:
     """Permission bits, and in facts numbers of owner and group, to show instead of the files' own; -1: those."""
     fake_uid: int = -1
     fake_gid: int = -1
+    windows: bool = False
+    """ListStyle Windows: LIST has the lines of a Windows server, and not "." and ".."."""
+    globs: bool = True
+    """UseGlobbing: `*`, `?` and `[…]` are patterns."""
 
 
 class OpenFile:
@@ -177,7 +181,7 @@ class FileSystem(abc.ABC):
     @abc.abstractmethod
     def open_write(
         self, path: str, *, mode: StoreMode = "store", offset: int = 0, overwrite: bool = True,
-        umask: int | None = None, truncate: bool = True,
+        umask: int | None = None, truncate: bool = True, dangling: bool = True,
     ) -> OpenFile:
         """Open a regular file for writing.
 
@@ -186,7 +190,8 @@ class FileSystem(abc.ABC):
         off and leaves the position at `offset` (`BadRestart`); `unique` (STOU) takes `path` as the beginning
         of a name and creates a file that did not exist: `OpenFile.path` is the full name. `overwrite=False`
         (AllowOverwrite off): an existing file is `FileExistsError`, without a race. The mode of a new file
-        is 0666 less `umask` (None: the store's own).
+        is 0666 less `umask` (None: the store's own). A link that leads nowhere has its target made inside the root, or
+        with `dangling=False` is `NotRegularFile`.
         """
 
     @abc.abstractmethod
@@ -250,8 +255,8 @@ class FileSystem(abc.ABC):
         """
 
     @abc.abstractmethod
-    def symlink(self, target: str, path: str) -> None:
-        """Make a symbolic link at `path` that says `target`."""
+    def symlink(self, source: str, path: str) -> None:
+        """Make at `path` a symbolic link to what is at `source`, a relative one: it means the same outside the root."""
 
     @abc.abstractmethod
     def remove_tree(self, path: str, may: Callable[[str, bool], None]) -> None:

@@ -24,6 +24,7 @@ from fnmatch import fnmatchcase
 
 from ftpsd.vfs.base import ListingOptions, OpenFile, StoreMode
 from ftpsd.vfs.jail import Jail
+from ftpsd.vfs.trees import Guide
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +92,15 @@ class Folders(Jail):
 
     def open_write(
         self, path: str, *, mode: StoreMode = "store", offset: int = 0, overwrite: bool = True,
-        umask: int | None = None, truncate: bool = True,
+        umask: int | None = None, truncate: bool = True, dangling: bool = True,
     ) -> OpenFile:
         found = self._in(path)
         if found is None:
             return super().open_write(
-                path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=truncate)
+                path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=truncate, dangling=dangling)
         folder, inside = found
         opened = folder.jail.open_write(
-            inside, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=truncate)
+            inside, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=truncate, dangling=dangling)
         return _named(opened, folder.outside(opened.path))
 
     def open_hidden(
@@ -251,6 +252,38 @@ class Folders(Jail):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), new)
         else:
             here[0].jail.rename(here[1], there[1], overwrite=overwrite)
+
+    def _seat(self, path: str, *, root_is: int = errno.EBUSY) -> tuple[int, bytes]:
+        found = self._in(path)
+        if found is None:
+            return super()._seat(path, root_is=root_is)
+        if found[1] == found[0].base:
+            raise OSError(root_is, os.strerror(root_is), path)
+        return found[0].jail._seat(found[1], root_is=root_is)
+
+    def symlink(self, source: str, path: str) -> None:
+        """Between two jails there are no links: each is a root of its own."""
+        here, there = self._in(source), self._entry(path)
+        if (here[0] if here else None) is not (there[0] if there else None):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+        super().symlink(source, path)
+
+    def remove_tree(self, path: str, may: Callable[[str, bool], None]) -> None:
+        self._entry(path)
+        super().remove_tree(path, may)
+
+    def copy(self, source: str, target: str, guide: Guide) -> None:
+        """From one jail to another, too; but no directory that folders are shown below, nor onto one."""
+        self._entry(source)
+        self._entry(target)
+        super().copy(source, target, guide)
+
+    def chgrp(self, path: str, gid: int) -> None:
+        found = self._in(path)
+        if found is None:
+            super().chgrp(path, gid)
+        else:
+            found[0].jail.chgrp(found[1], gid)
 
     def chmod(self, path: str, mode: int) -> None:
         found = self._in(path)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import errno
 import os
+import posixpath
 import secrets
 import stat
 import string
@@ -91,13 +92,15 @@ class Jail(FileSystem):
 
     def open_write(
         self, path: str, *, mode: StoreMode = "store", offset: int = 0, overwrite: bool = True,
-        umask: int | None = None, truncate: bool = True,
+        umask: int | None = None, truncate: bool = True, dangling: bool = True,
     ) -> OpenFile:
         if mode == "unique":
             return self._open_unique(path, umask)
         parent, name = self._parent_of_file(path)
         try:
             flags = os.O_WRONLY | (os.O_APPEND if mode == "append" else 0)
+            if not dangling:
+                self._check_dangling(parent, name, path)
             found, created = self._open_or_create(parent, name, path, flags, self._file_mode(umask), overwrite)
             opened = WrittenFile(
                 found, path, parent=parent, name=name, created=created, spared=mode == "store")
@@ -171,6 +174,14 @@ class Jail(FileSystem):
                     fd = self._resolver.open(whole, flags | CALM | os.O_CREAT, mode)
                     return settled(fd, path), True
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
+
+    def _check_dangling(self, parent: int, name: bytes, path: str) -> None:
+        if not _is_link(parent, name):
+            return
+        try:
+            self._status(encode(path))
+        except FileNotFoundError:
+            raise NotRegularFile(path) from None
 
     def _open_existing(self, path: str, name: bytes, flags: int, overwrite: bool) -> Settled | None:
         """The file that is there already, None without one; not `overwrite`: it must not be there."""
@@ -344,15 +355,17 @@ class Jail(FileSystem):
         finally:
             os.close(old_parent)
 
-    def symlink(self, target: str, path: str) -> None:
-        parent, name = self._parent(path, root_is=errno.EEXIST)
+    def symlink(self, source: str, path: str) -> None:
+        self.stat(source)
+        text = posixpath.relpath(self.canonical(source), self.canonical(posixpath.dirname(path)))
+        parent, name = self._seat(path, root_is=errno.EEXIST)
         try:
-            os.symlink(encode(target), name, dir_fd=parent)
+            os.symlink(encode(text), name, dir_fd=parent)
         finally:
             os.close(parent)
 
     def remove_tree(self, path: str, may: Callable[[str, bool], None]) -> None:
-        parent, name = self._parent(path)
+        parent, name = self._seat(path)
         try:
             trees.remove(trees.Entry(parent, name, path), may)
         finally:
@@ -363,9 +376,9 @@ class Jail(FileSystem):
         below = self.canonical(target).startswith(self.canonical(source).rstrip("/") + "/")
         if below and stat.S_ISDIR(self.stat(source, follow=False).st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), target)
-        parent, name = self._parent(source)
+        parent, name = self._seat(source)
         try:
-            new_parent, new_name = self._parent(target, root_is=errno.EISDIR)
+            new_parent, new_name = self._seat(target, root_is=errno.EISDIR)
             try:
                 trees.copy(trees.Entry(parent, name, source), trees.Entry(new_parent, new_name, target), guide)
             finally:
@@ -413,6 +426,10 @@ class Jail(FileSystem):
         if b"\0" in name:
             raise OSError(errno.EINVAL, "Name contains a NUL byte", path)
         return self._resolver.open(directory, os.O_PATH | os.O_DIRECTORY), name
+
+    def _seat(self, path: str, *, root_is: int = errno.EBUSY) -> tuple[int, bytes]:
+        """As `_parent`; what works with two paths, or with all below one, asks here: there may be several roots."""
+        return self._parent(path, root_is=root_is)
 
     def _parent_of_file(self, path: str) -> tuple[int, bytes]:
         if not encode(path).strip(b"/"):

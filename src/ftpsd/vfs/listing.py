@@ -93,7 +93,7 @@ class _Lister:
         try:
             is_directory = self._is_directory(path)
         except FileNotFoundError:
-            if options.form == "mlsd" or not _MAGIC.search(path):
+            if options.form == "mlsd" or not options.globs or not _MAGIC.search(path):
                 raise
             return self._pattern(path, shown)
         if options.form == "mlsd" and not is_directory:
@@ -121,7 +121,8 @@ class _Lister:
             try:
                 got = _system.list_directory(
                     fd, form="mlsd" if mlst else self._form, names=names, shown=shown, prefix=prefix,
-                    all=options.all, almost_all=options.almost_all, classify=options.classify,
+                    all=options.all and not options.windows, almost_all=options.almost_all or options.all,
+                    classify=options.classify,
                     dereference=options.dereference, show_symlinks=options.show_symlinks and not mlst,
                     slink=options.slink, reverse=options.reverse, human=options.human, sort=options.sort,
                     time=options.time, gmt=options.gmt, now=self._now, facts=options.facts,
@@ -130,7 +131,7 @@ class _Lister:
                     follow=None if kernel else _Follow(self._resolver, path),
                     want_directories=want_directories, limit=self._files, max_entries=self._entries,
                     max_bytes=self._bytes, keep=self._visible_in(path), fake_mode=options.fake_mode,
-                    fake_uid=options.fake_uid, fake_gid=options.fake_gid,
+                    fake_uid=options.fake_uid, fake_gid=options.fake_gid, dos=options.windows,
                 )
             except OSError as error:
                 if error.errno == errno.EFBIG:

@@ -13,10 +13,13 @@ from ftpsd.ftp.deflate import FEATURE
 from ftpsd.ftp.digests import features
 from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
-from ftpsd.session import permission
+from ftpsd.session import languages, permission
 from ftpsd.session.handlers import deflate, digests
 from ftpsd.session.handlers.site import engines
 from ftpsd.session.state import Session
+from ftpsd.settings.lang import LangSettings
+
+UTF8 = "utf-8"
 
 
 def syst(session: Session, command: Command) -> Reply:
@@ -35,10 +38,17 @@ def help_(session: Session, command: Command) -> Reply:
 
 def feat(session: Session, command: Command) -> Reply:
     """FEAT (RFC 2389 section 3.2), from the command table."""
-    line = facts.feat_line(session.parameters.facts)
+    line = None
+    if session.settings.facts.advertise:
+        line = facts.feat_line(session.parameters.facts, known_facts(session))
     return help_texts.feat_reply(
-        tls=session.tls.engine, facts=line, utf8=session.settings.core.use_encoding, more=_of_settings(session),
+        tls=session.tls.engine, facts=line, utf8=_speaks_utf8(session.settings.lang), more=_of_settings(session),
         engines=engines(session), without=_denied_addresses(session))
+
+
+def known_facts(session: Session) -> frozenset[str]:
+    """The facts that there are."""
+    return facts.ALL_FACTS - facts.NAMES if "NoNames" in session.settings.facts.options else facts.ALL_FACTS
 
 
 def _of_settings(session: Session) -> Iterator[str]:
@@ -47,6 +57,8 @@ def _of_settings(session: Session) -> Iterator[str]:
         yield FEATURE
     if session.settings.digest.engine:
         yield from features(session.settings.digest.algorithms, digests.chosen(session))
+    if session.settings.lang.engine:
+        yield languages.feat_line(session.language, session.runtime.languages)
 
 
 def _denied_addresses(session: Session) -> list[str]:
@@ -67,6 +79,26 @@ def csid(session: Session, command: Command) -> Reply:
     return Reply(200, f"name=ftpsd;{version}casesensitive=1;")
 
 
+def _speaks_utf8(settings: LangSettings) -> bool:
+    """Whether a client may speak UTF-8."""
+    encoding = settings.encoding
+    fixed = encoding.strict or "PreferServerEncoding" in settings.options
+    return settings.engine and encoding.enabled and (encoding.client == UTF8 or not fixed)
+
+
+def lang(session: Session, command: Command) -> Reply:
+    """LANG (RFC 2640 section 4.1): the language of replies; without an argument the one that sessions begin with."""
+    settings, catalogs = session.settings.lang, session.runtime.languages
+    if not settings.engine:
+        raise Refusal(500, f"{command.name} not understood", Code.COMMAND_UNKNOWN)
+    there, found = languages.choose(command.argument.strip() or settings.default, catalogs)
+    if not there and command.argument:
+        raise Refusal(504, f"Language {command.argument} not supported", Code.PARAMETER_UNSUPPORTED)
+    session.language = found
+    tag = languages.tag_of(found)
+    return Reply(200, f"Using language {tag}" if command.argument else f"Using default language {tag}")
+
+
 def opts(session: Session, command: Command) -> Reply:
     """OPTS (RFC 2389 section 4): UTF8 ON|OFF, MLST facts (RFC 3659 section 7.9), MODE Z, HASH."""
     word, _, rest = command.argument.partition(" ")
@@ -75,15 +107,19 @@ def opts(session: Session, command: Command) -> Reply:
             state = rest.strip().lower()
             if state not in ("on", "off"):
                 raise Refusal(501, "'OPTS UTF8' not understood", Code.SYNTAX)
-            if not session.settings.core.use_encoding:
+            encoding = session.settings.lang.encoding
+            if state == "on" and not _speaks_utf8(session.settings.lang):
                 raise Refusal(451, "Unable to accept OPTS UTF8", Code.ENCODING_OFF)
+            session.speak(UTF8 if state == "on" else encoding.client)
             return Reply(200, f"UTF8 set to {state}")
         case "MODE":
             return deflate.options(session, rest)
         case "HASH":
             return digests.options(session, rest)
         case "MLST":
-            session.parameters.facts, shown = facts.choose(rest)
+            if len(rest.split()) > 1:
+                raise Refusal(501, "'OPTS MLST' not understood", Code.SYNTAX)
+            session.parameters.facts, shown = facts.choose(rest, known_facts(session))
             return Reply(200, f"MLST OPTS {shown}".rstrip())
     raise Refusal(500, f"OPTS {word.upper()} not understood", Code.COMMAND_UNKNOWN)
 

@@ -14,6 +14,7 @@ from typing import Literal
 from ftpsd.data import outcomes
 from ftpsd.data.outcomes import End
 from ftpsd.errors import Refusal, SessionEnded
+from ftpsd.ftp import facts
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.listing import ListRequest, parse_list, split
 from ftpsd.ftp.replies import Reply, listing_in_reply
@@ -26,6 +27,7 @@ from ftpsd.settings.transfer import TransferSettings
 from ftpsd.vfs.base import Form, ListingOptions
 
 ListingName = Literal["LIST", "NLST", "STAT"]
+NOTHING: frozenset[str] = frozenset()
 MOST_IN_REPLY, MOST_LINES_IN_REPLY = 2 * 1024 * 1024, 10_000
 """Bytes and names of a listing in the reply of STAT, which costs several times its size in memory."""
 
@@ -42,7 +44,8 @@ def options(
     all: bool | None = None,
 ) -> ListingOptions:
     """What the store needs to know to write a listing for this session."""
-    broad = request.recursive or any(sign in (request.path or "") for sign in "*?[")
+    pattern = settings.transfer.use_globbing and any(sign in (request.path or "") for sign in "*?[")
+    broad = request.recursive or pattern
     fake = disguise.of(session, settings.access)
     return ListingOptions(
         form=form, all=request.all if all is None else all, almost_all=request.almost_all, bare=request.bare,
@@ -51,7 +54,10 @@ def options(
         reverse=request.reverse, sort=request.sort, time=request.time,
         show_symlinks=settings.transfer.show_symlinks, gmt=session.settings.core.times_gmt,
         max_files=request.max_files, max_directories=request.max_directories, max_depth=request.max_depth,
-        facts=session.parameters.facts, owner=fake.owner, group=fake.group, fake_mode=fake.mode, fake_uid=fake.uid,
+        facts=session.parameters.facts - (facts.NAMES if "NoNames" in settings.facts.options else NOTHING),
+        slink="UseSlink" in settings.facts.options, windows=settings.transfer.list_style == "Windows",
+        globs=settings.transfer.use_globbing, owner=fake.owner, group=fake.group,
+        fake_mode=fake.mode, fake_uid=fake.uid,
         fake_gid=fake.gid, visible=visibility.of_listing(session, command, settings, broad=broad),
     )
 
@@ -59,6 +65,9 @@ def options(
 def _send(session: Session, body: bytes, title: str) -> Reply:
     """Sends a listing. Its lines end in CRLF under every TYPE; only the 150 names the TYPE."""
     opening = transfer.opening(title, ascii=session.parameters.ascii)
+    charset = session.control.charset
+    if charset is not None:
+        body = charset.sent(body)
     outcome = transfer.conduct(session, Job("send", body, title, ascii=False, opening=opening, listing=True))
     code, text = outcomes.reply_for(outcome)
     if outcome.end is End.VANISHED:
@@ -132,10 +141,10 @@ def mlst(session: Session, command: Command) -> Reply:
     if session.selective and hiding.is_hidden(session, path):
         return Reply(250, f"Start of list for {shown}", "End of list")
     try:
-        facts = session.fs.facts(path, wanted)
+        line = session.fs.facts(path, wanted)
     except OSError:
         raise Refusal(550, f"'{shown}' cannot be listed", Code.FILE_NOT_FOUND) from None
-    return Reply(250, f"Start of list for {shown}", facts, "End of list")
+    return Reply(250, f"Start of list for {shown}", line, "End of list")
 
 
 def stat(session: Session, command: Command) -> Reply:

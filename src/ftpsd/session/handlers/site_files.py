@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import stat
 
 from ftpsd.errors import Refusal
@@ -84,9 +83,7 @@ def symlink(session: Session, command: Command) -> Reply:
     source, path = session.path(first), session.path(second)
     permission.check_paths(session, command, (first, "RETR"), (second, "STOR"))
     try:
-        session.fs.stat(source)
-        above = session.fs.canonical(posixpath.dirname(path))
-        session.fs.symlink(posixpath.relpath(session.fs.canonical(source), above), path)
+        session.fs.symlink(source, path)
     except OSError as error:
         raise errors.refusal(error, f"SYMLINK {command.argument}") from None
     return Reply(200, _DONE.format("SYMLINK"))

@@ -73,7 +73,8 @@ def _active(session: Session, command: Command, target: addresses.HostPort) -> R
         session.log.emit(events.DataConnectionRefused(refusal.reason, refusal.log, session.peer))
         raise
     session.drop_data()
-    source = endpoints.ActiveTarget(target.host, target.port, session.ends.local)
+    origin = 0 if session.settings.transfer.use_non_compliant_active_transfer else session.ends.local_port - 1
+    source = endpoints.ActiveTarget(target.host, target.port, session.ends.local, origin)
     session.data = DataChannel(source, session.secure_data, session.tuning)
     session.control.channel.offer_ticket()
     return Reply(200, f"{command.name} command successful")
@@ -144,7 +145,8 @@ def retr(session: Session, command: Command) -> Reply:
         most = bounds.largest(session, there.bounds.max_retrieve_file_size)
         refused = most is not None and opened.size > most
         job = Job(
-            "send", opened.fd, command.argument, session.parameters.ascii, offset=offset, size=left or None,
+            "send", opened.fd, command.argument, _translates(session, settings), offset=offset, size=left or None,
+            opening=_opening(session, settings, command.argument, left),
             rate=_rate(settings, "RETR"), sendfile=settings.use_sendfile, refused=refused,
             largest=None if chosen is None else left,
         )
@@ -181,7 +183,8 @@ def _open_upload(
                 path, prefix=hidden_part(hidden.prefix), suffix=hidden_part(hidden.suffix),
                 overwrite=overwrite, umask=umask)
         return session.fs.open_write(
-            path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=False)
+            path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=False,
+            dangling="AllowSymlinkUpload" in settings.transfer_options)
     except BadRestart:
         raise
     except OSError as error:
@@ -239,8 +242,9 @@ def _upload_to(
         opened.begin()
 
     job = Job(
-        "receive", opened.fd, command.argument, session.parameters.ascii, rate=_rate(settings, command.name),
-        opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else None, begin=begin,
+        "receive", opened.fd, command.argument, _translates(session, settings), rate=_rate(settings, command.name),
+        opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else _opening(
+            session, settings, command.argument), begin=begin,
         largest=_room(room, chosen) if counted is None else counted.bound(_room(room, chosen)),
     )
     try:
@@ -255,6 +259,18 @@ def _upload_to(
     outcome = _dispose(settings, opened, outcome, begun=begun, spares=counted is not None and counted.spares)
     notices = counted.settle(outcome) if counted is not None else []
     return _finish(session, command.name, opened.path, outcome, notices)
+
+
+def _translates(session: Session, settings: TransferSettings) -> bool:
+    """Whether line ends are translated: under TYPE A, unless TransferOptions says otherwise."""
+    return session.parameters.ascii and "IgnoreASCII" not in settings.transfer_options
+
+
+def _opening(session: Session, settings: TransferSettings, title: str, size: int | None = None) -> str | None:
+    """The text of the 150 where TYPE, which it names, is not what is done; None: the usual one."""
+    if session.parameters.ascii and not _translates(session, settings):
+        return transfer.opening(title, ascii=True, size=size or None)
+    return None
 
 
 def _room(room: int | None, chosen: ByteRange | None) -> int | None:
@@ -317,7 +333,8 @@ def stou(session: Session, command: Command) -> Reply:
     if offset or chosen is not None:
         word = "REST" if chosen is None else "RANG"
         raise Refusal(550, f"STOU incompatible with {word}", Code.RESTART_DENIED)
-    return _upload(session, command, session.path("ftp"), "unique")
+    prefix = session.directory_settings().transfer.store_unique_prefix
+    return _upload(session, command, session.path(prefix), "unique")
 
 
 def _finish(session: Session, name: str, path: str, outcome: Outcome, notices: Sequence[str] = ()) -> Reply:
