@@ -23,7 +23,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("session",),
     ("guard",),
     ("data", "auth", "access", "log", "metrics"),
-    ("sql",),
     ("vfs", "tls"),
     ("native",),
     ("ftp", "settings"),

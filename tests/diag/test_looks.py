@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,28 @@ def test_directives_that_mean_something_else_than_in_proftpd(world: World, entry
 
 def test_there_are_such_directives() -> None:
     assert len(DIFFERING) >= 4
+
+
+def test_whether_a_server_answers(tmp_path: Path) -> None:
+    machine = Machine()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert machine.unreachable("127.0.0.1", port) == ""
+    assert machine.unreachable("127.0.0.1", port) == "Connection refused"
+    path = str(tmp_path / "socket")
+    assert machine.unreachable("", 0, path) == "No such file or directory"
+    with socket.socket(socket.AF_UNIX) as local:
+        local.bind(path)
+        local.listen()
+        assert machine.unreachable("", 0, path) == ""
+
+
+def test_whoever_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr("ftpsd.diag.machine.PATIENCE", 0.05)
+    monkeypatch.setattr("ftpsd.diag.machine._connect", lambda *words: (ended.wait(30) and "") or "")
+    assert Machine().unreachable("192.0.2.1", 80) == "no answer within 0.05 seconds"
+    ended.set()
 
 
 @pytest.mark.parametrize(("text", "unknown"), [

@@ -51,6 +51,9 @@ class Bench(Machine):
     def addresses(self) -> tuple[str, ...]:
         return self._addresses
 
+    def unreachable(self, host: str, port: int, path: str = "") -> str:
+        return "" if host in ("ocsp.example.org", "10.0.0.1") else "Connection refused"
+
     def public_roots(self) -> frozenset[x509.Name]:
         return frozenset({pki.subject("Public Root"), *self._roots})
 
@@ -114,6 +117,10 @@ class World:
         self._pair("wildcard", server("good", inter, san=("*.example.org",)))
         self._pair("addressed", server("good", inter, san=("ftp.example.org", "192.0.2.1")))
         self._pair("self", server("good", None))
+        demand = x509.TLSFeature([x509.TLSFeatureType.status_request])
+        answering = ("http://ocsp.example.org/",)
+        self._pair("must", server("good", inter, more=((demand, False),), responders=("http://silent.example.org/",)))
+        self._pair("answered", server("good", inter, responders=answering))
         self._pair("stranger", server("good", other))
         self._pair("public", server("good", pki.authority("Public Root", None, last=5 * YEAR)))
         self.write("sha1.pem", SHA1.read_bytes())

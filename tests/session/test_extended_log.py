@@ -243,6 +243,25 @@ def test_changes(logged: Logged) -> None:
     assert site["file"] == str(logged.home / "file.txt")
 
 
+def test_what_went_wrong_has_its_code(logged: Logged, tls_version: str) -> None:
+    def act(client: ScriptedClient) -> None:
+        client.auth()
+        for command in ("PWD", "USER alice", "PASS wrong", "USER alice", "PASS secret", "PBSZ 0", "PROT P"):
+            client.command(command)
+        client.private_data = True
+        client.command("DELE missing")
+        client.command("RETR sub")
+        client.command("BOGUS x")
+        client.retrieve("RETR file.txt")
+        client.close("rst")
+
+    rows = logged.session(act, version=tls_version)
+    found = [(row.get("raw_command", row["command"]), row["reason"]) for row in rows if "reason" in row]
+    assert found == [
+        ("PWD", "login-required"), ("PASS (hidden)", "login-wrong-password"), ("DELE missing", "file-not-found"),
+        ("RETR sub", "not-a-regular-file"), ("BOGUS x", "command-unknown"), ("EXIT", "client-disconnected")]
+
+
 def test_an_aborted_download(logged: Logged) -> None:
     def act(client: ScriptedClient) -> None:
         client.login()

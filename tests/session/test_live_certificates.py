@@ -18,6 +18,9 @@ from ftpsd.testing.ca import DAY, Files, Identity
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from ftpsd.testing.server import RunningServer
 from ftpsd.testing.wire import Stream
+from tests.server.harness import until
+from tests.session.test_stapling import FLAGS, serving, status, wait_for
+from tests.tls.stapling.rig import certificate, responding
 
 SECONDS = 30.0
 NAMES = ("localhost", "127.0.0.1", "::1")
@@ -64,6 +67,12 @@ def shown(server: RunningServer, version: str) -> int:
     return number
 
 
+def shows(server: RunningServer, version: str, identity: Identity) -> None:
+    """New sessions get this certificate, as soon as the old workers have heard that they are to accept no more."""
+    wanted = identity.certificate.serial_number
+    until(lambda: shown(server, version) == wanted, "the new certificate")
+
+
 def test_renewing_under_fifty_running_transfers_drops_none(
     ftps_server: ServerFactory, ftps_certificates: Certificates, old: Files, tls_version: str,
 ) -> None:
@@ -82,7 +91,7 @@ def test_renewing_under_fifty_running_transfers_drops_none(
         replace(old.certificate, new.certificate_pem)
         replace(old.key, new.key_pem())
         server.wait_for_log(SERVED, log="system", timeout=SECONDS)
-        assert shown(server, tls_version) == new.certificate.serial_number
+        shows(server, tls_version, new)
         for stream in streams[:UPLOADS]:
             stream.write(b"second half")
         for stream in streams[UPLOADS:]:
@@ -110,7 +119,7 @@ def test_a_key_that_does_not_fit_keeps_the_old_pair(
     assert shown(server, tls_version) == before
     replace(old.certificate, new.certificate_pem)
     server.wait_for_log(SERVED, log="system", timeout=SECONDS)
-    assert shown(server, tls_version) == new.certificate.serial_number
+    shows(server, tls_version, new)
     assert sum("[cert-" in line for line in server.system_log()) == 1, "it is said once"
     reasons = [json.loads(line).get("reason") for line in events.read_text().splitlines()]
     assert "cert-key-mismatch" in reasons
@@ -134,7 +143,7 @@ def test_clients_resume_their_sessions_after_a_renewal(
     assert second.control.resumed
     first.quit()
     second.quit()
-    assert shown(server, tls_version) == new.certificate.serial_number
+    shows(server, tls_version, new)
 
 
 def test_what_is_worse_is_refused_until_somebody_reloads(
@@ -150,7 +159,7 @@ def test_what_is_worse_is_refused_until_somebody_reloads(
     assert shown(server, "TLSv1.3") == before
     server.signal(signal.SIGHUP)
     server.wait_for_log("the new configuration is served (number 2)", log="system", timeout=SECONDS)
-    assert shown(server, "TLSv1.3") == fewer.certificate.serial_number
+    shows(server, "TLSv1.3", fewer)
 
 
 def test_slow_and_broken_writers(
@@ -177,7 +186,7 @@ def test_slow_and_broken_writers(
         (second / "key.pem").write_bytes(new.key_pem())
         file.write(data[len(data) // 2 :])
     server.wait_for_log(SERVED, log="system", timeout=SECONDS)
-    assert shown(server, "TLSv1.3") == new.certificate.serial_number
+    shows(server, "TLSv1.3", new)
 
 
 def test_nothing_happens_where_it_is_switched_off(
@@ -185,11 +194,12 @@ def test_nothing_happens_where_it_is_switched_off(
 ) -> None:
     server = ftps_server(certificate=old, directives=["TLSCertificateWatch off"])
     before = shown(server, "TLSv1.3")
-    replace(old.certificate, renewed(ftps_certificates).certificate_pem)
+    new = renewed(ftps_certificates)
+    replace(old.certificate, new.certificate_pem)
     assert shown(server, "TLSv1.3") == before
     server.signal(signal.SIGHUP)
     server.wait_for_log("the new configuration is served (number 2)", log="system", timeout=SECONDS)
-    assert shown(server, "TLSv1.3") != before
+    shows(server, "TLSv1.3", new)
     assert not any(SERVED in line for line in server.system_log())
 
 
@@ -204,3 +214,15 @@ def test_the_end_is_announced(ftps_server: ServerFactory, ftps_certificates: Cer
     assert "warning: certificate of Server Test Server expires on " in said
     listed = CliRunner().invoke(command, ["-o", "json", "-f", str(server.files.directory / "scoreboard")]).output
     assert json.loads(listed)["server"]["warnings"][0].endswith(", in 9 days")
+
+
+def test_responses_are_stapled_for_the_new_certificate(tls_version: str) -> None:
+    with responding() as responder, serving(responder.url) as server:
+        wait_for(server.files.tls_log, "stapling OCSP response from", 2)
+        asked = responder.asked
+        new = certificate(key="ec", url=responder.url)
+        replace(server.files.directory / "ec.cert.pem", new.certificate_pem)
+        server.wait_for_log("is new (127.0.0.1, localhost", log="system", timeout=SECONDS)
+        wait_for(server.files.tls_log, "stapling OCSP response from", 3)
+        assert responder.asked == asked + 1
+        assert status(server, FLAGS[tls_version], "-sigalgs", "ECDSA+SHA256") == "good"

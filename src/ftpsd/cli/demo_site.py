@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import os
-import pwd
 import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ftpsd.auth.passwords import hash_password
+from ftpsd.cli import fresh
 from ftpsd.errors import ConfigError
 
 USER = "demo"
@@ -89,7 +84,7 @@ def make(base: str, port: int) -> Site:
     fingerprint = _write_certificates(directory)
     password = secrets.token_urlsafe(9)
     home = directory / "files"
-    uid, gid = _account()
+    uid, gid = fresh.account()
     home.mkdir(mode=0o755, exist_ok=True)
     os.chown(home, uid, gid)
     welcome = home / "welcome.txt"
@@ -134,79 +129,17 @@ def _can_bind(address: str, port: int) -> bool:
         return False
 
 
-def _account() -> tuple[int, int]:
-    """Whose files they are: ours; as root those of the user behind sudo, or of nobody."""
-    if os.getuid() != 0:
-        return os.getuid(), os.getgid()
-    if "SUDO_UID" in os.environ and "SUDO_GID" in os.environ:
-        return int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"])
-    try:
-        nobody = pwd.getpwnam("nobody")
-        return nobody.pw_uid, nobody.pw_gid
-    except KeyError:
-        return 65534, 65534
-
-
 def _write(path: Path, data: bytes, mode: int) -> None:
-    """Write `data` to a new file; never with more rights than `mode`, not even for a moment."""
+    """In the place of what an earlier demonstration wrote."""
     path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(data)
+    fresh.write(path, data, mode)
 
 
 def _write_certificates(directory: Path) -> str:
     """A CA and a server certificate for this machine's loopback names; the certificate's fingerprint."""
-    ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = _name("ftpsd demonstration CA")
-    ca = (
-        _certificate(ca_name, ca_name, ca_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(ca=True), critical=True)
-        .sign(ca_key, hashes.SHA256())
-    )
-    names = [x509.DNSName("localhost"), *(x509.IPAddress(ipaddress.ip_address(each)) for each in _LOOPBACKS)]
-    server = (
-        _certificate(_name("localhost"), ca_name, server_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(ca=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-        )
-        .sign(ca_key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    key = server_key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    _write(directory / "ca.pem", ca.public_bytes(pem), 0o644)
-    _write(directory / "server.pem", server.public_bytes(pem), 0o644)
-    _write(directory / "server.key", key, 0o600)
-    return server.fingerprint(hashes.SHA256()).hex(":").upper()
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
-) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject).issuer_name(issuer).public_key(key).serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=DAYS))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _key_usage(*, ca: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, content_commitment=False,
-        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
-        decipher_only=False,
-    )
+    issuer = fresh.authority("ftpsd demonstration CA", DAYS)
+    pair = fresh.server(("localhost", *_LOOPBACKS), DAYS, issuer)
+    _write(directory / "ca.pem", issuer[0].public_bytes(Encoding.PEM), fresh.CERTIFICATE_MODE)
+    _write(directory / "server.pem", pair.certificate, fresh.CERTIFICATE_MODE)
+    _write(directory / "server.key", pair.key, fresh.SECRET_MODE)
+    return pair.fingerprint

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 SUBCOMMANDS = {
     "run": "Start the server: the same as no command",
+    "init": "Write a configuration to begin with, check it, and say what is left to do",
     "demo": "Serve a throw-away directory with throw-away certificates and say how to connect",
     "passwd": "Make and change entries of an AuthUserFile",
     "quota": "Make, show and change quota tables",
     "check": "Say what is wrong with a configuration, and what it would do",
+    "acme": "Get and renew certificates of an ACME server",
     "help": "Explain a directive",
     "explain": "Explain a reason code, or the codes in a line of a log",
     "probe": "Find out what an FTPS server does, and what will trouble its users",
@@ -142,12 +144,13 @@ def _serve(given: Mapping[str, Any]) -> int:
     gc.disable()  # nothing that is imported or configured becomes garbage; the supervisor enables it
     from ftpsd.ctl.server import ControlServer
     from ftpsd.metrics.tally import Tally
-    from ftpsd.server import exporting, supervisor
+    from ftpsd.server import exporting, renewing, supervisor
 
     chosen, tally = _server_options(given), Tally()
+    renewal = functools.partial(renewing.Renewing, renewing.program(chosen))
     return supervisor.run(
         chosen, supervisor.service_factory(chosen, tally),
-        attendances=(ControlServer, functools.partial(exporting.exporter, tally)))
+        attendances=(ControlServer, functools.partial(exporting.exporter, tally), renewal))
 
 
 def _check(server_options: Options) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -9,12 +10,14 @@ from ftpsd.diag.finding import Finding, Severity
 from ftpsd.diag.looks import (
     accounts,
     authorities,
+    caches,
     certificates,
     directives,
     logs,
     network,
     requirement,
     sessions,
+    stapling,
     suites,
 )
 from ftpsd.diag.machine import Machine
@@ -23,6 +26,7 @@ from ftpsd.diag.subject import Subject
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code
 from ftpsd.tls import contexts
+from ftpsd.tls.cache.opening import REMOTE_KINDS
 from ftpsd.tls.certificates import KEY_KINDS
 
 
@@ -90,6 +94,8 @@ def _look(subject: Subject) -> None:
         authorities.look(subject)
         suites.look(subject, kinds)
         sessions.look(subject)
+        stapling.look(subject)
+        caches.look(subject)
         _rest(subject)
     network.look(subject)
     logs.look(subject)
@@ -101,6 +107,8 @@ def _rest(subject: Subject) -> None:
     if _has_secrets(subject) or any(finding.severity is Severity.ERROR for finding in subject.found):
         return
     cache = subject.configuration.hosts[0].settings.tls.session_cache
+    if cache.kind in REMOTE_KINDS:  # `caches` has looked at those
+        cache = dataclasses.replace(cache, kind="internal")
     try:
         contexts.build(subject.host, cache=cache)
     except ConfigError as error:

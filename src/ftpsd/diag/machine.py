@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import ipaddress
 import os
+import queue
 import re
+import socket
+import threading
 import warnings
 from datetime import UTC, datetime
 
@@ -13,6 +16,9 @@ from cryptography import x509
 
 from ftpsd.settings.loader import look_up
 from ftpsd.tls import certificates
+
+PATIENCE = 5.0
+"""Seconds that a server has to accept a connection."""
 
 _EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range"
 _ROUTES = "/proc/net/fib_trie"
@@ -49,9 +55,32 @@ class Machine:
             return ()
         return tuple(each for each in found if not ipaddress.ip_address(each).is_loopback)
 
+    def unreachable(self, host: str, port: int, path: str = "") -> str:
+        """Why nobody accepts connections there (a local socket: at `path`); "": somebody does. Takes `PATIENCE` at
+        most, whatever name servers do."""
+        answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=lambda: answers.put(_connect(host, port, path)), daemon=True).start()
+        try:
+            return answers.get(timeout=PATIENCE)
+        except queue.Empty:
+            return f"no answer within {PATIENCE:g} seconds"
+
     def public_roots(self) -> frozenset[x509.Name]:
         """The names of the authorities that this system trusts, as an example of what clients have."""
         return _roots()
+
+
+def _connect(host: str, port: int, path: str) -> str:
+    try:
+        if path:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                sock.settimeout(PATIENCE)
+                sock.connect(path)
+        else:
+            socket.create_connection((host, port), PATIENCE).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 @functools.cache

@@ -128,6 +128,7 @@ _MEANINGS: Mapping[str, Meaning] = {
     "microsecs": lambda record, origin, now: int(now % 1 * 1_000_000),
     "millisecs": lambda record, origin, now: int(now % 1 * 1000),
     "protocol": lambda record, origin, now: record.protocol,
+    "reason": lambda record, origin, now: record.reason or None,
     "remote_port": lambda record, origin, now: origin.port,
     "session_id": lambda record, origin, now: origin.session_id,
     "transfer_failure": _failure,
@@ -169,9 +170,9 @@ def _environment(name: str) -> Meaning:
     return value
 
 
-def plain(field: Field) -> Line:
-    """A function that tells what a line shows of a variable, before anything is escaped."""
+def _shown(field: Field) -> Line:
     value, absent, form = meaning(field), _ABSENT.get(field.key, "-"), _NUMBERS.get(field.key, "")
+    quoted = field.quoted
 
     def text(record: Record, origin: Origin, now: float) -> str:
         found = value(record, origin, now)
@@ -179,17 +180,11 @@ def plain(field: Field) -> Line:
             return absent
         if isinstance(found, bool):
             return "true" if found else "false"
-        return found if isinstance(found, str) else format(found, form)
+        if not isinstance(found, str):
+            return format(found, form)
+        return escape(found.replace("\\", "\\\\").replace('"', '\\"') if quoted else found)
 
     return text
-
-
-def _shown(field: Field) -> Line:
-    text = plain(field)
-    if not field.quoted:
-        return lambda record, origin, now: escape(text(record, origin, now))
-    return lambda record, origin, now: escape(
-        text(record, origin, now).replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def line(chosen: LogFormat) -> Line:

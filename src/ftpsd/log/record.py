@@ -31,6 +31,7 @@ class Record:
     command, line, arguments  as the client sent them, without secrets
     classes       ExtendedLog's; a command that nobody knows has none
     code, text    the last reply's; 0 before one came
+    reason        the code of what went wrong (`reasons.codes`); "": nothing
     seconds       from the command to its last reply
     path          the virtual path that the command names; None: none
     directory     it is a directory's (`%d`, `%D`); `changes`: it is moved, changed or removed (`%F`)
@@ -78,6 +79,7 @@ class Record:
     file_size: Callable[[str], int | None] = lambda path: None
     network: Callable[[], tuple[int, int]] = lambda: (0, 0)
     server_dns: Callable[[], str] = str
+    reason: str = ""
 
     @property
     def succeeded(self) -> bool:

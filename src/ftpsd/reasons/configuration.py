@@ -85,6 +85,30 @@ REASONS = (
         Code.CERT_SELF_SIGNED, "Nobody vouches for the certificate: every client asks its user, or refuses.",
         "It was made for a test.", server=("Get one of a public authority, or give clients this one.",)),
     _found(
+        Code.STAPLING_OFF, "The certificate demands that its state is sent along (OCSP stapling, RFC 7633), and the "
+        "server does not: clients that know the demand refuse it.",
+        "It was requested with must-staple, and TLSStapling is not configured.",
+        confirm=("`openssl x509 -noout -ext tlsfeature -in CERT`",),
+        server=("`TLSStapling on`", "Or request one without must-staple.")),
+    _found(
+        Code.STAPLING_IMPOSSIBLE, "TLSStapling is on, and for this certificate nobody can be asked.",
+        "It is self-signed.", "Its issuer's certificate is not configured.",
+        "It names no OCSP responder: some authorities have given them up.",
+        confirm=("`openssl x509 -noout -ocsp_uri -in CERT`",),
+        server=("Put the issuer's certificate into TLSCertificateChainFile, or name a TLSStaplingResponder.",)),
+    _found(
+        Code.RESPONDER_UNREACHABLE, "This machine cannot connect to the OCSP responder of the certificate, so there is "
+        "nothing to staple.",
+        "A firewall lets nothing out.", "The name of the responder cannot be resolved.",
+        confirm=("`curl -v` with the address that `openssl x509 -noout -ocsp_uri -in CERT` prints.",),
+        server=("Allow it, or name another one: TLSStaplingResponder.",)),
+    _found(
+        Code.CACHE_UNREACHABLE, "The Redis or memcached server that keeps TLS sessions or OCSP responses does not "
+        "answer. The server runs nevertheless, and clients resume less often.",
+        "It does not run.", "Its address is wrong, or a firewall is in between.",
+        confirm=("`redis-cli -h HOST -p PORT ping`, or `nc HOST PORT` for memcached.",),
+        server=("Start it, or correct RedisServer or MemcacheServers.",)),
+    _found(
         Code.CHAIN_INCOMPLETE, "Clients do not get all certificates between the server's and the authority that they "
         "trust. Some fetch the rest, most refuse.", "The intermediate certificate was not configured.",
         "The authority has changed its intermediate certificate.",

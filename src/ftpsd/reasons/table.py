@@ -12,7 +12,6 @@ from ftpsd.reasons import (
     protection,
     renewal,
     sessions,
-    sql,
     transfers,
 )
 from ftpsd.reasons.codes import Code
@@ -25,7 +24,6 @@ THEMES: tuple[tuple[str, tuple[Reason, ...]], ...] = (
     ("Data connections", data.REASONS),
     ("Transfers and files", transfers.REASONS),
     ("Logins", logins.REASONS),
-    ("SQL databases", sql.REASONS),
     ("Sessions and commands", sessions.REASONS),
     ("Renewed certificates", renewal.REASONS),
     ("What `ftpsd check` finds", configuration.REASONS),

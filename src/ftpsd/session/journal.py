@@ -80,11 +80,17 @@ class Journal:
         entry.record.code, entry.record.text = reply.code, reply.text
         entry.final = reply.code >= 200
 
+    def because(self, reason: Code | Good) -> None:
+        """Why the command is refused, or what went wrong with it."""
+        if self._open and isinstance(reason, Code):
+            self._open[-1].record.reason = reason
+
     def moved(self, outcome: Outcome, sock: socket.socket | None) -> None:
         """A transfer is over, and `sock` still open."""
         if self._open:
             record = self._open[0].record
             record.transfer = Transfer(outcome.transferred, outcome.seconds, outcome.end is End.STALLED)
+            record.reason = outcome.reason if isinstance(outcome.reason, Code) else ""
         if sock is not None:
             received, sent = traffic.carried(sock)
             self._received += received
@@ -117,11 +123,13 @@ class Journal:
         """The session begins."""
         self._pseudo(Record(CONNECT, classes=frozenset({CONNECT})))
 
-    def ended(self, reason: str) -> None:
+    def ended(self, reason: Code | Good) -> None:
         """The session is over; `reason` is its stable code."""
         while self._open:
             self.finish()
-        self._pseudo(Record(EXIT, classes=frozenset({EXIT}), end_reason=_END_REASONS.get(reason, reason)))
+        self._pseudo(Record(
+            EXIT, classes=frozenset({EXIT}), end_reason=_END_REASONS.get(reason, reason),
+            reason=reason if isinstance(reason, Code) else ""))
 
     # -- records
 
@@ -165,33 +173,18 @@ class Journal:
 
     def _done(self, entry: _Entry) -> None:
         session, record = self.session, entry.record
-        wanted = any(log.classes.wants(record.classes) for log in session.settings.logging.extended_logs)
-        sql = session.sql if session.sql is not None and session.sql.logs(record) else None
-        if not wanted and sql is None:
+        if not any(log.classes.wants(record.classes) for log in session.settings.logging.extended_logs):
             return
         record.seconds = time.monotonic() - entry.began
         if entry.command is not None and entry.command.spec is not None:
             self._after(record, entry.command)
-        self._complete(record)
-        if wanted:
-            session.log.emit(CommandDone(record))
-        if sql is not None:
-            sql.log(record)
-
-    def moment(self) -> Record:
-        """What is known of the session now, without a command."""
-        record = Record("", login_name=self.session.login.named)
-        self._complete(record)
-        return record
-
-    def _complete(self, record: Record) -> None:
-        session = self.session
         self._who(record)
         record.notes, record.environment = session.notes, self._environment()
         record.network = self._network
         record.server_dns = self._server_dns
         if session.store is not None:
             record.real_path, record.file_size = session.store.real_path, self._size
+        session.log.emit(CommandDone(record))
 
     def _after(self, record: Record, command: Command) -> None:
         session, spec = self.session, command.spec

@@ -125,8 +125,6 @@ def handle(session: Session, line: Line) -> None:
         session.journal.begin(command)
     rename = session.parameters.rename_from
     reply = _not_valid(session, command) if line.invalid else _answer(session, command)
-    if session.sql is not None and reply is not None:
-        reply = session.sql.shown(command, reply)
     if session.parameters.rename_from is rename:
         session.parameters.rename_from = None
     if reply is not None:
@@ -181,6 +179,7 @@ def _answer(session: Session, command: Command) -> Reply | None:
             tls=Show.TLSLOG in denied.reason.show))
         if session.bans is not None:
             banning.refused(session, denied.reason)
+        _because(session, denied.reason)
         return Reply(denied.code, marked(denied.text, denied.reason))
     except CredentialsError as error:  # the thread may have anybody's rights: nothing more is served from it
         session.log.emit(events.Notice(f"cannot change the rights of the session: {error}", Level.ERR))
@@ -192,10 +191,16 @@ def _answer(session: Session, command: Command) -> Reply | None:
         session.log.emit(events.CommandDenied(command.name, found.code, found.text, found.reason, tls=False))
         if session.bans is not None:
             banning.refused(session, found.reason)
+        _because(session, found.reason)
         return Reply(found.code, found.text)
     except Exception:
         session.log.emit(events.Notice(f"defect in {command.name}: {traceback.format_exc()}", Level.ERR))
         return Reply(451, f"{command.name}: internal error, see the server's log [internal-error]")
+
+
+def _because(session: Session, reason: Code) -> None:
+    if session.journal is not None:
+        session.journal.because(reason)
 
 
 def _requirement_here(session: Session, command: Command) -> TLSRequirement | None:

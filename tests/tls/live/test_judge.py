@@ -40,6 +40,9 @@ NEW = replace(OLD, fingerprint="01", begins=NOW, ends=NOW + 90 * DAY)
     (OLD, replace(NEW, chain=(), rooted=True), None),
     (replace(OLD, chain=()), replace(NEW, chain=()), None),
     (OLD, replace(NEW, chain=(("CN=intermediate", NOW - DAY),)), Code.CHAIN_EXPIRED),
+    (replace(OLD, chain=(), rooted=True), replace(NEW, names=("a.example.org",), ends=NOW + DAY), None),
+    (replace(OLD, chain=(), rooted=True), replace(NEW, chain=(), rooted=True, ends=NOW + DAY),
+     Code.CERT_EXPIRES_EARLIER),
     (OLD, replace(NEW, for_servers=False), Code.CERT_NOT_FOR_SERVERS),
 ])
 def test_only_what_is_as_good_takes_its_place(old: Served, new: Served, code: Code | None) -> None:

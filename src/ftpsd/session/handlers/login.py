@@ -143,6 +143,8 @@ def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
     session.log.emit(events.LoginFailed(chosen.user, result.refusal, login.attempts, result.log))
     if session.bans is not None:
         banning.refused(session, result.refusal)
+    if session.journal is not None:
+        session.journal.because(result.refusal)
     section = chosen.anonymous
     message = (section.settings if section is not None else session.settings).core.access_deny_msg
     text = replies.LOGIN_INCORRECT.text

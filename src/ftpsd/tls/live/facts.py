@@ -35,6 +35,11 @@ class Served:
     rooted: bool = False
     for_servers: bool = True
 
+    @property
+    def self_signed(self) -> bool:
+        """Whether nobody else vouches for it."""
+        return self.rooted and not self.chain
+
 
 def served(host: int, server: str, credential: Credential, chain: Chain) -> Served:
     """The facts of `credential`, which is sent with `chain`."""

@@ -62,6 +62,8 @@ def _alone(new: Served, now: datetime) -> Objection | None:
 
 def _beside(old: Served, new: Served, now: datetime) -> Objection | None:
     path = f"certificate '{new.path}'"
+    if old.self_signed and not new.self_signed:
+        return None  # whoever vouches for it, that is better than nobody
     if (old.chain or old.rooted) and not new.chain and not new.rooted:
         return Objection(
             Code.CHAIN_INCOMPLETE,
