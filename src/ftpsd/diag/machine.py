@@ -67,7 +67,7 @@ class Machine:
 
     def public_roots(self) -> frozenset[x509.Name]:
         """The names of the authorities that this system trusts, as an example of what clients have."""
-        return _roots()
+        return frozenset(each.subject for each in system_roots())
 
 
 def _connect(host: str, port: int, path: str) -> str:
@@ -84,15 +84,15 @@ def _connect(host: str, port: int, path: str) -> str:
 
 
 @functools.cache
-def _roots() -> frozenset[x509.Name]:
+def system_roots() -> tuple[x509.Certificate, ...]:
+    """The authorities that this system trusts."""
     for path in _ROOTS:
         try:
             with warnings.catch_warnings(action="ignore"):  # some roots are older than today's rules
-                found = certificates.certificates_in(certificates.read_file(path))
-            return frozenset(each.subject for each in found)
+                return certificates.certificates_in(certificates.read_file(path))
         except OSError:
             continue
-    return frozenset()
+    return ()
 
 
 def _read(path: str) -> str:

@@ -7,13 +7,16 @@ nobody should use: whether a server takes them is the question.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ftpsd.native._openssl import Connection, Context, OpenSSLError, Session, TLSError
+from ftpsd.tls import certificates
 from ftpsd.tls.suites import VERSIONS
 
-__all__ = ["SAFE", "VERSIONS", "Connection", "Context", "Offer", "OpenSSLError", "Session", "TLSError", "Watcher",
-           "ciphers_of", "context"]
+__all__ = [
+    "SAFE", "VERSIONS", "Connection", "Context", "Credential", "Offer", "OpenSSLError", "Session", "TLSError",
+    "Watcher", "ciphers_of", "context",
+]
 
 SAFE = "DEFAULT"
 """Ciphers that authenticate and encrypt: everything, in short, over which a password may go."""
@@ -23,6 +26,14 @@ _MOST_DEPTH = 20
 
 Watcher = Callable[[Connection, bool, int, int, bytes], None]
 """See `Context.set_message_callback`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A client's certificate, with those between it and its authority behind it, and its key (PEM, not encrypted)."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,10 @@ class Offer:
     status: bool = False
 
 
-def context(offer: Offer, *, authorities: bytes | None = None, watch: Watcher | None = None) -> Context:
+def context(
+    offer: Offer, *, authorities: bytes | None = None, credential: Credential | None = None,
+    watch: Watcher | None = None,
+) -> Context:
     """A client's context. `authorities` (PEM) are trusted, b"": the system's, None: nobody's certificate is verified.
     One that does not verify is recorded (`Connection.verify_failures`) and accepted. Raises `OpenSSLError`.
     """
@@ -59,11 +73,22 @@ def context(offer: Offer, *, authorities: bytes | None = None, watch: Watcher | 
         made.set_alpn(offer.alpn)
     made.set_options(renegotiation=True, legacy_renegotiation=True, ktls=False)
     made.ask_for_tickets(offer.tickets)
+    if credential is not None:
+        _show(made, credential)
     if authorities is not None:
         _trust(made, authorities)
     if watch is not None:
         made.set_message_callback(watch)
     return made
+
+
+def _show(made: Context, credential: Credential) -> None:
+    made.use_certificate(credential.certificate)
+    made.use_private_key(credential.key)
+    made.check_private_key()
+    above = certificates.certificates_in(credential.certificate)[1:]
+    if above:
+        made.add_chain_certificate(certificates.pem(above))
 
 
 def _trust(made: Context, authorities: bytes) -> None:

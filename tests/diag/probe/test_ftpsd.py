@@ -97,11 +97,25 @@ def test_for_a_person(server: RunningServer) -> None:
     assert "secret" not in done.stdout + done.stderr
 
 
+def test_the_trace_goes_to_standard_error(server: RunningServer) -> None:
+    done = call(f"localhost:{server.port}", "--ca", str(server.authority), "--no-ciphers", "--trace")
+    assert done.returncode == 0
+    assert "all is well" in done.stdout
+    assert done.stderr.startswith("# connection\nNew TCP connection #1: ")
+    assert "\n      ServerHello\n" in done.stderr
+
+
+def test_no_second_command_hides_in_an_argument(server: RunningServer) -> None:
+    done = call(f"localhost:{server.port}", "--user", "alice", "--write", "/x\r\nDELE y", FTPSD_PROBE_PASSWORD="secret")
+    assert done.returncode == 1
+    assert "one line each" in done.stderr
+
+
 def test_the_password_stays_here_without_trust(server: RunningServer) -> None:
     done = call(f"localhost:{server.port}", "--user", "alice", "--no-ciphers", FTPSD_PROBE_PASSWORD="secret")
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "[password-withheld]" in done.stdout
-    assert "[chain-incomplete]" in done.stdout
+    assert "[server-cert-untrusted]" in done.stdout
 
 
 def test_nobody_there(server: RunningServer) -> None:
@@ -132,3 +146,26 @@ def test_renegotiation_by_clients_is_found(ftps_server: ServerFactory) -> None:
     assert facts.renegotiation is not None
     assert facts.renegotiation.by_client == "done"
     assert codes(verdicts) == {"renegotiation-open"}
+
+
+def test_ipv6(ftps_server: ServerFactory) -> None:
+    server = ftps_server(address="::1")
+    facts, verdicts = ask(server.port, server.authority, host="::1", ciphers=False)
+    assert codes(verdicts) == {"resumption-required"}
+    assert [each.command for each in facts.passive] == ["EPSV"]
+    assert [(each.command, each.came) for each in facts.active] == [("EPRT", True)]
+
+
+def test_a_clients_certificate(ftps_server: ServerFactory, ftps_certificates: Certificates, tmp_path: Path) -> None:
+    server = ftps_server(
+        tls=["TLSRequired on", "TLSVerifyClient on", f"TLSCACertificateFile {ftps_certificates.authority_file}"])
+    own = ftps_certificates.client
+    common = [f"localhost:{server.port}", "--ca", str(server.authority), "--no-ciphers"]
+    without = call(*common)
+    assert (without.returncode, "[client-cert-missing]" in without.stdout) == (2, True)
+    shown = call(*common, "--cert", str(own.certificate), "--key", str(own.key))
+    assert shown.returncode == 0, shown.stdout
+    assert "The client's certificate is accepted." in shown.stdout
+    broken = call(*common, "--cert", str(own.certificate), "--key", str(ftps_certificates.server.key))
+    assert broken.returncode == 1
+    assert "--ca, --cert or --key" in broken.stderr

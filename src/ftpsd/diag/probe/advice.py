@@ -67,6 +67,13 @@ _SERVER: Mapping[Code, Mapping[str, str]] = {
         "": "Nothing, as long as your clients work.",
         _PROFTPD: "Nothing; TLSOptions NoSessionReuseRequired relaxes it.",
         _VSFTPD: "Nothing; require_ssl_reuse=NO relaxes it."},
+    Code.TICKETS_RUN_DRY: {
+        "": "Limit it to TLS 1.2, do not demand resumption, or use a server that sends one for each transfer (ftpsd).",
+        _PROFTPD: "TLSProtocol TLSv1.2, or TLSOptions NoSessionReuseRequired; ftpsd sends a ticket for each transfer.",
+        _VSFTPD: "require_ssl_reuse=NO; ftpsd sends a ticket for each transfer."},
+    Code.CLIENT_CERT_WANTED: {
+        "": "Do not ask, if no client has one.", _PROFTPD: "TLSOptions NoCertRequest, if no client has one.",
+        _VSFTPD: "ssl_request_cert=NO, if no client has one."},
     Code.RENEGOTIATION_OPEN: {
         "": "Forbid it, or allow TLS 1.3 only.", _PROFTPD: "Remove TLSOptions AllowClientRenegotiations."},
     Code.CCC_ALLOWED: {"": "Forbid CCC, if no client needs it.", _PROFTPD: "<Limit CCC> DenyAll </Limit>"},
@@ -83,6 +90,7 @@ _CLIENT: Mapping[Code, str] = {
     Code.SERVER_CERT_UNTRUSTED: "Give the client the authority's certificate (--ca FILE here).",
     Code.NAT_PRIVATE_ADDRESS: "Use EPSV, or “use the server's address for passive mode”.",
     Code.DATA_NOT_CONNECTED: "Try another network, to see whose firewall it is.",
+    Code.TICKETS_RUN_DRY: "Limit the client to TLS 1.2.",
     Code.CERT_NAMES: "Connect by a name that the certificate has.",
 }
 _SAME = {"ftpsd": _PROFTPD}

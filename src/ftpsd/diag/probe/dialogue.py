@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 from ftpsd.diag.probe.facts import Answer
@@ -10,6 +11,7 @@ from ftpsd.diag.probe.wire import Ended, ProbeError, Wire
 
 _MOST_LINE = 8192
 _MOST_LINES = 500
+_LEAST = 0.001
 _REPLY = re.compile(rb"([1-6][0-9]{2})([ -])(.*)", re.DOTALL)
 
 
@@ -25,7 +27,7 @@ class Dialogue:
         self._buffer = b""
 
     def answer(self, *, timeout: float | None = None) -> Answer:
-        """The next reply; raises `Ended` and `NotFTP`."""
+        """The next reply, all of it within `timeout` seconds; raises `Ended` and `NotFTP`."""
         code, lines = "", list[str]()
         for line in self._lines(timeout):
             match = _REPLY.fullmatch(line)
@@ -40,11 +42,13 @@ class Dialogue:
         raise NotFTP("a reply without end")
 
     def _lines(self, timeout: float | None) -> Iterator[bytes]:
+        patience = self.wire.timeout if timeout is None else timeout
+        deadline = time.monotonic() + patience
         for _ in range(_MOST_LINES):
             while b"\n" not in self._buffer:
                 if len(self._buffer) > _MOST_LINE:
                     raise NotFTP("a line without end")
-                self._buffer += self.wire.read(timeout=timeout)
+                self._buffer += self.wire.read(timeout=max(_LEAST, deadline - time.monotonic()))
             line, _, self._buffer = self._buffer.partition(b"\n")
             yield line.removesuffix(b"\r")
 

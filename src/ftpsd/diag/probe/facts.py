@@ -97,6 +97,8 @@ class Identity:
     authorities: tuple[str, ...] = ()
     own_trust: bool = False
     """Whether the authorities were named by whoever asked (`--ca`), and are not the system's."""
+    credential: bool = False
+    """Whether we had a certificate to show."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ftpsd.diag.probe.dialogue import Dialogue
 from ftpsd.diag.probe.facts import Answer, Handshake
-from ftpsd.diag.probe.wire import Ended, ProbeError, Wire, Wires
+from ftpsd.diag.probe.wire import Ended, ProbeError, Wire, Wires, alert_of
 from ftpsd.tls.client import Offer, Session
 
 EXPLICIT, IMPLICIT = 21, 990
@@ -102,9 +102,9 @@ class Lab:
         try:
             dialogue.answer()
         except Ended as error:
-            alert = dialogue.wire.tls.alert_received if dialogue.wire.tls is not None else None
+            alert = alert_of(dialogue.wire.tls)
             dialogue.wire.close()
-            return Handshake(error=str(error), kind="eof", alert=alert[1] if alert else "")
+            return Handshake(error=str(error), kind="eof", alert=alert)
         return shake
 
 

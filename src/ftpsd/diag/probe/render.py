@@ -24,6 +24,7 @@ def for_people(
     facts: Facts, verdicts: tuple[Verdict, ...], console: Console, *, notes: bool = True, details: bool = False,
 ) -> None:
     """Prints findings, the worst first; with `details` everything that was observed before them."""
+    console.print(Text(headline(facts), "bold"))
     if details:
         _facts(facts, console)
     for verdict in verdicts:
@@ -53,6 +54,21 @@ def _verdict(verdict: Verdict, console: Console) -> None:
     for who, remedy in (("server", verdict.server), ("client", verdict.client)):
         if remedy:
             console.print(Padding(Text(f"→ {who}: {remedy}"), (0, 0, 0, 4), expand=False))
+
+
+def headline(facts: Facts) -> str:
+    """`ftp.example.org: 192.0.2.1 port 21, vsFTPd, explicit TLS, TLSv1.3; 56 connections in 3 s`."""
+    reached, greeting, shake = facts.reached, facts.greeting, facts.handshake
+    if reached is None:
+        return harmless(facts.target)
+    parts = [f"{reached.address} port {reached.port}"]
+    if greeting is not None:
+        parts += [greeting.software] if greeting.software else []
+        parts.append("implicit TLS" if greeting.implicit else "explicit TLS")
+    if shake is not None and shake.good:
+        parts.append(shake.version)
+    seconds = sum(step.seconds for step in facts.steps)
+    return f"{harmless(facts.target)}: {', '.join(parts)}; {facts.connections} connections in {seconds:.1f} s"
 
 
 def summary(facts: Facts, verdicts: tuple[Verdict, ...]) -> str:

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from ftpsd.diag.looks import names
 from ftpsd.diag.looks.certificates import described_key, signature
-from ftpsd.diag.probe.facts import DataSeries, Facts, Identity, Resumption, Transfer, Version
+from ftpsd.diag.probe.facts import DataSeries, Facts, Handshake, Identity, Resumption, Transfer, Version
 from ftpsd.ftp.replies import harmless
 from ftpsd.tls.certificates import name_text
 
@@ -20,7 +20,7 @@ def lines(facts: Facts) -> dict[str, list[str]]:
     themes = {
         "server": _server(facts), "certificate": _identity(facts.identity), "TLS": _tls(facts),
         "ciphers": _ciphers(facts.versions), "commands": _commands(facts), "sessions": _sessions(facts.resumptions),
-        "login": _login(facts), "data": _data(facts),
+        "login": _login(facts), "data": _data(facts), "time": _times(facts),
     }
     found = {theme: [harmless(line) for line in told] for theme, told in themes.items()}
     return {theme: told for theme, told in found.items() if told}
@@ -63,13 +63,19 @@ def _tls(facts: Facts) -> Iterator[str]:
     if hello is not None:
         tried = (("no server name", hello.without_name), ("unknown server name", hello.unknown_name),
                  ("ALPN ftp", hello.alpn_ftp), ("ALPN http/1.1", hello.alpn_foreign))
-        yield "; ".join(
-            f"{what}: {(each.alpn or 'accepted') if each.good else f'refused ({each.alert or each.error})'}"
-            for what, each in tried if each is not None)
+        leaf = shake.leaf if shake is not None else b""
+        yield "; ".join(f"{what}: {_welcome(each, leaf)}" for what, each in tried if each is not None)
     renegotiation = facts.renegotiation
     if renegotiation is not None:
         secure = "secure" if renegotiation.secure else "not secure"
         yield f"renegotiation: {secure}, by client: {renegotiation.by_client or 'not tried'}"
+
+
+def _welcome(shake: Handshake, leaf: bytes) -> str:
+    """What became of a handshake beside the first one, in which the certificate was `leaf`."""
+    if not shake.good:
+        return f"refused ({shake.alert or shake.error})"
+    return (shake.alpn or "accepted") + (", with another certificate" if shake.leaf != leaf else "")
 
 
 def _ciphers(versions: tuple[Version, ...]) -> Iterator[str]:
@@ -134,6 +140,11 @@ def _data(facts: Facts) -> Iterator[str]:
         yield f"upload {_outcome(facts.written.stored)}"
         if facts.written.fetched is not None:
             yield f"download {_outcome(facts.written.fetched)}"
+
+
+def _times(facts: Facts) -> Iterator[str]:
+    if facts.steps:
+        yield ", ".join(f"{step.name} {_time(step.seconds)}" for step in facts.steps)
 
 
 def _series(series: DataSeries) -> str:

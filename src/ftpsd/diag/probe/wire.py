@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ftpsd.diag.probe.facts import Ending, Handshake
 from ftpsd.errors import FtpsdError
-from ftpsd.tls.client import Connection, Offer, OpenSSLError, Session, TLSError, context
+from ftpsd.tls.client import Connection, Credential, Offer, OpenSSLError, Session, TLSError, context
 
 CHUNK = 16384
 _HANDSHAKE, _CERTIFICATE_REQUEST = 22, b"\x0d"
@@ -58,6 +58,7 @@ class Wires:
     timeout: float = 10.0
     most: int = 150
     authorities: bytes = b""
+    credential: Credential | None = None
     observer: Observer | None = None
     count: int = 0
     open: list[Wire] = field(default_factory=list)
@@ -125,7 +126,7 @@ class Wire:
         start = time.monotonic()
         try:
             trusted = self._wires.authorities if verify else None
-            made = context(offer, authorities=trusted, watch=self._watch)
+            made = context(offer, authorities=trusted, credential=self._wires.credential, watch=self._watch)
             tls = Connection(made, self._socket.fileno(), server=False)
             if name:
                 tls.set_server_name(name)
@@ -140,10 +141,8 @@ class Wire:
         try:
             tls.handshake(self.timeout)
         except TLSError as error:
-            alert = tls.alert_received
             return Handshake(
-                error=_words(error), kind=error.kind, alert=alert[1] if alert else "",
-                seconds=time.monotonic() - start)
+                error=_words(error), kind=error.kind, alert=alert_of(tls), seconds=time.monotonic() - start)
         self.tls = tls
         return Handshake(
             version=tls.version, cipher=tls.cipher, resumed=tls.resumed, alpn=tls.alpn.decode("ascii", "replace"),
@@ -261,6 +260,12 @@ class Wire:
         self._socket.close()
         if self._wires.observer is not None:
             self._wires.observer.ended(self.number, True)
+
+
+def alert_of(tls: Connection | None) -> str:
+    """What the server said in its last alert; "": nothing, or something that OpenSSL has no words for."""
+    alert = tls.alert_received if tls is not None else None
+    return alert[1] if alert is not None and alert[1] != "unknown" else ""
 
 
 def _ended(error: TLSError) -> Ended:

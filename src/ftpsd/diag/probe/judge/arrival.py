@@ -49,16 +49,22 @@ def _greeting(facts: Facts) -> Iterator[Verdict]:
 def _handshake(shake: Handshake, identity: Identity | None) -> Iterator[Verdict]:
     if shake.kind == "auth":
         yield error(Code.TLS_UNAVAILABLE, f"The server has no TLS: {shake.error}.")
-    elif not shake.good:
-        said = f" (it says: {shake.alert})" if shake.alert else ""
-        if identity is not None and identity.asks_for_certificate:
-            yield error(Code.CLIENT_CERT_MISSING, f"Only clients with a certificate get in{said}.")
-        else:
-            yield error(Code.HANDSHAKE_ERROR, f"The TLS handshake fails: {shake.error}{said}.")
-    else:
+        return
+    if shake.good:
         yield good(f"TLS works: {shake.version}, {shake.cipher}.")
-    if identity is not None and identity.asks_for_certificate and shake.good:
+    asked = identity is not None and identity.asks_for_certificate
+    credential = identity is not None and identity.credential
+    said = f" (it says: {shake.alert})" if shake.alert else ""
+    if shake.good and asked and credential:
+        yield good("The client's certificate is accepted.")
+    elif shake.good and asked:
         yield note(Code.CLIENT_CERT_WANTED, "Clients are asked for a certificate, and may go on without one.")
+    elif not shake.good and asked and credential:
+        yield error(Code.CLIENT_CERT_INVALID, f"The client's certificate is refused{said}.")
+    elif not shake.good and asked:
+        yield error(Code.CLIENT_CERT_MISSING, f"Only clients with a certificate get in{said}.")
+    elif not shake.good:
+        yield error(Code.HANDSHAKE_ERROR, f"The TLS handshake fails: {shake.error}{said}.")
 
 
 def _security(security: Security) -> Iterator[Verdict]:

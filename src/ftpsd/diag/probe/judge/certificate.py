@@ -71,9 +71,8 @@ def _trust(shown: Identity, chain: Sequence[x509.Certificate]) -> Iterator[Verdi
             Code.CHAIN_INCOMPLETE, f"The chain is incomplete: the certificate of “{name_text(last.issuer)}”, who "
             "signed the server's, is not sent.")
     elif codes & _UNKNOWN_ISSUER:
-        yield error(
-            Code.CHAIN_INCOMPLETE, f"The chain ends at “{name_text(last.issuer)}”, which is not sent and not among "
-            f"{whose}.")
+        yield warning(
+            Code.SERVER_CERT_UNTRUSTED, f"The chain leads to “{name_text(last.issuer)}”, which is not among {whose}.")
 
 
 def _dates(chain: Sequence[x509.Certificate], now: datetime) -> Iterator[Verdict]:

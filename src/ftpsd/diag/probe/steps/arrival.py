@@ -11,11 +11,12 @@ from dataclasses import replace
 from cryptography import x509
 from cryptography.x509 import verification
 
+from ftpsd.diag.machine import system_roots
 from ftpsd.diag.probe.dialogue import Dialogue, NotFTP
 from ftpsd.diag.probe.facts import Answer, Facts, Features, Greeting, Handshake, Identity, Objection, Reached
 from ftpsd.diag.probe.lab import EXPLICIT, IMPLICIT, Lab, NoTLS
 from ftpsd.diag.probe.software import guess
-from ftpsd.diag.probe.wire import ProbeError, Unreachable
+from ftpsd.diag.probe.wire import ProbeError, Unreachable, alert_of
 from ftpsd.tls import certificates
 from ftpsd.tls.client import Offer
 
@@ -96,12 +97,14 @@ def introduce(lab: Lab, facts: Facts) -> Facts:
             continue
         break
     if not shake.good:
-        return replace(facts, handshake=shake, features=Features(before, None))
+        asked = Identity(
+            (), lab.options.host, (), asks_for_certificate=True, credential=lab.wires.credential is not None)
+        identity = asked if dialogue.wire.certificate_requested else None
+        return replace(facts, handshake=shake, identity=identity, features=Features(before, None))
     identity = _identity(lab, dialogue)
     after = dialogue.ask("FEAT")
     if not after.code:
-        alert = dialogue.wire.tls.alert_received if dialogue.wire.tls is not None else None
-        shake = replace(shake, error=after.text, kind="eof", alert=alert[1] if alert else "")
+        shake = replace(shake, error=after.text, kind="eof", alert=alert_of(dialogue.wire.tls))
     dialogue.close()
     return replace(facts, handshake=shake, identity=identity, features=Features(before, after))
 
@@ -125,14 +128,14 @@ def _identity(lab: Lab, dialogue: Dialogue) -> Identity:
         chain=chain, named=lab.options.host, objections=tuple(dict.fromkeys(objections)),
         strict=_strict(chain, lab) if not failures else "",
         staple=tls.status_response, authorities=tls.client_ca_names[:50], own_trust=bool(lab.wires.authorities),
-        asks_for_certificate=dialogue.wire.certificate_requested)
+        asks_for_certificate=dialogue.wire.certificate_requested, credential=lab.wires.credential is not None)
 
 
 def _strict(chain: tuple[bytes, ...], lab: Lab) -> str:
     """What `cryptography` says to a chain by the rules of the CA/Browser Forum; "": nothing, or there is no root to
     begin with.
     """
-    roots = certificates.certificates_in(lab.wires.authorities)
+    roots = certificates.certificates_in(lab.wires.authorities) if lab.wires.authorities else system_roots()
     if not roots or not chain:
         return ""
     subject: x509.GeneralName = x509.DNSName(lab.options.name) if lab.options.name else _address(lab.options.host)

@@ -33,6 +33,8 @@ TIMES = 4
 """Transfers on one control connection: more than the two tickets that OpenSSL sends at first."""
 _MOST_LISTING = 1 << 20
 _PAYLOAD = 64 * 1024
+_PATIENCE = 3
+"""How many times the timeout a listing may take: a server that sends a byte now and then has no end."""
 _PASV = re.compile(r"(\d{1,3}),(\d{1,3}),(\d{1,3}),(\d{1,3}),(\d{1,3}),(\d{1,3})")
 _EPSV = re.compile(r"\((.)\1\1(\d{1,5})\1\)")
 
@@ -295,8 +297,9 @@ def _last(dialogue: Dialogue) -> Answer:
 
 def _receive(wire: Wire) -> tuple[bytes, Ending, str]:
     data = bytearray()
+    deadline = time.monotonic() + _PATIENCE * wire.timeout
     try:
-        while len(data) < _MOST_LISTING:
+        while len(data) < _MOST_LISTING and time.monotonic() < deadline:
             data += wire.read()
     except Ended as error:
         bad = error.ending in ("reset", "timeout")
@@ -312,11 +315,13 @@ def _send(wire: Wire, data: bytes) -> tuple[Ending, str]:
     except Ended as error:
         return error.ending, str(error)
     wire.finish()
+    deadline = time.monotonic() + wire.timeout
     try:
-        while True:
+        while time.monotonic() < deadline:
             wire.read()
     except Ended as error:
         return (error.ending, "") if error.ending != "timeout" else ("", "")
+    return "", "the server sends without end"
 
 
 def _active(seat: Seat, command: str, *, private: bool) -> Active:
