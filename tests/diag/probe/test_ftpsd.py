@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 import ftpsd
+from ftpsd.cli import probe
 from ftpsd.diag.probe import judge, render
 from ftpsd.diag.probe.verdict import Grade
 from ftpsd.testing.plugin import Certificates, ServerFactory
@@ -63,7 +65,8 @@ def test_without_a_login(server: RunningServer) -> None:
 def test_the_bound_on_connections_holds(server: RunningServer) -> None:
     facts, verdicts = ask(server.port, server.authority, most=12)
     assert facts.connections == 12
-    assert "probe-interrupted" in codes(verdicts)
+    assert [str(each.code) for each in verdicts if each.grade is Grade.WARNING] == ["probe-interrupted"]
+    assert facts.steps[-1].error == "12 connections are enough"
 
 
 def test_json(server: RunningServer, tmp_path: Path) -> None:
@@ -126,9 +129,18 @@ def test_nobody_there(server: RunningServer) -> None:
 
 @pytest.mark.parametrize("target", ["a:b", "host:99999", "user@host", "", "http://x"])
 def test_what_is_no_target(target: str) -> None:
-    done = call(target)
-    assert done.returncode == 1
-    assert "is no HOST" in done.stderr
+    with pytest.raises(click.UsageError, match="is no HOST"):
+        probe._understood(target)
+
+
+@pytest.mark.parametrize(("target", "understood"), [
+    ("ftp.example.org", ("ftp.example.org", 0, None)), ("ftp.example.org:2121", ("ftp.example.org", 2121, None)),
+    ("ftps://h/", ("h", 0, True)), ("ftpes://h:1", ("h", 1, False)), ("ftp://h", ("h", 0, None)),
+    ("192.0.2.1:21", ("192.0.2.1", 21, None)), ("[2001:db8::1]:990", ("2001:db8::1", 990, None)),
+    ("2001:db8::1", ("2001:db8::1", 0, None)), ("[fe80::1%eth0]", ("fe80::1%eth0", 0, None)),
+])
+def test_targets(target: str, understood: tuple[str, int, bool | None]) -> None:
+    assert probe._understood(target) == understood
 
 
 def test_implicit_tls_is_found_out(ftps_server: ServerFactory) -> None:

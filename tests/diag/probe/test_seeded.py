@@ -92,8 +92,6 @@ CASES = (
         frozenset({REQUIRED}), {
             "TLS 1.0 only": "protocol-obsolete", "signature with SHA-1": "cert-weak-signature",
             "self-signed": "cert-self-signed", "certificate of another name": "cert-names"}),
-    Case("proftpd-certificate", PROFTPD, lambda shop: shop.proftpd(tls=("TLSRequired on", "TLSVerifyClient on")),
-         frozenset(), {"clients need a certificate": "client-cert-missing"}),
     Case("vsftpd", VSFTPD, Workshop.vsftpd, frozenset({RUN_DRY, REQUIRED, WANTED})),
     Case("vsftpd-open", VSFTPD, lambda shop: shop.vsftpd("expired", lines=(
         "pasv_address=198.51.100.9", "cmds_denied=EPSV", "force_local_logins_ssl=NO", "force_local_data_ssl=NO",
@@ -148,8 +146,9 @@ CASES = (
 MORE = (
     ("ftpsd", "packets to the passive ports are dropped", "data-not-connected"),
     ("ftpsd", "TLSOptions AllowClientRenegotiations", "renegotiation-open"),
+    ("ftpsd", "TLSVerifyClient on", "client-cert-missing"),
 )
-"""Found in tests of their own, below."""
+"""Found in tests of their own: test_blocked, test_ftpsd."""
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ftpsd.diag.probe.facts import Facts, Step
 from ftpsd.diag.probe.lab import Lab, Options
 from ftpsd.diag.probe.steps import arrival, protocol, transfers
-from ftpsd.diag.probe.wire import ProbeError, Wires
+from ftpsd.diag.probe.wire import ProbeError, TooMany, Unreachable, Wires
 
 Act = Callable[[Lab, Facts], Facts]
 Progress = Callable[[str], None]
@@ -66,6 +66,8 @@ def probe(options: Options, wires: Wires, progress: Progress = lambda name: None
             break
     else:
         for plan in PLAN:
+            if lab.wires.shut:
+                break
             if plan.wanted(facts, options):
                 progress(plan.name)
                 facts = _do(plan.name, plan.act, lab, facts)
@@ -73,11 +75,13 @@ def probe(options: Options, wires: Wires, progress: Progress = lambda name: None
 
 
 def _do(name: str, act: Act, lab: Lab, facts: Facts) -> Facts:
+    """A step; when no more connections can be had, it was the last one."""
     start, problem = time.monotonic(), ""
     try:
         facts = act(lab, facts)
     except ProbeError as error:
         problem = str(error)
+        lab.wires.shut = isinstance(error, TooMany | Unreachable)
     finally:
         lab.wires.close()
     return replace(facts, steps=(*facts.steps, Step(name, time.monotonic() - start, problem)))

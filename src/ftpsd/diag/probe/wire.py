@@ -53,7 +53,9 @@ class Observer(Protocol):
 
 @dataclass
 class Wires:
-    """Makes connections: at most `most`, `timeout` seconds for each wait. `authorities` is PEM, b"": the system's."""
+    """Makes connections: at most `most`, `timeout` seconds for each wait. `authorities` is PEM, b"": the system's.
+    `shut`: no further ones can be had.
+    """
 
     timeout: float = 10.0
     most: int = 150
@@ -61,6 +63,7 @@ class Wires:
     credential: Credential | None = None
     observer: Observer | None = None
     count: int = 0
+    shut: bool = False
     open: list[Wire] = field(default_factory=list)
 
     def connect(self, address: str, port: int, *, timeout: float | None = None) -> Wire:
