@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("session",),
     ("guard",),
     ("data", "auth", "access", "log", "metrics"),
+    ("sql",),
     ("vfs", "tls"),
     ("native",),
     ("ftp", "settings"),

@@ -46,7 +46,8 @@ def line_of(context: Context) -> int:
 
 def beside(entry: Declaration) -> str:
     """What the directive needs in the same host."""
-    return "".join(f"{needed} {DIRECTIVES[needed.lower()].good[0]}\n" for needed in entry.needs)
+    needed = {"SQLConnectInfo": ("SQLBackend", "SQLAuthTypes")}.get(entry.name, entry.needs)
+    return "".join(f"{name} {DIRECTIVES[name.lower()].good[0]}\n" for name in needed)
 
 
 @pytest.mark.parametrize("entry", PARSED, ids=names(PARSED))
@@ -184,7 +185,7 @@ def test_names_are_unique_in_any_case() -> None:
         ("<IfVersion x>\n</IfVersion>", "unknown configuration directive '<IfVersion>'", ""),
         ("ShaperEngine on", "unknown configuration directive 'ShaperEngine'", "belongs to mod_shaper,"),
         ("GeoIPEngine on", "unknown configuration directive 'GeoIPEngine'", "<IfModule mod_geoip.c>"),
-        ("SQLLogFile /x", "unknown configuration directive 'SQLLogFile'", "belongs to mod_sql,"),
+        ("RadiusLog /x", "unknown configuration directive 'RadiusLog'", "belongs to mod_radius,"),
         ("RewriteHom on", "unknown configuration directive 'RewriteHom'", "Did you mean RewriteHome?"),
     ],
 )

@@ -31,6 +31,13 @@ ELSEWHERE = {
     "core.server_alias": "Host.names; settings/addresses.py chooses hosts by it",
     "tls.cipher_suites": "its properties cipher_suite and tls13_cipher_suite are what tls/contexts.py reads",
     "auth.persistent_passwd": "accepted without effect, as its declaration says",
+    "sql.backend": "settings/sql_rules.connections",
+    "sql.connect_info": "settings/sql_rules.connections",
+    "sql.named_connections": "settings/sql_rules.connections",
+    "sql.min_id": "SQLSettings.lowest, which auth/sqlaccounts.py asks",
+    "sql.min_user_uid": "SQLSettings.lowest",
+    "sql.min_user_gid": "SQLSettings.lowest",
+    "sql_passwords.engine": "settings/sql_rules.py: without it most SQLAuthTypes are an error",
     "server.server_type": "only `standalone` gets past its parser",
 }
 """Fields that nobody reads by name, and why they have their effect all the same."""

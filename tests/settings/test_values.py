@@ -138,7 +138,7 @@ def test_tls_protocol(words: str, versions: set[str]) -> None:
         ("Port 70000", "Port: value must be between 0 and 65535"),
         ("MaxInstances 0", "MaxInstances: parameter must be 'none' or a number greater than 0"),
         ("DefaultRoot foo", "DefaultRoot: parameter must be an absolute path or start with '~'"),
-        ("AuthOrder mod_sql.c", "authentication by mod_sql.c is not supported yet"),
+        ("AuthOrder mod_radius.c", "authentication by mod_radius.c is not supported yet"),
         ("TimeoutIdle foo", "TimeoutIdle: error parsing timeout value 'foo'"),
         ("Trace tls", "Trace: badly formatted parameter: 'tls'"),
         ("DenyFilter (", "DenyFilter: unable to compile regex '('"),

@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ftpsd.errors import Refusal
 from ftpsd.reasons.codes import Code, Good
 
-Source = Literal["file", "system", "ldap"]
+Source = Literal["file", "system", "ldap", "sql"]
+
+
+class AccountsUnavailable(Refusal):
+    """A source of accounts cannot be asked, so nobody knows whether there is such a user: a 530 like any other."""
+
+    def __init__(self, reason: Code, why: str) -> None:
+        super().__init__(530, "Login incorrect.", reason, log=(why,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +25,7 @@ class Account:
     `groups` are all his group ids, the primary one first, each once; `group_names` their names, the primary
     group's first (a group without a name has none here, one with two names both). `home` and `shell` are as
     written in their source: "file" is an AuthUserFile, "system" whatever the name service switch knows, "ldap" a
-    directory.
+    directory, "sql" a database.
     """
 
     name: str

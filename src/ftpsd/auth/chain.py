@@ -1,10 +1,10 @@
 """Who may log in: the chain of sources and the order of the checks.
 
-Sources of accounts are asked in the order of AuthOrder (default: AuthUserFile, then the system); the first
-that knows the name supplies the account, and only it checks the password, as in ProFTPD. A source marked
-`*` is final: who is unknown there is unknown. PAM supplies no accounts; where AuthPAM is on it is asked
-first about the passwords of system users (and, where AuthOrder names mod_auth_pam.c, of everybody), and
-when it says no the account's own source decides, unless PAM is marked final.
+Sources of accounts are asked in the order of AuthOrder (default: the database, AuthUserFile, a directory, then the
+system); the first that knows the name supplies the account, and only it checks the password, as in ProFTPD. A source
+marked `*` is final: who is unknown there is unknown. PAM supplies no accounts; where AuthPAM is on it is asked first
+about the passwords of system users (and, where AuthOrder names mod_auth_pam.c, of everybody), and when it says no the
+account's own source decides, unless PAM is marked final.
 
 (ProFTPD asks PAM about users of the AuthUserFile even when AuthOrder does not say so. A system user's
 password would then open the account of the same name in the file, and each wrong one costs PAM's delay; we
@@ -23,16 +23,18 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ftpsd.auth import passwords
-from ftpsd.auth.account import Account, LoginResult
+from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
 from ftpsd.auth.backend import Backend, Unavailable
-from ftpsd.auth.files import GroupFile, Groups, Note, UserEntry, UserFile, check_permissions
+from ftpsd.auth.files import GroupEntry, GroupFile, Groups, Note, UserEntry, UserFile, check_permissions
 from ftpsd.auth.names import Names
 from ftpsd.auth.pam import Pam, PamUnavailable
 from ftpsd.auth.selection import Selection, select
+from ftpsd.auth.sqlaccounts import SqlAccounts
 from ftpsd.auth.unix import SystemUsers, group_id, group_name, listed_in_ftpusers, shell_is_valid
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.auth import AuthSettings
+from ftpsd.sql.errors import Failed, SqlError
 
 __all__ = ["Account", "Authenticator", "LoginResult", "Selection", "select"]
 
@@ -40,7 +42,8 @@ _AUTH: Final = "mod_auth.c"
 _FILE: Final = "mod_auth_file.c"
 _SYSTEM: Final = "mod_auth_unix.c"
 _PAM: Final = "mod_auth_pam.c"
-_OWN: Final = (_FILE, _SYSTEM)
+_SQL: Final = "mod_sql.c"
+_OWN: Final = (_SQL, _FILE, _SYSTEM)
 
 _Verdict = Literal["ok", "wrong", "password-expired", "account-expired"]
 
@@ -57,7 +60,7 @@ class _Order:
 def _order(modules: Sequence[str], pam_on: bool, further: Sequence[str]) -> _Order:
     """`further` are the sources that are configured beside files and the system; by default they come between them."""
     listed = [
-        (name.removesuffix("*"), name.endswith("*")) for name in modules or (_PAM, _FILE, *further, _SYSTEM)]
+        (name.removesuffix("*"), name.endswith("*")) for name in modules or (_PAM, _SQL, _FILE, *further, _SYSTEM)]
     sources = tuple((name, final) for name, final in listed if name in _OWN or name in further)
     pam = [final for name, final in listed if name == _PAM]
     if not pam_on or not pam:
@@ -79,18 +82,23 @@ class Authenticator:
 
     def __init__(
         self, settings: AuthSettings, *, note: Note = _discard, system: SystemUsers | None = None,
-        pam: Callable[[str], Pam] = Pam, backends: Sequence[Backend] = (),
+        pam: Callable[[str], Pam] = Pam, backends: Sequence[Backend] = (), sql: SqlAccounts | None = None,
+        sql_needed: bool = True,
     ) -> None:
+        """`sql`: the accounts in a database; `sql_needed`: where it cannot be asked, nobody else is."""
         self._settings = settings
         self._note = note
         self._backends = {backend.module: backend for backend in backends}
         self._order = _order(settings.auth_order, settings.auth_pam, tuple(self._backends))
         self._asked = {name: self._backends[name] for name, _ in self._order.sources if name in self._backends}
+        self.sql = sql if any(name == _SQL for name, _ in self._order.sources) else None
+        self._sql_needed = sql_needed
         self._system = system if system is not None else SystemUsers(
             one_by_one="NoGetgrouplist" in settings.auth_unix_options)
         self._users = UserFile(settings.auth_user_file) if settings.auth_user_file else None
         self._groups = GroupFile(settings.auth_group_file) if settings.auth_group_file else None
-        self.names = Names(self._users, self._groups, backends=tuple(self._asked.values()))
+        self.names = Names(
+            self._users, self._groups, backends=tuple(self._asked.values()), more=self.sql)
         self._pam: Pam | None = None
         self._pam_problem = ""
         if self._order.pam == "all" or (self._order.pam == "system" and self._serves_system_users()):
@@ -123,6 +131,8 @@ class Authenticator:
         for backend in self._asked.values():
             notices += backend.prepare()
         passwords.stand_in()
+        if self.sql is not None:
+            self.sql.passwords.prepare()
         return tuple(notices)
 
     def close(self) -> None:
@@ -130,25 +140,44 @@ class Authenticator:
         for backend in self._asked.values():
             backend.close()
 
-    def lookup(self, user: str) -> Account | None:
-        """The account that `user` would log in to; None when no source knows him."""
+    def lookup(self, user: str, *, sql: bool = True) -> Account | None:
+        """The account that `user` would log in to; None when no source knows him. Not `sql`: no database is asked.
+
+        Raises `AccountsUnavailable` when the database cannot be asked.
+        """
         self.names.refresh(self._note)
         for source, final in self._order.sources:
-            account = self._found(source, user)
+            account = self._found(source, user, sql)
             if account is not None or final:
                 return account
         return None
 
-    def _found(self, source: str, user: str) -> Account | None:
-        """What one source knows; one that does not answer (and has said so in the log) knows nobody."""
+    def _found(self, source: str, user: str, sql: bool) -> Account | None:
+        """What one source knows. A directory that does not answer (and has said so in the log) knows nobody."""
         if source == _FILE:
             return self._file_account(user)
         if source == _SYSTEM:
             return self._system.lookup(user)
+        if source == _SQL:
+            return self._sql_account(user) if sql else None
         try:
             return self._backends[source].lookup(user)
         except Unavailable:
             return None
+
+    def _sql_account(self, user: str) -> Account | None:
+        if self.sql is None:
+            return None
+        try:
+            return self.sql.lookup(user, self._listed)
+        except SqlError as error:
+            if self._sql_needed:
+                raise _unavailable(error) from None
+            return None
+
+    def _listed(self, user: str) -> Sequence[GroupEntry]:
+        """The groups of a user in the AuthGroupFile."""
+        return self._groups.current(self._note).of(user) if self._groups is not None else ()
 
     def login(
         self, selection: Selection, password: str, peer: str, *, settings: AuthSettings | None = None,
@@ -196,6 +225,8 @@ class Authenticator:
                 verdict, method = self._password(account, user, password, ask_pam=not hopeless)
         except TimeoutError as error:
             return LoginResult(False, account, Code.LOGIN_OVERLOAD, f"USER {user} (Login failed): {error}")
+        except SqlError as error:
+            return unavailable(_unavailable(error), user)
         if account is None:
             return LoginResult(
                 False, None, Code.LOGIN_UNKNOWN_USER, f"USER {user}: no such user found from {peer}")
@@ -220,7 +251,7 @@ class Authenticator:
     def with_group(self, account: Account, group: str) -> Account:
         """`account` with the group `group` (Group in <Anonymous>) as its primary one, if it exists."""
         entry = self._groups.current(self._note).by_name.get(group) if self._groups is not None else None
-        gid = entry.gid if entry is not None else group_id(group)
+        gid = entry.gid if entry is not None else self._gid(group)
         if gid is None:
             self._note(f"notice: Group {group} in <Anonymous>: no such group, using that of {account.name}")
             return account
@@ -230,8 +261,15 @@ class Authenticator:
 
     def home_of(self, user: str) -> str | None:
         """The home of `user`, for `~user`; None when he is unknown."""
-        account = self.lookup(user)
+        try:
+            account = self.lookup(user)
+        except AccountsUnavailable:
+            return None
         return account.home if account is not None else None
+
+    def _gid(self, group: str) -> int | None:
+        found = self.sql.gid_of(group) if self.sql is not None else None
+        return found if found is not None else group_id(group)
 
     def _file_account(self, user: str) -> Account | None:
         entry = self._file_entry(user)
@@ -268,8 +306,13 @@ class Authenticator:
             matched = passwords.matches(password, entry.password if entry is not None else None, like=like)
             vouched = self._ask_pam(pam, account.name, password) if everybody else None
             return _verdict(matched, vouched, self._order.pam_final, _FILE)
+        if account is not None and account.source == "sql":
+            return self._sql_password(account, password, pam)
         if account is None:
-            passwords.matches(password, None, like=like)
+            if self.sql is None:
+                passwords.matches(password, None, like=like)
+            else:
+                self.sql.passwords.matches(password, None, user)
             for backend in self._asked.values():
                 _matches(backend, None, password)
             if self._users is None or everybody:
@@ -283,6 +326,28 @@ class Authenticator:
                 vouched = self._ask_pam(pam, account.name, password) if everybody else None
                 return _verdict(matched, vouched, self._order.pam_final, backend.module)
         return self._system_password(account, password, pam)
+
+    def _sql_password(self, account: Account, password: str, pam: Pam | None) -> tuple[_Verdict, str]:
+        assert self.sql is not None
+        stored = self.sql.password_of(account.name)
+        if stored is None:
+            return self._password_elsewhere(account, password, pam)
+        matched = self.sql.passwords.matches(password, stored, account.name)
+        vouched = self._ask_pam(pam, account.name, password) if self._order.pam == "all" else None
+        return _verdict(matched, vouched, self._order.pam_final, _SQL)
+
+    def _password_elsewhere(self, account: Account, password: str, pam: Pam | None) -> tuple[_Verdict, str]:
+        """The database has the account without a password: whoever else of AuthOrder knows the name has it."""
+        for source, _ in self._order.sources:
+            entry = self._file_entry(account.name) if source == _FILE else None
+            if entry is not None:
+                vouched = self._ask_pam(pam, account.name, password) if self._order.pam == "all" else None
+                return _verdict(passwords.matches(password, entry.password), vouched, self._order.pam_final, _FILE)
+            if source == _SYSTEM and self._system.lookup(account.name) is not None:
+                return self._system_password(account, password, pam)
+        passwords.matches(password, None)
+        vouched = self._ask_pam(pam, account.name, password) if self._order.pam == "all" else None
+        return _verdict(False, vouched, self._order.pam_final, _SQL)
 
     def _system_password(self, account: Account, password: str, pam: Pam | None) -> tuple[_Verdict, str]:
         shadow = self._system.shadow(account.name)
@@ -320,6 +385,16 @@ def _verdict(matched: bool, vouched: bool | None, pam_final: bool, source: str) 
     if vouched is False and pam_final:
         return "wrong", ""
     return ("ok", source) if matched else ("wrong", "")
+
+
+def _unavailable(error: SqlError) -> AccountsUnavailable:
+    code = Code.SQL_STATEMENT_FAILED if isinstance(error, Failed) else Code.SQL_UNAVAILABLE
+    return AccountsUnavailable(code, str(error))
+
+
+def unavailable(error: AccountsUnavailable, user: str) -> LoginResult:
+    """The outcome of a login where the accounts cannot be asked."""
+    return LoginResult(False, None, error.reason, f"USER {user} (Login failed): {error.log[0]}")
 
 
 def _refused(account: Account, reason: Code, log: str) -> LoginResult:

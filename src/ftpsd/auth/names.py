@@ -12,7 +12,7 @@ import pwd
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from ftpsd.auth.backend import Backend
 from ftpsd.auth.files import GroupFile, Note, UserFile
@@ -59,14 +59,29 @@ class _Cache:
         return name
 
 
+class NameSource(Protocol):
+    """Somebody else who knows names; None: he does not know."""
+
+    def uid_of(self, user: str) -> int | None: ...
+
+    def gid_of(self, group: str) -> int | None: ...
+
+    def user_name(self, uid: int) -> str | None: ...
+
+    def group_name(self, gid: int) -> str | None: ...
+
+
 class Names:
     """uid → user name, gid → group name: from AuthUserFile and AuthGroupFile, other sources, the system, or digits."""
 
     def __init__(
         self, users: UserFile | None = None, groups: GroupFile | None = None, *, passwd: str = PASSWD,
         group: str = GROUP, clock: Callable[[], float] = time.monotonic, backends: Sequence[Backend] = (),
+        more: NameSource | None = None,
     ) -> None:
+        """`more` is asked before everybody else."""
         self._backends = tuple(backends)
+        self._more = more
         self._own_users = users
         self._own_groups = groups
         self._users = UserFile(passwd)
@@ -93,6 +108,9 @@ class Names:
 
     def uid(self, user: str) -> int | None:
         """The number of a user by name; None when nobody knows him."""
+        found = self._more.uid_of(user) if self._more is not None else None
+        if found is not None:
+            return found
         for file in (self._own_users, self._users):
             entry = file.last.by_name.get(user) if file is not None else None
             if entry is not None:
@@ -104,6 +122,9 @@ class Names:
 
     def gid(self, group: str) -> int | None:
         """The number of a group by name; None when nobody knows it."""
+        found = self._more.gid_of(group) if self._more is not None else None
+        if found is not None:
+            return found
         for file in (self._own_groups, self._groups):
             entry = file.last.by_name.get(group) if file is not None else None
             if entry is not None:
@@ -112,6 +133,9 @@ class Names:
 
     def owner(self, uid: int) -> str:
         """The name of a user, or his number in digits."""
+        name = self._more.user_name(uid) if self._more is not None else None
+        if name is not None:
+            return name
         for file in (self._own_users, self._users):
             entry = file.last.by_uid.get(uid) if file is not None else None
             if entry is not None:
@@ -120,6 +144,9 @@ class Names:
 
     def group(self, gid: int) -> str:
         """The name of a group, or its number in digits."""
+        name = self._more.group_name(gid) if self._more is not None else None
+        if name is not None:
+            return name
         for file in (self._own_groups, self._groups):
             entry = file.last.by_gid.get(gid) if file is not None else None
             if entry is not None:

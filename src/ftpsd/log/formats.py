@@ -170,9 +170,9 @@ def _environment(name: str) -> Meaning:
     return value
 
 
-def _shown(field: Field) -> Line:
+def plain(field: Field) -> Line:
+    """A function that tells what a line shows of a variable, before anything is escaped."""
     value, absent, form = meaning(field), _ABSENT.get(field.key, "-"), _NUMBERS.get(field.key, "")
-    quoted = field.quoted
 
     def text(record: Record, origin: Origin, now: float) -> str:
         found = value(record, origin, now)
@@ -180,11 +180,17 @@ def _shown(field: Field) -> Line:
             return absent
         if isinstance(found, bool):
             return "true" if found else "false"
-        if not isinstance(found, str):
-            return format(found, form)
-        return escape(found.replace("\\", "\\\\").replace('"', '\\"') if quoted else found)
+        return found if isinstance(found, str) else format(found, form)
 
     return text
+
+
+def _shown(field: Field) -> Line:
+    text = plain(field)
+    if not field.quoted:
+        return lambda record, origin, now: escape(text(record, origin, now))
+    return lambda record, origin, now: escape(
+        text(record, origin, now).replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def line(chosen: LogFormat) -> Line:

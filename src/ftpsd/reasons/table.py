@@ -12,6 +12,7 @@ from ftpsd.reasons import (
     protection,
     renewal,
     sessions,
+    sql,
     transfers,
 )
 from ftpsd.reasons.codes import Code
@@ -24,6 +25,7 @@ THEMES: tuple[tuple[str, tuple[Reason, ...]], ...] = (
     ("Data connections", data.REASONS),
     ("Transfers and files", transfers.REASONS),
     ("Logins", logins.REASONS),
+    ("SQL databases", sql.REASONS),
     ("Sessions and commands", sessions.REASONS),
     ("Renewed certificates", renewal.REASONS),
     ("What `ftpsd check` finds", configuration.REASONS),

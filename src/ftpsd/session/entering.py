@@ -16,7 +16,8 @@ import time
 from dataclasses import replace
 
 from ftpsd.access import limits
-from ftpsd.auth.account import Account, LoginResult
+from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
+from ftpsd.auth.chain import unavailable
 from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, home_directory, magic_place, place
 from ftpsd.auth.selection import Selection
 from ftpsd.errors import SessionEnded
@@ -53,8 +54,11 @@ class CannotEnter(Exception):
 def check(session: Session, chosen: Selection, password: str) -> LoginResult:
     """Whether the client is who it says, as root where the accounts need it."""
     peer = f"{session.peer_name} [{session.peer}] to {session.ends.local}:{session.ends.local_port}"
-    with rights.privileged():
-        result = _checked(session, chosen, password, peer)
+    try:
+        with rights.privileged():
+            result = _checked(session, chosen, password, peer)
+    except AccountsUnavailable as error:
+        return unavailable(error, chosen.user)
     return limited(session, chosen, result)
 
 
@@ -63,7 +67,8 @@ def _checked(session: Session, chosen: Selection, password: str, peer: str) -> L
     if chosen.barred:
         result = authenticator.check(None, password, peer, user=chosen.user, settings=session.settings.auth)
         return replace(result, log=f"USER {chosen.user}: user is not a UserAlias from {peer}")
-    account = authenticator.lookup(chosen.name)
+    sql = section is None or "auth" in section.settings.sql.engine
+    account = authenticator.lookup(chosen.name, sql=sql)
     if section is None:
         return authenticator.check(account, password, peer, user=chosen.user, settings=session.settings.auth)
     rules, logins = section.settings.auth, section.settings.logins
@@ -205,6 +210,8 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     session.login.account = account
     session.login.anonymous = section
     session.marks.logged_in = time.monotonic()
+    if session.sql is not None:
+        session.notes = {**session.notes, **session.sql.entered(account)}
     session.cwd = _first_directory(session, where)
     session.log.enter(chosen.user, settings.logging)
     session.slot.update(user=chosen.user, phase=Phase.IDLE)

@@ -173,18 +173,33 @@ class Journal:
 
     def _done(self, entry: _Entry) -> None:
         session, record = self.session, entry.record
-        if not any(log.classes.wants(record.classes) for log in session.settings.logging.extended_logs):
+        wanted = any(log.classes.wants(record.classes) for log in session.settings.logging.extended_logs)
+        sql = session.sql if session.sql is not None and session.sql.logs(record) else None
+        if not wanted and sql is None:
             return
         record.seconds = time.monotonic() - entry.began
         if entry.command is not None and entry.command.spec is not None:
             self._after(record, entry.command)
+        self._complete(record)
+        if wanted:
+            session.log.emit(CommandDone(record))
+        if sql is not None:
+            sql.log(record)
+
+    def moment(self) -> Record:
+        """What is known of the session now, without a command."""
+        record = Record("", login_name=self.session.login.named)
+        self._complete(record)
+        return record
+
+    def _complete(self, record: Record) -> None:
+        session = self.session
         self._who(record)
         record.notes, record.environment = session.notes, self._environment()
         record.network = self._network
         record.server_dns = self._server_dns
         if session.store is not None:
             record.real_path, record.file_size = session.store.real_path, self._size
-        session.log.emit(CommandDone(record))
 
     def _after(self, record: Record, command: Command) -> None:
         session, spec = self.session, command.spec

@@ -125,6 +125,8 @@ def handle(session: Session, line: Line) -> None:
         session.journal.begin(command)
     rename = session.parameters.rename_from
     reply = _not_valid(session, command) if line.invalid else _answer(session, command)
+    if session.sql is not None and reply is not None:
+        reply = session.sql.shown(command, reply)
     if session.parameters.rename_from is rename:
         session.parameters.rename_from = None
     if reply is not None:

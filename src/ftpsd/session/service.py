@@ -52,6 +52,7 @@ from ftpsd.session.endpoints import Ends
 from ftpsd.session.masquerade import Masquerade
 from ftpsd.session.names import HostNames
 from ftpsd.session.places import Places
+from ftpsd.session.sqlhosts import SqlHosts
 from ftpsd.session.stapling import Staples
 from ftpsd.session.state import Session, SlotView
 from ftpsd.session.timers import Marks
@@ -59,6 +60,7 @@ from ftpsd.session.tracing import LiveTrace, Tracing
 from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.model import Configuration, Host, Settings
 from ftpsd.settings.tls import TLSSettings
+from ftpsd.sql.queries import NamedQueries
 from ftpsd.tls import asking, contexts, diagnostics, library, startup
 from ftpsd.tls.acme import setup as acme
 from ftpsd.tls.cache.base import Store
@@ -90,6 +92,8 @@ class HostRuntime:
     worker: tuple[int, int]
     tuning: SocketTuning
     languages: Mapping[str, Catalog]
+    queries: NamedQueries | None = None
+    """The host's database; None: it has none."""
 
     def tls(self) -> HostTLS:
         """The host's TLS; only asked where the policy has allowed AUTH."""
@@ -121,6 +125,7 @@ class Service:
         self.log = EventLog()
         self.staples = Staples(configuration, shelf or Shelf(), self._resumption.stores, self.log)
         self.names = HostNames()
+        self.sql = SqlHosts(configuration, self.log)
         self.giver = Giver()
         self.digests = DigestMemory()
         self._runtimes: dict[int, HostRuntime] = {}
@@ -144,7 +149,7 @@ class Service:
         self.bans = open_bans(self.configuration, self._resumption.stores, self._note)
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
-        self.quotas.open(self.configuration, lambda host: None)
+        self.quotas.open(self.configuration, self.sql.queries)
         self.staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
         if self._passphrases is not None:
             self._passphrases.settled()
@@ -173,11 +178,14 @@ class Service:
                 provider=main.pass_phrase_provider, privileged=rights.privileged, stapling=self.staples.shared,
             )
             self.notices += secured.notices
-        authenticator = Authenticator(host.settings.auth, note=self._note, backends=backends(host.settings, self._note))
+        needed = "NoDisconnectOnError" not in host.settings.sql.options
+        authenticator = Authenticator(
+            host.settings.auth, note=self._note, backends=backends(host.settings, self._note),
+            sql=self.sql.accounts(host), sql_needed=needed)
         self.notices += authenticator.prepare()
         return HostRuntime(
             host, authenticator, secured, masquerade.resolve(host), self._worker_ids(host), _tuning(host.settings),
-            languages.load(host))
+            languages.load(host), self.sql.queries(host))
 
     def _worker_ids(self, host: Host) -> tuple[int, int]:
         """Who sessions of a host are before login: its User and Group, or those of server config."""
@@ -202,6 +210,7 @@ class Service:
         self.names.start()
         if self.bans is not None:
             self.bans.start()
+        self.sql.start()
         if _gives(self.configuration):
             self.giver.start()
         self.staples.start_worker()
@@ -282,7 +291,7 @@ class Service:
             if "UseImplicitSSL" not in settings.tls.options:
                 sock.sendall(Reply(530, exceeded.text).encode())
             return None
-        refused = wrapping.at_connect(settings.wrap, self.log, host.id, ends, name)
+        refused = wrapping.at_connect(settings.wrap, self.log, host.id, ends, name, runtime.queries)
         if refused is not None:
             if "UseImplicitSSL" not in settings.tls.options:
                 sock.sendall(Reply(530, refused).encode())
@@ -355,6 +364,7 @@ class Service:
         session.runtime = runtime
         session.inhabit(Places(settings))
         session.adopt_host()
+        session.keep_records()
         session.tls = replace(
             session.tls, engine=state.engine, has_certificates=state.has_certificates,
             requirement=state.requirement, allow_per_user=state.allow_per_user,
@@ -420,6 +430,9 @@ class Service:
     def _open_logs(self) -> list[str]:
         sinks, notices = open_sinks(
             self.configuration, debug_level=self._debug_level, stderr=self._stderr)
+        own, more = self.sql.sinks()
+        sinks += own
+        notices += more
         if self.configuration.server.metrics_address is not None:
             sinks.append(counting.sink(self._tally))
         self.log.replace(sinks)
@@ -430,6 +443,7 @@ class Service:
         self.names.stop()
         for runtime in self._runtimes.values():
             runtime.authenticator.close()
+        self.sql.close()
         self.giver.stop()
         self.staples.close()
         if self.bans is not None:

@@ -40,6 +40,7 @@ from ftpsd.session.ftpaccess import FtpAccess
 from ftpsd.session.journal import Journal
 from ftpsd.session.places import Places
 from ftpsd.session.renewal import ControlRenewal
+from ftpsd.session.sql import SqlSession
 from ftpsd.session.timers import Marks
 from ftpsd.settings.model import AnonymousSection, Host, Settings
 from ftpsd.tls.data import DataTLS, DataTLSClient
@@ -218,13 +219,16 @@ class Session:
         """Session notes: what the TLS of the control connection is."""
         self.variables: Mapping[str, str] = {}
         """Variables of TLS (StdEnvVars, ExportCertData)."""
-        self.journal = Journal(self) if log.hears(CommandDone) else None
+        self.sql: SqlSession | None = None
+        """What the session has to do with a database; None: its host has none."""
+        self.journal: Journal | None = None
         self.holding: Holding | None = None
         """What the login holds."""
         self.pace: Pace | None = None
         """MaxCommandRate, once it has been asked."""
         self.server_name: str | None = None
         """The SNI that chose the host."""
+        self.keep_records()
 
     def adopt_host(self) -> None:
         """A session begins as its host wants it to: at its beginning, and when it changes hosts before login."""
@@ -257,6 +261,14 @@ class Session:
         self.picky = places.restricted or places.anywhere(
             "access", "hide_files", "hide_users", "hide_groups", "hide_no_access")
         self.selective = dynamic or self.picky
+
+    def keep_records(self) -> None:
+        """Begins a journal where some log wants to know of commands, and has the host's database at hand."""
+        queries = self.runtime.queries
+        self.sql = SqlSession(self, queries) if queries is not None else None
+        logged = self.sql is not None and bool(self.settings.sql.logs)
+        if self.journal is None and (logged or self.log.hears(CommandDone)):
+            self.journal = Journal(self)
 
     @property
     def host(self) -> Host:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftpsd.auth.account import Account, LoginResult
+from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
 from ftpsd.auth.selection import Selection
 from ftpsd.log import events
 from ftpsd.session import entering
@@ -34,7 +34,10 @@ def result(session: Session, chosen: Selection) -> LoginResult | None:
         return None
     authenticator = session.runtime.authenticator
     with rights.privileged():
-        account = authenticator.lookup(chosen.name)
+        try:
+            account = authenticator.lookup(chosen.name)
+        except AccountsUnavailable:
+            return None
         if account is None or not _granted(session, report, chosen, account):
             return None
         outcome = authenticator.check_without_password(

@@ -15,7 +15,7 @@ from ftpsd.access.wrap import WrapClient
 from ftpsd.auth.account import Account
 from ftpsd.auth.selection import Selection
 from ftpsd.errors import SessionEnded
-from ftpsd.guard.wraptables import Whom, judge
+from ftpsd.guard.wraptables import Queries, Whom, judge
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog, SessionLog
 from ftpsd.log.events import Origin
@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 USUAL = "Access denied"
 
 
-def at_connect(wrap: WrapSettings, log: EventLog, host: int, ends: Ends, name: str | None) -> str | None:
+def at_connect(
+    wrap: WrapSettings, log: EventLog, host: int, ends: Ends, name: str | None, queries: Queries | None = None,
+) -> str | None:
     """What a client is told that WrapTables turn away as it connects to a host; None: they do not."""
     if not wrap.engine or CHECK_ON_CONNECT not in wrap.options or wrap.tables is None:
         return None
     client = WrapClient(ends.peer, name, None, ends.local)
     own = log.bind(Origin(host_id=host))
-    if _let_in(wrap, wrap.tables, client, Whom(as_server=rights.privileged), own):
+    if _let_in(wrap, wrap.tables, client, Whom(as_server=rights.privileged), own, queries):
         return None
     text = f"Connection from {name or ends.peer} [{ends.peer}] refused by access tables"
     own.emit(events.Notice(text, reason=Code.WRAP_DENIED))
@@ -54,7 +56,7 @@ def check(session: Session, chosen: Selection) -> None:
     whom = Whom(
         chosen.user, account.home if account is not None else None, session.runtime.authenticator.home_of, asked,
         as_user=functools.partial(_acting_as, account), as_server=rights.privileged)
-    if not _let_in(wrap, tables, client, whom, session.log):
+    if not _let_in(wrap, tables, client, whom, session.log, session.runtime.queries):
         text = "access tables deny login"
         session.log.emit(events.LoginFailed(chosen.user, Code.WRAP_DENIED, session.login.attempts + 1, text))
         raise SessionEnded(Code.WRAP_DENIED, 530, _words(wrap.deny_message or USUAL, chosen.user))
@@ -86,12 +88,13 @@ def _tables(
 
 def _let_in(
     wrap: WrapSettings, tables: WrapTables | None, client: WrapClient, whom: Whom, log: SessionLog,
+    queries: Queries | None,
 ) -> bool:
     tell = _teller(log)
     if tables is None:
         tell("no tables configured, allowing connection")
         return True
-    verdict = judge(tables, wrap.service_name, client, whom, tell)
+    verdict = judge(tables, wrap.service_name, client, whom, tell, queries)
     if verdict.rule is not None and verdict.rule.line:
         tell(f"client matches the rule at line {verdict.rule.line}")
     who = f"{whom.user}@{client.name or client.address}"

@@ -28,7 +28,7 @@ class AuthSettings:
     )
     auth_order: tuple[str, ...] = directive(
         "AuthOrder", Special("module[*] …", parsers.auth_order), (), module="mod_auth",
-        good=("mod_auth_file.c", "mod_auth_pam.c* mod_auth_unix.c"), bad=("", "file", "mod_sql.c"),
+        good=("mod_auth_file.c", "mod_auth_pam.c* mod_auth_unix.c", "mod_sql.c*"), bad=("", "file", "mod_radius.c"),
         doc="Sources of accounts in order; a `*` makes one's answer final.",
         default_text="all that are configured",
     )

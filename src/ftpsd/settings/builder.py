@@ -94,6 +94,7 @@ class _Builder:
         self.resolve = resolve
         self.notices: list[str] = []
         self.absent_modules: list[str] = []
+        self.loaded: list[str] = []
         self.classes: dict[str, ClassSection] = {}
         self.globals = _Body(Context.GLOBAL, "<Global>")
         self.virtual: list[tuple[Section, _Body]] = []
@@ -117,6 +118,7 @@ class _Builder:
             notices=tuple(self.notices),
             files=tree.files,
             defines=tree.defines,
+            loaded=tuple(self.loaded),
         )
 
     # -- reading a section
@@ -319,6 +321,7 @@ class _Builder:
     def _load_module(self, words: tuple[str, ...], location: Location | None) -> None:
         name = words[0].lower()
         if name in MODULES:
+            self.loaded.append(name)
             return
         if name.removesuffix(".c") not in modules.OTHERS or not name.endswith(".c"):
             known = {f"{other}.c" for other in modules.OTHERS} | set(MODULES)

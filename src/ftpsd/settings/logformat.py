@@ -120,7 +120,9 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(
 _BY_LETTER = {one.spelling: one.key for one in VARIABLES.values() if len(one.spelling) == 1}
 _BY_WORD = {one.spelling[1:-1]: one.key for one in VARIABLES.values() if re.fullmatch("{[a-z0-9-]+}", one.spelling)}
 _BY_WORD |= {"rename-from": "rename_from", "group": "group", "uuid": "session_id"}
-_SCANNER = re.compile(r"%(?:\{([^{}]*)\}([et])?|(.)|$)", re.DOTALL)
+SCANNER = re.compile(r"%(?:\{([^{}]*)\}([et])?|(.)|$)", re.DOTALL)
+"""Everything in a format that begins with `%`."""
+
 _UNESCAPED_QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 
 
@@ -128,13 +130,13 @@ def parse_format(text: str) -> tuple[str | Field, ...]:
     """The parts of a format; raises `ArgumentError` for what is no variable."""
     parts: list[str | Field] = []
     literal, end, quoted = "", 0, False
-    for match in _SCANNER.finditer(text):
+    for match in SCANNER.finditer(text):
         literal += text[end:match.start()]
         end = match.end()
         if match[3] == "%":
             literal += "%"
             continue
-        field, rest = _field(match)
+        field, rest = field_of(match)
         quoted ^= len(_UNESCAPED_QUOTE.findall(literal)) % 2 == 1
         parts += [literal] if literal else []
         parts.append(Field(field.key, field.argument, quoted))
@@ -143,8 +145,8 @@ def parse_format(text: str) -> tuple[str | Field, ...]:
     return (*parts, literal) if literal else tuple(parts)
 
 
-def _field(match: re.Match[str]) -> tuple[Field, str]:
-    """The variable of a match, and what of the match belongs to the text behind it."""
+def field_of(match: re.Match[str]) -> tuple[Field, str]:
+    """The variable of a `SCANNER` match, and what of the match is text behind it; raises `ArgumentError`."""
     word, suffix, letter = match[1], match[2] or "", match[3]
     if letter is not None:
         if letter in _BY_LETTER:

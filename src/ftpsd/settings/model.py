@@ -40,6 +40,8 @@ from ftpsd.settings.remote import RemoteSettings
 from ftpsd.settings.restrictions import UNRESTRICTED, LimitSection, Restrictions
 from ftpsd.settings.server import ServerSettings
 from ftpsd.settings.site import SiteSettings
+from ftpsd.settings.sql import SQLSettings
+from ftpsd.settings.sql_passwords import SQLPasswordSettings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.transfer import TransferSettings
 from ftpsd.settings.values import UserAlias
@@ -95,6 +97,8 @@ class Settings:
     certificates: CertificateSettings = CertificateSettings()
     facts: FactsSettings = FactsSettings()
     lang: LangSettings = LangSettings()
+    sql: SQLSettings = SQLSettings()
+    sql_passwords: SQLPasswordSettings = SQLPasswordSettings()
     directories: tuple[DirectorySection, ...] = ()
     restrictions: tuple[Restrictions, ...] = ()
     """What is said by <Limit> sections, innermost place first."""
@@ -387,6 +391,8 @@ class Configuration:
     notices: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     defines: frozenset[str] = field(default_factory=frozenset)
+    loaded: tuple[str, ...] = ()
+    """Modules that LoadModule names (mod_sql_mysql.c)."""
 
     @property
     def server(self) -> ServerSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 ALWAYS = (
     "mod_site", "mod_facts", "mod_tls_fscache", "mod_tls_memcache", "mod_tls_redis", "mod_tls_shmcache",
     "mod_quotatab_file", "mod_quotatab_sql", "mod_wrap2_file", "mod_wrap2_sql",
+    "mod_sql_mysql", "mod_sql_postgres", "mod_sql_sqlite",
 )
 """Modules that ftpsd has though they have no directive that it knows with an effect."""
 
@@ -20,8 +21,7 @@ OTHERS = frozenset({
     "mod_quotatab_radius", "mod_radius", "mod_ratio", "mod_readme",
     "mod_rewrite",
     "mod_rlimit", "mod_sftp", "mod_sftp_pam", "mod_sftp_sql", "mod_shaper", "mod_snmp",
-    "mod_sql",
-    "mod_sql_mysql", "mod_sql_odbc", "mod_sql_passwd", "mod_sql_postgres", "mod_sql_sqlite", "mod_statcache",
+    "mod_sql_odbc", "mod_statcache",
     "mod_unique_id",
     "mod_wrap", "mod_wrap2_redis",
 })
@@ -33,7 +33,7 @@ _PREFIXES = {
     "exec": "mod_exec", "facl": "mod_facl", "forensic": "mod_log_forensic", "geoip": "mod_geoip",
     "proxy": "mod_proxy", "qos": "mod_qos",
     "radius": "mod_radius", "rewrite": "mod_rewrite",
-    "sftp": "mod_sftp", "shaper": "mod_shaper", "snmp": "mod_snmp", "sql": "mod_sql",
+    "sftp": "mod_sftp", "shaper": "mod_shaper", "snmp": "mod_snmp",
     "uniqueid": "mod_unique_id",
 }
 """What the names of another module's directives begin with, in lower case."""

@@ -104,7 +104,9 @@ def auth_order(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(order)
 
 
-AUTH_MODULES = frozenset({"mod_auth_file.c", "mod_auth_pam.c", "mod_auth_unix.c", "mod_ldap.c"})
+AUTH_MODULES = frozenset({
+    "mod_auth_file.c", "mod_auth_pam.c", "mod_auth_unix.c", "mod_ldap.c", "mod_sql.c",
+})
 
 
 def rooted_path(words: Sequence[str]) -> tuple[RootedPath, ...]:

@@ -160,6 +160,13 @@ REFUSED = (
         "links on the way to the root of a session that are not root's own are followed with the user's rights",
         module="mod_auth", argument=_ANY, doc="The path of the root may hold symbolic links.",
     ),
+    *(
+        without_value(
+            name, Status.REFUSED, "ftpsd has no ratios of uploads to downloads", module="mod_sql", argument=_ANY,
+            contexts=HOST, doc="Ratios of uploads to downloads in the database (mod_ratio).",
+        )
+        for name in ("SQLRatios", "SQLRatioStats")
+    ),
 )
 
 _LATER = {

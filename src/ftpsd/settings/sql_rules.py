@@ -1,0 +1,147 @@
+"""What must fit together in the directives of mod_sql, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ftpsd.errors import ConfigError
+from ftpsd.settings.model import Configuration, Host
+from ftpsd.settings.sql import SQLSettings
+from ftpsd.settings.sql_parsers import (
+    MAIN,
+    MYSQL,
+    OF_PASSWD,
+    POSTGRES,
+    SQLITE,
+    ConnectInfo,
+    GroupQueries,
+    UserColumns,
+    UserQueries,
+)
+from ftpsd.settings.sql_passwords import SQLPasswordSettings
+from ftpsd.settings.sql_template import Result
+
+_OF_MODULE = {"mod_sql_mysql.c": MYSQL, "mod_sql_postgres.c": POSTGRES, "mod_sql_sqlite.c": SQLITE}
+
+
+def connections(sql: SQLSettings, loaded: tuple[str, ...] = ()) -> dict[str, ConnectInfo]:
+    """The databases of a host by name, `MAIN` first; {}: mod_sql is off. `loaded`: modules that LoadModule names.
+
+    A backend that nobody says is "".
+    """
+    info = sql.connect_info
+    if info is None or not sql.engine:
+        return {}
+    by_module = next((_OF_MODULE[name] for name in loaded if name in _OF_MODULE), "")
+    by_path = SQLITE if info.database.startswith("/") else ""
+    return {MAIN: _with_backend(info, sql.backend or by_path or by_module)} | {
+        one.name: one for one in reversed(sql.named_connections)}
+
+
+def _with_backend(info: ConnectInfo, backend: str) -> ConnectInfo:
+    return ConnectInfo(
+        info.database, info.host, info.port, info.user, info.password, info.policy, info.tls, backend, info.name)
+
+
+def check(configuration: Configuration) -> None:
+    """Raises `ConfigError` for what cannot be."""
+    for host in configuration.hosts:
+        found = connections(host.settings.sql, configuration.loaded)
+        if found:
+            _backends(host, found)
+            _queries(host, set(found))
+            _references(host)
+            _passwords(host, found[MAIN].backend)
+
+
+def _wrong(host: Host, directive: str, field: str, text: str, remedy: str, group: str = "sql") -> ConfigError:
+    return ConfigError(text, location=host.origin(group, field), directive=directive, remedy=remedy)
+
+
+def _backends(host: Host, found: dict[str, ConnectInfo]) -> None:
+    if not found[MAIN].backend:
+        raise _wrong(
+            host, "SQLConnectInfo", "connect_info", "which kind of database?", "Add SQLBackend postgres or mysql.")
+    for info in found.values():
+        path = info.database.startswith("/")
+        if path != (info.backend == SQLITE):
+            remedy = "Write the path of a file." if info.backend == SQLITE else "Write database@host:port."
+            raise _wrong(
+                host, "SQLConnectInfo" if info.name == MAIN else "SQLNamedConnectInfo",
+                "connect_info" if info.name == MAIN else "named_connections",
+                f"'{info.database}' is no database of {info.backend}", remedy)
+
+
+def _queries(host: Host, known: set[str]) -> None:
+    for query in host.settings.sql.named_queries:
+        if query.connection not in known:
+            raise _wrong(
+                host, "SQLNamedQuery", "named_queries", f"{query.name}: no connection named '{query.connection}'",
+                "Define it with SQLNamedConnectInfo.")
+
+
+def _used(sql: SQLSettings, passwords: SQLPasswordSettings) -> Iterator[tuple[str, str, str, bool]]:
+    """Directive, field, query and whether it must return rows."""
+    info, groups = sql.user_info, sql.group_info
+    if isinstance(info, UserQueries):
+        yield from (("SQLUserInfo", "user_info", name, True) for name in (info.by_name, info.by_id) if name)
+    if isinstance(groups, GroupQueries):
+        for name in (groups.by_name, groups.by_id, groups.by_member):
+            yield "SQLGroupInfo", "group_info", name, True
+    for directive, field in (
+        ("SQLUserPrimaryKey", "user_primary_key"), ("SQLGroupPrimaryKey", "group_primary_key"),
+    ):
+        key = getattr(sql, field)
+        if key is not None and key.query:
+            yield directive, field, key.query, True
+    yield from (("SQLLog", "logs", log.query, False) for log in sql.logs)
+    yield from (("SQLLogOnEvent", "event_logs", log.query, False) for log in sql.event_logs)
+    for shown in sql.infos:
+        yield from (("SQLShowInfo", "infos", part.query, True) for part in shown.parts if isinstance(part, Result))
+    if passwords.user_salt is not None and passwords.user_salt.source:
+        yield "SQLPasswordUserSalt", "user_salt", passwords.user_salt.source, True
+    if passwords.pbkdf2 is not None and passwords.pbkdf2.query:
+        yield "SQLPasswordPBKDF2", "pbkdf2", passwords.pbkdf2.query, True
+
+
+def _references(host: Host) -> None:
+    sql = host.settings.sql
+    known = {query.name: query for query in reversed(sql.named_queries)}
+    for directive, field, name, returns in _used(sql, host.settings.sql_passwords):
+        group = "sql_passwords" if directive.startswith("SQLPassword") else "sql"
+        query = known.get(name)
+        if query is None:
+            remedy = "Define it with SQLNamedQuery" + (f"; there are {', '.join(sorted(known))}." if known else ".")
+            raise _wrong(host, directive, field, f"no query named '{name}'", remedy, group)
+        fits = ("SELECT", "FREEFORM") if returns else ("INSERT", "UPDATE", "FREEFORM")
+        if query.kind not in fits:
+            raise _wrong(
+                host, directive, field, f"the query '{name}' is of type {query.kind}",
+                f"It must be of type {' or '.join(fits)}.", group)
+
+
+def _passwords(host: Host, backend: str) -> None:
+    sql, passwords = host.settings.sql, host.settings.sql_passwords
+    if "auth" not in sql.engine or not sql.authenticate.users:
+        return
+    columns = sql.user_info
+    if not sql.auth_types and not (isinstance(columns, UserColumns) and columns.password is None):
+        raise _wrong(
+            host, "SQLAuthTypes", "connect_info", "nothing says what the passwords in the database are",
+            "Write SQLAuthTypes Crypt, or what they are; SQLEngine log or SQLAuthenticate off if there are none.")
+    for kind in sql.auth_types:
+        if kind in OF_PASSWD and not passwords.engine:
+            raise _wrong(
+                host, "SQLAuthTypes", "auth_types", f"{kind} needs mod_sql_passwd", "Write SQLPasswordEngine on.")
+    if "Backend" in sql.auth_types and backend != MYSQL:
+        raise _wrong(
+            host, "SQLAuthTypes", "auth_types", f"{backend} has no passwords of its own (Backend)",
+            "Take Backend out: only MySQL's PASSWORD() is meant by it.")
+    if "PBKDF2" in sql.auth_types and passwords.pbkdf2 is None:
+        raise _wrong(host, "SQLAuthTypes", "auth_types", "PBKDF2 of what?", "Add SQLPasswordPBKDF2.")
+    salted = passwords.salt_file is not None or passwords.user_salt is not None
+    for kind in {"PBKDF2", "Scrypt"} & set(sql.auth_types):
+        if not salted:
+            raise _wrong(
+                host, "SQLAuthTypes", "auth_types", f"{kind} without a salt",
+                "Add SQLPasswordSaltFile or SQLPasswordUserSalt.")

@@ -1,0 +1,147 @@
+r"""SQL with ProFTPD's variables, taken apart so that no value ever becomes part of the statement.
+
+An administrator writes what ProFTPD would paste together: `userid = '%U' AND host = '%a'`, `name LIKE '%%,%{0},%%'`,
+`uid = %{0}`. Here each variable becomes a *bound parameter*. Where it stands between quotes, the whole literal is the
+parameter, quotes and all that stands beside it included: `'%u@%v'` is one parameter with three parts. So whatever a
+client sends (quotes, backslashes, NULs), the database sees a value, and the statement is the administrator's.
+
+Quotes are read as SQL has them: a doubled one is a quote. A literal between double quotes (MySQL's) is taken for text,
+too, where a variable stands in it. Variables are those of LogFormat (`settings.logformat`), and `%{0}`, `%{1}` … for
+what the caller of a query gives; `%d` is the current directory. `%%` is a percent sign, and so is one that nothing
+follows that could be a variable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ftpsd.settings.arguments import ArgumentError
+from ftpsd.settings.logformat import SCANNER, Field, field_of
+
+CURRENT_DIRECTORY = "cwd"
+"""Key of the field that `%d` is here."""
+
+MOST_NUMBERED = 99
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """`%{0}` …: what the caller gives at that place."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`%{name}` in SQLShowInfo: the first value that the named query returns."""
+
+    query: str
+
+
+Part = str | Field | Numbered | Result
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A bound parameter: its parts, put together when the statement is run. `quoted`: it stood between quotes."""
+
+    parts: tuple[Part, ...]
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """SQL text and bound parameters in order. Text is the administrator's, as it is sent."""
+
+    pieces: tuple[str | Bound, ...]
+
+    def __add__(self, other: Template) -> Template:
+        return Template((*self.pieces, *other.pieces))
+
+    @property
+    def parts(self) -> Iterator[Part]:
+        """All parts of all parameters."""
+        return (part for piece in self.pieces if isinstance(piece, Bound) for part in piece.parts)
+
+
+def text(*pieces: str | Bound) -> Template:
+    """A template made of pieces."""
+    return Template(pieces)
+
+
+_TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|%(?:\{[^{}]*\}[et]?|[^'"]|$)|[^'"%]+|.""", re.DOTALL)
+
+
+def parse(sql: str) -> Template:
+    """The template that an administrator wrote; raises `ArgumentError` for an unknown variable or a NUL."""
+    if "\0" in sql:
+        raise ArgumentError("a NUL in an SQL statement")
+    pieces: list[str | Bound] = []
+    for token in _TOKEN.findall(sql):
+        pieces += _literal(token) if token[0] in "'\"" and len(token) > 1 else _outside(token)
+    return Template(tuple(_joined(pieces)))
+
+
+def _literal(token: str) -> list[str | Bound]:
+    quote = token[0]
+    parts = parts_of(token[1:-1].replace(quote * 2, quote))
+    if any(not isinstance(part, str) for part in parts):
+        return [Bound(parts, quoted=True)]
+    inner = "".join(part for part in parts if isinstance(part, str))
+    return [quote + inner.replace(quote, quote * 2) + quote]
+
+
+def _outside(token: str) -> list[str | Bound]:
+    return [part if isinstance(part, str) else Bound((part,), quoted=False) for part in parts_of(token)]
+
+
+def _joined(pieces: Sequence[str | Bound]) -> Iterator[str | Bound]:
+    waiting = ""
+    for piece in pieces:
+        if isinstance(piece, str):
+            waiting += piece
+            continue
+        if waiting:
+            yield waiting
+            waiting = ""
+        yield piece
+    if waiting:
+        yield waiting
+
+
+def parts_of(written: str, *, results: bool = False) -> tuple[Part, ...]:
+    """Text and variables in order; `results`: a word that is no variable is the name of a query (SQLShowInfo)."""
+    parts: list[Part] = []
+    literal, end = "", 0
+    for match in SCANNER.finditer(written):
+        literal += written[end:match.start()]
+        end = match.end()
+        found, rest = _variable(match, results)
+        if found is None:
+            literal += rest
+            continue
+        parts += [literal] if literal else []
+        parts.append(found)
+        literal = rest
+    literal += written[end:]
+    return (*parts, literal) if literal else tuple(parts)
+
+
+def _variable(match: re.Match[str], results: bool) -> tuple[Part | None, str]:
+    """A variable (None: it is none) and the text that belongs behind it."""
+    shown, word = match[0], match[1]
+    if shown == "%%":
+        return None, "%"
+    if word is None and not (len(shown) == 2 and shown[1].isalnum()):
+        return None, shown
+    if word is not None and re.fullmatch("[0-9]{1,2}", word):
+        return Numbered(int(word)), match[2] or ""
+    try:
+        found, rest = field_of(match)
+    except ArgumentError as error:
+        if results and word:
+            return Result(word), match[2] or ""
+        raise ArgumentError(error.text, remedy=f"For a percent sign write %{shown}.") from None
+    return (replace(found, key=CURRENT_DIRECTORY) if found.key == "dir_name" else found), rest
