@@ -8,6 +8,7 @@ from ftpsd.testing.plugin import Certificates, ServerFactory
 from tests.peer.access_scripts import ACCESS_SCRIPTS
 from tests.peer.bound_scripts import BOUND_SCRIPTS
 from tests.peer.compare import Script, compare
+from tests.peer.guard_scripts import GUARD_SCRIPTS
 from tests.peer.hiding_scripts import HIDING_SCRIPTS
 from tests.peer.scripts import SCRIPTS
 from tests.peer.tls_scripts import TLS_SCRIPTS
@@ -16,7 +17,7 @@ from tests.peer.transfer_scripts import TRANSFER_SCRIPTS
 pytestmark = [pytest.mark.peer, pytest.mark.root]
 
 
-ALL = [*SCRIPTS, *TLS_SCRIPTS, *BOUND_SCRIPTS, *ACCESS_SCRIPTS, *HIDING_SCRIPTS, *TRANSFER_SCRIPTS]
+ALL = [*SCRIPTS, *TLS_SCRIPTS, *BOUND_SCRIPTS, *ACCESS_SCRIPTS, *HIDING_SCRIPTS, *GUARD_SCRIPTS, *TRANSFER_SCRIPTS]
 
 
 @pytest.mark.parametrize("script", ALL, ids=lambda script: script.name)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from ftpsd.errors import ConfigError
 from ftpsd.guard.bans import Bans
 from ftpsd.guard.bantable import BanTable
+from ftpsd.guard.queries import Queries, check_queries
 from ftpsd.guard.shared import SharedBans
-from ftpsd.settings.model import Configuration
+from ftpsd.settings.model import Configuration, Host
 from ftpsd.settings.values import SessionCache
 from ftpsd.tls.cache.opening import Stores
 
@@ -29,6 +30,21 @@ def open_bans(configuration: Configuration, stores: Stores, note: Callable[[str]
         table.close()
         raise
     return Bans(table, any_server="MatchAnyServer" in settings.bans.options, shared=shared)
+
+
+def check_wrap_tables(configuration: Configuration, queries: Callable[[Host], Queries | None]) -> None:
+    """Whether the queries of WrapTables and its kin are there, where WrapEngine is on. Raises `ConfigError`."""
+    for host in configuration.hosts:
+        for wrap in (host.settings.wrap, *(section.settings.wrap for section in host.anonymous)):
+            if not wrap.engine:
+                continue
+            named = [("WrapUserTables", one.tables) for one in wrap.user_tables]
+            named += [("WrapGroupTables", one.tables) for one in wrap.group_tables]
+            named += [("WrapTables", wrap.tables)] if wrap.tables is not None else []
+            for directive, pair in named:
+                for table in pair:
+                    if table.source == "sql":
+                        check_queries(table.queries, queries(host), directive)
 
 
 def _enabled(configuration: Configuration) -> bool:

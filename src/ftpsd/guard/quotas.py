@@ -15,8 +15,8 @@ from typing import Protocol, TypeVar
 
 from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType, Reached, added
 from ftpsd.errors import ConfigError, FtpsdError
+from ftpsd.guard.queries import Queries, check_queries
 from ftpsd.guard.quotafile import LimitFile, Lock, TableError, TallyFile
-from ftpsd.guard.wraptables import Queries
 from ftpsd.settings.model import Configuration, Host
 from ftpsd.settings.quotas import QuotaDefault, QuotaSettings
 
@@ -190,7 +190,7 @@ class QuotaTables:
             tallies = SqlTallies(lambda: queries(host), tally.queries, self._lock(settings.lock))
         for table, directive in ((limit, "QuotaLimitTable"), (tally, "QuotaTallyTable")):
             if table is not None and table.source == "sql":
-                _check_queries(table.queries, queries(host), directive)
+                check_queries(table.queries, queries(host), directive)
         return Quotas(limits, tallies, None if settings.default is None else _default(settings.default))
 
     def _shared(self, table: Table) -> Table:
@@ -214,16 +214,6 @@ class QuotaTables:
                     remedy="Name a file in an existing directory.") from None
             self._locks[key] = fd, Lock(fd)
         return self._locks[key][1]
-
-
-def _check_queries(names: tuple[str, ...], queries: Queries | None, directive: str) -> None:
-    if queries is None:
-        raise ConfigError(
-            "sql: needs a database", directive=directive, remedy="Write SQLBackend and SQLConnectInfo, or file:/path.")
-    for name in names:
-        if name not in queries:
-            raise ConfigError(
-                f"there is no SQLNamedQuery '{name}'", directive=directive, remedy=f"Write SQLNamedQuery {name} …")
 
 
 def _default(given: QuotaDefault) -> Limit:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from ftpsd.access.wrap import Verdict, WrapClient, WrapRule, decide, malformed, parse, unknown_options, words
 from ftpsd.errors import FtpsdError
+from ftpsd.guard.queries import Queries
 from ftpsd.settings.wrap import WrapTable, WrapTables
 
 LARGEST = 4 << 20
@@ -28,14 +28,6 @@ Tell = Callable[[str], None]
 
 class Unreadable(Exception):
     """A table is there and cannot be read."""
-
-
-class Queries(Protocol):
-    """What asks a database (`sql.queries.NamedQueries`)."""
-
-    def run(self, name: str, numbered: Sequence[str] = ()) -> list[tuple[str | None, ...]]: ...
-
-    def __contains__(self, name: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
 from ftpsd.ftp.catalog import Catalog
 from ftpsd.ftp.replies import Reply
 from ftpsd.guard.bans import Bans
-from ftpsd.guard.opening import open_bans
+from ftpsd.guard.opening import check_wrap_tables, open_bans
 from ftpsd.guard.quotas import QuotaTables
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
@@ -149,6 +149,7 @@ class Service:
         self.bans = open_bans(self.configuration, self._resumption.stores, self._note)
         for host in self.configuration.hosts:
             self._runtimes[host.id] = self._prepare_host(host)
+        check_wrap_tables(self.configuration, self.sql.queries)
         self.quotas.open(self.configuration, self.sql.queries)
         self.staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
         if self._passphrases is not None:

@@ -15,7 +15,8 @@ from ftpsd.access.wrap import WrapClient
 from ftpsd.auth.account import Account
 from ftpsd.auth.selection import Selection
 from ftpsd.errors import SessionEnded
-from ftpsd.guard.wraptables import Queries, Whom, judge
+from ftpsd.guard.queries import Queries
+from ftpsd.guard.wraptables import Whom, judge
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog, SessionLog
 from ftpsd.log.events import Origin
