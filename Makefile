@@ -38,6 +38,7 @@ docs: $(VENV)/.stamp-test
 	$(BIN)/python -m ftpsd.settings.reference > docs/reference/directives.md
 	$(BIN)/python -m ftpsd.ftp.reference docs/reference/commands.md
 	$(BIN)/python -m ftpsd.reasons.reference > docs/reference/reasons.md
+	$(BIN)/python -m ftpsd.reasons.troubleshooting > docs/troubleshooting.md
 	$(BIN)/python -m tests.test_architecture
 
 fuzz: $(VENV)/.stamp-test

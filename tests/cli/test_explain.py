@@ -55,3 +55,21 @@ def test_nothing_like_a_code() -> None:
     result = CliRunner().invoke(command, ["Hello world"])
     assert result.exit_code == 1
     assert "`ftpsd explain` lists all codes." in result.output
+
+
+@pytest.mark.parametrize(("said", "code"), [
+    ("GnuTLS error -110: The TLS connection was non-properly terminated.", "close-notify-missing"),
+    ("error:1408A0C1:SSL routines:SSL3_GET_CLIENT_HELLO:no shared cipher", "no-shared-cipher"),
+    ("425 Unable to build data connection: Operation not permitted", "data-not-resumed"),
+    ("Response: 431 Necessary security resource unavailable", "no-certificate"),
+])
+def test_what_other_programs_say(said: str, code: str) -> None:
+    output = explain(said)
+    assert f"More: ftpsd explain {code}" in output
+    assert code in {each["code"] for each in json.loads(explain("--json", said))}
+
+
+def test_what_other_programs_say_and_a_code_behind_it() -> None:
+    """The code knows better."""
+    output = explain("425 Unable to build data connection: Connection timed out [nat-private-address]")
+    assert output.startswith("nat-private-address\n")

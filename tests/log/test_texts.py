@@ -65,6 +65,9 @@ def system(event: Event, origin: Origin = CLIENT) -> list[str]:
             ["Maximum login attempts (3) exceeded, connection refused [login-attempts-exceeded]"],
         ),
         (events.HostileInput("HTTP", "GET"), ["client sent HTTP command 'GET', disconnecting [foreign-protocol]"]),
+        (events.HostileInput("TLS", "ClientHello", Code.IMPLICIT_AT_EXPLICIT), [
+            "client began TLS without AUTH, as for implicit TLS; this port is for explicit TLS, disconnecting "
+            "[implicit-at-explicit]"]),
         (events.Notice("x"), ["x"]),
         (
             events.DataConnectionRefused(Code.PORT_BELOW_1024, ("Refused PORT x (bounce)",)),

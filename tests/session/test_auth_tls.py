@@ -280,6 +280,7 @@ def test_a_handshake_that_takes_too_long(hosts: Hosts) -> None:
         refused_in_clear(client, "handshake-timeout")
     assert hosts.wait_for("impatient", FAILED) == [
         "TLS/TLS-C requested, starting TLS handshake", "TLS negotiation timed out (1 seconds)",
+        "unable to accept TLS connection: the client asked for TLS and sent no TLS hello",
         f"{FAILED} [handshake-timeout]",
     ]
 

@@ -157,8 +157,9 @@ OUTCOMES = [
     *(Outcome(f"certificate under {version}", shake_hands, (
         STARTING, RENEGOTIATIONS, "Client: O = ftpsd tests, CN = alice", accepted(version)), version,
         ("TLSVerifyClient on", "TLSCACertificateFile ROOT"), certificate=True) for version in CIPHERS),
-    Outcome("timeout", wait, (STARTING, r"TLS negotiation timed out \(1 seconds\)", failed("handshake-timeout")),
-            host=("TLSTimeoutHandshake 1",)),
+    Outcome("timeout", wait, (
+        STARTING, r"TLS negotiation timed out \(1 seconds\)", UNABLE + "the client asked for TLS and sent no TLS hello",
+        failed("handshake-timeout")), host=("TLSTimeoutHandshake 1",)),
     Outcome("TLS closed", end_tls_at_once, (
         STARTING, UNABLE + "TLS connection closed", failed("handshake-closed")), "TLSv1.2"),
     Outcome("EOF", end_at_once, (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -38,7 +38,11 @@ class Failure:
 @pytest.mark.parametrize(
     ("kind", "number", "lines", "reason"),
     [
-        ("timeout", 0, ("TLS negotiation timed out (300 seconds)",), "handshake-timeout"),
+        ("timeout", 0, (
+            "TLS negotiation timed out (300 seconds)",
+            f"{M}: the client did not answer: perhaps its user is being asked whether to trust this server's "
+            "certificate",
+        ), "handshake-timeout"),
         ("closed", 0, (f"{M}: TLS connection closed",), "handshake-closed"),
         ("eof", 0, (
             f"{M}: received EOF that violates protocol",
@@ -52,6 +56,25 @@ class Failure:
 def test_without_a_queue(kind: str, number: int, lines: tuple[str, ...], reason: str) -> None:
     assert logtext.handshake_failure(kind, (), number, WORDS) == lines
     assert logtext.reason_code(kind, ()) == reason
+
+
+@pytest.mark.parametrize(("place", "said"), [
+    ("explicit", "the client asked for TLS and sent no TLS hello"),
+    ("implicit", "waits for a greeting, but this port is for implicit TLS (UseImplicitSSL)"),
+    ("data", "perhaps the client believes that data connections are not encrypted"),
+])
+def test_no_hello_in_time(place: logtext.Place, said: str) -> None:
+    words = replace(WORDS, offered="", place=place)
+    assert logtext.handshake_failure("timeout", (), 0, words)[-1].endswith(said)
+
+
+@pytest.mark.parametrize("kind", ["closed", "eof", "reset"])
+@pytest.mark.parametrize(("asks", "offered", "said"), [
+    (True, "TLSv1.2", True), (True, "", False), (False, "TLSv1.2", False),
+])
+def test_who_went_away_after_being_asked_for_a_certificate(kind: str, asks: bool, offered: str, said: bool) -> None:
+    lines = logtext.handshake_failure(kind, (), 104, replace(WORDS, asks=asks, offered=offered))
+    assert ("NoCertRequest" in lines[-1]) == said
 
 
 @pytest.mark.parametrize(

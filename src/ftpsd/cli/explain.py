@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from ftpsd.reasons.codes import Code
     from ftpsd.reasons.reason import Reason
+    from ftpsd.reasons.trouble import Trouble
 
 _WORD = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_CODE = re.compile(r"\[([a-z0-9]+(?:-[a-z0-9]+)*)\]")
 _HINTS = 3
 
 
@@ -27,12 +29,18 @@ _HINTS = 3
 def command(words: tuple[str, ...], as_json: bool) -> int:
     """Explain CODE: what happened, why, and how it is mended on the server and on the client.
 
-    A whole line of a log, or a reply that a client showed, will do as well. Without one: all codes.
+    A whole line of a log, a reply, or what a client or another server says will do as well: 'GnuTLS error -110',
+    'no shared cipher'. Without anything: all codes.
     """
     from ftpsd.reasons.table import TABLE
 
-    codes = _codes(" ".join(words)) if words else list(TABLE)
-    if as_json:
+    text = " ".join(words)
+    troubles = _troubles(text) if words else []
+    codes = [code for each in troubles for code in each.codes] or (_codes(text) if words else list(TABLE))
+    codes = list(dict.fromkeys(codes))
+    if troubles and not as_json:
+        _show_troubles(troubles)
+    elif as_json:
         click.echo(json.dumps([dataclasses.asdict(TABLE[code]) for code in codes], indent=2))
     elif words:
         _show([TABLE[code] for code in codes])
@@ -42,11 +50,36 @@ def command(words: tuple[str, ...], as_json: bool) -> int:
     return 0
 
 
+def _troubles(text: str) -> list[Trouble]:
+    """The questions that `text`, which names no code, belongs to."""
+    from ftpsd.reasons.table import TABLE
+    from ftpsd.reasons.troubles import TROUBLES
+
+    if any(word in set(TABLE) for word in _CODE.findall(text)):
+        return []
+    said = text.casefold()
+    return [each for each in TROUBLES if any(symptom.casefold() in said for symptom in each.symptoms)]
+
+
+def _show_troubles(troubles: list[Trouble]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = _console()
+    for number, trouble in enumerate(troubles):
+        if number:
+            console.print()
+        console.print(Text(trouble.question, style="bold"))
+        console.print(Padding(Text(trouble.cure), (0, 0, 0, 2)))
+        for code in trouble.codes:
+            console.print(Padding(Text(f"More: ftpsd explain {code}"), (0, 0, 0, 2)))
+
+
 def _codes(text: str) -> list[Code]:
     """The codes in `text`, in square brackets or, where there are none, bare."""
     from ftpsd.reasons.table import TABLE
 
-    for pattern in (r"\[([a-z0-9-]+)\]", _WORD):
+    for pattern in (_CODE, _WORD):
         found = [code for word in re.findall(pattern, text) for code in TABLE if code == word]
         if found:
             return list(dict.fromkeys(found))
@@ -55,10 +88,14 @@ def _codes(text: str) -> list[Code]:
     raise click.ClickException(f"there is no reason code in '{text}'\n  {hint}")
 
 
-def _show(reasons: list[Reason]) -> None:
+def _console() -> Console:
     from rich.console import Console
 
-    console = Console(highlight=False, emoji=False)
+    return Console(highlight=False, emoji=False)
+
+
+def _show(reasons: list[Reason]) -> None:
+    console = _console()
     for number, reason in enumerate(reasons):
         if number:
             console.print()

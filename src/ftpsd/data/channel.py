@@ -217,7 +217,7 @@ class DataChannel:
 
     def not_connected(self, peer: str) -> tuple[Code, str]:
         """Why the client at `peer` and we did not meet, and the line about it for the system log."""
-        what = str(self.failure)
+        what = getattr(self.failure, "strerror", None) or str(self.failure)
         if isinstance(self._source, ActiveTarget):
             line = f"unable to connect to the client's {self._source.host} port {self._source.port}: {what}"
             refused = isinstance(self.failure, ConnectionRefusedError)

@@ -284,6 +284,7 @@ class HostileInput(Event):
     kind: ClassVar[str] = "hostile-input"
     protocol: str
     word: str
+    reason: Code = Code.FOREIGN_PROTOCOL
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,8 +95,7 @@ def _system(event: Event, origin: Origin) -> list[SystemLine]:
             text = f"Maximum login attempts ({event.limit}) exceeded, connection refused"
             return [(Level.NOTICE, f"{text} [{Code.LOGIN_ATTEMPTS_EXCEEDED}]")]
         case events.HostileInput():
-            text = f"client sent {event.protocol} command '{_field(event.word)}', disconnecting"
-            return [(Level.WARNING, f"{text} [{Code.FOREIGN_PROTOCOL}]")]
+            return [(Level.WARNING, f"{_hostile(event)} [{event.reason}]")]
         case events.TimedOut():
             return [(Level.INFO, _timed_out(event.timer))]
         case events.Notice():
@@ -190,6 +189,12 @@ def _ending(event: events.SessionClosed) -> list[SystemLine]:
 
 def _timed_out(timer: str) -> str:
     return _TIMEOUTS.get(timer, f"{timer} exceeded, disconnected")
+
+
+def _hostile(event: events.HostileInput) -> str:
+    if event.reason == Code.IMPLICIT_AT_EXPLICIT:
+        return "client began TLS without AUTH, as for implicit TLS; this port is for explicit TLS, disconnecting"
+    return f"client sent {event.protocol} command '{_field(event.word)}', disconnecting"
 
 
 def _login_failed(event: events.LoginFailed) -> str:

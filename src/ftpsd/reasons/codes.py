@@ -40,6 +40,7 @@ class Code(StrEnum):
     NO_SHARED_CIPHER = "no-shared-cipher", _TLS
     PROTOCOL_DISABLED = "protocol-disabled", _TLS
     NOT_TLS = "not-tls", _TLS
+    IMPLICIT_AT_EXPLICIT = "implicit-at-explicit"
     HANDSHAKE_TIMEOUT = "handshake-timeout", _TLS
     HANDSHAKE_EOF = "handshake-eof", _TLS
     HANDSHAKE_CLOSED = "handshake-closed", _TLS

@@ -61,6 +61,28 @@ REASONS = (
         shown=("TLSLog: unable to accept TLS connection: what the client sent is not TLS",),
     ),
     Reason(
+        Code.IMPLICIT_AT_EXPLICIT,
+        "The client began to encrypt at once (implicit TLS). On this port the server speaks first, in clear, and the "
+        "client asks for encryption with the command AUTH TLS (explicit TLS).",
+        causes=(
+            "The client is set to implicit TLS, or was given an address that begins with ftps://.",
+            "A scanner that looks for any service with TLS.",
+        ),
+        confirm=("`openssl s_client -starttls ftp -connect HOST:21` shows that explicit TLS works here.",),
+        server=(
+            "For clients that know only implicit TLS: a <VirtualHost> with `Port 990` and "
+            "`TLSOptions UseImplicitSSL`.",
+        ),
+        client=(
+            "Choose \"explicit FTP over TLS\". FileZilla: ftpes:// instead of ftps://. lftp: ftp:// and "
+            "`set ftp:ssl-force yes`. curl: `curl --ssl-reqd ftp://HOST/`.",
+        ),
+        shown=(
+            "System log: client began TLS without AUTH, as for implicit TLS; this port is for explicit TLS, …",
+            "The client: An unexpected TLS packet was received, wrong version number, unknown protocol",
+        ),
+    ),
+    Reason(
         Code.HANDSHAKE_TIMEOUT,
         "The TLS handshake was not finished in the time that TLSTimeoutHandshake allows.",
         causes=(
@@ -86,7 +108,7 @@ REASONS = (
             "The client gave up: its user did not accept the certificate, or it crashed.",
             "A firewall, router or \"FTP helper\" that reads FTP cut the connection when it could not read it "
             "any more.",
-            "The client cannot cope with being asked for a certificate.",
+            "The client cannot cope with being asked for a certificate; the TLSLog says so if it was asked.",
         ),
         confirm=(
             "The client's own log, which knows best.",

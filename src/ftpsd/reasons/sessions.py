@@ -66,13 +66,10 @@ REASONS = (
     ),
     Reason(
         Code.FOREIGN_PROTOCOL,
-        "The client speaks another protocol than FTP: HTTP, SMTP, TLS without having asked. It was cut off.",
-        causes=(
-            "A web page that makes a browser attack FTP servers; scanners.",
-            "A client that is set to implicit TLS and came to a port for explicit TLS.",
-        ),
+        "The client speaks another protocol than FTP: that of web pages (HTTP) or of mail (SMTP). It was cut off.",
+        causes=("A scanner.", "A web page that makes a browser attack FTP servers.", "A wrong port number."),
         confirm=("The system log has the word that gave it away.",),
-        client=("Choose \"explicit FTP over TLS\" for port 21.",),
+        client=("Use an FTP client.",),
         shown=("System log: client sent HTTP command 'GET', disconnecting",),
     ),
     Reason(

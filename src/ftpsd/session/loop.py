@@ -154,8 +154,9 @@ def _received(session: Session, command: Command) -> None:
 def _end_if_hostile(session: Session, text: str) -> None:
     found = hostile.foreign_protocol(text)
     if found is not None:
-        session.log.emit(events.HostileInput(found.protocol, found.word))
-        raise SessionEnded(Code.FOREIGN_PROTOCOL)
+        reason = Code.IMPLICIT_AT_EXPLICIT if found.protocol == "TLS" else Code.FOREIGN_PROTOCOL
+        session.log.emit(events.HostileInput(found.protocol, found.word, reason))
+        raise SessionEnded(reason)
 
 
 def _answer(session: Session, command: Command) -> Reply | None:

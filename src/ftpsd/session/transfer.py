@@ -132,7 +132,8 @@ def _secure(session: Session, channel: DataChannel, *, client: bool) -> None:
     if channel.stage is Stage.FAILED:
         failure = channel.failure
         if not isinstance(failure, HandshakeFailed):
-            failure = handshake.timeout(session.runtime.tls())
+            offered = "" if channel.tls is None else channel.tls.connection.client_hello_version
+            failure = handshake.timeout(session.runtime.tls(), offered)
         _refuse_data(session, failure.reason, failure.lines)
     assert channel.tls is not None
     proof = channel.tls.prove(ccc_used=session.tls.ccc_used, options=session.settings.tls.options)

@@ -27,7 +27,7 @@ from ftpsd.tls import certificates, diagnostics, keys, parameters, renewal
 from ftpsd.tls.certificates import Chain, Credential
 from ftpsd.tls.live import facts
 from ftpsd.tls.live.facts import Served
-from ftpsd.tls.logtext import HandshakeWords
+from ftpsd.tls.logtext import HandshakeWords, Place
 from ftpsd.tls.passphrases import Passphrases
 from ftpsd.tls.revocation import Privileged
 from ftpsd.tls.sessions import Resumption, Sessions
@@ -77,7 +77,10 @@ class HostTLS:
 
     def words(self, offered: str = "") -> HandshakeWords:
         """What the log's explanations of a failed handshake refer to."""
-        return HandshakeWords(self.settings.timeout_handshake, self.ciphers, self.protocols, offered)
+        place: Place = "implicit" if "UseImplicitSSL" in self.settings.options else "explicit"
+        return HandshakeWords(
+            self.settings.timeout_handshake, self.ciphers, self.protocols, offered, place,
+            asks=self.settings.verify_client != "on" and self.verification.asks())
 
 
 def build(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from ftpsd.errors import FtpsdError
@@ -58,9 +59,13 @@ def failure(error: TLSError, connection: Connection, host: HostTLS) -> Handshake
     return HandshakeFailed(logtext.reason_code(error.kind, error.queue, words.offered, numbers), lines)
 
 
-def timeout(host: HostTLS) -> HandshakeFailed:
-    """What the log says about a handshake that whoever drives it gave up waiting for."""
-    return HandshakeFailed(Code.HANDSHAKE_TIMEOUT, (logtext.timed_out(host.settings.timeout_handshake),))
+def timeout(host: HostTLS, offered: str) -> HandshakeFailed:
+    """What the log says about the handshake of a data connection that whoever drives it gave up waiting for.
+
+    `offered` as in `logtext.HandshakeWords`.
+    """
+    words = dataclasses.replace(host.words(offered), place="data")
+    return HandshakeFailed(Code.HANDSHAKE_TIMEOUT, logtext.timed_out(words))
 
 
 def report(connection: Connection, host: HostTLS, peer: Peer | None) -> HandshakeReport:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ftpsd.reasons.codes import Code
 
@@ -41,23 +41,41 @@ class Objection(Protocol):
     def issuer(self) -> str: ...
 
 
+Place = Literal["explicit", "implicit", "data"]
+"""Which connection a handshake was for: the control connection after AUTH or from the start, or one for data."""
+
+
 @dataclass(frozen=True, slots=True)
 class HandshakeWords:
     """What explanations of a failed handshake refer to: the settings that were in force.
 
     `timeout` in seconds, `ciphers` the effective TLSCipherSuite, `protocols` enabled, `offered` the highest
-    version in the client's hello ("": none came).
+    version in the client's hello ("": none came), `place` of the connection, `asks` whether clients are asked for
+    certificates that they need not have.
     """
 
     timeout: int
     ciphers: str
     protocols: frozenset[str]
     offered: str = ""
+    place: Place = "explicit"
+    asks: bool = False
 
 
-def timed_out(seconds: float) -> str:
+_UNBEGUN: dict[Place, str] = {
+    "explicit": "the client asked for TLS and sent no TLS hello",
+    "implicit": "no TLS hello came: perhaps the client is set to plain or explicit FTP and waits for a greeting, but "
+                "this port is for implicit TLS (UseImplicitSSL)",
+    "data": "no TLS hello came: perhaps the client believes that data connections are not encrypted",
+}
+_UNFINISHED = "the client did not answer: perhaps its user is being asked whether to trust this server's certificate"
+_ASKED = "the client was asked for a certificate, which some cannot bear; see TLSOptions NoCertRequest"
+
+
+def timed_out(words: HandshakeWords) -> tuple[str, ...]:
     """A handshake that took longer than TLSTimeoutHandshake."""
-    return f"TLS negotiation timed out ({seconds:.0f} seconds)"
+    why = _UNFINISHED if words.offered else _UNBEGUN[words.place]
+    return (f"TLS negotiation timed out ({words.timeout} seconds)", f"{UNABLE}: {why}")
 
 
 def handshake_failure(
@@ -66,14 +84,19 @@ def handshake_failure(
     """Why a handshake failed. `kind` is `TLSError.kind`, `number` its errno."""
     match kind:
         case "timeout":
-            return (timed_out(words.timeout),)
+            return timed_out(words)
         case "closed":
-            return (f"{UNABLE}: TLS connection closed",)
+            return (f"{UNABLE}: TLS connection closed", *_asked(words))
         case "eof":
-            return (f"{UNABLE}: received EOF that violates protocol", f"{UNABLE}: {_ROUTER}")
+            return (f"{UNABLE}: received EOF that violates protocol", f"{UNABLE}: {_ROUTER}", *_asked(words))
         case "reset" | "syscall":
-            return (f"{UNABLE}: system call error: [{number}] {os.strerror(number)}",)
+            return (f"{UNABLE}: system call error: [{number}] {os.strerror(number)}", *_asked(words))
     return (f"{UNABLE}: protocol error: {numbered(queue)}", *_hints(queue, words))
+
+
+def _asked(words: HandshakeWords) -> tuple[str, ...]:
+    """What may have driven a client away that had said hello."""
+    return (f"{UNABLE}: {_ASKED}",) if words.asks and words.offered else ()
 
 
 def numbered(queue: Iterable[QueueEntry]) -> str:

@@ -85,13 +85,13 @@ class Verification:
             found.append(f"TLSOptions {' '.join(demands)} without effect: it needs TLSVerifyClient on")
         wanted = ["TLSUserName"] if settings.user_name is not None else []
         wanted += ["TLSOptions AllowDotLogin"] if "AllowDotLogin" in settings.options else []
-        if wanted and not self._asks():
+        if wanted and not self.asks():
             found.append(
                 f"{' and '.join(wanted)} without effect: clients are not asked for certificates (that takes "
                 "TLSCACertificateFile or TLSVerifyClient, and no NoCertRequest)")
         return tuple(found)
 
-    def _asks(self) -> bool:
+    def asks(self) -> bool:
         """Whether clients are asked for certificates."""
         wanted = self._settings.verify_client
         if wanted == "on":
