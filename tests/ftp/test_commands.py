@@ -225,8 +225,8 @@ def test_feat() -> None:
     everything = features(tls=True, facts=facts.feat_line())
     assert everything == sorted(everything)
     assert [line.partition(" ")[0] for line in everything] == [
-        "AUTH", "CCC", "CLNT", "CSID", "EPRT", "EPSV", "HOST", "MDTM", "MFF", "MFMT", "MLST", "PBSZ", "PROT", "RANG",
-        "REST", "SITE", "SITE", "SITE", "SITE", "SITE", "SIZE", "SSCN", "TVFS", "UTF8",
+        "AUTH", "AVBL", "CCC", "CLNT", "COMB", "CSID", "EPRT", "EPSV", "HOST", "MDTM", "MFF", "MFMT", "MLST",
+        "PBSZ", "PROT", "RANG", "REST", "SITE", "SITE", "SITE", "SITE", "SITE", "SIZE", "SSCN", "TVFS", "UTF8",
     ]
     bare = features(tls=True, facts=facts.feat_line(), engines={Engine.ALWAYS}, without=["EPRT"])
     assert set(everything) - set(bare) == {

@@ -138,7 +138,7 @@ THEMES: list[Script] = [
         "MLST", "MLST file.txt", "MLST sub", "MLST /", "MLST .", "MLST nothere", "MLST link", "MLST secret",
         "OPTS MLST", "OPTS MLST type;size;", "MLST file.txt", "OPTS MLST foo;bar;", "MLST file.txt",
         "OPTS MLST Type;Size;Modify;Perm;Unique;UNIX.mode;UNIX.owner;UNIX.group;", "MLST file.txt",
-        "OPTS UTF8", "OPTS UTF8 ON", "OPTS UTF8 OFF", "OPTS utf8 x", "OPTS HASH",
+        "OPTS UTF8", "OPTS UTF8 ON", "OPTS UTF8 OFF", "OPTS utf8 x", "OPTS XYZ",
     ], differences=(but.LINK_FACTS, but.FACTS_ORDER)),
     Script("directories", [
         "PWD", "PWD x", "CWD", "CWD sub", "PWD", "CDUP", "CDUP x", "CDUP", "PWD", "CWD nothere",

@@ -332,3 +332,21 @@ def test_a_server_with_a_broken_table_does_not_start(ftps_certificates: Certific
     with pytest.raises(ServerFault, match="QuotaTallyTable: unable to use"), running(
             ftps_certificates, tallies="none"):
         pass
+
+
+def test_what_is_joined_counts_once(server: RunningServer) -> None:
+    """COMB and AVBL: a part is counted already, one that QuotaExcludeFilter spares is not."""
+    dora = Key(QuotaType.USER, "dora")
+    with login(server, "dora") as client:
+        for name in ("p1", "p2"):
+            store(client, f"STOR {name}", 400)
+        store(client, "STOR spared.tmp", 500)
+        assert client.expect(213, "AVBL").text == "200"
+        client.expect(250, "COMB joined p1 p2")
+        assert (server.home("dora") / "joined").stat().st_size == 800
+        assert tally(server, dora) == Amounts(bytes_in=800.0)
+        assert "[quota-reached]" in client.expect(552, "COMB joined spared.tmp").text
+        assert (server.home("dora") / "spared.tmp").exists()
+        assert client.expect(213, "AVBL").text == "200"
+        client.expect(250, "DELE joined")
+        assert tally(server, dora) == Amounts()

@@ -95,7 +95,7 @@ BEFORE_LOGIN = """
     CLNT => 200 OK
     CLNT x => 200 OK
     CLNT x y z => 200 OK
-    XCRC x => 500 XCRC not understood
+    XFOO x => 500 XFOO not understood
     XXXX => 500 XXXX not understood
     XXXX x => 500 XXXX not understood
     XXXX x y z => 500 XXXX not understood
@@ -496,7 +496,7 @@ HELP = """
     OPTS UTF8 ON => 200 UTF8 set to on
     OPTS UTF8 OFF => 200 UTF8 set to off
     OPTS utf8 x => 501 'OPTS UTF8' not understood
-    OPTS HASH => 500 OPTS HASH not understood
+    OPTS HASH => 200 SHA-1
     OPTS PASV x => 500 OPTS PASV not understood
 """
 OTHER_HELP = [
@@ -526,12 +526,13 @@ def test_help_site_and_options(server: RunningServer) -> None:
 def test_features(server: RunningServer) -> None:
     with connect(server, "clear", login=False) as client:
         assert [line.strip() for line in client.expect(211, "FEAT").lines] == [
-            "Features:", "AUTH TLS", "CCC", "CLNT", "CSID", "EPRT", "EPSV", "HOST", "LANG en-US*", "MDTM",
+            "Features:", "AUTH TLS", "AVBL", "CCC", "CLNT", "COMB", "CSID", "EPRT", "EPSV",
+            "HASH CRC32;MD5;SHA-1*;SHA-256;SHA-512;", "HOST", "LANG en-US*", "MD5", "MDTM",
             "MFF modify;UNIX.group;UNIX.mode;", "MFMT",
             "MLST modify*;perm*;size*;type*;unique*;UNIX.group*;UNIX.groupname*;UNIX.mode*;UNIX.owner*;"
             "UNIX.ownername*;",
             "PBSZ", "PROT", "RANG STREAM", "REST STREAM", "SITE COPY", "SITE MKDIR", "SITE RMDIR", "SITE SYMLINK",
-            "SITE UTIME", "SIZE", "SSCN", "TVFS", "UTF8", "End",
+            "SITE UTIME", "SIZE", "SSCN", "TVFS", "UTF8", "XCRC", "XMD5", "XSHA", "XSHA1", "XSHA256", "XSHA512", "End",
         ]
         help_lines = client.expect(214, "HELP").lines
         assert help_lines[0] == "The following commands are recognized (* =>'s unimplemented):"

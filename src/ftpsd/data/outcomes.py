@@ -113,7 +113,7 @@ def _reply(outcome: Outcome) -> tuple[int, str]:
         case End.COMPLETE:
             return 226, "Transfer complete"
         case End.FILE_ERROR:
-            return _file_error_code(outcome.errno), f"Transfer aborted. {os.strerror(outcome.errno)}"
+            return file_error_code(outcome.errno), f"Transfer aborted. {os.strerror(outcome.errno)}"
         case End.STORE_TOO_LARGE:
             return 552, "Transfer aborted. File too large"
         case End.QUOTA_REACHED:
@@ -134,7 +134,8 @@ def _reply(outcome: Outcome) -> tuple[int, str]:
             return 426, "Transfer aborted. Data connection closed"
 
 
-def _file_error_code(number: int) -> int:
+def file_error_code(number: int) -> int:
+    """The reply's code for what a file system said (errno) while a file was being written."""
     if number in _NO_SPACE:
         return 452
     return 552 if number in _OVER_LIMIT else 451

@@ -71,6 +71,7 @@ _READ = frozenset({"READ"})
 _SITE = frozenset({"SITE"})
 _WRITE = frozenset({"WRITE"})
 _MFMT = replace(leads(limiting.UNABLE, path_filter="argument"), filter_reply=DENIED)
+_COMB = Limiting(Judged.HANDLER, limiting.NOT_PERMITTED, by_all=True, filter_reply=(550, "{shown}: Forbidden filename"))
 _HASH = leads((552, "{shown}: Operation not permitted"), existing_first=True)
 _NLST = leads((450, "{shown}: No such file or directory"), existing_first=True)
 _OPTS = Limiting(reply=(550, "{name} {word}: Permission denied"), by_word=True)
@@ -199,6 +200,7 @@ def _table() -> Iterable[CommandSpec]:
     yield from _login()
     yield from _listings()
     yield from _digests()
+    yield from _space()
 
 
 def _both(name: str, other: str, rfc: str) -> Iterable[tuple[str, str, str]]:
@@ -331,6 +333,18 @@ def _information() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "CSID", "info.csid", "<sp> name=value;", "draft-peterson-streamlined-ftp-command-extensions",
         "tells client and server who the other is", Argument.OPTIONAL, feat="CSID", log_classes=_classes("INFO"))
+
+
+def _space() -> Iterable[CommandSpec]:
+    yield CommandSpec(
+        "COMB", "joining.comb", "<sp> target <sp> part [<sp> part …]", "no RFC",
+        "puts files behind each other into one, and removes them", Argument.REQUIRED, limit_groups=_WRITE, limit=_COMB,
+        log_classes=_classes("WRITE"), feat="COMB")
+    yield CommandSpec(
+        "AVBL", "joining.avbl", "[<sp> pathname]", "draft-peterson-streamlined-ftp-command-extensions",
+        "tells how many bytes may still be stored in a directory", Argument.OPTIONAL, path=PathArgument.WHOLE,
+        limit_groups=_DIRS, limit=leads(existing_first=True), log_classes=_classes("INFO", "DIRS"), feat="AVBL",
+        names_directory=True)
 
 
 def _digests() -> Iterable[CommandSpec]:

@@ -54,6 +54,10 @@ class Labour:
         until = session_moment(self._session.settings.limits, self._session.marks)
         return self._next if until is None else min(self._next, until)
 
+    def due(self) -> bool:
+        """Whether `until` has come."""
+        return time.monotonic() >= self.until
+
     def attend(self, done: int, whole: int) -> None:
         """Called when `control` has input or `until` has come; `done` of `whole` bytes are.
 

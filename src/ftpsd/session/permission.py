@@ -61,26 +61,31 @@ def check_site(session: Session, spec: SiteSpec, command: Command) -> None:
 
 
 def check_paths(session: Session, command: Command, *uses: tuple[str, str]) -> None:
-    """Raises the `Refusal` of a SITE command with several paths that may not be used on one of them.
+    """Raises the `Refusal` of a command with several paths that may not be used on one of them.
 
     `uses` are paths as written, each with the name of the command that does the same there: what refuses that command
     refuses this, too. The filters of paths look at what is written, or, where the table says so, at all of them.
     """
     if not session.guarded:
         return
-    spec = SITE_COMMANDS[command.name]
+    spec = command.spec or SITE_COMMANDS[command.name]
     for written, name in uses:
         like = COMMANDS[name]
         path = session.path(written)
         real = session.fs.real_path(path, follow=like.limit.place is not Judged.ENTRY)
         settings = session.settings_at(real)
-        own = replace(spec, limit_groups=like.limit_groups | {"SITE"})
-        for words in (limits.words_for_site(own), limits.words_for(like)):
+        for words in (_own_words(spec, like), limits.words_for(like)):
             answer = _answer(session, command, words, settings, path)
             if answer is not Answer.ALLOWED:
                 raise refusal(command, spec.limit, written, answer)
         if spec.limit.path_filter == "argument" or "WRITE" in like.limit_groups:
             _filter(settings, session.fs.virtual_of(real) or path, command, spec.limit, written)
+
+
+def _own_words(spec: CommandSpec | SiteSpec, like: CommandSpec) -> Words:
+    if isinstance(spec, CommandSpec):
+        return limits.words_for(spec)
+    return limits.words_for_site(replace(spec, limit_groups=like.limit_groups | {"SITE"}))
 
 
 def denied(session: Session, command: Command, path: str | None = None) -> bool:

@@ -132,6 +132,13 @@ class SessionQuota:
         upload = self.upload(name, path)
         return Copy(self, path, upload.before, upload.room)
 
+    def left(self, name: str, path: str) -> int | None:
+        """Bytes that may still be stored at the virtual `path`; None: any number. Raises `Refusal` as `check`."""
+        limit = self._known(name)
+        if limit is None or self.excluded(path):
+            return None
+        return room(limit, self._present(name, limit), replaced=0)
+
     # ---- after a command
 
     def downloaded(self, name: str, path: str, outcome: Outcome) -> list[str]:

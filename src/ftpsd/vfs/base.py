@@ -314,6 +314,10 @@ class FileSystem(abc.ABC):
     def virtual_of(self, real: str) -> str | None:
         """The virtual path of a real one; None when it lies outside the root. Text only, asks no disk."""
 
+    def available(self, path: str) -> int:
+        """Bytes that the thread may still store below a directory. ENOTSUP: the store cannot say."""
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
+
     @abc.abstractmethod
     def close(self) -> None:
         """Give back what the store holds; more than once is harmless."""

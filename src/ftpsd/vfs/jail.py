@@ -386,6 +386,14 @@ class Jail(FileSystem):
         finally:
             os.close(parent)
 
+    def available(self, path: str) -> int:
+        fd = self._resolver.open(encode(path), os.O_PATH)
+        try:
+            status = os.fstatvfs(fd)
+        finally:
+            os.close(fd)
+        return status.f_bavail * status.f_frsize
+
     def chmod(self, path: str, mode: int) -> None:
         fd = self._resolver.open(encode(path), os.O_PATH)
         try:

@@ -27,7 +27,7 @@ from ftpsd.vfs.resolve import Settled, settle
 
 DEEPEST = 128
 """Directories below each other in one walk."""
-_PIECE = 16 * 1024 * 1024
+PIECE = 16 * 1024 * 1024
 """Bytes that are copied before the guide is asked again."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_IN_KERNEL = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
@@ -168,7 +168,7 @@ def _store(found: Settled, target: Entry, guide: Guide, storing: Storing) -> Non
         if opened.created:
             guide.made(opened.fd, target.path)
         opened.begin()
-        _copy_bytes(found.fd, opened.fd, guide.pause, storing.largest)
+        copy_bytes(found.fd, opened.fd, guide.pause, storing.largest)
     except BaseException:
         if storing.keep:
             opened.keep()
@@ -218,13 +218,15 @@ def _existing(target: Entry) -> Settled | None:
         return None
 
 
-def _copy_bytes(source: int, target: int, pause: Callable[[], None], largest: int | None) -> None:
-    """All of an open file, in the kernel where that can."""
+def copy_bytes(source: int, target: int, pause: Callable[[], None], largest: int | None) -> None:
+    """All of an open file, in the kernel where that can. `pause` is called before each piece; beyond `largest` bytes
+    (None: any number) it fails. Raises `OSError`.
+    """
     copied, within = 0, True
     while True:
         pause()
         try:
-            moved = os.copy_file_range(source, target, _PIECE) if within else _carry(source, target)
+            moved = os.copy_file_range(source, target, PIECE) if within else _carry(source, target)
         except OSError as error:
             if not within or copied or error.errno not in _NOT_IN_KERNEL:
                 raise

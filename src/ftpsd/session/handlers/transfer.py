@@ -198,7 +198,7 @@ def hidden_part(pattern: str) -> str:
     return pattern.replace("%P", str(threading.get_native_id()))
 
 
-def _check_restart(
+def check_restart(
     session: Session, settings: TransferSettings, path: str, shown: str, mode: StoreMode,
 ) -> None:
     """AllowStoreRestart off: what is there already is not written to again but from its beginning."""
@@ -216,7 +216,7 @@ def _upload(
         session.quota.check_upload(command.name, path)
     there = session.settings_for(path)
     settings = there.transfer
-    _check_restart(session, settings, path, command.argument, mode)
+    check_restart(session, settings, path, command.argument, mode)
     with bounds.transferring(session, there, command.name):
         return _upload_to(session, command, path, mode, offset, there, chosen)
 
