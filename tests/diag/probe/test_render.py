@@ -7,12 +7,13 @@ import json
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from rich.console import Console
 
 from ftpsd.diag.probe import judge, render
 from ftpsd.diag.probe.facts import Answer, Facts, Greeting, Identity
 from ftpsd.diag.probe.shown import lines
-from tests.diag.probe.examples import NOW, good
+from tests.diag.probe.examples import NOW, chain, good
 
 EVIL = "\x1b]0;owned\x07\x1b[31mred\r\n220 forged"
 
@@ -42,6 +43,11 @@ def test_every_theme_is_told() -> None:
 def test_eighty_columns(details: bool) -> None:
     text = printed(evil(), details=details)
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_fingerprint_can_be_compared() -> None:
+    line = next(each for each in lines(good())["certificate"] if "SHA-256" in each)
+    assert line.split()[1] == ":".join(f"{byte:02X}" for byte in chain()[0].fingerprint(hashes.SHA256()))
 
 
 def test_colours_only_where_they_are_wanted() -> None:

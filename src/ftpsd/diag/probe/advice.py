@@ -86,7 +86,7 @@ _SERVER: Mapping[Code, Mapping[str, str]] = {
     Code.CCC_SHUTDOWN_FAILED: {"": "Forbid CCC."},
 }
 _CLIENT: Mapping[Code, str] = {
-    Code.CERT_SELF_SIGNED: "Compare its fingerprint with the administrator's before you accept it.",
+    Code.CERT_SELF_SIGNED: "Compare its fingerprint (--details) with the administrator's before you accept it.",
     Code.SERVER_CERT_UNTRUSTED: "Give the client the authority's certificate (--ca FILE here).",
     Code.NAT_PRIVATE_ADDRESS: "Use EPSV, or “use the server's address for passive mode”.",
     Code.DATA_NOT_CONNECTED: "Try another network, to see whose firewall it is.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from ftpsd.diag.looks import names
 from ftpsd.diag.looks.certificates import described_key, signature
@@ -48,6 +49,7 @@ def _identity(identity: Identity | None) -> Iterator[str]:
         yield f"{depth} {name_text(each.subject) or 'no subject'}, issued by {name_text(each.issuer) or 'nobody'}"
         if depth == 0:
             yield f"  for {', '.join(names.of(each)) or 'no name'}"
+            yield f"  SHA-256 {each.fingerprint(hashes.SHA256()).hex(':').upper()}"
         yield (f"  {described_key(each)}, {signature(each)}, {each.not_valid_before_utc:%Y-%m-%d} to "
                f"{each.not_valid_after_utc:%Y-%m-%d}")
     yield f"OCSP response stapled: {'yes' if identity.staple else 'no'}"
