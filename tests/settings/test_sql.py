@@ -45,7 +45,7 @@ def bare(part: Field | Numbered) -> Bound:
     ("'open %u", ("'open ", bare(USER))),
     ("%{env:HOME}", (bare(Field("env", "HOME")),)),
     ("'%{note:sql.user-primary-key}'", (quoted(Field("note", "sql.user-primary-key")),)),
-    ("cwd='%d'", ("cwd=", quoted(Field(sql_template.CURRENT_DIRECTORY)))),
+    ("cwd='%d'", ("cwd=", quoted(Field("dir_name")))),
     ("'%{time:%Y-%m-%d}'", (quoted(Field("time", "%Y-%m-%d")),)),
     ("x::int = ':a' AND ? \\:", ("x::int = ':a' AND ? \\:",)),
     ("", ()),
@@ -115,7 +115,6 @@ def test_which_kind_of_database(text: str, backend: str) -> None:
 @pytest.mark.parametrize(("text", "words"), [
     ("SQLConnectInfo ftp@host\nSQLAuthTypes Crypt", "which kind of database?"),
     ("SQLBackend mysql\nSQLConnectInfo /x.db\nSQLAuthTypes Crypt", "'/x.db' is no database of mysql"),
-    ("SQLConnectInfo /x.db", "SQLAuthTypes: nothing says what the passwords"),
     ("SQLConnectInfo /x.db\nSQLAuthTypes MD5", "MD5 needs mod_sql_passwd on line 2"),
     ("SQLConnectInfo /x.db\nSQLAuthTypes Backend", "sqlite3 has no passwords of its own"),
     ("SQLConnectInfo /x.db\nSQLPasswordEngine on\nSQLAuthTypes PBKDF2", "PBKDF2 of what?"),
@@ -132,13 +131,18 @@ def test_what_must_fit_together(text: str, words: str) -> None:
     assert words in failure(text)
 
 
+def test_passwords_of_no_type_are_noted() -> None:
+    notices = configuration("SQLConnectInfo /x.db").notices
+    assert any("on line 1 of '/etc/main.conf' without SQLAuthTypes" in text for text in notices)
+
+
 @pytest.mark.parametrize("text", [
     "SQLEngine off\nSQLConnectInfo ftp@host", "SQLEngine log\nSQLConnectInfo /x.db",
     "SQLAuthenticate groups\nSQLConnectInfo /x.db",
     "SQLConnectInfo /x.db\nSQLUserInfo u n NULL uid gid home shell",
 ])
 def test_what_needs_no_passwords(text: str) -> None:
-    configuration(text)
+    assert not any("SQLAuthTypes" in notice for notice in configuration(text).notices)
 
 
 @pytest.mark.parametrize(("command", "succeeded", "fires"), [

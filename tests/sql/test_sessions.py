@@ -202,9 +202,9 @@ def test_what_is_logged(sql: Sql) -> None:
     home = str(sql.hosts.server.home("alice"))
     rows = sql.history(5)
     assert rows == sorted([
-        ("PASS", "alice", "-", None, "ftp 230"), ("STOR", "alice", f"{home}/{hostile}", 5, "ftp 226"),
-        ("DELE", "alice", f"{home}/nowhere", None, "ftp 550"), ("DELE", "alice", f"{home}/{hostile}", 5, "ftp 250"),
-        ("EXIT", "alice", "-", None, "ftp -"),
+        ("PASS", "alice", "-", 0, "ftp 230"), ("STOR", "alice", f"{home}/{hostile}", 5, "ftp 226"),
+        ("DELE", "alice", f"{home}/nowhere", 0, "ftp 550"), ("DELE", "alice", f"{home}/{hostile}", 5, "ftp 250"),
+        ("EXIT", "alice", "-", 0, "ftp -"),
     ], key=str)
     assert sql.database.run("SELECT n FROM counts WHERE userid = 'alice'") == [(8,)]
     sql.database.run("UPDATE counts SET n = 7")
@@ -223,15 +223,15 @@ def test_a_failed_login_is_logged_where_only_logs_are_wanted(sql: Sql) -> None:
     with sql.hosts.connected("log only") as client:
         client.command("USER mal\\'ory")
         client.command("PASS x")
-    assert sql.history(1, "PASS") == [("PASS", "mal\\'ory", "-", None, "ftp 530")]
+    assert sql.history(1, "PASS") == [("PASS", "mal\\'ory", "-", 0, "ftp 530")]
 
 
 def test_a_line_behind_the_reply(sql: Sql) -> None:
     with sql.hosts.connected("info") as client:
         converse(client, """
             USER alice => 331 Password required for alice
-            PASS secret => 230 User alice logged in / alice, you were here 7 times
-            NOOP => 200 NOOP command successful / 7
+            PASS secret => 230 alice, you were here 7 times / User alice logged in
+            NOOP => 200 7 / NOOP command successful
             PWD => 257 "/" is the current directory
         """)
 

@@ -12,6 +12,7 @@ from ftpsd.diag.looks import (
     authorities,
     caches,
     certificates,
+    databases,
     directives,
     logs,
     network,
@@ -100,6 +101,7 @@ def _look(subject: Subject) -> None:
     network.look(subject)
     logs.look(subject)
     accounts.look(subject)
+    databases.look(subject)
 
 
 def _rest(subject: Subject) -> None:

@@ -20,7 +20,7 @@ from ftpsd.session.journal import Journal
 from ftpsd.settings.logformat import Field
 from ftpsd.settings.sql import SQLSettings
 from ftpsd.settings.sql_parsers import Info
-from ftpsd.settings.sql_template import CURRENT_DIRECTORY, Numbered, Result
+from ftpsd.settings.sql_template import Numbered, Part, Result
 from ftpsd.sql.errors import SqlError
 from ftpsd.sql.queries import NamedQueries, calling, present
 from ftpsd.sql.statements import Value
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from ftpsd.auth.account import Account
     from ftpsd.session.state import Session
 
-NULL = "{null}"
-"""What SQLShowInfo shows where a query has no result."""
+_BYTES = "bytes_sent"
+"""`%b` counts, so it is 0 where nothing was moved."""
 
 
 class RecordValues:
@@ -42,16 +42,16 @@ class RecordValues:
         self._now = now
 
     def value(self, field: Field) -> Value:
-        if field.key == CURRENT_DIRECTORY:
-            return self._record.cwd
         found = formats.meaning(field)(self._record, self._origin, self._now)
-        if found is None or isinstance(found, str) or type(found) is int:
+        if found is None:
+            return 0 if field.key == _BYTES else None
+        if isinstance(found, str) or type(found) is int:
             return found
         return self.shown(field)
 
     def shown(self, field: Field) -> str:
-        if field.key == CURRENT_DIRECTORY:
-            return self._record.cwd
+        if field.key == _BYTES:
+            return str(self.value(field))
         return formats.plain(field)(self._record, self._origin, self._now)
 
 
@@ -111,38 +111,42 @@ class SqlSession:
             return {}
 
     def shown(self, command: Command, reply: Reply) -> Reply:
-        """`reply` with the lines that SQLShowInfo adds behind it."""
+        """`reply` with the lines that SQLShowInfo adds: behind it, but before those of a login and of another code.
+
+        (ProFTPD sends a line with another code as a reply of its own, which no client expects.)
+        """
         sql = self._settings
         if "log" not in sql.engine or not sql.infos:
             return reply
         name = _name(command)
-        lines = [
-            self._line(info) for info in sql.infos
-            if info.trigger.fires(name, reply.positive) and info.code // 100 == reply.code // 100
-        ]
-        return Reply(reply.code, *reply.lines, *lines) if lines else reply
+        before, behind = list[str](), list[str]()
+        for info in sql.infos:
+            line = self._line(info) if info.trigger.fires(name, reply.positive) else None
+            if line is not None:
+                (behind if info.code == reply.code and name != "PASS" else before).append(line)
+        return Reply(reply.code, *before, *reply.lines, *behind) if before or behind else reply
 
-    def _line(self, info: Info) -> str:
-        values = SessionValues(self._session)
-        shown = []
-        for part in info.parts:
-            match part:
-                case Result():
-                    shown.append(self._first(part.query))
-                case Field():
-                    shown.append(values.shown(part))
-                case Numbered():
-                    shown.append(NULL)
-                case _:
-                    shown.append(part)
-        return "".join(shown)
+    def _line(self, info: Info) -> str | None:
+        """The line; None where a query in it has no result."""
+        shown = [self._shown(part) for part in info.parts]
+        return None if None in shown else "".join(filter(None, shown))
 
-    def _first(self, query: str) -> str:
+    def _shown(self, part: Part) -> str | None:
+        match part:
+            case Result():
+                return self._first(part.query)
+            case Field():
+                return SessionValues(self._session).shown(part)
+            case Numbered():
+                return ""
+        return part
+
+    def _first(self, query: str) -> str | None:
         try:
             rows = self.queries.run(query)
         except SqlError:
-            return NULL
-        return (rows[0][0] if rows and rows[0] else None) or NULL
+            return None
+        return rows[0][0] if rows and rows[0] else None
 
 
 def _succeeded(record: Record) -> bool:

@@ -20,7 +20,7 @@ def check(configuration: Configuration) -> tuple[str, ...]:
         _per_user(host)
         _formats(host)
         notices.extend(_too_late(host))
-    sql_rules.check(configuration)
+    notices.extend(sql_rules.check(configuration))
     notices.extend(_shared_addresses(configuration.hosts))
     notices.extend(_unknown_classes(configuration))
     return tuple(notices)

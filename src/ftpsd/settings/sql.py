@@ -187,7 +187,10 @@ class SQLSettings:
     infos: tuple[Info, ...] = directive(
         "SQLShowInfo", Special('command,… code "text"', grammar.show_info), (), combine=Combine.APPEND,
         good=('PASS 230 "You have been here %{count} times, %u"',), bad=("", "PASS 230", 'PASS 99 "x"'),
-        doc="A line of text behind the reply to a command; %{name} is what the SELECT query of that name returns.",
+        doc="A line of text in the reply to a command; %{name} is what the SELECT query of that name returns, and"
+        " where that is nothing the line is left out. It stands behind the reply, but before it at PASS and where the"
+        " code is another.",
+        differs="a line with another code is part of the reply, not a reply of its own",
     )
     log_file: str | None = directive(
         "SQLLogFile", OptionalPath(), None, good=("/var/log/ftpd-sql.log", "none"), bad=("sql.log",),

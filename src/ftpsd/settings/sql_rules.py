@@ -43,8 +43,9 @@ def _with_backend(info: ConnectInfo, backend: str) -> ConnectInfo:
         info.database, info.host, info.port, info.user, info.password, info.policy, info.tls, backend, info.name)
 
 
-def check(configuration: Configuration) -> None:
-    """Raises `ConfigError` for what cannot be."""
+def check(configuration: Configuration) -> list[str]:
+    """Notices about what is hardly meant; raises `ConfigError` for what cannot be."""
+    notices: list[str] = []
     for host in configuration.hosts:
         found = connections(host.settings.sql, configuration.loaded)
         if found:
@@ -52,6 +53,8 @@ def check(configuration: Configuration) -> None:
             _queries(host, set(found))
             _references(host)
             _passwords(host, found[MAIN].backend)
+            notices += _without_types(host)
+    return notices
 
 
 def _wrong(host: Host, directive: str, field: str, text: str, remedy: str, group: str = "sql") -> ConfigError:
@@ -120,15 +123,21 @@ def _references(host: Host) -> None:
                 f"It must be of type {' or '.join(fits)}.", group)
 
 
+def _without_types(host: Host) -> list[str]:
+    """ProFTPD starts so, too, and refuses every login with such a password."""
+    sql, columns = host.settings.sql, host.settings.sql.user_info
+    elsewhere = isinstance(columns, UserColumns) and columns.password is None
+    if sql.auth_types or elsewhere or "auth" not in sql.engine or not sql.authenticate.users:
+        return []
+    return [
+        f"Server {host.settings.core.server_name}: SQLConnectInfo on {host.origin('sql', 'connect_info')} without"
+        " SQLAuthTypes: no password in the database lets anybody in"]
+
+
 def _passwords(host: Host, backend: str) -> None:
     sql, passwords = host.settings.sql, host.settings.sql_passwords
     if "auth" not in sql.engine or not sql.authenticate.users:
         return
-    columns = sql.user_info
-    if not sql.auth_types and not (isinstance(columns, UserColumns) and columns.password is None):
-        raise _wrong(
-            host, "SQLAuthTypes", "connect_info", "nothing says what the passwords in the database are",
-            "Write SQLAuthTypes Crypt, or what they are; SQLEngine log or SQLAuthenticate off if there are none.")
     for kind in sql.auth_types:
         if kind in OF_PASSWD and not passwords.engine:
             raise _wrong(

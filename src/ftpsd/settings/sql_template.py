@@ -7,7 +7,7 @@ client sends (quotes, backslashes, NULs), the database sees a value, and the sta
 
 Quotes are read as SQL has them: a doubled one is a quote. A literal between double quotes (MySQL's) is taken for text,
 too, where a variable stands in it. Variables are those of LogFormat (`settings.logformat`), and `%{0}`, `%{1}` … for
-what the caller of a query gives; `%d` is the current directory. `%%` is a percent sign, and so is one that nothing
+what the caller of a query gives. `%%` is a percent sign, and so is one that nothing
 follows that could be a variable.
 """
 
@@ -15,13 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ftpsd.settings.arguments import ArgumentError
 from ftpsd.settings.logformat import SCANNER, Field, field_of
-
-CURRENT_DIRECTORY = "cwd"
-"""Key of the field that `%d` is here."""
 
 MOST_NUMBERED = 99
 
@@ -139,9 +136,8 @@ def _variable(match: re.Match[str], results: bool) -> tuple[Part | None, str]:
     if word is not None and re.fullmatch("[0-9]{1,2}", word):
         return Numbered(int(word)), match[2] or ""
     try:
-        found, rest = field_of(match)
+        return field_of(match)
     except ArgumentError as error:
         if results and word:
             return Result(word), match[2] or ""
         raise ArgumentError(error.text, remedy=f"For a percent sign write %{shown}.") from None
-    return (replace(found, key=CURRENT_DIRECTORY) if found.key == "dir_name" else found), rest

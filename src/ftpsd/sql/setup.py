@@ -12,6 +12,11 @@ from ftpsd.sql.database import Database, Report
 from ftpsd.sql.queries import NamedQueries
 
 
+def open_host(host: Host, loaded: tuple[str, ...]) -> NamedQueries | None:
+    """The databases of one host, for a look; None: it has none. Raises `ConfigError`."""
+    return Databases(Configuration((host,), loaded=loaded), lambda text, reason: None).of(host)
+
+
 class Databases:
     """All databases of a configuration."""
 
