@@ -1,4 +1,4 @@
-"""One suite for all databases: `database` is an SQLite file, then a database of PostgreSQL."""
+"""One suite for all databases: `database` is an SQLite file, then a database of PostgreSQL, then of MariaDB."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ftpsd.testing import databases
-from ftpsd.testing.databases import Postgres, TestDatabase
+from ftpsd.testing.databases import MariaDB, Postgres, TestDatabase
 
-BACKENDS = ("sqlite3", "postgres")
+BACKENDS = ("sqlite3", "postgres", "mysql")
 
 
 @pytest.fixture(scope="session")
@@ -19,13 +19,19 @@ def postgres_server() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDB]:
+    with databases.mariadb() as server:
+        yield server
+
+
 def empty(request: pytest.FixtureRequest, backend: str, directory: Path) -> TestDatabase:
     """An empty database of a kind."""
     pytest.importorskip("sqlalchemy")
     if backend == "sqlite3":
         return databases.sqlite(directory / "test.db")
-    server = request.getfixturevalue("postgres_server")
-    assert isinstance(server, Postgres)
+    server = request.getfixturevalue("postgres_server" if backend == "postgres" else "mariadb_server")
+    assert isinstance(server, Postgres | MariaDB)
     return server.database()
 
 

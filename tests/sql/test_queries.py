@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ftpsd.auth import sqlpasswords
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code
 from ftpsd.sql import database as database_module
@@ -178,7 +179,7 @@ def test_a_statement_that_takes_too_long_is_given_up(database: TestDatabase) -> 
     slow = {
         "sqlite3": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 500000000)"
                    " SELECT max(x) FROM n",
-        "postgres": "SELECT pg_sleep(60)",
+        "postgres": "SELECT pg_sleep(60)", "mysql": "SELECT SLEEP(60)",
     }[database.backend]
     with opened(
         database, f'SQLNamedQuery slow FREEFORM "{slow}"\nSQLNamedQuery one SELECT "1"\nSQLTimeouts 300 300',
@@ -291,3 +292,11 @@ def test_ciphers_are_for_mysql(database: TestDatabase) -> None:
     other = TestDatabase("postgres", "ftp@127.0.0.1 u p ssl-ciphers:HIGH", lambda sql, parameters: [])
     with pytest.raises(ConfigError, match="MySQL alone"), opened(other):
         pass
+
+
+def test_passwords_of_mysql(database: TestDatabase) -> None:
+    if database.backend != "mysql":
+        pytest.skip("PASSWORD() is MySQL's")
+    stored = str(database.run("SELECT PASSWORD('it''s secret')")[0][0])
+    assert sqlpasswords.mysql(b"it's secret", stored)
+    assert not sqlpasswords.mysql(b"its secret", stored)

@@ -35,7 +35,7 @@ TABLES = """
         members VARCHAR(255)
     );
     CREATE INDEX groups_gid_idx ON groups (gid);
-    CREATE TABLE keys (id INTEGER, owner VARCHAR(30), salt VARCHAR(40));
+    CREATE TABLE owners (id INTEGER, owner VARCHAR(30), salt VARCHAR(40));
     CREATE TABLE history (what VARCHAR(60), who VARCHAR(60), path VARCHAR(400), size INTEGER, more VARCHAR(120));
     CREATE TABLE counts (userid VARCHAR(30), n INTEGER)
 """
@@ -50,7 +50,7 @@ EVERYWHERE = (
     """SQLNamedQuery group SELECT "groupname, gid, members FROM groups WHERE groupname = '%{0}'" """,
     """SQLNamedQuery group-id SELECT "groupname, gid, members FROM groups WHERE gid = %{0}" """,
     """SQLNamedQuery member SELECT "groupname, gid, members FROM groups WHERE members LIKE '%%%{0}%%'" """,
-    """SQLNamedQuery key SELECT "id FROM keys WHERE owner = '%{0}'" """,
+    """SQLNamedQuery key SELECT "id FROM owners WHERE owner = '%{0}'" """,
     """SQLNamedQuery noted INSERT "'key', '%u', '%{note:sql.group-primary-key}', %{note:sql.user-primary-key}, ''" """
     "history",
 )
@@ -112,7 +112,7 @@ def sql(
             database.run(
                 "INSERT INTO users VALUES (?, ?, ?, ?, ?, ?)", name, password, UID, GID,
                 None if name == "nobodys-home" else home, "/bin/sh")
-            database.run("INSERT INTO keys VALUES (?, ?, ?)", 100 + number, name, "salt")
+            database.run("INSERT INTO owners VALUES (?, ?, ?)", 100 + number, name, "salt")
             database.run("INSERT INTO counts VALUES (?, ?)", name, 7)
         for name, gid, members in (
             ("people", GID, ""), ("crew", 54321, "bob,alice"), ("crew", 54321, "carol"), ("staff", 54322, "zoe, bob"),

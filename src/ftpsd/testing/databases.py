@@ -1,4 +1,4 @@
-"""Databases for tests: SQLite files, and a PostgreSQL server of the system's packages."""
+"""Databases for tests: SQLite files, and servers of the system's packages: PostgreSQL, MariaDB."""
 
 from __future__ import annotations
 
@@ -140,11 +140,54 @@ class Postgres:
         self._daemon.start()
 
 
-def _as_ordinary_user(directory: Path) -> list[str]:
-    """What is put before PostgreSQL's programs, which do not run as root; gives `directory` to that user."""
+class MariaDB:
+    """A MariaDB server on a port of loopback that lets everybody in, its files in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        need("mariadbd")
+        pytest.importorskip("pymysql")
+        (directory / "data").mkdir()
+        before = _as_ordinary_user(directory, directory / "data")
+        self._daemon = Daemon(
+            [*before, need("mariadbd"), "--no-defaults", f"--datadir={directory}/data", "--bind-address=127.0.0.1",
+             "--port={port}", "--skip-grant-tables", "--skip-networking=0", f"--socket={directory}/socket",
+             f"--pid-file={directory}/pid", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=8M",
+             "--innodb-log-file-size=4M", "--skip-name-resolve"], directory)
+        self._made = 0
+
+    def database(self) -> TestDatabase:
+        """A new database, empty."""
+        self._made += 1
+        name = f"ftpsd{self._made}"
+        self._run("", f"CREATE DATABASE {name} CHARACTER SET utf8mb4", ())
+        return TestDatabase(
+            "mysql", f"{name}@127.0.0.1:{self._daemon.port} ftpsd anything",
+            lambda sql, parameters: self._run(name, sql, parameters), self.stop, self._daemon.start)
+
+    def _run(self, name: str, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        import pymysql
+
+        connection = pymysql.connect(
+            host="127.0.0.1", port=self._daemon.port, database=name or None, user="ftpsd", autocommit=True,
+            connect_timeout=10, charset="utf8mb4")
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql.replace("%", "%%").replace("?", "%s"), tuple(parameters))
+                return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """At once."""
+        self._daemon.stop()
+
+
+def _as_ordinary_user(*directories: Path) -> list[str]:
+    """What is put before programs that do not run as root; gives `directories` to that user."""
     if os.getuid() != 0:
         return []
-    os.chown(directory, _NOBODY, _NOBODY)
+    for directory in directories:
+        os.chown(directory, _NOBODY, _NOBODY)
     return [need("setpriv"), f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
 
 
@@ -153,6 +196,17 @@ def postgres() -> Iterator[Postgres]:
     """A server, in a directory that its user can reach (pytest's own is closed to others)."""
     with tempfile.TemporaryDirectory(prefix="ftpsd-postgres-", ignore_cleanup_errors=True) as directory:
         server = Postgres(Path(directory))
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextlib.contextmanager
+def mariadb() -> Iterator[MariaDB]:
+    """As `postgres`."""
+    with tempfile.TemporaryDirectory(prefix="ftpsd-mariadb-", ignore_cleanup_errors=True) as directory:
+        server = MariaDB(Path(directory))
         try:
             yield server
         finally:
