@@ -47,7 +47,9 @@ def test_split(argument: str, words: list[str], path: str | None) -> None:
     ("-c", {"time": "change"}),
     ("-RFAdL1nC", {"recursive": True, "classify": True, "almost_all": True, "directory": True,
                    "dereference": True, "bare": True, "numeric": True, "columns": True}),
-    ("-Zh%", {}),
+    ("-Zh%", {"human": True}),
+    ("-1Cl", {"long": True}),
+    ("-l1", {"long": True, "bare": True}),
     ("*.txt", {"path": "*.txt"}),
 ])
 def test_options(argument: str, changes: dict[str, object]) -> None:

@@ -319,6 +319,11 @@ def compare(
         if script.sni == "localhost" or theirs[-1][1] != ENDED or len(theirs) >= len(ours):
             break
         theirs = session(proftpd, script, certificates)
+    return judge(theirs, ours, script)
+
+
+def judge(theirs: list[tuple[str, str]], ours: list[tuple[str, str]], script: Script) -> list[str]:
+    """What differs in the exchanges without being documented; documented differences that do not occur, too."""
     problems: list[str] = []
     seen: set[Difference] = set()
     for (command, left), (other, right) in zip(theirs, ours, strict=False):

@@ -82,7 +82,7 @@ def test_what_is_anothers(server: RunningServer) -> None:
 def test_symlinks(server: RunningServer) -> None:
     talk(server, """
         SITE SYMLINK => 500 'SITE SYMLINK' not understood
-        SITE SYMLINK file.txt => 500 'SITE SYMLINK file.txt' not understood
+        SITE SYMLINK file.txt => 500 'SITE SYMLINK' not understood
         SITE SYMLINK file.txt one => 200 SITE SYMLINK command successful
         SITE SYMLINK file.txt sub/two => 200 SITE SYMLINK command successful
         SITE SYMLINK sub three => 200 SITE SYMLINK command successful
@@ -100,7 +100,7 @@ def test_symlinks(server: RunningServer) -> None:
 
 def test_utime(server: RunningServer) -> None:
     talk(server, """
-        SITE UTIME file.txt => 500 'SITE UTIME file.txt' not understood
+        SITE UTIME file.txt => 500 'SITE UTIME' not understood
         SITE UTIME 20200102 file.txt => 500 UTIME 20200102 file.txt: Invalid argument
         SITE UTIME 20201302030406 file.txt => 500 UTIME 20201302030406 file.txt: Invalid argument
         SITE UTIME 20200102030405 nothere => 550 UTIME 20200102030405 nothere: No such file or directory
@@ -149,8 +149,8 @@ def test_copies(server: RunningServer) -> None:
         SITE CPTO sub => 550 CPTO: Is a directory
         SITE CPFR link => {ready}
         SITE CPTO linkcopy => 250 Copy successful
-        SITE COPY file.txt => 500 'SITE COPY file.txt' not understood
-        SITE COPY a b c => 500 'SITE COPY a b c' not understood
+        SITE COPY file.txt => 500 'SITE COPY' not understood
+        SITE COPY a b c => 500 'SITE COPY' not understood
         SITE COPY nothere x => 550 COPY: No such file or directory
         SITE COPY sub file.txt => 550 COPY: Not a directory
         SITE COPY file.txt file.txt => 200 SITE COPY command successful

@@ -136,8 +136,9 @@ def test_recursion(tree: Path, jail: Jail) -> None:
 
 
 @pytest.mark.parametrize(("options", "heads"), [
-    ({"max_depth": 1}, ["a:", "b:", "empty:"]), ({"max_depth": 2}, ["a:", "a/deep:", "b:", "empty:"]),
-    ({"max_directories": 2}, ["a:", "a/deep:"]), ({"max_files": 13}, ["a:"]), ({"max_files": 12}, []),
+    ({"max_depth": 1}, []), ({"max_depth": 2}, ["a:", "b:", "empty:"]),
+    ({"max_depth": 3}, ["a:", "a/deep:", "b:", "empty:"]), ({"max_directories": 1}, []),
+    ({"max_directories": 3}, ["a:", "a/deep:"]), ({"max_files": 13}, ["a:"]), ({"max_files": 12}, []),
 ])
 def test_the_bounds_of_listoptions(
     tree: Path, jail: Jail, options: dict[str, object], heads: list[str],

@@ -583,7 +583,8 @@ def site_argument_error(spec: SiteSpec, command: Command) -> Reply | None:
     """The reply to a SITE command with too few words, or None."""
     if len(command.words) >= spec.words:
         return None
-    return Reply(500, f"'SITE {command.text.rstrip()}' not understood")
+    shown = command.text.rstrip() if spec.engine is Engine.ALWAYS else spec.name
+    return Reply(500, f"'SITE {shown}' not understood")
 
 
 def parse_site(argument: str) -> tuple[SiteSpec | None, Command]:

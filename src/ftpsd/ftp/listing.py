@@ -3,7 +3,7 @@
 RFC 959 knows no options here, yet clients send those of `ls` (`LIST -a` to see names with a dot). What
 begins with a minus is options until a word that does not; behind them stands one path, blanks and all. `+x`
 takes an option back that ListOptions set. Letters that mean nothing here are passed over, as ProFTPD does,
-rather than refused: a client that asks for `-h` wants the listing.
+rather than refused: a client that asks for `-w` wants the listing.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class ListRequest:
     columns: bool = False
     dereference: bool = False
     directory: bool = False
+    human: bool = False
     long: bool = False
     numeric: bool = False
     recursive: bool = False
@@ -62,7 +63,7 @@ class ListRequest:
 
 _SWITCHES = {
     "a": "all", "A": "almost_all", "1": "bare", "F": "classify", "C": "columns", "L": "dereference",
-    "d": "directory", "l": "long", "n": "numeric", "R": "recursive", "r": "reverse",
+    "d": "directory", "h": "human", "l": "long", "n": "numeric", "R": "recursive", "r": "reverse",
 }
 _SORTS: dict[str, SortKey] = {"t": "time", "S": "size", "U": "none"}
 _TIMES: dict[str, TimeKind] = {"c": "change", "u": "access"}
@@ -89,6 +90,8 @@ def split(argument: str) -> tuple[list[str], str | None]:
 
 
 def _changes(letter: str, on: bool) -> dict[str, Any]:
+    if letter == "l" and on:  # the last of -1, -C and -l counts
+        return {"long": True, "bare": False, "columns": False}
     if letter in _SWITCHES:
         return {_SWITCHES[letter]: on}
     if letter == "f":

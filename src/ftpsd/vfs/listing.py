@@ -181,9 +181,9 @@ class _Lister:
     def _below(self, path: bytes, head: bytes, top: _system.Listing) -> Iterator[bytes]:
         """The listing of a directory, then those of its sub-directories, each before its own (`ls -R`)."""
         options = self._options
-        seen = 0
+        seen = 1
         yield top.body
-        waiting = [(path + name, head + name, 1) for name in reversed(top.directories)]
+        waiting = [(path + name, head + name, 2) for name in reversed(top.directories)]
         while waiting and not self._full:
             path, head, depth = waiting.pop()
             if options.max_depth and depth > options.max_depth:

@@ -43,13 +43,13 @@ def cpto(session: Session, command: Command) -> Reply:
 def copy(session: Session, command: Command) -> Reply:
     """SITE COPY source destination, both without blanks."""
     if len(command.words) != 2:
-        raise Refusal(500, f"'SITE {command.text}' not understood", Code.SYNTAX)
+        raise Refusal(500, f"'SITE {command.name}' not understood", Code.SYNTAX)
     _copy(session, command, *command.words)
     return Reply(200, "SITE COPY command successful")
 
 
 def _copy(session: Session, command: Command, source: str, target: str) -> None:
-    permission.check_paths(session, command, (source, "RETR"), (target, "STOR"))
+    permission.check_paths(session, command, (target, "STOR"), (source, "RETR"))
     guide = _Guide(session, command)
     try:
         session.fs.copy(session.path(source), session.path(target), guide)

@@ -50,8 +50,8 @@ def options(
     return ListingOptions(
         form=form, all=request.all if all is None else all, almost_all=request.almost_all, bare=request.bare,
         classify=request.classify, columns=request.columns, dereference=request.dereference,
-        directory=request.directory, long=request.long, numeric=request.numeric, recursive=request.recursive,
-        reverse=request.reverse, sort=request.sort, time=request.time,
+        directory=request.directory, human=request.human, long=request.long, numeric=request.numeric,
+        recursive=request.recursive, reverse=request.reverse, sort=request.sort, time=request.time,
         show_symlinks=settings.transfer.show_symlinks, gmt=session.settings.core.times_gmt,
         max_files=request.max_files, max_directories=request.max_directories, max_depth=request.max_depth,
         facts=session.parameters.facts - (facts.NAMES if "NoNames" in settings.facts.options else NOTHING),
