@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ftpsd.diag import whatif
+from ftpsd.diag.question import understand
 from ftpsd.reasons.codes import Code
 from ftpsd.testing import databases
 from tests.diag.test_looks import codes
 from tests.diag.world import World, examine
+from tests.settings.support import configuration
 
 BASE = "Include @/base.conf\nInclude @/tls.conf\nSQLAuthTypes Crypt\nSQLTimeouts 500 500\n"
 
@@ -50,3 +53,15 @@ def test_tables_and_columns(world: World, tmp_path: Path) -> None:
     assert codes(wrong) == [Code.SQL_STATEMENT_FAILED]
     assert "no such column: home" in wrong[0]
     assert found(world, f"{connect}SQLUserInfo users userid passwd uid gid home shell\nSQLEngine log\n") == []
+
+
+def test_users_of_a_database_are_foretold(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy")
+    database = databases.sqlite(tmp_path / "x.db")
+    database.run("CREATE TABLE users (userid, passwd, uid, gid, homedir, shell)")
+    database.run("CREATE TABLE groups (groupname, gid, members)")
+    database.run("INSERT INTO users VALUES ('joe', 'x', 2000, 2000, '/', '/bin/sh')")
+    text = f"SQLConnectInfo {database.words}\nSQLAuthTypes Crypt\nRequireValidShell off\nUseFtpUsers off\nPort 2121\n"
+    for directives, allowed in (("", True), ("SQLEngine log\n", False), ("SQLUserInfo nowhere a b c d e f\n", False)):
+        steps = whatif.answer(configuration(text + directives), understand("user joe tls=no PWD"))
+        assert whatif.allowed(steps) is allowed

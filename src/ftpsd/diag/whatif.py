@@ -18,9 +18,10 @@ from ftpsd.auth.account import Account
 from ftpsd.auth.chain import Authenticator, rules_refuse
 from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, home_directory, place
 from ftpsd.auth.selection import Selection, select
+from ftpsd.auth.sqlaccounts import SqlAccounts
 from ftpsd.diag import sections
 from ftpsd.diag.question import Question
-from ftpsd.errors import Location
+from ftpsd.errors import ConfigError, Location
 from ftpsd.ftp import digests, listing, paths
 from ftpsd.ftp.commands import Command, PathArgument, parse
 from ftpsd.ftp.limiting import Judged
@@ -28,6 +29,7 @@ from ftpsd.reasons.codes import Code, marked
 from ftpsd.session import gate, permission
 from ftpsd.settings.addresses import described
 from ftpsd.settings.model import Configuration, DirectorySection, Host, Settings, laid_over
+from ftpsd.sql.setup import open_host
 from ftpsd.tls import policy
 from ftpsd.tls.policy import TLSState
 
@@ -190,8 +192,20 @@ def _user(client: _Client) -> bool:
     return client.passed(f"USER {name}", f"331 Password required for {name}", f"{name} {means}")
 
 
+def _authenticator(client: _Client) -> Authenticator:
+    """The accounts of the host, those in its database too. One that does not answer knows nobody."""
+    settings = client.host.settings
+    try:
+        queries = open_host(client.host, client.configuration.loaded)
+    except ConfigError:
+        queries = None
+    known = queries is not None and "auth" in settings.sql.engine
+    sql = SqlAccounts(settings.sql, settings.sql_passwords, queries) if known and queries is not None else None
+    return Authenticator(settings.auth, sql=sql, sql_needed=False)
+
+
 def _lookup(client: _Client, chosen: Selection) -> Account | None:
-    authenticator = Authenticator(client.host.settings.auth)
+    authenticator = _authenticator(client)
     account = authenticator.lookup(chosen.name)
     section = chosen.anonymous
     if account is not None and section is not None and section.group is not None:
@@ -262,7 +276,7 @@ def _enter(client: _Client, chosen: Selection, account: Account, what: str) -> b
         return client.refused(
             what, 530, _REFUSED, Code.LOGIN_LIMITED, "Limit access denies login", rule="<Limit LOGIN>")
     client.settings, client.tls = settings, replace(decision.state, logged_in=True)
-    home_of = Authenticator(client.host.settings.auth).home_of
+    home_of = _authenticator(client).home_of
     try:
         if chosen.anonymous is not None:
             client.home = anonymous_place(chosen.anonymous, settings.access, account, home_of)
