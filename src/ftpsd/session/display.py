@@ -24,10 +24,10 @@ def greeting(session: Session) -> Reply:
     """The 220 (ServerIdent), behind the lines of DisplayConnect."""
     core = session.settings.core
     ident = core.server_ident
-    if core.defer_welcome:
-        text = "ftpsd Server ready."
-    elif not ident.enabled:
+    if not ident.enabled:
         text = f"{local_address(session)} FTP server ready"
+    elif core.defer_welcome:
+        text = "ftpsd Server ready."
     elif ident.text is not None:
         text = expand(ident.text, session)
     else:
