@@ -44,6 +44,9 @@ MOST_WAITING = 256
 MOST_LATE = 2048
 """Statements for which nobody waits that may lie in the queue; more are dropped and counted."""
 
+LAST_MOMENT = 0.3
+"""Seconds of a worker's last one in which statements of the log are still run."""
+
 LATE_PATIENCE = 60.0
 """Seconds that such a statement is kept while the database is away."""
 
@@ -183,6 +186,7 @@ class Database:
         self._running = False
         self._links: list[_Link] = []
         self._stopped = threading.Event()
+        self._recorder: threading.Thread | None = None
         self._dropped = 0
 
     @property
@@ -202,16 +206,20 @@ class Database:
         self._links = [_Link(self) for _ in range(THREADS)]
         for number, link in enumerate(self._links):
             threading.Thread(target=self._serve, args=(link,), name=f"sql-{number}", daemon=True).start()
-        threading.Thread(target=self._serve_late, name="sql-log", daemon=True).start()
+        self._recorder = threading.Thread(target=self._serve_late, name="sql-log", daemon=True)
+        self._recorder.start()
 
     def stop(self) -> None:
-        """Ends the threads as they become free; does not wait."""
+        """Ends the threads; what waits for the log has LAST_MOMENT to be written."""
         if not self._running:
             return
+        with contextlib.suppress(queue.Full):
+            self._late.put_nowait(None)
+        if self._recorder is not None:
+            self._recorder.join(LAST_MOMENT)
         self._running = False
         self._stopped.set()
         with contextlib.suppress(queue.Full):
-            self._late.put_nowait(None)
             for _ in range(THREADS):
                 self._jobs.put_nowait(None)
 
