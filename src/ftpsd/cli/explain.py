@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
+    from rich.text import Text
 
     from ftpsd.reasons.codes import Code
     from ftpsd.reasons.reason import Reason
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _CODE = re.compile(r"\[([a-z0-9]+(?:-[a-z0-9]+)*)\]")
 _HINTS = 3
+_WIDEST = 100
+"""Columns; longer lines are hard to read."""
 
 
 @click.command("explain", short_help="Explain a reason code, or the codes in a line of a log")
@@ -62,7 +65,6 @@ def _troubles(text: str) -> list[Trouble]:
 
 
 def _show_troubles(troubles: list[Trouble]) -> None:
-    from rich.padding import Padding
     from rich.text import Text
 
     console = _console()
@@ -70,9 +72,9 @@ def _show_troubles(troubles: list[Trouble]) -> None:
         if number:
             console.print()
         console.print(Text(trouble.question, style="bold"))
-        console.print(Padding(Text(trouble.cure), (0, 0, 0, 2)))
+        console.print(Text(_filled(trouble.cure, console.width)), soft_wrap=True)
         for code in trouble.codes:
-            console.print(Padding(Text(f"More: ftpsd explain {code}"), (0, 0, 0, 2)))
+            console.print(f"  More: ftpsd explain {code}", markup=False)
 
 
 def _codes(text: str) -> list[Code]:
@@ -99,22 +101,34 @@ def _show(reasons: list[Reason]) -> None:
     for number, reason in enumerate(reasons):
         if number:
             console.print()
-        for part in _parts(reason):
-            console.print(part)
+        for part in _parts(reason, console.width):
+            console.print(part, soft_wrap=True)
 
 
-def _parts(reason: Reason) -> Iterator[RenderableType]:
-    from rich.padding import Padding
+def _parts(reason: Reason, width: int) -> Iterator[Text]:
     from rich.text import Text
 
+    from ftpsd.reasons.words import used_in
+
+    words = used_in(reason.what, *reason.causes, *reason.confirm, *reason.server, *reason.client)
     yield Text(reason.code, style="bold red")
-    yield Padding(Text(reason.what), (0, 0, 0, 2))
+    yield Text(_filled(reason.what, width))
     for title, entries in (
         ("Why, the likeliest first", reason.causes), ("How to find out", reason.confirm),
         ("On the server", reason.server), ("On the client", reason.client), ("How it shows", reason.shown),
+        ("Words", tuple(f"{word}: {meaning}" for word, meaning in words.items())),
     ):
         if entries:
             yield Text(f"\n{title}", style="bold")
             for number, entry in enumerate(entries, 1):
                 mark = f"{number}." if entries is reason.causes and len(entries) > 1 else "-"
-                yield Padding(Text(f"{mark} {entry}"), (0, 0, 0, 2))
+                yield Text(_filled(entry, width, f"{mark} "))
+
+
+def _filled(text: str, width: int, mark: str = "") -> str:
+    """A paragraph for that many columns, its further lines below the text behind the mark."""
+    import textwrap
+
+    return textwrap.fill(
+        text, min(width, _WIDEST), initial_indent=f"  {mark}", subsequent_indent=" " * (2 + len(mark)),
+        break_long_words=False, break_on_hyphens=False)

@@ -75,9 +75,7 @@ REASONS = (
     ),
     Reason(
         Code.CLIENT_CERT_CRL_UNUSABLE,
-        "Whether the client's certificate is revoked cannot be told, because the revocation list cannot be "
-        "relied upon; "
-        "so nobody of that authority is let in.",
+        "The list of withdrawn certificates (CRL) cannot be relied upon, so nobody of that authority is let in.",
         causes=(
             "The list (CRL) has expired: the new one was not fetched.",
             "Its signature is wrong, or the authority may not sign lists.",

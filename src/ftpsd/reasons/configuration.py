@@ -16,7 +16,7 @@ REASONS = (
     _found(
         Code.CONFIG_ERROR, "A line of the configuration cannot be: the server does not start with it, and a reload "
         "keeps "
-        "the old configuration.", "A slip of the pen.", "A directive in a section where it may not stand.",
+        "the old configuration.", "A typing error.", "A directive in a section where it may not stand.",
         "A directive of a module that ftpsd does not have.",
         confirm=("`ftpsd help DIRECTIVE` shows how it is written.",), server=("Correct the line that is named.",)),
     _found(
@@ -174,7 +174,7 @@ REASONS = (
         "OpenSSL's security level does not allow what is left.", server=("Widen TLSCipherSuite, or remove it.",)),
     _found(
         Code.CIPHER_WORD_UNMATCHED, "A word of TLSCipherSuite means no cipher that this OpenSSL has.",
-        "A slip of the pen.", "A cipher that OpenSSL has dropped.", server=("Correct or remove the word.",)),
+        "A typing error.", "A cipher that OpenSSL has dropped.", server=("Correct or remove the word.",)),
     _found(
         Code.CIPHER_WEAK, "Ciphers without authentication, without encryption, or broken ones are offered.",
         "TLSCipherSuite ALL, or an old list.", server=("Remove TLSCipherSuite, or add :!aNULL:!eNULL:!RC4:!3DES.",)),
@@ -224,7 +224,7 @@ REASONS = (
     _found(
         Code.MASQUERADE_UNRESOLVABLE, "The name that clients are to be told cannot be looked up, or is no IPv4 "
         "address.",
-        "A slip of the pen.", "No DNS here.", confirm=("`getent ahosts NAME`",)),
+        "A typing error.", "No DNS here.", confirm=("`getent ahosts NAME`",)),
     _found(
         Code.MASQUERADE_PRIVATE, "The address that clients are told is private: who is outside cannot reach it.",
         "The inner address was written.", "The name means another address inside.",
@@ -270,7 +270,7 @@ REASONS = (
         Code.AUTH_FILE_UNUSED, "AuthOrder and AuthUserFile do not fit together.", "One of them was forgotten."),
     _found(
         Code.WORKER_UNKNOWN, "User or Group names somebody who does not exist: the server does not start.",
-        "A slip of the pen.", "The system calls the group otherwise (nobody, nogroup)."),
+        "A typing error.", "The system calls the group otherwise (nobody, nogroup)."),
     _found(
         Code.WORKER_ROOT, "Sessions run as root until somebody has logged in.", "User is missing, or root.",
         server=("`User nobody`",)),

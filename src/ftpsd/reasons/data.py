@@ -16,14 +16,14 @@ REASONS = (
         causes=(
             "The client cannot resume sessions at all: Python's ftplib, Java's FTPSClient, PHP, some devices.",
             "The client resumes, but not under TLS 1.3.",
-            "It is another host name or port for the client's session store: a proxy or NAT between, or PASV with a "
-            "different address.",
+            "The client takes it for another server: a proxy or NAT is between, or PASV names another address.",
             "Session caching is off in the client (curl: --no-sessionid).",
         ),
         confirm=(
-            "`openssl s_client -starttls ftp -reconnect` is no proof: only the client's own data connections are.",
-            "TLSOptions EnableDiags shows whether its hello carries a session ticket (extension psk or "
-            "session_ticket).",
+            "`ftpsd probe HOST --user NAME` shows that this server serves clients that resume.",
+            "TLSOptions EnableDiags writes the client's first TLS message into the TLSLog: without psk or "
+            "session_ticket "
+            "in it the client does not even try.",
         ),
         server=(
             "TLSOptions NoSessionReuseRequired, best for those clients only: in an <IfUser>, <IfClass> or "

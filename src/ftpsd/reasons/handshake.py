@@ -53,6 +53,7 @@ REASONS = (
         causes=(
             "The port is for implicit TLS (`ftps://`, usually 990), and the client speaks plain or explicit FTP.",
             "A web browser, a port scanner or a health check knocked.",
+            "On data connections: the client asked for encryption (PROT P) and sends its file in clear.",
             "Something between client and server changes the bytes of the connection.",
         ),
         confirm=("The client's address in the system log tells a scanner from a user.",),
@@ -89,9 +90,11 @@ REASONS = (
             "The client waits for something itself: a question to its user whether the certificate may be trusted.",
             "The client speaks plain FTP to an implicit host: it waits for a greeting, the server for a handshake.",
             "A firewall swallows the packets of the handshake, or the line is very slow.",
-            "On data connections: the client believes that the connection is not to be encrypted.",
+            "A scanner that connects and does nothing.",
+            "On data connections: the client believes that the data is not to be encrypted.",
         ),
         confirm=(
+            "The TLSLog says whether the client had begun to speak TLS (`no TLS hello came`: it had not).",
             "`openssl s_client -starttls ftp -connect HOST:21` from the client's machine shows how far it comes.",
         ),
         server=("Raise TLSTimeoutHandshake (seconds) where users are asked about certificates.",),

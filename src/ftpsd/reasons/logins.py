@@ -20,7 +20,7 @@ REASONS = (
         Code.LOGIN_UNKNOWN_USER,
         "There is no user of that name.",
         causes=(
-            "A slip of the pen; capital and small letters are different.",
+            "A typing error; capital and small letters are different.",
             "The user is in another source than those of AuthOrder: AuthUserFile, the system.",
             "The AuthUserFile that this host reads is another one.",
             "Somebody tries names.",
@@ -33,7 +33,7 @@ REASONS = (
         Code.LOGIN_WRONG_PASSWORD,
         "The password is wrong.",
         causes=(
-            "A slip of the pen, or an old password that the client has stored.",
+            "A typing error, or an old password that the client has stored.",
             "The account is locked (`!` or `*` before the hash).",
             "Somebody tries passwords.",
         ),

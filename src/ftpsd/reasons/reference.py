@@ -16,7 +16,8 @@ _HEAD = """\
 
 Whatever ftpsd refuses, and whatever fails, has a code. It stands in square brackets at the end of the log line and,
 where it helps the client's user, of the reply. `ftpsd explain CODE` prints what stands here; it also finds the codes in
-a line that was copied from a log.
+a line that was copied from a log. [It does not work](../troubleshooting.md) begins with what people see; the words of
+the trade stand at its end.
 """
 
 

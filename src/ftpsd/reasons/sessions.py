@@ -9,7 +9,7 @@ REASONS = (
     Reason(
         Code.COMMAND_UNKNOWN,
         "The server does not know the command.",
-        causes=("An extension that this server does not have; clients try such and go on.", "A slip of the pen."),
+        causes=("An extension that this server does not have; clients try such and go on.", "A typing error."),
         confirm=("HELP and FEAT list what there is.",),
         shown=("500 XYZZ not understood",),
     ),
@@ -98,8 +98,9 @@ REASONS = (
     Reason(
         Code.KICKED,
         "An administrator ended the session (`ftpsd ctl kick`).",
-        causes=("Ask the administrator.",),
+        causes=("The administrator had a reason.",),
         confirm=("The log of the control socket says who it was.",),
+        client=("Ask the administrator.",),
         shown=("421 Disconnected by the administrator",),
     ),
     Reason(
@@ -113,7 +114,7 @@ REASONS = (
     Reason(
         Code.SHUTDOWN_ANNOUNCED,
         "An administrator has announced that the server goes down (`ftpsd shut`), and its sessions end now.",
-        causes=("The message says when and why.",),
+        causes=("Maintenance, as a rule; the message says when.",),
         confirm=("The file of ShutMessageFile (/etc/shutmsg) is there.",),
         server=("`ftpsd shut -R` calls it off.",),
         client=("Try again later.",),
@@ -137,7 +138,7 @@ REASONS = (
     Reason(
         Code.TIMEOUT_NO_TRANSFER,
         "There was no transfer for the time that TimeoutNoTransfer allows; commands alone do not count.",
-        causes=("A client that keeps the session open with NOOP.",),
+        causes=("A client that keeps the session open with NOOP (\"I am still here\").",),
         server=("TimeoutNoTransfer (seconds), 300 by default; 0 switches it off.",),
         shown=("421 No transfer timeout (300 seconds): closing control connection",),
     ),

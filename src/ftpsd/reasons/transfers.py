@@ -209,7 +209,7 @@ REASONS = (
         Code.FILE_NOT_FOUND,
         "There is no file or directory of that name.",
         causes=(
-            "A slip of the pen; capital and small letters are different.",
+            "A typing error; capital and small letters are different.",
             "The login sees another directory as its root than you think (DefaultRoot).",
             "A link that leads nowhere, or out of the login's root.",
         ),

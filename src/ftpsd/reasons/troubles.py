@@ -57,7 +57,8 @@ CONNECTING = (
         "connect to port 21."),
     Trouble(
         "disabled-version", "unknown protocol, wrong version number: the client cannot connect at all", _NEW,
-        ("SSL23_GET_CLIENT_HELLO:unknown protocol", "unsupported protocol", "tlsv1 alert protocol version",
+        ("SSL23_GET_CLIENT_HELLO:unknown protocol", "unsupported protocol", "tlsv1 alert protocol version", "wrong "
+        "version number",
          "version too low"),
         _tls(f"{_UNABLE}: perhaps client requested disabled TLS protocol version: …",
              f"{_FAILED} [protocol-disabled]"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ftpsd.reasons.trouble import PLACES, Trouble
 from ftpsd.reasons.troubles import THEMES
+from ftpsd.reasons.words import WORDS
 
 _HEAD = """\
 # It does not work
@@ -22,12 +23,7 @@ Where to look, in this order:
 4. **`ftpsd probe HOST --user NAME`** is a client that says what is wrong with the way to the server, firewall included.
 5. **`ftpsd explain …`** with the reason, or with a line of a log or of a client: what happened, why, what to do.
 
-Five words that come up again and again: the **control connection** carries the commands, a **data connection** each
-file and listing. TLS is **explicit** when the client connects in clear and asks for it (AUTH TLS, port 21),
-**implicit** when it is there from the start (port 990). In **passive mode** the client opens the data connections; that
-is how it should be today.
-
-(2009) and (2016) mark the questions of the two FAQ pages of mod_tls.
+The [words of the trade](#words) stand at the end. (2009) and (2016) mark the questions of the two FAQ pages of mod_tls.
 """
 
 
@@ -38,7 +34,8 @@ def page() -> str:
         lines += [f"## {heading}", "", "| question | reason |", "|---|---|", *map(_row, troubles), ""]
         for trouble in troubles:
             lines += [*_section(trouble), ""]
-    return "\n".join(lines[:-1]) + "\n"
+    lines += ["## Words", "", *(f"- **{word}**: {_escaped(meaning)}" for word, meaning in WORDS.items())]
+    return "\n".join(lines) + "\n"
 
 
 def _row(trouble: Trouble) -> str:
