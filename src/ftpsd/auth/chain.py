@@ -27,6 +27,7 @@ from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
 from ftpsd.auth.backend import Backend, Unavailable
 from ftpsd.auth.files import GroupEntry, GroupFile, Groups, Note, UserEntry, UserFile, check_permissions
 from ftpsd.auth.names import Names
+from ftpsd.auth.otp import OneTimePasswords
 from ftpsd.auth.pam import Pam, PamUnavailable
 from ftpsd.auth.selection import Selection, select
 from ftpsd.auth.sqlaccounts import SqlAccounts
@@ -34,6 +35,7 @@ from ftpsd.auth.unix import SystemUsers, group_id, group_name, listed_in_ftpuser
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.auth import AuthSettings
+from ftpsd.settings.otp import OTPSettings
 from ftpsd.sql.errors import Failed, SqlError
 
 __all__ = ["Account", "Authenticator", "LoginResult", "Selection", "select"]
@@ -42,6 +44,7 @@ _AUTH: Final = "mod_auth.c"
 _FILE: Final = "mod_auth_file.c"
 _SYSTEM: Final = "mod_auth_unix.c"
 _PAM: Final = "mod_auth_pam.c"
+_OTP: Final = "mod_auth_otp.c"
 _SQL: Final = "mod_sql.c"
 _OWN: Final = (_SQL, _FILE, _SYSTEM)
 
@@ -55,6 +58,7 @@ class _Order:
     sources: tuple[tuple[str, bool], ...]     # module name, final
     pam: Literal["off", "system", "all"]
     pam_final: bool
+    codes: Literal["off", "also", "only"] = "off"     # mod_auth_otp.c: among others, or final
 
 
 def _order(modules: Sequence[str], pam_on: bool, further: Sequence[str]) -> _Order:
@@ -63,9 +67,11 @@ def _order(modules: Sequence[str], pam_on: bool, further: Sequence[str]) -> _Ord
         (name.removesuffix("*"), name.endswith("*")) for name in modules or (_PAM, _SQL, _FILE, *further, _SYSTEM)]
     sources = tuple((name, final) for name, final in listed if name in _OWN or name in further)
     pam = [final for name, final in listed if name == _PAM]
+    otp = [final for name, final in listed if name == _OTP]
+    codes: Literal["off", "also", "only"] = "only" if any(otp) else "also" if otp or not modules else "off"
     if not pam_on or not pam:
-        return _Order(sources, "off", False)
-    return _Order(sources, "all" if modules else "system", any(pam))
+        return _Order(sources, "off", False, codes)
+    return _Order(sources, "all" if modules else "system", any(pam), codes)
 
 
 def _discard(text: str) -> None:
@@ -83,7 +89,7 @@ class Authenticator:
     def __init__(
         self, settings: AuthSettings, *, note: Note = _discard, system: SystemUsers | None = None,
         pam: Callable[[str], Pam] = Pam, backends: Sequence[Backend] = (), sql: SqlAccounts | None = None,
-        sql_needed: bool = True,
+        sql_needed: bool = True, otp: OTPSettings | None = None,
     ) -> None:
         """`sql`: the accounts in a database; `sql_needed`: where it cannot be asked, nobody else is."""
         self._settings = settings
@@ -99,6 +105,10 @@ class Authenticator:
         self._groups = GroupFile(settings.auth_group_file) if settings.auth_group_file else None
         self.names = Names(
             self._users, self._groups, backends=tuple(self._asked.values()), more=self.sql)
+        self._codes: OneTimePasswords | None = None
+        if otp is not None and otp.engine:
+            codes = self._order.codes
+            self._codes = OneTimePasswords(otp, note, listed=codes != "off", only=codes == "only")
         self._pam: Pam | None = None
         self._pam_problem = ""
         if self._order.pam == "all" or (self._order.pam == "system" and self._serves_system_users()):
@@ -130,6 +140,8 @@ class Authenticator:
             notices.append(self._pam_problem)
         for backend in self._asked.values():
             notices += backend.prepare()
+        if self._codes is not None:
+            notices += self._codes.prepare()
         passwords.stand_in()
         if self.sql is not None:
             self.sql.passwords.prepare()
@@ -217,12 +229,8 @@ class Authenticator:
         rules = settings if settings is not None else self._settings
         empty = not password and not rules.allow_empty_passwords
         hopeless = empty or (account is not None and _root_refused(account, rules) is not None)
-        own = _configured_password(account, rules) if account is not None else None
         try:
-            if own is not None:
-                verdict, method = _verdict(passwords.matches(password, own), None, False, _AUTH)
-            else:
-                verdict, method = self._password(account, user, password, ask_pam=not hopeless)
+            verdict, method = self._proof(account, user, password, rules, ask_pam=not hopeless)
         except TimeoutError as error:
             return LoginResult(False, account, Code.LOGIN_OVERLOAD, f"USER {user} (Login failed): {error}")
         except SqlError as error:
@@ -235,6 +243,27 @@ class Authenticator:
             or _password_refused(account, user, verdict, empty=empty)
             or rules_refuse(account, rules)
             or LoginResult(True, account, Good.LOGIN_OK, f"USER {account.name}: Login successful.", method))
+
+    def _proof(
+        self, account: Account | None, user: str, password: str, rules: AuthSettings, *, ask_pam: bool,
+    ) -> tuple[_Verdict, str]:
+        """What the password proves: as a code, as a password with a code behind it, or by itself."""
+        code = None
+        if self._codes is not None and account is not None:
+            good = self._codes.alone(account.name, password)
+            if good is None:
+                password, code = self._codes.split(account.name, password)
+            if good is not None or (code is not None and not password and not rules.allow_empty_passwords):
+                passwords.matches(password, None)
+                return ("ok" if good else "wrong"), _OTP
+        own = _configured_password(account, rules) if account is not None else None
+        if own is not None:
+            verdict, method = _verdict(passwords.matches(password, own), None, False, _AUTH)
+        else:
+            verdict, method = self._password(account, user, password, ask_pam=ask_pam and bool(password))
+        if code is not None and verdict == "ok" and account is not None and self._codes is not None:
+            return ("ok", method) if self._codes.behind(account.name, code) else ("wrong", "")
+        return verdict, method
 
     def check_without_password(
         self, account: Account | None, peer: str, *, user: str, settings: AuthSettings | None = None,

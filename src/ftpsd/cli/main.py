@@ -32,6 +32,7 @@ SUBCOMMANDS = {
     "explain": "Explain a reason code, or the codes in a line of a log",
     "probe": "Find out what an FTPS server does, and what will trouble its users",
     "quota": "Make, show and change quota tables",
+    "otp": "Give a user a secret for one-time passwords",
     "ctl": "Ask the running server to do something, through its control socket",
     "who": "Show who is on",
     "count": "Show how many are on",

@@ -103,6 +103,11 @@ def password_required(user: str) -> Reply:
     return Reply(331, f"Password required for {user}")
 
 
+def code_required(user: str) -> Reply:
+    """The words of mod_auth_otp."""
+    return Reply(331, f"One-time password required for {user}")
+
+
 def logged_in(user: str, code: int = 230) -> Reply:
     """`code` 232 when the client certificate made the password superfluous."""
     return Reply(code, f"User {user} logged in")

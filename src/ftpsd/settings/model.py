@@ -36,6 +36,7 @@ from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.logins import LoginSettings
 from ftpsd.settings.quotas import QuotaSettings
+from ftpsd.settings.otp import OTPSettings
 from ftpsd.settings.remote import RemoteSettings
 from ftpsd.settings.restrictions import UNRESTRICTED, LimitSection, Restrictions
 from ftpsd.settings.server import ServerSettings
@@ -80,6 +81,7 @@ class Settings:
     logins: LoginSettings = LoginSettings()
     folders: FolderSettings = FolderSettings()
     ldap: LDAPSettings = LDAPSettings()
+    otp: OTPSettings = OTPSettings()
     access: AccessSettings = AccessSettings()
     transfer: TransferSettings = TransferSettings()
     logging: LoggingSettings = LoggingSettings()

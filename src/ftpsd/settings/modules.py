@@ -13,7 +13,7 @@ OWN = "mod_ftpsd"
 """Module of directives that ProFTPD does not have."""
 
 OTHERS = frozenset({
-    "mod_auth_otp", "mod_autohost", "mod_caps", "mod_clamav", "mod_codeconv",
+    "mod_autohost", "mod_caps", "mod_clamav", "mod_codeconv",
     "mod_dnsbl", "mod_dynmasq", "mod_exec", "mod_facl",
     "mod_geoip",
     "mod_geoip2", "mod_ifversion", "mod_load", "mod_log_forensic",
@@ -28,7 +28,7 @@ OTHERS = frozenset({
 """Modules that ProFTPD, its packages or well-known third parties have and ftpsd does not."""
 
 _PREFIXES = {
-    "authotp": "mod_auth_otp", "clam": "mod_clamav",
+    "clam": "mod_clamav",
     "dnsbl": "mod_dnsbl", "dynmasq": "mod_dynmasq",
     "exec": "mod_exec", "facl": "mod_facl", "forensic": "mod_log_forensic", "geoip": "mod_geoip",
     "proxy": "mod_proxy", "qos": "mod_qos",

@@ -105,7 +105,7 @@ def auth_order(words: Sequence[str]) -> tuple[str, ...]:
 
 
 AUTH_MODULES = frozenset({
-    "mod_auth_file.c", "mod_auth_pam.c", "mod_auth_unix.c", "mod_ldap.c", "mod_sql.c",
+    "mod_auth_file.c", "mod_auth_pam.c", "mod_auth_otp.c", "mod_auth_unix.c", "mod_ldap.c", "mod_sql.c",
 })
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ftpsd.errors import Location
-from ftpsd.settings import folders, ldap, limit_directives, modules, undone
+from ftpsd.settings import folders, ldap, limit_directives, modules, otp, undone
 from ftpsd.settings.declaration import METADATA_KEY, Declaration, Status
 from ftpsd.settings.model import NOT_GROUPS, Configuration, Settings
 
@@ -29,6 +29,7 @@ _WITHOUT_FIELDS = (
     limit_directives,
     folders,
     ldap,
+    otp,
     undone,
 )
 """Modules with declarations of directives that are no fields."""

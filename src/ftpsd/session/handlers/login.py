@@ -75,11 +75,19 @@ def user(session: Session, command: Command) -> Reply:
         return replies.ANONYMOUS_PASSWORD
     vouched = vouching.result(session, chosen)
     if vouched is None:
-        return replies.password_required(name)
+        return _wanted(session, name)
     if session.bans is not None:
         banning.check_login(session)
     session.login.vouched = True
     return _enter(session, chosen, vouched, "certificate", 232)
+
+
+def _wanted(session: Session, name: str) -> Reply:
+    """331; where one-time passwords are used it says so, the same for everybody."""
+    otp = session.settings.otp
+    if otp.engine and not otp.options & {"FTPStandardResponse", "StandardResponse"}:
+        return replies.code_required(name)
+    return replies.password_required(name)
 
 
 def pass_(session: Session, command: Command) -> Reply:

@@ -1,0 +1,257 @@
+"""One-time passwords (HOTP, RFC 4226; TOTP, RFC 6238) and the table that they are kept in.
+
+    name:secret in base32:counter
+
+The counter is the next that has not been used: of an app's presses, or of steps of 30 seconds since 1970. A code that
+fits is written down as used while the table is locked, by whoever is first; with any number of workers it is good once,
+and so is every code before it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import fcntl
+import hmac
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.twofactor.hotp import HOTP
+
+from ftpsd.auth import editing
+from ftpsd.auth.files import Note, WatchedFile, check_permissions
+from ftpsd.settings.otp import OTPSettings
+
+DIGITS: Final = 6
+STEP: Final = 30
+"""Seconds."""
+AROUND: Final = 1
+"""Steps before and after the present one whose codes count, too."""
+AHEAD: Final = 10
+"""Codes that somebody may have made and not used."""
+_LOCK_SECONDS: Final = 10.0
+_Hash = hashes.SHA1 | hashes.SHA256 | hashes.SHA512
+_HASHES: Final[dict[str, Callable[[], _Hash]]] = {"totp-sha256": hashes.SHA256, "totp-sha512": hashes.SHA512}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the table: `secret` the key, `counter` the first that is good."""
+
+    name: str
+    secret: bytes = field(repr=False)
+    counter: int
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A parsed table; `problems` are the lines that were skipped."""
+
+    by_name: dict[str, Entry] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def decode_secret(text: str) -> bytes | None:
+    """The key that base32 stands for, in any case, with or without blanks and `=`; None: it is none."""
+    plain = text.replace(" ", "").replace("-", "").rstrip("=").upper()
+    try:
+        secret = base64.b32decode(plain + "=" * (-len(plain) % 8))
+    except (binascii.Error, ValueError):
+        return None
+    return secret or None
+
+
+def _entry(line: str) -> Entry | str:
+    name, _, rest = line.partition(":")
+    text, _, number = rest.partition(":")
+    secret = decode_secret(text)
+    counter = number.split(":")[0].strip() or "0"
+    if not name or secret is None:
+        return "it is not name:base32:counter"
+    if not counter.isascii() or not counter.isdecimal() or len(counter) > 18:
+        return f"the counter of '{name}' is not a number"
+    return Entry(name, secret, int(counter))
+
+
+def parse(data: bytes, path: str) -> Entries:
+    """The entries in the text of a table; the first of two for the same name counts."""
+    found: dict[str, Entry] = {}
+    problems: list[str] = []
+    for number, raw in enumerate(data.split(b"\n"), 1):
+        line = raw.decode("utf-8", "surrogateescape").strip()
+        if not line or line.startswith("#"):
+            continue
+        entry = _entry(line)
+        if isinstance(entry, str):
+            problems.append(f"line {number} of '{path}' skipped: {entry}")
+        else:
+            found.setdefault(entry.name, entry)
+    return Entries(found, tuple(problems))
+
+
+def next_counter(entry: Entry, code: str, algorithm: str, now: float) -> int | None:
+    """The counter behind that of `code`, when it is good at `now` (seconds since 1970); None: it is not.
+
+    As many codes are computed in every case.
+    """
+    kind = _HASHES.get(algorithm, hashes.SHA1)
+    maker = HOTP(entry.secret, DIGITS, kind(), enforce_key_length=False)
+    present = int(now) // STEP
+    first = entry.counter if algorithm == "hotp" else present - AROUND
+    count = AHEAD if algorithm == "hotp" else 2 * AROUND + 1
+    sent = code.encode("utf-8", "surrogateescape")
+    found = None
+    for counter in range(max(first, 0), max(first, 0) + count):
+        fits = hmac.compare_digest(maker.generate(counter), sent)
+        if fits and counter >= entry.counter and found is None:
+            found = counter + 1
+    return found
+
+
+class Table(WatchedFile[Entries]):
+    """The AuthOTPTable at `path`. `clock` gives seconds since 1970. Safe for threads and processes."""
+
+    def __init__(
+        self, path: str, algorithm: str, lock: str | None = None, clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(path, parse, lambda entries: entries.problems, "AuthOTPTable")
+        self._algorithm = algorithm
+        self._lock_path = lock
+        self._clock = clock
+
+    def accept(self, name: str, code: str, note: Note) -> bool | None:
+        """Whether `code` is good for a user, who then has used it; None: he is not in the table.
+
+        A table that cannot be read or written lets nobody in: the log says so.
+        """
+        try:
+            os.stat(self.path)
+        except OSError as error:
+            note(f"error: unable to open AuthOTPTable '{self.path}': {error.strerror}")
+            return False
+        entry = self.current(note).by_name.get(name)
+        if entry is None:
+            return None
+        if next_counter(entry, code, self._algorithm, self._clock()) is None:
+            return False
+        accepted = False
+
+        def use(data: bytes) -> bytes:
+            nonlocal accepted
+            present = parse(data, self.path).by_name.get(name)
+            after = next_counter(present, code, self._algorithm, self._clock()) if present is not None else None
+            if after is None:
+                return data
+            accepted = True
+            return set_counter(data, name, after)
+
+        try:
+            with _locked(self._lock_path):
+                editing.edit(self.path, use)
+        except (editing.EditError, OSError) as error:
+            note(f"error: AuthOTPTable: {error}")
+            return False
+        return accepted
+
+
+def set_counter(data: bytes, name: str, counter: int) -> bytes:
+    """`data` with another counter for `name`."""
+    wanted = name.encode("utf-8", "surrogateescape")
+    lines = data.split(b"\n")
+    for index, line in enumerate(lines):
+        fields = line.strip().split(b":")
+        if len(fields) > 1 and fields[0] == wanted and not isinstance(_entry(line.decode("utf-8", "replace")), str):
+            lines[index] = b":".join((*fields[:2], str(counter).encode(), *fields[3:]))
+            break
+    return b"\n".join(lines)
+
+
+def set_entry(data: bytes, entry: Entry) -> bytes:
+    """`data` with a line for the entry's user, in place of the one that he had."""
+    editing.check_name(entry.name, "user")
+    line = f"{entry.name}:{encode_secret(entry.secret)}:{entry.counter}\n".encode("utf-8", "surrogateescape")
+    rest = without(data, entry.name)
+    return rest + (b"\n" if rest and not rest.endswith(b"\n") else b"") + line
+
+
+def without(data: bytes, name: str) -> bytes:
+    """`data` without the lines of a user."""
+    wanted = name.encode("utf-8", "surrogateescape")
+    lines = data.splitlines(keepends=True)
+    return b"".join(line for line in lines if line.strip().partition(b":")[0] != wanted or line.startswith(b"#"))
+
+
+def encode_secret(secret: bytes) -> str:
+    """A key in base32, as apps want it."""
+    return base64.b32encode(secret).decode().rstrip("=")
+
+
+@contextlib.contextmanager
+def _locked(path: str | None) -> Iterator[None]:
+    """AuthOTPTableLock. Raises `TimeoutError` (an `OSError`) when somebody holds it for ten seconds."""
+    if path is None:
+        yield
+        return
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"'{path}' has been locked for too long") from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
+
+
+class OneTimePasswords:
+    """What mod_auth_otp says of logins to one host. `only`: no other password is good (AuthOrder mod_auth_otp.c*)."""
+
+    def __init__(self, settings: OTPSettings, note: Note, *, listed: bool, only: bool) -> None:
+        assert settings.table is not None
+        self._note = note
+        self.table = Table(settings.table, settings.algorithm, settings.table_lock)
+        self._behind = "AfterPassword" in settings.options
+        self._alone = listed and not self._behind
+        self._only = only
+        self._required = "RequireTableEntry" in settings.options and (self._behind or only)
+
+    def prepare(self) -> tuple[str, ...]:
+        """At start: broken lines. Raises `ConfigError` for a table that others may read."""
+        check_permissions("AuthOTPTable", self.table.path, world_readable=False)
+        notices: list[str] = []
+        self.table.current(notices.append)
+        return tuple(notices)
+
+    def split(self, name: str, password: str) -> tuple[str, str | None]:
+        """(the password that somebody else is to check, the code to be checked behind it; None: none is wanted)."""
+        if not self._behind:
+            return password, None
+        entry = self.table.current(self._note).by_name.get(name)
+        if entry is None and not self._required and os.path.exists(self.table.path):
+            return password, None
+        return password[:-DIGITS], password[-DIGITS:]
+
+    def alone(self, name: str, password: str) -> bool | None:
+        """Whether the password is a good code; None: others are to say, as it is no matter of codes."""
+        if not self._alone:
+            return None
+        accepted = self.table.accept(name, password, self._note)
+        if accepted:
+            return True
+        if accepted is None:
+            return False if self._required else None
+        return False if self._only else None
+
+    def behind(self, name: str, code: str) -> bool:
+        """Whether the code behind a password that was right is good."""
+        return self.table.accept(name, code, self._note) is True

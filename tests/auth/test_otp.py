@@ -1,0 +1,273 @@
+"""One-time passwords: the RFCs' values, that a code is good once, and where logins want one."""
+
+from __future__ import annotations
+
+import base64
+import multiprocessing
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.twofactor.hotp import HOTP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftpsd.auth import otp, passwords
+from ftpsd.auth.chain import Authenticator
+from ftpsd.auth.otp import Entry, Table, next_counter
+from ftpsd.cli import otp as program
+from ftpsd.errors import ConfigError
+from ftpsd.reasons.codes import Code
+from ftpsd.settings.auth import AuthSettings
+from ftpsd.settings.otp import OTPSettings
+from tests.auth.support import ImaginarySystem, user_line, write
+
+KEY = b"12345678901234567890"
+B32 = base64.b32encode(KEY).decode()
+PEER = "client.example [192.0.2.7] to 127.0.0.1:21"
+
+
+def code(counter: int, key: bytes = KEY) -> str:
+    return HOTP(key, 6, hashes.SHA1()).generate(counter).decode()
+
+
+def silent(text: str) -> None:
+    pytest.fail(text)
+
+
+@pytest.mark.parametrize(("counter", "value"), list(enumerate(
+    ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"])))
+def test_hotp(counter: int, value: str) -> None:
+    """RFC 4226 appendix D."""
+    assert next_counter(Entry("a", KEY, counter), value, "hotp", 0) == counter + 1
+    assert next_counter(Entry("a", KEY, counter + 1), value, "hotp", 0) is None
+    assert next_counter(Entry("a", KEY, 0), value, "hotp", 0) == counter + 1
+
+
+TIMES = [
+    (59, "94287082", "46119246", "90693936"), (1111111109, "07081804", "68084774", "25091201"),
+    (1111111111, "14050471", "67062674", "99943326"), (1234567890, "89005924", "91819424", "93441116"),
+    (2000000000, "69279037", "90698825", "38618901"), (20000000000, "65353130", "77737706", "47863826"),
+]
+
+
+@pytest.mark.parametrize(("now", "sha1", "sha256", "sha512"), TIMES)
+def test_totp(now: int, sha1: str, sha256: str, sha512: str) -> None:
+    """RFC 6238 appendix B, the last six of its eight digits; its keys are as long as the hash."""
+    for algorithm, value, size in (("totp", sha1, 20), ("totp-sha256", sha256, 32), ("totp-sha512", sha512, 64)):
+        entry = Entry("a", (KEY * 4)[:size], 0)
+        assert next_counter(entry, value[2:], algorithm, now) == now // 30 + 1
+        assert next_counter(entry, value[2:], algorithm, now + 30) == now // 30 + 1
+        assert next_counter(entry, value[2:], algorithm, now - 30) == now // 30 + 1
+        assert next_counter(entry, value[2:], algorithm, now + 90) is None
+        assert now < 90 or next_counter(entry, value[2:], algorithm, now - 90) is None
+        assert next_counter(Entry("a", entry.secret, now // 30 + 1), value[2:], algorithm, now) is None
+
+
+def test_codes_ahead() -> None:
+    assert next_counter(Entry("a", KEY, 3), code(12), "hotp", 0) == 13
+    assert next_counter(Entry("a", KEY, 3), code(13), "hotp", 0) is None
+
+
+@given(st.text(max_size=12) | st.sampled_from(["", "75522", "7552244", " 755224", "755224\n", "７５５２２４"]))
+def test_nothing_else_is_a_code(text: str) -> None:
+    assert text == "755224" or next_counter(Entry("a", KEY, 0), text, "hotp", 0) in (None, *range(2, 11))
+
+
+@pytest.mark.parametrize(("text", "secret"), [
+    (B32, KEY), (B32.lower(), KEY), ("GEZD GNBV-GY3T QOJQ GEZDGNBVGY3TQOJQ", KEY), ("", None), ("1", None), ("ä", None),
+])
+def test_secrets(text: str, secret: bytes | None) -> None:
+    assert otp.decode_secret(text) == secret
+
+
+def test_the_table() -> None:
+    text = f"# codes\nalice:{B32}:7\nbob:{B32}\n\nbroken\ncarol:!!:0\ndave:{B32}:x\nalice:{B32}:9\n"
+    found = otp.parse(text.encode(), "/t")
+    assert {name: entry.counter for name, entry in found.by_name.items()} == {"alice": 7, "bob": 0}
+    assert [line.split("'")[0] for line in found.problems] == ["line 5 of ", "line 6 of ", "line 7 of "]
+    assert B32 not in repr(found)
+    assert otp.set_counter(text.encode(), "bob", 3) == text.replace(f"bob:{B32}", f"bob:{B32}:3").encode()
+    assert otp.set_counter(text.encode(), "nobody", 3) == text.encode()
+    assert otp.without(text.encode(), "alice").count(b"alice") == 0
+    assert otp.parse(otp.set_entry(b"x", Entry("eve", KEY, 0)), "/t").by_name["eve"].secret == KEY
+
+
+def table(tmp_path: Path, *lines: str, algorithm: str = "hotp", now: float = 0.0) -> Table:
+    return Table(write(tmp_path / "otp", *lines), algorithm, str(tmp_path / "lock"), clock=lambda: now)
+
+
+def test_a_code_is_good_once(tmp_path: Path) -> None:
+    subject = table(tmp_path, f"alice:{B32}:0", "# end")
+    assert subject.accept("bob", code(0), silent) is None
+    assert subject.accept("alice", "000000", silent) is False
+    assert subject.accept("alice", code(2), silent) is True
+    assert [subject.accept("alice", code(n), silent) for n in (2, 1, 0)] == [False, False, False]
+    assert subject.accept("alice", code(3), silent) is True
+    assert (tmp_path / "otp").read_text() == f"alice:{B32}:4\n# end\n"
+    assert (tmp_path / "otp").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_time_code_is_good_once(tmp_path: Path) -> None:
+    subject = table(tmp_path, f"alice:{B32}", algorithm="totp", now=3000.0)
+    assert subject.accept("alice", code(99), silent) is True
+    assert subject.accept("alice", code(99), silent) is False
+    assert subject.accept("alice", code(101), silent) is True
+    assert subject.accept("alice", code(100), silent) is False
+
+
+def _try(path: str, start: Any, answers: Any) -> None:
+    start.wait(30)
+    answers.put(Table(path, "hotp").accept("alice", code(0), lambda text: None))
+
+
+def test_only_one_process_gets_in_with_a_code(tmp_path: Path) -> None:
+    path = write(tmp_path / "otp", f"alice:{B32}:0")
+    context = multiprocessing.get_context("fork")
+    start, answers = context.Event(), context.Queue()
+    processes = [context.Process(target=_try, args=(path, start, answers)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    start.set()
+    found = [answers.get(timeout=30) for _ in processes]
+    for process in processes:
+        process.join(30)
+    assert sorted(found) == [False, False, False, True]
+
+
+def test_a_table_that_cannot_be_used_lets_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[str] = []
+    assert Table(str(tmp_path / "none"), "hotp").accept("alice", code(0), notes.append) is False
+    assert "unable to open AuthOTPTable" in notes[0]
+    subject = table(tmp_path, f"alice:{B32}:0")
+    monkeypatch.setattr(otp, "_LOCK_SECONDS", 0.05)
+    with otp._locked(str(tmp_path / "lock")):
+        assert subject.accept("alice", code(0), notes.append) is False
+    assert "has been locked for too long" in notes[1]
+    assert subject.accept("alice", code(0), notes.append) is True
+
+
+# ---- in the chain ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Authenticator]:
+    users = write(tmp_path / "users", user_line("alice"), user_line("bob"))
+    (tmp_path / "otp").touch(mode=0o600)
+    write(tmp_path / "otp", f"alice:{B32}:0", f"ghost:{B32}:0")
+
+    def authenticator(*options: str, order: tuple[str, ...] = (), **changes: Any) -> Authenticator:
+        settings = AuthSettings(
+            auth_user_file=users, auth_pam=False, require_valid_shell=False, use_ftp_users=False, auth_order=order)
+        codes = OTPSettings(
+            engine=True, algorithm="hotp", table=str(tmp_path / "otp"), options=frozenset(options), **changes)
+        chain = Authenticator(settings, system=ImaginarySystem(), otp=codes)
+        assert chain.prepare() == ()
+        return chain
+
+    return authenticator
+
+
+def tries(chain: Authenticator, user: str, *words: str) -> list[bool]:
+    return [chain.check(chain.lookup(user), word, PEER, user=user).ok for word in words]
+
+
+FILE = "mod_auth_file.c"
+
+
+def test_a_code_in_place_of_a_password(make: Callable[..., Authenticator]) -> None:
+    chain = make()
+    words = (code(0), code(0), "geheim", code(1), "x", "")
+    assert tries(chain, "alice", *words) == [True, False, True, True, False, False]
+    assert chain.check(chain.lookup("alice"), code(2), PEER).method == "mod_auth_otp.c"
+    assert tries(chain, "bob", "geheim", code(3)) == [True, False]
+    assert tries(chain, "ghost", code(0)) == [False]
+
+
+def test_only_codes(make: Callable[..., Authenticator], tmp_path: Path) -> None:
+    chain = make(order=("mod_auth_otp.c*", FILE))
+    assert tries(chain, "alice", "geheim", code(0)) == [False, True]
+    assert tries(chain, "bob", "geheim") == [True]
+    chain = make("RequireTableEntry", order=("mod_auth_otp.c*", FILE))
+    assert tries(chain, "bob", "geheim") == [False]
+    assert tries(chain, "alice", code(1)) == [True]
+    assert tries(make(order=(FILE,)), "alice", code(2), "geheim") == [False, True]
+    (tmp_path / "otp").unlink()
+    assert tries(chain, "alice", "geheim") == [False]
+
+
+def test_a_code_behind_the_password(make: Callable[..., Authenticator], tmp_path: Path) -> None:
+    chain = make("AfterPassword", order=(FILE,))
+    both = "geheim" + code(0)
+    assert tries(chain, "alice", "geheim", code(0), both, both) == [False, False, True, False]
+    assert tries(chain, "alice", "wrong" + code(1), "geheim" + code(1)) == [False, True]
+    assert tries(chain, "bob", "geheim", "geheim" + code(0)) == [True, False]
+    required = make("AfterPassword", "RequireTableEntry")
+    assert tries(required, "bob", "geheim", "geheim" + code(0)) == [False, False]
+    (tmp_path / "otp").unlink()
+    assert tries(chain, "bob", "geheim") == [False]
+
+
+def test_an_empty_password_before_a_code(make: Callable[..., Authenticator], tmp_path: Path) -> None:
+    chain = make("AfterPassword")
+    write(tmp_path / "users", user_line("alice", password=passwords.crypt(b"", b"$5$rounds=1000$x$").decode()))  # type: ignore[union-attr]
+    assert tries(chain, "alice", code(0)) == [False]
+
+
+def test_one_hash_in_every_case(make: Callable[..., Authenticator], monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[bytes] = []
+    real = passwords.crypt
+    chains = [make(), make("AfterPassword"), make("RequireTableEntry", order=("mod_auth_otp.c*", FILE))]
+
+    def crypt(secret: bytes, setting: bytes) -> bytes | None:
+        counted.append(setting)
+        return real(secret, setting)
+
+    monkeypatch.setattr(passwords, "crypt", crypt)
+    for chain in chains:
+        for user in ("alice", "bob", "nobody-there", "ghost"):
+            for word in ("geheim", "123456", "x"):
+                counted.clear()
+                tries(chain, user, word)
+                assert len(counted) == 1, (user, word)
+
+
+def test_a_table_that_others_can_read_stops_the_start(make: Callable[..., Authenticator], tmp_path: Path) -> None:
+    (tmp_path / "otp").chmod(0o644)
+    with pytest.raises(ConfigError, match="AuthOTPTable"):
+        make()
+
+
+def test_the_reason_of_a_wrong_code(make: Callable[..., Authenticator]) -> None:
+    chain = make(order=("mod_auth_otp.c*", FILE))
+    assert chain.check(chain.lookup("alice"), "000000", PEER).reason == Code.LOGIN_WRONG_PASSWORD
+
+
+# ---- ftpsd otp ---------------------------------------------------------------------------------------
+
+
+def test_enrolment(tmp_path: Path) -> None:
+    path = str(tmp_path / "table")
+    done = CliRunner().invoke(program.command, ["--file", path, "alice", "--issuer", "My files", "--algorithm", "hotp"])
+    assert done.exit_code == 0, done.output
+    first, second, link = done.output.splitlines()
+    secret = second.split()[1]
+    assert first == f"alice is in {path}"
+    assert link == (
+        f"otpauth://hotp/My%20files:alice?secret={secret}&issuer=My%20files&algorithm=SHA1&digits=6&counter=0")
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    key = otp.decode_secret(secret)
+    assert key is not None
+    assert Table(path, "hotp").accept("alice", code(0, key), silent) is True
+    again = CliRunner().invoke(program.command, ["--file", path, "alice"])
+    assert "otpauth://totp/ftpsd:alice?" in again.output
+    assert "period=30" in again.output
+    assert Path(path).read_text().count("alice:") == 1
+    gone = CliRunner().invoke(program.command, ["--file", path, "alice", "--delete"])
+    assert gone.output == f"alice is not in {path} any more\n"
+    assert Path(path).read_text() == ""
+    assert CliRunner().invoke(program.command, ["--file", path, "a:b"]).exit_code == 1
