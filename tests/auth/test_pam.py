@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
 import os
 import types
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.pam import Pam, PamUnavailable
+from ftpsd.settings.auth import AuthSettings
+from tests.auth.support import ImaginarySystem, user_line, write
 
 
 class FakeModule:
@@ -85,3 +92,69 @@ def test_the_real_pam_refuses_who_does_not_exist() -> None:
     ok, reason = pam.check("no-such-user-of-ftpsd", "geheim")
     assert not ok
     assert reason
+
+
+# ---- a real stack, in a directory of the test's ------------------------------------------------------
+
+_SERVICE = "auth required pam_exec.so quiet expose_authtok {script}\naccount required pam_permit.so\n"
+_CLOSED = "auth required pam_permit.so\naccount required pam_deny.so\n"
+_SCRIPT = '#!/bin/sh\npassword=$(tr -d "\\0")\n[ "$PAM_USER:$PAM_SERVICE:$password" = "alice:ftpsd-test:right pass" ]\n'
+
+
+class RealModule:
+    """python-pam with services in a directory of one's own (libpam 1.4: pam_start_confdir)."""
+
+    def __init__(self, directory: Path) -> None:
+        real = pytest.importorskip("pam")
+        found = ctypes.util.find_library("pam")
+        start = getattr(ctypes.CDLL(found), "pam_start_confdir", None) if found else None
+        if start is None or not os.path.exists("/lib/x86_64-linux-gnu/security/pam_exec.so"):
+            pytest.skip("no libpam with pam_start_confdir, or no pam_exec")
+        place = os.fsencode(directory)
+
+        class PamAuthenticator(real.PamAuthenticator):  # type: ignore[misc, name-defined]
+            def __init__(self) -> None:
+                super().__init__()
+                self.pam_start = self._start
+
+            @staticmethod
+            def _start(service: Any, user: Any, conversation: Any, handle: Any) -> int:
+                assert start is not None
+                return int(start(service, user, conversation, place, handle))
+
+        self.PamAuthenticator = PamAuthenticator
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Callable[[str], Pam]:
+    script = tmp_path / "check"
+    script.write_text(_SCRIPT)
+    script.chmod(0o755)
+    (tmp_path / "ftpsd-test").write_text(_SERVICE.format(script=script))
+    (tmp_path / "closed").write_text(_CLOSED)
+    module = RealModule(tmp_path)
+    return lambda service: Pam(service, load=lambda name: module, exists=lambda name: (tmp_path / name).exists())
+
+
+def test_a_real_stack_grants_and_refuses(stack: Callable[[str], Pam]) -> None:
+    subject = stack("ftpsd-test")
+    assert subject.check("alice", "right pass")[0]
+    wrong = (("alice", "wrong"), ("bob", "right pass"), ("alice", ""), ("alice", "right pass "), ("", ""))
+    for name, password in wrong:
+        assert not subject.check(name, password)[0], (name, password)
+
+
+def test_an_account_that_is_closed(stack: Callable[[str], Pam]) -> None:
+    assert not stack("closed").check("alice", "right pass")[0]
+
+
+def test_a_login_that_a_real_stack_grants(stack: Callable[[str], Pam], tmp_path: Path) -> None:
+    settings = AuthSettings(
+        auth_user_file=write(tmp_path / "users", user_line("alice"), user_line("bob")), auth_pam_config="ftpsd-test",
+        auth_order=("mod_auth_pam.c*", "mod_auth_file.c"), require_valid_shell=False, use_ftp_users=False)
+    chain = Authenticator(settings, system=ImaginarySystem(), pam=stack)
+    assert chain.prepare() == ()
+    result = chain.check(chain.lookup("alice"), "right pass", "peer")
+    assert (result.ok, result.method) == (True, "mod_auth_pam.c")
+    assert not chain.check(chain.lookup("alice"), "geheim", "peer").ok
+    assert not chain.check(chain.lookup("bob"), "right pass", "peer").ok

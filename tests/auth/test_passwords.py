@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftpsd.auth import passwords
+from ftpsd.auth import argon, passwords
 from ftpsd.auth.passwords import SCHEMES, hash_password, matches, stand_in, verify
 
 # Made by other programs (openssl passwd, Perl's crypt); the SHA ones are those of Drepper's specification.
@@ -20,8 +20,16 @@ FOREIGN = [
     ("Hello world!", "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"),
     ("Hello world!", "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI"
                      "68u4OTLiBFdcbYEdFCoEOfaS35inz1"),
+    # The values of the schemes' own tests: crypt_blowfish, yescrypt (two), Argon2's reference implementation (two); the
+    # last one is slappasswd's.
+    ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+    ("pleaseletmein", "$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D"),
+    ("pleaseletmein", "$y$jD5.7$LdJMENpBABJJ3hIHjB1Bi.$HboGM6qPrsK.StKYGt6KErmUYtioHreJd98oIugoNB6"),
+    ("password", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"),
+    ("password", "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA"),
+    ("geheim", "$argon2i$v=19$m=1024,t=2,p=1$X3G0Y10Jflykksqp1zA41w$YJ/c4GxyZnMp1IE+W734HakHVi6MpdQB3W+b5WedOxU"),
 ]
-CHEAP = {"yescrypt": 1, "gost-yescrypt": 1, "scrypt": 6, "bcrypt": 4, "sha512": 1000, "sha256": 1000}
+CHEAP = {"argon2id": 1, "yescrypt": 1, "gost-yescrypt": 1, "scrypt": 6, "bcrypt": 4, "sha512": 1000, "sha256": 1000}
 
 
 class Counter:
@@ -89,7 +97,9 @@ def test_the_longest_password_and_bytes_that_are_no_utf8() -> None:
         assert verify(password, hash_password(password, "sha512", cost=1000))
 
 
-@pytest.mark.parametrize(("scheme", "cost"), [("rot13", 0), ("", 0), ("bcrypt", 99), ("yescrypt", 4_000_000)])
+@pytest.mark.parametrize(("scheme", "cost"), [
+    ("rot13", 0), ("", 0), ("bcrypt", 99), ("yescrypt", 4_000_000), ("argon2id", 5000),
+])
 def test_schemes_and_costs_that_do_not_exist(scheme: str, cost: int) -> None:
     with pytest.raises(ValueError, match=r"scheme|cost"):
         hash_password("geheim", scheme, cost=cost)
@@ -157,3 +167,43 @@ def test_a_full_house_is_an_error_and_not_an_endless_wait(monkeypatch: pytest.Mo
 @given(st.text(max_size=200))
 def test_no_text_in_the_password_field_raises(stored: str) -> None:
     assert not verify("a password nobody has", stored)
+
+
+@pytest.mark.parametrize("stored", [
+    "$argon2", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$",
+    "$argon2id$v=19$m=99999999,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm",
+    "$argon2id$v=16$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm",
+    "$argon2id$v=19$m=1,t=0,p=0$c29tZXNhbHQ$CTFhFdXP", "$argon2x$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm",
+    "$argon2id$v=19$m=64,t=1,p=1$c29$CTFhF",
+])
+def test_what_is_no_argon2_hash_never_matches(stored: str) -> None:
+    assert not verify("password", stored)
+
+
+def test_without_argon2_its_hashes_match_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = hash_password("geheim", "argon2id", cost=1)
+    monkeypatch.setattr(argon, "argon2", None)
+    assert not verify("geheim", stored)
+    with pytest.raises(ValueError, match="argon2id"):
+        hash_password("geheim", "argon2id")
+
+
+@pytest.mark.parametrize(("scheme", "cost"), [("argon2id", 8), ("bcrypt", 9), ("yescrypt", 6), ("scrypt", 7)])
+def test_other_threads_run_while_a_password_is_hashed(scheme: str, cost: int) -> None:
+    """Whoever held the interpreter would let nobody else count."""
+    stop = threading.Event()
+    counted = 0
+
+    def count() -> None:
+        nonlocal counted
+        while not stop.wait(0.001):
+            counted += 1
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        hash_password("geheim", scheme, cost=cost)
+    finally:
+        stop.set()
+        thread.join()
+    assert counted >= 5

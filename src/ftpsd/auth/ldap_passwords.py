@@ -25,7 +25,7 @@ def matches(password: str, stored: str | None, default: str) -> bool:
     """
     found = _SCHEME.fullmatch(stored) if stored is not None else None
     scheme, value = (found[1].lower(), found[2]) if found is not None else (default, stored or "")
-    if scheme == "crypt":
+    if scheme in ("crypt", "argon2"):
         return passwords.matches(password, value or None)
     passwords.matches(password, None)
     secret = password.encode("utf-8", "surrogateescape")

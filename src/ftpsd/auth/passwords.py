@@ -1,4 +1,4 @@
-"""Hashed passwords through libcrypt.
+"""Hashed passwords through libcrypt, and Argon2 (`argon.py`).
 
 Every scheme that the system's libcrypt reads works here, because the stored hash itself is the "setting"
 that is handed to crypt(3): the library sees by its prefix which function and which cost were used.
@@ -19,9 +19,11 @@ import threading
 from functools import cache
 from typing import Final
 
+from ftpsd.auth import argon
+
 SCHEMES: Final[dict[str, bytes]] = {
     "yescrypt": b"$y$", "gost-yescrypt": b"$gy$", "scrypt": b"$7$", "bcrypt": b"$2b$",
-    "sha512": b"$6$", "sha256": b"$5$", "md5": b"$1$", "des": b"",
+    "argon2id": b"$argon2id$", "sha512": b"$6$", "sha256": b"$5$", "md5": b"$1$", "des": b"",
 }
 DEFAULT_SCHEME: Final = "yescrypt"
 MAX_PASSWORD: Final = 511     # bytes; libcrypt's CRYPT_MAX_PASSPHRASE_SIZE less its NUL
@@ -64,6 +66,11 @@ def crypt(password: bytes, setting: bytes) -> bytes | None:
     library = _library()
     if not _slots.acquire(timeout=_QUEUE_SECONDS):
         raise TimeoutError("too many passwords are being checked at the same time")
+    if setting.startswith(argon.PREFIX):
+        try:
+            return argon.hashed(password, setting)
+        finally:
+            _slots.release()
     data = _buffers.pop() if _buffers else ctypes.create_string_buffer(_CRYPT_DATA_SIZE)
     try:
         hashed = library.crypt_rn(password, setting, data, _CRYPT_DATA_SIZE)
@@ -127,6 +134,11 @@ def hash_password(password: str, scheme: str = DEFAULT_SCHEME, *, cost: int = 0)
     secret = _encode(password)
     if not secret or len(secret) > MAX_PASSWORD or b"\0" in secret:
         raise ValueError(f"a password must have 1 to {MAX_PASSWORD} bytes and no NUL")
+    if scheme == "argon2id":
+        made = argon.make(secret, cost) if cost <= argon.MOST_PASSES else None
+        if made is None:
+            raise ValueError(f"cannot make an '{scheme}' hash with cost {cost} here")
+        return made.decode("ascii")
     output = ctypes.create_string_buffer(_SETTING_SIZE)
     # No random bytes of ours: libcrypt then takes as many as the scheme wants from the kernel.
     setting = _library().crypt_gensalt_rn(prefix, cost, None, 0, output, _SETTING_SIZE)
