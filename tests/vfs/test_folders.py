@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ftpsd.vfs.base import ListingOptions, NotRegularFile
 from ftpsd.vfs.folders import Folder, Folders
 from ftpsd.vfs.jail import Jail
+from ftpsd.vfs.trees import Storing
 
 
 @pytest.fixture
@@ -134,6 +135,39 @@ def test_entries(place: Path, jail: Folders) -> None:
     jail.rmdir("/shared/deep/moved")
     jail.unlink("/shared/theirs")
     assert not (place / "shared" / "theirs").exists()
+    jail.symlink("deep", "/shared/link")
+    assert os.readlink(place / "shared" / "link") == "deep"
+    with pytest.raises(FileExistsError):
+        jail.symlink("deep", "/shared")
+
+
+class Everything:
+    """A guide that lets everything be copied."""
+
+    def wanted(self, source: str, target: str, *, directory: bool) -> bool:
+        return True
+
+    def storing(self, target: str) -> Storing:
+        return Storing(0o022, 0o022)
+
+    def made(self, fd: int, target: str) -> None:
+        return None
+
+    def pause(self) -> None:
+        return None
+
+
+def test_trees(place: Path, jail: Folders) -> None:
+    """Copies and removals of directories: between folders, too, but never of a folder itself."""
+    guide = Everything()
+    jail.copy("/mine", "/shared/deep/mine", guide)
+    jail.copy("/shared/deep", "/taken", guide)
+    assert (place / "home" / "taken" / "mine").read_text() == "mine"
+    jail.remove_tree("/shared/deep", lambda path, directory: None)
+    assert not (place / "shared" / "deep").exists()
+    with pytest.raises(OSError) as refused:
+        jail.remove_tree("/shared", lambda path, directory: None)
+    assert refused.value.errno == errno.EBUSY
 
 
 @pytest.mark.parametrize(("old", "new"), [

@@ -76,12 +76,12 @@ class Folders(Jail):
                 return folder, inside
         return None
 
-    def _entry(self, path: str) -> tuple[Folder, str] | None:
-        """As `_in` for an entry that is to be taken away or replaced: none of a folder, nor on the way to one."""
+    def _entry(self, path: str, code: int = errno.EBUSY) -> tuple[Folder, str] | None:
+        """As `_in` for an entry that is to be changed: none of a folder, nor on the way to one (then `code`)."""
         normal = _normal(path)
         for folder in self._folders:
             if folder.at == normal or folder.at.startswith(normal + "/"):
-                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), path)
+                raise OSError(code, os.strerror(code), path)
         return self._in(path)
 
     # ---- files ---------------------------------------------------------------------------------------
@@ -221,37 +221,16 @@ class Folders(Jail):
 
     # ---- entries -------------------------------------------------------------------------------------
 
-    def mkdir(self, path: str, *, umask: int | None = None, made: Callable[[int], None] | None = None) -> None:
-        found = self._in(path)
-        if found is None:
-            super().mkdir(path, umask=umask, made=made)
-        elif found[1] == found[0].base:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-        else:
-            found[0].jail.mkdir(found[1], umask=umask, made=made)
-
-    def rmdir(self, path: str) -> None:
-        found = self._entry(path)
-        if found is None:
-            super().rmdir(path)
-        else:
-            found[0].jail.rmdir(found[1])
-
-    def unlink(self, path: str) -> None:
-        found = self._entry(path)
-        if found is None:
-            super().unlink(path)
-        else:
-            found[0].jail.unlink(found[1])
+    def _parent(self, path: str, *, root_is: int = errno.EBUSY) -> tuple[int, bytes]:
+        """What every change of an entry goes through: the directory is the folder's, or the jail's own."""
+        found = self._entry(path, errno.EEXIST if root_is == errno.EEXIST else errno.EBUSY)
+        return super()._parent(path, root_is=root_is) if found is None else found[0].jail._parent(found[1])
 
     def rename(self, old: str, new: str, *, overwrite: bool = True) -> None:
         here, there = self._entry(old), self._entry(new)
-        if here is None and there is None:
-            super().rename(old, new, overwrite=overwrite)
-        elif here is None or there is None or here[0] is not there[0]:
+        if (here and here[0]) is not (there and there[0]):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), new)
-        else:
-            here[0].jail.rename(here[1], there[1], overwrite=overwrite)
+        super().rename(old, new, overwrite=overwrite)
 
     def _seat(self, path: str, *, root_is: int = errno.EBUSY) -> tuple[int, bytes]:
         found = self._in(path)
