@@ -20,6 +20,7 @@ from ftpsd.auth.selection import Selection
 from ftpsd.auth.unix import Shadow
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code
+from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.model import AnonymousSection, Settings
 from tests.auth.support import CHEAP, ImaginarySystem, account, replace, user_line, write
@@ -88,9 +89,9 @@ def authenticator(
 ) -> Authenticator:
     fields: dict[str, Any] = {"auth_pam": False, **changes}
     if lines:
-        fields["auth_user_file"] = write(tmp_path / "users", *lines)
+        fields["auth_user_file"] = AccountFile(write(tmp_path / "users", *lines))
     if groups:
-        fields["auth_group_file"] = write(tmp_path / "groups", *groups)
+        fields["auth_group_file"] = AccountFile(write(tmp_path / "groups", *groups))
     note = notes.append if notes is not None else lambda text: None
     return Authenticator(AuthSettings(**fields), note=note, system=system(), pam=pam)
 

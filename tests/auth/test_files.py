@@ -21,6 +21,7 @@ from ftpsd.auth.files import (
     read_whole,
 )
 from ftpsd.errors import ConfigError
+from ftpsd.settings.account_files import user_file
 from tests.auth.support import CHEAP, replace, user_line, write
 
 GOOD_USERS = [
@@ -295,3 +296,25 @@ class TestPermissions:
                 check_permissions("AuthUserFile", str(place), world_readable=False)
         (tmp_path / "fine").symlink_to("users")
         check_permissions("AuthUserFile", str(tmp_path / "fine"), world_readable=False)
+
+
+@pytest.mark.parametrize(("words", "users", "groups"), [
+    ("/f", ["ftpa", "ftpb", "other"], ["staff", "wheel"]),
+    ("/f id 1000-1001", ["ftpa", "ftpb"], []),
+    ("/f name ^ftp", ["ftpa", "ftpb"], []),
+    ("/f name !^ftp id 0-5000", ["other"], ["staff", "wheel"]),
+    ("/f id 2000-3000 name !^wheel$", ["other"], ["staff"]),
+])
+def test_entries_that_do_not_fit_are_not_there(words: str, users: list[str], groups: list[str]) -> None:
+    """AuthUserFile and AuthGroupFile with id and name."""
+    only = user_file(words.split())
+    passwd = b"ftpa:x:1000:1::/h/a:\nftpb:x:1001:1::/root/b:\nother:x:2000:1::/h/o:\n"
+    assert list(parse_users(passwd, "/f", only).by_name) == users
+    assert list(parse_groups(b"staff:x:2000:\nwheel:x:2001:\n", "/f", only).by_name) == groups
+
+
+def test_homes_that_do_not_fit(tmp_path: Path) -> None:
+    path = write(tmp_path / "users", user_line("alice", home="/home/alice"), user_line("rooty", home="/root/x"))
+    file = UserFile(path, user_file([path, "home", "!^/root"]))
+    assert list(file.current(lambda text: None).by_name) == ["alice"]
+    assert list(UserFile(path).current(lambda text: None).by_name) == ["alice", "rooty"]

@@ -23,6 +23,7 @@ from ftpsd.auth.passwords import hash_password
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code
 from ftpsd.settings import ldap_values as values
+from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.ldap import LDAPSettings
 from ftpsd.settings.ldap_values import LDAPBind
@@ -101,6 +102,7 @@ def test_an_odd_name_is_found(make: Any) -> None:
     assert (found.name, found.uid, found.gid, found.home) == (ODD, 1, 2, "")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40) | st.sampled_from(["*", "()", "\\", "\0", ")(uid=*", "%v", "%u"]))
 def test_a_value_stays_a_value(value: str) -> None:
     """ldap3's own parser finds one comparison with exactly the bytes that were sent."""
@@ -356,6 +358,16 @@ def test_a_server_that_is_away(slapd: Slapd, make: Any, notes: list[str]) -> Non
     assert state.pause == 1
 
 
+def test_names_for_listings_are_no_reason_to_leave_a_server_alone(make: Any, notes: list[str]) -> None:
+    backend = make("127.0.0.1:1")
+    opened: list[str] = []
+    backend.directory._open = Noting(opened, "open", backend.directory._open)
+    assert [backend.user_name(4100), backend.group_name(5000), backend.user_name(4101)] == [None] * 3
+    assert opened == ["open"]
+    assert notes == []
+    assert backend.directory._states[0].until == 0.0
+
+
 def test_the_next_server_is_asked(slapd: Slapd, make: Any, notes: list[str]) -> None:
     backend = make(f"127.0.0.1:1 {slapd.address}")
     account = backend.lookup("alice")
@@ -378,7 +390,8 @@ def test_without_ldap3_there_is_no_start(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def authenticator(tmp_path: Path, backend: LDAPBackend, **changes: Any) -> Authenticator:
     fields: dict[str, Any] = {
-        "auth_user_file": write(tmp_path / "users", user_line("alice"), user_line("filed")), "auth_pam": False,
+        "auth_user_file": AccountFile(write(tmp_path / "users", user_line("alice"), user_line("filed"))),
+        "auth_pam": False,
         "require_valid_shell": False, "use_ftp_users": False, **changes}
     chain = Authenticator(AuthSettings(**fields), system=ImaginarySystem(), backends=(backend,))
     chain.prepare()

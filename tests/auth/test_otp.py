@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftpsd.auth import otp, passwords
@@ -22,6 +22,7 @@ from ftpsd.auth.otp import Entry, Table, next_counter
 from ftpsd.cli import otp as program
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code
+from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.otp import OTPSettings
 from tests.auth.support import ImaginarySystem, user_line, write
@@ -73,6 +74,7 @@ def test_codes_ahead() -> None:
     assert next_counter(Entry("a", KEY, 3), code(13), "hotp", 0) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12) | st.sampled_from(["", "75522", "7552244", " 755224", "755224\n", "７５５２２４"]))
 def test_nothing_else_is_a_code(text: str) -> None:
     assert text == "755224" or next_counter(Entry("a", KEY, 0), text, "hotp", 0) in (None, *range(2, 11))
@@ -161,11 +163,12 @@ def make(tmp_path: Path) -> Callable[..., Authenticator]:
     write(tmp_path / "otp", f"alice:{B32}:0", f"ghost:{B32}:0")
 
     def authenticator(*options: str, order: tuple[str, ...] = (), **changes: Any) -> Authenticator:
-        settings = AuthSettings(
-            auth_user_file=users, auth_pam=False, require_valid_shell=False, use_ftp_users=False, auth_order=order)
+        rules = AuthSettings(
+            auth_user_file=AccountFile(users), auth_pam=False, require_valid_shell=False, use_ftp_users=False,
+            auth_order=order)
         codes = OTPSettings(
             engine=True, algorithm="hotp", table=str(tmp_path / "otp"), options=frozenset(options), **changes)
-        chain = Authenticator(settings, system=ImaginarySystem(), otp=codes)
+        chain = Authenticator(rules, system=ImaginarySystem(), otp=codes)
         assert chain.prepare() == ()
         return chain
 

@@ -14,6 +14,7 @@ import pytest
 
 from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.pam import Pam, PamUnavailable
+from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.auth import AuthSettings
 from tests.auth.support import ImaginarySystem, user_line, write
 
@@ -150,7 +151,8 @@ def test_an_account_that_is_closed(stack: Callable[[str], Pam]) -> None:
 
 def test_a_login_that_a_real_stack_grants(stack: Callable[[str], Pam], tmp_path: Path) -> None:
     settings = AuthSettings(
-        auth_user_file=write(tmp_path / "users", user_line("alice"), user_line("bob")), auth_pam_config="ftpsd-test",
+        auth_user_file=AccountFile(write(tmp_path / "users", user_line("alice"), user_line("bob"))),
+        auth_pam_config="ftpsd-test",
         auth_order=("mod_auth_pam.c*", "mod_auth_file.c"), require_valid_shell=False, use_ftp_users=False)
     chain = Authenticator(settings, system=ImaginarySystem(), pam=stack)
     assert chain.prepare() == ()

@@ -20,6 +20,7 @@ from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.files import check_permissions
 from ftpsd.auth.passwords import hash_password
 from ftpsd.errors import ConfigError
+from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.auth import AuthSettings
 from tests.auth.support import CHEAP, user_line, write
 
@@ -135,7 +136,7 @@ def test_the_same_people_get_in(tmp_path: Path) -> None:
     ]
     users = write(tmp_path / "users", *lines, mode=0o640)
     ours = Authenticator(
-        AuthSettings(auth_user_file=users, auth_order=("mod_auth_file.c",), auth_pam=False))
+        AuthSettings(auth_user_file=AccountFile(users), auth_order=("mod_auth_file.c",), auth_pam=False))
     with proftpd(tmp_path, users) as port:
         theirs = {login: peer_lets_in(port, *login) for login in LOGINS}
     assert {login: ours.check(ours.lookup(login[0]), login[1], "test").ok for login in LOGINS} == theirs

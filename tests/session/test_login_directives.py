@@ -241,7 +241,7 @@ def test_a_home_that_the_user_makes_himself(mode: int, code: int) -> None:
     with one_session(("CreateHome on 711 NoRootPrivs",), users=(User("zoe", uid=4100, gid=4100),)) as served:
         passwd = served.service.configuration.hosts[0].settings.auth.auth_user_file
         assert passwd is not None
-        homes = Path(passwd).parent / "homes"
+        homes = Path(passwd.path).parent / "homes"
         (homes / "zoe").rmdir()
         homes.chmod(mode)
         served.client.connect()

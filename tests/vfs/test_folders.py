@@ -135,10 +135,11 @@ def test_entries(place: Path, jail: Folders) -> None:
     jail.rmdir("/shared/deep/moved")
     jail.unlink("/shared/theirs")
     assert not (place / "shared" / "theirs").exists()
-    jail.symlink("deep", "/shared/link")
+    jail.symlink("/shared/deep", "/shared/link")
     assert os.readlink(place / "shared" / "link") == "deep"
-    with pytest.raises(FileExistsError):
-        jail.symlink("deep", "/shared")
+    for source, target in (("/mine", "/shared"), ("/mine", "/shared/out-of-it")):
+        with pytest.raises(OSError):
+            jail.symlink(source, target)
 
 
 class Everything:

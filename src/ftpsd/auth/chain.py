@@ -101,8 +101,9 @@ class Authenticator:
         self._sql_needed = sql_needed
         self._system = system if system is not None else SystemUsers(
             one_by_one="NoGetgrouplist" in settings.auth_unix_options)
-        self._users = UserFile(settings.auth_user_file) if settings.auth_user_file else None
-        self._groups = GroupFile(settings.auth_group_file) if settings.auth_group_file else None
+        users, groups = settings.auth_user_file, settings.auth_group_file
+        self._users = UserFile(users.path, users) if users is not None else None
+        self._groups = GroupFile(groups.path, groups) if groups is not None else None
         self.names = Names(
             self._users, self._groups, backends=tuple(self._asked.values()), more=self.sql)
         self._codes: OneTimePasswords | None = None

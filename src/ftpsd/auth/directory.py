@@ -5,6 +5,9 @@ longer up to a minute, so that logins wait for it only now and then; that it is 
 back. What is asked with the rights of LDAPBindDN goes over a few connections that are kept; one that has been idle for
 long, or turns out to be closed, is replaced. Binds in the name of users have connections of their own.
 
+Names for listings are asked by sessions that have given up their rights, and perhaps cannot read the file of an
+authority any more: where that fails it is no server's fault, and nobody asks for names for a minute.
+
 Referrals are not followed: who says where to ask, and with which password, is the configuration alone.
 """
 
@@ -27,6 +30,7 @@ MOST_IDLE: Final = 4
 IDLE_SECONDS: Final = 60.0
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
+NAMELESS_SECONDS: Final = 60.0
 _INVALID_CREDENTIALS: Final = 49
 _BUSY: Final = frozenset({51, 52})
 """Result codes (RFC 4511 appendix A): busy, unavailable."""
@@ -70,6 +74,7 @@ class Directory:
         self._lock = threading.Lock()
         self._idle: list[_Idle] = []
         self._ldap3: Any = None
+        self._nameless_until = 0.0
 
     def prepare(self) -> None:
         """Loads ldap3. Raises `ConfigError`."""
@@ -87,9 +92,14 @@ class Directory:
         for entry in idle:
             _drop(entry.connection)
 
-    def search(self, base: str, text: str, attributes: list[str], *, most: int) -> list[Entry]:
-        """At most `most` + 1 entries that the filter `text` fits. Raises `Unavailable`."""
-        return self._asked(lambda state, connection: self._search(state, connection, base, text, attributes, most))
+    def search(
+        self, base: str, text: str, attributes: list[str], *, most: int, for_names: bool = False,
+    ) -> list[Entry]:
+        """At most `most` + 1 entries that the filter `text` fits; `for_names`: for a listing. Raises `Unavailable`."""
+        if for_names and self._clock() < self._nameless_until:
+            raise Unavailable
+        return self._asked(
+            lambda state, connection: self._search(state, connection, base, text, attributes, most), for_names)
 
     def proves(self, name: str, password: str) -> bool:
         """Whether a bind as `name` (a DN) succeeds. Raises `Unavailable`."""
@@ -114,13 +124,16 @@ class Directory:
                 yield state
 
     @contextlib.contextmanager
-    def _watched(self, state: _State) -> Iterator[None]:
+    def _watched(self, state: _State, for_names: bool = False) -> Iterator[None]:
         """Suppresses the failure of a server, which is then left alone; a success makes it one like others."""
         exceptions = importlib.import_module("ldap3.core.exceptions")
         try:
             yield
         except (exceptions.LDAPException, OSError, Unavailable) as error:
-            self._failed(state, error)
+            if for_names:
+                self._nameless_until = self._clock() + NAMELESS_SECONDS
+            else:
+                self._failed(state, error)
         else:
             self._answered(state)
 
@@ -142,7 +155,7 @@ class Directory:
 
     # ---- connections ---------------------------------------------------------------------------------
 
-    def _asked(self, question: Callable[[_State, Any], list[Entry]]) -> list[Entry]:
+    def _asked(self, question: Callable[[_State, Any], list[Entry]], for_names: bool) -> list[Entry]:
         """The answer over a connection that is kept, else over a new one."""
         answer: list[Entry] | None = None
         while answer is None and (kept := self._take()) is not None:
@@ -153,7 +166,7 @@ class Directory:
             else:
                 self._keep(kept.state, kept.connection)
         for state in self._willing() if answer is None else ():
-            with self._watched(state):
+            with self._watched(state, for_names):
                 bind = self._settings.bind_dn
                 connection = self._open(state, bind.name, bind.password)
                 try:

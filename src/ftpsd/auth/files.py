@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from ftpsd.errors import ConfigError
+from ftpsd.settings.account_files import AccountFile
 
 MAX_FILE: Final = 64 * 1024 * 1024        # bytes
 MAX_REPORTED: Final = 20                  # bad lines named one by one; the rest is counted
@@ -142,9 +143,11 @@ def _entries(
     return entries, tuple(problems)
 
 
-def parse_users(data: bytes, path: str) -> Users:
-    """The users in the text of an AuthUserFile; `path` is only for messages."""
+def parse_users(data: bytes, path: str, only: AccountFile | None = None) -> Users:
+    """The users in the text of an AuthUserFile who count (`only`); `path` is only for messages."""
     entries, problems = _entries(data, path, _user)
+    if only is not None:
+        entries = [entry for entry in entries if only.allows(entry.name, entry.uid, entry.home)]
     by_name: dict[str, UserEntry] = {}
     by_uid: dict[int, UserEntry] = {}
     for entry in entries:
@@ -154,9 +157,11 @@ def parse_users(data: bytes, path: str) -> Users:
     return Users(by_name, by_uid, problems, sample)
 
 
-def parse_groups(data: bytes, path: str) -> Groups:
-    """The groups in the text of an AuthGroupFile; `path` is only for messages."""
+def parse_groups(data: bytes, path: str, only: AccountFile | None = None) -> Groups:
+    """The groups in the text of an AuthGroupFile that count (`only`); `path` is only for messages."""
     entries, problems = _entries(data, path, _group)
+    if only is not None:
+        entries = [entry for entry in entries if only.allows(entry.name, entry.gid)]
     by_name: dict[str, GroupEntry] = {}
     by_gid: dict[int, GroupEntry] = {}
     of_member: dict[str, tuple[GroupEntry, ...]] = {}
@@ -244,17 +249,19 @@ class WatchedFile(Generic[_SnapshotT]):
 
 
 class UserFile(WatchedFile[Users]):
-    """The AuthUserFile at `path`."""
+    """The AuthUserFile at `path`, of which the entries that `only` allows count."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path, parse_users, lambda users: users.problems, "AuthUserFile")
+    def __init__(self, path: str, only: AccountFile | None = None) -> None:
+        super().__init__(
+            path, lambda data, name: parse_users(data, name, only), lambda users: users.problems, "AuthUserFile")
 
 
 class GroupFile(WatchedFile[Groups]):
-    """The AuthGroupFile at `path`."""
+    """The AuthGroupFile at `path`, of which the entries that `only` allows count."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path, parse_groups, lambda groups: groups.problems, "AuthGroupFile")
+    def __init__(self, path: str, only: AccountFile | None = None) -> None:
+        super().__init__(
+            path, lambda data, name: parse_groups(data, name, only), lambda groups: groups.problems, "AuthGroupFile")
 
 
 def check_permissions(directive: str, path: str, *, world_readable: bool) -> None:

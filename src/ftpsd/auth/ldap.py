@@ -152,13 +152,16 @@ class LDAPBackend(Backend):
 
     # ---- groups, names -------------------------------------------------------------------------------
 
-    def _found_groups(self, template: str, value: str, most: int) -> list[tuple[str, int]]:
+    def _found_groups(
+        self, template: str, value: str, most: int, *, for_names: bool = False,
+    ) -> list[tuple[str, int]]:
         groups = self._settings.groups
         if groups is None:
             return []
         wanted = [self._attribute["cn"], self._attribute["gidnumber"]]
         found = []
-        for _, values in self.directory.search(groups.base, ldap_filters.fill(template, value), wanted, most=most):
+        text = ldap_filters.fill(template, value)
+        for _, values in self.directory.search(groups.base, text, wanted, most=most, for_names=for_names):
             name, number = self._first(values, "cn"), self._first(values, "gidnumber")
             if name and number and number.isascii() and number.isdecimal() and int(number) <= MAX_ID:
                 found.append((name, int(number)))
@@ -168,13 +171,13 @@ class LDAPBackend(Backend):
         found = self._found_groups(self._group_filters[1], name, MOST_GROUPS)
         return sorted(found, key=lambda entry: (entry[1], entry[0]))  # a directory has no order of its own
 
-    def _group(self, gid: int) -> str | None:
-        found = self._found_groups(self._group_filters[0], str(gid), 1)
+    def _group(self, gid: int, *, for_names: bool = False) -> str | None:
+        found = self._found_groups(self._group_filters[0], str(gid), 1, for_names=for_names)
         return found[0][0] if found else None
 
     def group_name(self, gid: int) -> str | None:
         try:
-            return self._group(gid)
+            return self._group(gid, for_names=True)
         except Unavailable:
             return None
 
@@ -184,7 +187,8 @@ class LDAPBackend(Backend):
             return None
         try:
             found = self.directory.search(
-                users.base, ldap_filters.fill(self._user_filters[1], str(uid)), [self._attribute["uid"]], most=1)
+                users.base, ldap_filters.fill(self._user_filters[1], str(uid)), [self._attribute["uid"]], most=1,
+                for_names=True)
         except Unavailable:
             return None
         return self._first(found[0][1], "uid") if found else None

@@ -1,10 +1,13 @@
 """Who may log in."""
 
+# ruff: noqa: RUF009 (`directive` makes a dataclass field)
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftpsd.settings import auth_parsers, login_values, parsers
+from ftpsd.settings import account_files, auth_parsers, login_values, parsers
+from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.arguments import Boolean, Integer, Special, Text
 from ftpsd.settings.declaration import HOST, LOGIN, Combine, Context, Status, directive
 from ftpsd.settings.login_values import NamedPassword
@@ -17,14 +20,17 @@ HOST_ANON = HOST | Context.ANONYMOUS
 class AuthSettings:
     """Accounts, passwords, login rules."""
 
-    auth_user_file: str | None = directive(
-        "AuthUserFile", Special("/path", parsers.auth_file), None, module="mod_auth_file",
-        good=("/etc/ftpd.passwd",), bad=("passwd", "", "/a b c"),
-        doc="File of accounts in the form of /etc/passwd with the password's hash in the second field.",
+    auth_user_file: AccountFile | None = directive(
+        "AuthUserFile", Special("/path [id min-max] [home [!]regex] [name [!]regex]", account_files.user_file), None,
+        module="mod_auth_file", good=("/etc/ftpd.passwd", "/etc/ftpd.passwd id 1000-1999 name ^ftp home !^/root"),
+        bad=("passwd", "", "/a b c", "/a id 5", "/a id 9-1", "/a name", "/a name (", "/a name !"),
+        doc="File of accounts in the form of /etc/passwd with the password's hash in the second field. Entries whose"
+        " uid, home or name does not fit are not there.",
     )
-    auth_group_file: str | None = directive(
-        "AuthGroupFile", Special("/path", parsers.auth_file), None, module="mod_auth_file",
-        good=("/etc/ftpd.group",), bad=("group", ""), doc="File of groups in the form of /etc/group.",
+    auth_group_file: AccountFile | None = directive(
+        "AuthGroupFile", Special("/path [id min-max] [name [!]regex]", account_files.group_file), None,
+        module="mod_auth_file", good=("/etc/ftpd.group", "/etc/ftpd.group id 100-199 name !^wheel$"),
+        bad=("group", "", "/a home ^/"), doc="File of groups in the form of /etc/group, see AuthUserFile.",
     )
     auth_order: tuple[str, ...] = directive(
         "AuthOrder", Special("module[*] …", parsers.auth_order), (), module="mod_auth",

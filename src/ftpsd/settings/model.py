@@ -35,8 +35,8 @@ from ftpsd.settings.ldap import LDAPSettings
 from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.logins import LoginSettings
-from ftpsd.settings.quotas import QuotaSettings
 from ftpsd.settings.otp import OTPSettings
+from ftpsd.settings.quotas import QuotaSettings
 from ftpsd.settings.remote import RemoteSettings
 from ftpsd.settings.restrictions import UNRESTRICTED, LimitSection, Restrictions
 from ftpsd.settings.server import ServerSettings

@@ -11,7 +11,6 @@ from ftpsd.settings.arguments import (
     ArgumentError,
     Integer,
     NotSupportedYet,
-    absolute_path,
     boolean,
     duration,
     want,
@@ -368,15 +367,6 @@ def timeout_session(words: Sequence[str]) -> int:
             "TimeoutSession for a user, group or class", remedy="Put it into an <IfUser> section."
         )
     return duration(words[0])
-
-
-def auth_file(words: Sequence[str]) -> str:
-    """An absolute path; ProFTPD also takes restrictions of ids, names and homes."""
-    want(words, 1)
-    path = absolute_path(words[0])
-    if len(words) > 1:
-        raise NotSupportedYet("a restriction of ids, names or homes", remedy="Give the path alone.")
-    return path
 
 
 def workers(words: Sequence[str]) -> int:

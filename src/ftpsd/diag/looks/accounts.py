@@ -27,18 +27,18 @@ def look(subject: Subject) -> None:
     auth = subject.settings.auth
     if auth.auth_user_file is not None:
         _used(subject)
-        data = _checked(subject, "AuthUserFile", auth.auth_user_file, world_readable=False)
+        data = _checked(subject, "AuthUserFile", auth.auth_user_file.path, world_readable=False)
         if data is not None:
-            _users(subject, auth.auth_user_file, data)
+            _users(subject, auth.auth_user_file.path, data)
     elif any(name.startswith(_FILE_MODULE) for name in auth.auth_order):
         subject.warn(
             Code.AUTH_FILE_UNUSED, "AuthOrder asks mod_auth_file.c, but there is no AuthUserFile: it knows nobody",
             "Name an AuthUserFile (`ftpsd passwd` makes one), or take mod_auth_file.c out.", of="AuthOrder")
     if auth.auth_group_file is not None:
-        data = _checked(subject, "AuthGroupFile", auth.auth_group_file, world_readable=True)
+        data = _checked(subject, "AuthGroupFile", auth.auth_group_file.path, world_readable=True)
         if data is not None:
-            groups = files.parse_groups(data, auth.auth_group_file)
-            _broken(subject, "AuthGroupFile", auth.auth_group_file, groups.problems)
+            groups = files.parse_groups(data, auth.auth_group_file.path)
+            _broken(subject, "AuthGroupFile", auth.auth_group_file.path, groups.problems)
     if auth.root_login:
         subject.warn(
             Code.ROOT_LOGIN, "RootLogin on: whoever guesses root's password has the machine",
@@ -214,10 +214,10 @@ def _anonymous(subject: Subject, section: AnonymousSection) -> None:
 
 
 def _in_file(subject: Subject, name: str) -> bool:
-    path = subject.settings.auth.auth_user_file
-    if path is None:
+    file = subject.settings.auth.auth_user_file
+    if file is None:
         return False
     try:
-        return name in files.parse_users(files.read_whole(path)[0], path).by_name
+        return name in files.parse_users(files.read_whole(file.path)[0], file.path, file).by_name
     except OSError:
         return True
