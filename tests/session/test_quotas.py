@@ -350,3 +350,31 @@ def test_what_is_joined_counts_once(server: RunningServer) -> None:
         assert client.expect(213, "AVBL").text == "200"
         client.expect(250, "DELE joined")
         assert tally(server, dora) == Amounts()
+
+
+def test_links_and_directories_are_no_way_round(ftps_certificates: Certificates) -> None:
+    """Symbolic links do not count, neither made nor removed; a part that COMB cannot take away is a copy."""
+    directives = ("CopyEngine on", "SiteMiscEngine on", "AllowOverwrite on", "QuotaDirectoryTally on")
+    eve = Key(QuotaType.USER, "eve")
+    with running(ftps_certificates, *directives, workers=1) as server, login(server, "eve") as client:
+        client.expect(257, "MKD d")
+        assert store(client, "STOR d/a", 3000) == DONE
+        client.expect(200, "SITE SYMLINK d/a d/link")
+        client.expect(200, "SITE COPY d/link other")
+        client.expect(250, "DELE other")
+        assert tally(server, eve) == Amounts(bytes_in=3000.0, files_in=2)
+        client.expect(200, "SITE COPY d e")
+        assert tally(server, eve) == Amounts(bytes_in=6000.0, files_in=4)
+        client.expect(200, "SITE RMDIR e")
+        assert tally(server, eve) == Amounts(bytes_in=3000.0, files_in=2)
+        for place in ("one", "two"):
+            client.expect(257, f"MKD {place}")
+            client.expect(200, f"SITE SYMLINK d/a {place}/l")
+        client.expect(200, "SITE COPY one two")
+        assert tally(server, eve) == Amounts(bytes_in=3000.0, files_in=4)
+        assert store(client, "STOR b", 6000) == DONE
+        assert "[quota-reached]" in client.expect(552, "COMB c d/link").text
+        (server.home("eve") / "d").chmod(0o555)
+        assert client.command("COMB c d/a").code == 552
+        assert tally(server, eve) == Amounts(bytes_in=9000.0, files_in=5)
+        assert not (server.home("eve") / "c").exists()

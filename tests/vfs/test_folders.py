@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterator
@@ -241,3 +242,20 @@ def test_no_path_reaches_the_secret(tmp_path_factory: pytest.TempPathFactory, pa
         pass
     finally:
         jail.close()
+
+
+def test_what_is_shown_twice_is_not_copied_into_itself(tmp_path: Path) -> None:
+    (tmp_path / "home/d/deep").mkdir(parents=True)
+    (tmp_path / "home/d/file").write_text("x")
+    with contextlib.closing(Folders(str(tmp_path / "home"), (Folder("/up", Jail(str(tmp_path / "home/d"))),))) as store:
+        for source, target in (("/d", "/up/deep/d"), ("/up/deep", "/d/deep/d")):
+            with pytest.raises(OSError) as caught:
+                store.copy(source, target, Everything())
+            assert caught.value.errno == errno.EINVAL
+    assert not list((tmp_path / "home/d/deep").iterdir())
+
+
+def test_room_is_that_of_the_folder(place: Path, jail: Folders) -> None:
+    assert jail.available("/sub/more") > 0
+    with pytest.raises(FileNotFoundError):
+        jail.available("/sub/other")

@@ -128,9 +128,22 @@ class SessionQuota:
         return Upload(self, name, path, mode, before, space)
 
     def copy(self, name: str, path: str) -> Copy:
-        """As `upload`, for a copy within the server."""
-        upload = self.upload(name, path)
-        return Copy(self, path, upload.before, upload.room)
+        """As `upload`, for a copy within the server; `path` is the file itself, not a link to it."""
+        limit, before, space = self._limit, self.stored(path), None
+        if limit is not None and not self.excluded(path):
+            space = room(limit, self._tally, replaced=before or 0)
+        return Copy(self, path, before, space)
+
+    def counts(self, path: str) -> bool:
+        """Whether the entry at `path` is tallied and goes when the user removes it: a file of his own, no link."""
+        account = self._session.login.account
+        try:
+            status = self._session.fs.stat(path, follow=False)
+        except OSError:
+            return False
+        his = account is not None and status.st_uid in (account.uid, os.geteuid())
+        removable = self._session.fs.may(paths.parent(path), os.W_OK | os.X_OK)
+        return stat.S_ISREG(status.st_mode) and his and removable and not self.excluded(path)
 
     def left(self, name: str, path: str) -> int | None:
         """Bytes that may still be stored at the virtual `path`; None: any number. Raises `Refusal` as `check`."""
@@ -150,9 +163,10 @@ class SessionQuota:
         return self.notice(name, DOWNLOAD)
 
     def removed(self, path: str, status: os.stat_result) -> None:
-        """A file is gone, deleted or replaced. One of another user is given back to him."""
+        """A file is gone, deleted or replaced. One of another user is given back to him. Links were never counted."""
         if stat.S_ISDIR(status.st_mode):
             self.directory(path, -1)
+        if not stat.S_ISREG(status.st_mode):
             return
         change = Amounts(bytes_in=-status.st_size, files_in=-1)
         account = self._session.login.account
@@ -164,11 +178,15 @@ class SessionQuota:
             return
         self.count(path, change)
 
-    def gone(self, wanted: Iterable[tuple[str, os.stat_result]]) -> None:
-        """These were to be removed; those that are not there any more count no more."""
+    def gone(self, wanted: Iterable[tuple[str, os.stat_result]]) -> list[tuple[str, os.stat_result]]:
+        """These were to be removed; those that are not there any more count no more. Returns those that still are."""
+        left = []
         for path, status in wanted:
             if self.size(path) is None:
                 self.removed(path, status)
+            else:
+                left.append((path, status))
+        return left
 
     def there(self, path: str, source: str) -> os.stat_result | None:
         """What a rename of `source` to `path` will replace; None: nothing, or itself."""
@@ -272,6 +290,14 @@ class SessionQuota:
             return self._session.fs.stat(path).st_size
         except OSError:
             return None
+
+    def stored(self, path: str) -> int | None:
+        """Bytes of the file at a virtual path; None: there is none, but perhaps a link or a directory."""
+        try:
+            status = self._session.fs.stat(path, follow=False)
+        except OSError:
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def _shown(self, reached: Reached) -> str:
         return reached.shown(self._settings.display_units)
@@ -427,7 +453,7 @@ class Copy:
 
     def settle(self) -> None:
         """Counts what there is now."""
-        after = self.quota.size(self.path)
+        after = self.quota.stored(self.path)
         files = int(after is not None) - int(self.before is not None)
         self.quota.count(self.path, Amounts(bytes_in=(after or 0) - (self.before or 0), files_in=files))
 

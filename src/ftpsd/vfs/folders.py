@@ -257,6 +257,10 @@ class Folders(Jail):
         self._entry(target)
         super().copy(source, target, guide)
 
+    def available(self, path: str) -> int:
+        found = self._in(path)
+        return super().available(path) if found is None else found[0].jail.available(found[1])
+
     def chgrp(self, path: str, gid: int) -> None:
         found = self._in(path)
         if found is None:

@@ -373,7 +373,7 @@ class Jail(FileSystem):
 
     def copy(self, source: str, target: str, guide: trees.Guide) -> None:
         target = self.canonical(target)
-        below = self.canonical(target).startswith(self.canonical(source).rstrip("/") + "/")
+        below = self.real_path(target).startswith(self.real_path(source).rstrip("/") + "/")
         if below and stat.S_ISDIR(self.stat(source, follow=False).st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), target)
         parent, name = self._seat(source)

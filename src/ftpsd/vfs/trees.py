@@ -180,19 +180,20 @@ def _store(found: Settled, target: Entry, guide: Guide, storing: Storing) -> Non
 
 def _open_target(found: Settled, target: Entry, storing: Storing, mode: int) -> WrittenFile | None:
     """The file that is written to; None: it is the one that is read."""
-    existing = _existing(target)
-    if existing is not None:
+    parent = os.dup(target.parent)
+    try:
+        existing = _existing(target)
+        if existing is None:
+            return _new_file(parent, target, storing, mode)
         same = (existing.device, existing.inode) == (found.device, found.inode)
-        if same or not storing.overwrite or storing.hidden is not None:
-            os.close(existing.fd)
+        if not same and storing.overwrite and storing.hidden is None:
+            return WrittenFile(existing, target.path, parent=parent, name=target.name, created=False, spared=True)
+        os.close(existing.fd)
         if same:
+            os.close(parent)
             return None
         if not storing.overwrite:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.path)
-    parent = os.dup(target.parent)
-    if existing is not None and storing.hidden is None:
-        return WrittenFile(existing, target.path, parent=parent, name=target.name, created=False, spared=True)
-    try:
         return _new_file(parent, target, storing, mode)
     except BaseException:
         os.close(parent)

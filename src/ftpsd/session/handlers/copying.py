@@ -7,6 +7,9 @@ MaxStoreFileSize, UserOwner hold as for an upload. What listings hide is left ou
 
 from __future__ import annotations
 
+import os
+import stat
+
 from ftpsd.errors import Refusal
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
@@ -96,7 +99,10 @@ class _Guide:
             keep=session.settings.site.copy_options is not None)
 
     def made(self, fd: int, target: str) -> None:
-        ownership.hand_over(self._session, self._session.settings_for(target).access, fd, target)
+        session = self._session
+        ownership.hand_over(session, session.settings_for(target).access, fd, target)
+        if session.quota is not None and stat.S_ISDIR(os.fstat(fd).st_mode):
+            session.quota.directory(target, 1)
 
     def settle(self) -> None:
         """The quota counts what was copied last."""

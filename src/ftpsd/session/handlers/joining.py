@@ -15,6 +15,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ftpsd.access.quotas import APPEND
 from ftpsd.data import outcomes
 from ftpsd.data.waits import wait_for
 from ftpsd.errors import Refusal
@@ -136,15 +137,19 @@ def _check_size(session: Session, there: Settings, path: str, shown: str, more: 
 
 
 def _quota(session: Session, command: Command, path: str, parts: Sequence[Part]) -> Copy | None:
-    """What is joined is counted already, save what lies where nothing is (QuotaExcludeFilter). Raises `Refusal`."""
+    """What is joined is counted already, save what lies where nothing is (QuotaExcludeFilter), what is another's, and
+    what stays: the target of a link, and parts that cannot be removed. Raises `Refusal`.
+    """
     quota = session.quota
     if quota is None:
         return None
     left = quota.left(command.name, path)
-    more = sum(part.size for part in parts if quota.excluded(part.path))
+    more = sum(part.size for part in parts if not quota.counts(part.path))
+    if more:
+        quota.check(command.name, APPEND, path)
     if left is not None and more > max(0, left):
         raise Refusal(552, f"{command.name} denied: quota exceeded", Code.QUOTA_REACHED)
-    return quota.copy(command.name, path)
+    return quota.copy(command.name, session.fs.canonical(path))
 
 
 def _join(

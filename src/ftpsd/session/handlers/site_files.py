@@ -15,6 +15,8 @@ from ftpsd.session.state import Session
 
 _DONE = "SITE {} command successful"
 _UTC = "UTC"
+_MOST_GOING = 1024
+"""Entries of a tree being removed that are remembered for the quota; more than a walk is deep."""
 
 
 def mkdir(session: Session, command: Command) -> Reply:
@@ -62,6 +64,8 @@ def rmdir(session: Session, command: Command) -> Reply:
     def may(path: str, directory: bool) -> None:
         session.check_running()
         if session.quota is not None:
+            if len(going) >= _MOST_GOING:
+                going[:] = session.quota.gone(going)
             going.append((path, session.fs.stat(path, follow=False)))
         if session.guarded:
             permission.check_paths(session, command, (path, "RMD" if directory else "DELE"))
