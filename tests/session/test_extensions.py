@@ -182,3 +182,13 @@ def test_csid(server: RunningServer) -> None:
 def test_csid_without_server_ident(ftps_server: ServerFactory) -> None:
     server = ftps_server(tls=["TLSRequired off"], directives=["ServerIdent off"])
     talk(server, "CSID Name=Foo; => 200 name=ftpsd;casesensitive=1;")
+
+
+def test_the_longest_range(server: RunningServer) -> None:
+    """2^63 bytes: one more than the system's numbers of bytes reach."""
+    talk(server, """
+        TYPE I => 200 Type set to I
+        RANG 0 9223372036854775807 => 350 Transferring byte range of 9223372036854775808 bytes starting from 0
+        > STOR file.txt => 150 BINARY: file.txt; 226 Transfer complete
+    """, data=b"HEL")
+    assert (server.home() / "file.txt").read_bytes() == b"HELlo\nworld\n"

@@ -28,6 +28,9 @@ from ftpsd.settings.transfer import TransferSettings
 from ftpsd.settings.values import TransferRate
 from ftpsd.vfs.base import BadRestart, OpenFile, StoreMode
 
+_LARGEST_FILE = 2**63 - 1
+"""Bytes: what the system can count. A range from the first byte to the last possible one is one byte longer."""
+
 
 def _listen(session: Session, announced: str | None = None) -> int:
     """The port of a new listener; `announced` is the address that the client is told with it."""
@@ -277,7 +280,8 @@ def _room(room: int | None, chosen: ByteRange | None) -> int | None:
     """How many bytes an upload may bring: what MaxStoreFileSize leaves (None: any number), at most its range."""
     if chosen is None:
         return room
-    return chosen.length if room is None else min(chosen.length, room)
+    length = min(chosen.length, _LARGEST_FILE)
+    return length if room is None else min(length, room)
 
 
 def _already(opened: OpenFile, mode: StoreMode, offset: int) -> int:
