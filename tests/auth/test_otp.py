@@ -273,4 +273,6 @@ def test_enrolment(tmp_path: Path) -> None:
     gone = CliRunner().invoke(program.command, ["--file", path, "alice", "--delete"])
     assert gone.output == f"alice is not in {path} any more\n"
     assert Path(path).read_text() == ""
+    gone = CliRunner().invoke(program.command, ["--file", path, "alice", "--delete"])
+    assert (gone.exit_code, gone.output) == (1, f"Error: there is no 'alice' in {path}\n")
     assert CliRunner().invoke(program.command, ["--file", path, "a:b"]).exit_code == 1

@@ -61,6 +61,8 @@ def test_nothing_like_a_code() -> None:
     ("GnuTLS error -110: The TLS connection was non-properly terminated.", "close-notify-missing"),
     ("error:1408A0C1:SSL routines:SSL3_GET_CLIENT_HELLO:no shared cipher", "no-shared-cipher"),
     ("425 Unable to build data connection: Operation not permitted", "data-not-resumed"),
+    ("curl: (67) Access denied: 550", "tls-required-control"),
+    ("ls: Fatal error: Certificate verification: Not trusted (60:5F:07)", "server-cert-untrusted"),
     ("Response: 431 Necessary security resource unavailable", "no-certificate"),
 ])
 def test_what_other_programs_say(said: str, code: str) -> None:

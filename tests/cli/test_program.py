@@ -99,6 +99,8 @@ def test_help(option: str) -> None:
         (("-d", "11"), "'-d' / '--debug': 11 is not in the range 0<=x<=10"),
         (("-p", "2"), "'2' is not one of '0', '1'"),
         (("nonsense",), "fatal: unknown parameter: 'nonsense' (commands: run, "),
+        (("chek",), "fatal: unknown parameter: 'chek'; did you mean check? (commands: run, "),
+        (("quota",), "fatal: Missing command."),
         (("demo", "--port", "x"), "'x' is not a valid integer range"),
     ],
 )
@@ -176,6 +178,21 @@ def test_help_explains_directives() -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("TLSRequired on|off|")
     assert "TLSRequired" in call("help").stdout.split()
+
+
+def test_help_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    for name in ("TLSOptions", "Include", "Limit"):
+        assert max(map(len, call("help", name).stdout.splitlines())) < 60
+    lines = call("help", "TLSRequired").stdout.splitlines()
+    second = next(number for number, line in enumerate(lines) if line.startswith("Context: ")) + 1
+    assert lines[second].startswith(" " * 11 + "<")
+
+
+def test_help_of_a_command() -> None:
+    done = call("help", "check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == call("check", "--help").stdout
 
 
 def test_help_suggests() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from ftpsd.cli.check import command
+from ftpsd.diag import check, render
 from ftpsd.diag.machine import Machine
 from ftpsd.reasons.codes import Code
+from ftpsd.server import options
 from ftpsd.settings.registry import DIRECTIVES
 from ftpsd.tls import certificates, suites
 from tests.diag.world import Bench, World, examine
@@ -181,6 +185,28 @@ def test_for_people(world: World) -> None:
     assert "→ Log in as somebody else." in joined
     assert "CN = ftp.example.org, issued by CN = Inter" in joined
     assert "TLSv1.3: TLS_AES_256_GCM_SHA384" in joined
+
+
+def test_facts_have_no_blanks_at_their_ends_and_fit_a_terminal(world: World) -> None:
+    _, output = run(world, GOOD)
+    assert all(line == line.rstrip() for line in output.splitlines())
+    report = check.check(str(world.directory / "asked.conf"))
+    narrow = io.StringIO()
+    render.for_people(report, Console(file=narrow, width=60), notes=False)
+    lines = narrow.getvalue().splitlines()
+    assert next(line for line in lines if line.startswith("  protocols      TLSv1.2: "))
+    assert all(len(line) <= 60 or " " not in line[17:] for line in lines if line.startswith(" "))
+    assert any(line.startswith(" " * 17) for line in lines)
+
+
+def test_it_says_which_file_it_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody has named one."""
+    run(world, GOOD)
+    path = str(world.directory / "asked.conf")
+    monkeypatch.setattr(options, "DEFAULT_PATHS", (path,))
+    assert CliRunner().invoke(command, [], standalone_mode=False).output.startswith(f"Checking {path}\n")
+    json.loads(CliRunner().invoke(command, ["--json"], standalone_mode=False).output)
+    assert "Checking" not in CliRunner().invoke(command, [path], standalone_mode=False).output
 
 
 def test_for_programs(world: World) -> None:

@@ -29,6 +29,8 @@ def command(
 ) -> int:
     """Look at the configuration FILE and everything that it names, without starting a server.
 
+    Without FILE it is /etc/ftpsd.conf or, where that is not there, ProFTPD's.
+
     The exit status is 0 when all is well, 1 for warnings, 2 for errors. With --policy: 0 if the client may, 1 if not.
     """
     from ftpsd.server.options import Options
@@ -44,6 +46,8 @@ def command(
         return _explain(path, defines, explain, as_json)
     if policy is not None:
         return _policy(path, defines, policy, as_json)
+    if not as_json and not (file or config):
+        click.echo(f"Checking {path}")
     return _check(path, defines, notes=not no_notes, as_json=as_json)
 
 

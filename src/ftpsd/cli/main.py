@@ -66,9 +66,16 @@ class _Program(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in SUBCOMMANDS:
-            known = ", ".join(SUBCOMMANDS)
-            raise click.UsageError(f"unknown parameter: '{args[0]}' (commands: {known})", ctx)
+            raise click.UsageError(_unknown(args[0]), ctx)
         return super().resolve_command(ctx, args)
+
+
+def _unknown(word: str) -> str:
+    import difflib
+
+    alike = difflib.get_close_matches(word, SUBCOMMANDS, 1)
+    hint = f"; did you mean {alike[0]}?" if alike else ""
+    return f"unknown parameter: '{word}'{hint} (commands: {', '.join(SUBCOMMANDS)})"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -24,9 +24,7 @@ PASSIVE = "30000 30999"
 _CONFIGURATION = """\
 # {config}: written by `ftpsd init`.
 #
-#   ftpsd check {config}       says what is wrong with it, and what it means
-#   ftpsd -n -c {config}       serves it (-n: in the foreground)
-#   ftpsd help DIRECTIVE       explains a line; docs/reference/directives.md has them all
+{commands}
 #
 # The language is ProFTPD's.
 
@@ -78,11 +76,20 @@ ScoreboardFile      {base}/run/scoreboard
 ControlsSocket      {base}/run/controls
 # Who may say `ftpsctl -s {base}/run/controls kick user alice`:
 AdminControlsACLs   all allow user {admin}
+BanControlsACLs     all allow user {admin}
+TLSControlsACLs     all allow user {admin}
 # What happens as JSON, for programs:
 # EventLog          {base}/log/events.json
 # For Prometheus:
 # MetricsAddress    127.0.0.1:9810
 """
+
+_COMMANDS = (
+    ("ftpsd check {config}", "says what is wrong with it, and what it means"),
+    ("ftpsd -n -c {config}", "serves it (-n: in the foreground)"),
+    ("ftpsd who -c {config}", "shows who is on; count, top and shut take -c, too"),
+    ("ftpsd help DIRECTIVE", "explains a line; docs/reference/directives.md has them all"),
+)
 
 _ACME = """
 # ---- The certificate comes from an ACME server, and is renewed by itself. Until then a self-signed one is served.
@@ -167,9 +174,16 @@ def _user(base: Path, name: str, password: str) -> bytes:
 def text(plan: Plan) -> str:
     """The configuration."""
     uid, gid = fresh.account()
+    config = f"{plan.base}/ftpsd.conf"
     return _CONFIGURATION.format(
-        base=plan.base, config=f"{plan.base}/ftpsd.conf", name=plan.names[0], port=plan.port, uid=uid, gid=gid,
+        base=plan.base, config=config, commands=_commands(config), name=plan.names[0], port=plan.port, uid=uid, gid=gid,
         rights=_rights(), passive=PASSIVE, acme=_acme(plan), admin=_own_name())
+
+
+def _commands(config: str) -> str:
+    lines = [(command.format(config=config), what) for command, what in _COMMANDS]
+    width = max(len(command) for command, _ in lines)
+    return "\n".join(f"#   {command:{width}}  {what}" for command, what in lines)
 
 
 def _rights() -> str:
@@ -215,7 +229,7 @@ def left_to_do(plan: Plan) -> list[str]:
     if plan.user is None:
         found.append(
             f"Make a user: ftpsd passwd --file {base}/users --uid {uid} --gid {gid} --home {base}/files/NAME NAME, and"
-            " the directory, which must be his.")
+            f" his home: install -d -o {uid} -g {gid} {base}/files/NAME")
     if plan.acme is None:
         found.append(
             "Get a certificate that clients trust, and put it (with its chain) and its key into server.pem and"

@@ -23,6 +23,13 @@ def uri(name: str, secret: bytes, algorithm: str, issuer: str) -> str:
     return f"otpauth://{kind}/{quote(issuer)}:{quote(name)}?{urlencode(fields, quote_via=quote)}"
 
 
+def _without(data: bytes, name: str, path: str) -> bytes:
+    left = otp.without(data, name)
+    if left == data:
+        raise editing.EditError(f"there is no '{name}' in {path}")
+    return left
+
+
 @click.command("otp")
 @click.argument("name")
 @click.option("--file", "-f", "path", type=click.Path(dir_okay=False), required=True, help="The file of AuthOTPTable.")
@@ -39,7 +46,7 @@ def command(name: str, path: str, algorithm: str, issuer: str, delete: bool) -> 
     """
     try:
         if delete:
-            editing.edit(path, lambda data: otp.without(data, name))
+            editing.edit(path, lambda data: _without(data, name, path))
             click.echo(f"{name} is not in {path} any more")
             return
         secret = secrets.token_bytes(SECRET_BYTES)

@@ -32,7 +32,7 @@ _TYPE = click.argument("kind", metavar="user|group|class|all", type=click.Choice
 _NAME = click.argument("name", default="")
 
 
-@click.group("quota", short_help="Make, show and change quota tables")
+@click.group("quota", no_args_is_help=False, short_help="Make, show and change quota tables")
 def command() -> None:
     """Make, show and change the tables of QuotaLimitTable and QuotaTallyTable that are files."""
 

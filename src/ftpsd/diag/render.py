@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from ftpsd.diag.check import HostReport, Report
@@ -21,7 +21,8 @@ def for_people(report: Report, console: Console, *, notes: bool = True) -> None:
     _findings(console, _shown(report.findings, notes))
     for host in report.hosts:
         console.print(Text(f"\n{host.name}", style="bold"))
-        console.print(Padding(_facts(host), (0, 0, 0, 2), expand=False))
+        for line in _facts(host, console.width):
+            console.print(line, soft_wrap=True)
         _findings(console, _shown(host.findings, notes))
     console.print(Text(f"\n{summary(report)}", style="bold"))
 
@@ -30,12 +31,15 @@ def _shown(findings: Iterable[Finding], notes: bool) -> list[Finding]:
     return [each for each in findings if notes or each.severity is not Severity.NOTE]
 
 
-def _facts(host: HostReport) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
+def _facts(host: HostReport, width: int) -> Iterator[Text]:
+    """A line for each fact, without blanks at its end; what is too long goes on below the fact's beginning."""
+    column = max(map(len, host.facts), default=0)
     for theme, lines in host.facts.items():
         for number, line in enumerate(lines):
-            table.add_row(Text(theme if number == 0 else "", "dim"), Text(line, "dim"))
-    return table
+            head = f"  {theme if number == 0 else '':{column}}  "
+            yield Text(textwrap.fill(
+                line, max(width, len(head) + 1), initial_indent=head, subsequent_indent=" " * len(head),
+                break_long_words=False, break_on_hyphens=False), "dim")
 
 
 def _findings(console: Console, findings: Iterable[Finding]) -> None:

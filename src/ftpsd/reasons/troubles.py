@@ -27,7 +27,7 @@ def _seen(place: Place, *texts: str) -> tuple[Sight, ...]:
 CONNECTING = (
     Trouble(
         "plain-client", "The login fails before the password is asked for (lftp, ftp, Windows Explorer)", _NEW,
-        ("ftp:ssl-allow",),
+        ("ftp:ssl-allow", "Access denied: 550"),
         (*_seen("reply", "550 SSL/TLS required on the control channel [tls-required-control]"),
          *_tls("SSL/TLS required but absent for authentication, denying USER command [tls-required-control]")),
         (Code.TLS_REQUIRED_CONTROL,),
@@ -135,7 +135,8 @@ SERVER_CERTIFICATES = (
         "untrusted", "verify error:num=20: unable to get local issuer certificate", _BOTH,
         ("unable to get local issuer certificate", "verify error:num=20", "self-signed certificate in certificate "
         "chain",
-         "SSL certificate problem", "certificate is not trusted", "The certificate issuer is unknown"),
+         "SSL certificate problem", "certificate is not trusted", "The certificate issuer is unknown",
+         "Certificate verification: Not trusted"),
         (*_tls(f"{_UNABLE}: client does not trust the issuer of this server's certificate",
                f"{_FAILED} [server-cert-untrusted]"),
          *_seen("check", "[chain-incomplete] the chain of '…' is incomplete: clients get no certificate of '…'")),

@@ -93,7 +93,8 @@ def _lines(data: bytes) -> Iterator[tuple[int, list[str]]]:
 def _users(subject: Subject, path: str, data: bytes) -> None:
     users = files.parse_users(data, path)
     _broken(subject, "AuthUserFile", path, users.problems)
-    subject.fact("accounts", f"{path}: {len(users.by_name)} users")
+    count = len(users.by_name)
+    subject.fact("accounts", f"{path}: {count} {'user' if count == 1 else 'users'}")
     first: dict[str, int] = {}
     seen: dict[Code, int] = {}
     for number, fields in _lines(data):
