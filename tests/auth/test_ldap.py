@@ -79,7 +79,10 @@ def test_an_account(make: Any) -> None:
     assert make().lookup("alice") == Account(
         "alice", 4100, 5000, (5000, 5001, 5002), ("staff", "extra", "more"), "/home/alice", "/bin/sh", "ldap")
     assert make(groups=None).lookup("alice").group_names == ()
-    assert make().lookup("ALICE").name == "alice"
+    for spelling in ("ALICE", "alice ", " Alice", "\uff41lice", "al\u00adice"):  # all the same to RFC 4518
+        found = make().lookup(spelling)
+        assert found is None or found.name == "alice", spelling
+    assert make().lookup("alice ").name == "alice"
     assert make().user_name(4101) == "bob"
     assert make().user_name(1) is None
     assert make().group_name(5001) == "extra"
@@ -255,6 +258,39 @@ def test_passwords_in_clear_are_reported(slapd: Slapd) -> None:
     assert "in clear" in said
     tls = LDAPBackend(LDAPSettings(servers=values.servers(["ldap.example.org"]), use_tls=True), lambda text: None)
     assert tls.prepare() == ()
+
+
+@pytest.mark.parametrize("binds", [True, False])
+def test_unknown_users_cost_as_much(make: Any, monkeypatch: pytest.MonkeyPatch, binds: bool) -> None:
+    backend = make(auth_binds=binds)
+    asked: list[str] = []
+    hashed: list[str] = []
+    for name in ("search", "proves"):
+        monkeypatch.setattr(backend.directory, name, Counting(asked, name, getattr(backend.directory, name)))
+    monkeypatch.setattr(passwords, "crypt", Counting(hashed, "crypt", passwords.crypt))
+    chain = Authenticator(
+        AuthSettings(auth_order=("mod_ldap.c",), auth_pam=False), system=ImaginarySystem(), backends=[backend])
+    counts = []
+    for user in ("bob", "nobody"):
+        asked.clear()
+        hashed.clear()
+        assert not chain.check(chain.lookup(user), "wrong", PEER, user=user).ok
+        counts.append((sorted(asked), len(hashed)))
+    assert counts[0] == counts[1]
+    assert counts[0][1] == 1
+
+
+class Counting:
+    """A function that writes down each call, whatever is given to it."""
+
+    def __init__(self, calls: list[str], name: str, function: Any) -> None:
+        self._calls = calls
+        self._name = name
+        self._function = function
+
+    def __call__(self, *words: Any, **more: Any) -> Any:
+        self._calls.append(self._name)
+        return self._function(*words, **more)
 
 
 def test_a_reader_with_a_wrong_password(make: Any, notes: list[str]) -> None:

@@ -15,6 +15,7 @@ from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.pam import Pam, PamUnavailable
 from ftpsd.auth.sqlaccounts import SqlAccounts, _Names
 from ftpsd.reasons.codes import Code
+from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.sql.setup import Databases
 from ftpsd.testing import databases
@@ -118,7 +119,7 @@ def test_logins(database: TestDatabase, name: str, password: str, ok: bool, reas
 
 def test_a_password_that_lies_elsewhere(database: TestDatabase, tmp_path: Path) -> None:
     path = write(tmp_path / "passwd", user_line("both"))
-    with opened(database, auth_order=("mod_sql.c", "mod_auth_file.c"), auth_user_file=path) as chain_:
+    with opened(database, auth_order=("mod_sql.c", "mod_auth_file.c"), auth_user_file=AccountFile(path)) as chain_:
         good, bad = (chain_.check(chain_.lookup("both"), word, PEER) for word in ("geheim", "wrong"))
     assert good.ok
     assert good.account is not None
@@ -133,11 +134,11 @@ def test_a_password_of_the_system(database: TestDatabase) -> None:
 
 def test_groups_of_a_file_where_the_database_has_none(database: TestDatabase, tmp_path: Path) -> None:
     path = write(tmp_path / "group", "listed:x:4000:joe\n")
-    with opened(database, "SQLAuthenticate users", auth_group_file=path) as chain_:
+    with opened(database, "SQLAuthenticate users", auth_group_file=AccountFile(path)) as chain_:
         joe = chain_.lookup("joe")
     assert joe is not None
     assert 4000 in joe.groups
-    with opened(database, auth_group_file=path) as chain_:
+    with opened(database, auth_group_file=AccountFile(path)) as chain_:
         joe = chain_.lookup("joe")
     assert joe is not None
     assert 4000 not in joe.groups
@@ -146,7 +147,7 @@ def test_groups_of_a_file_where_the_database_has_none(database: TestDatabase, tm
 def test_where_the_database_stands_in_the_order(database: TestDatabase, tmp_path: Path) -> None:
     path = write(tmp_path / "passwd", user_line("joe"))
     for order, source in (((), "sql"), (("mod_auth_file.c", "mod_sql.c"), "file"), (("mod_auth_file.c",), "file")):
-        with opened(database, auth_order=order, auth_user_file=path) as chain_:
+        with opened(database, auth_order=order, auth_user_file=AccountFile(path)) as chain_:
             joe = chain_.lookup("joe")
         assert joe is not None
         assert joe.source == source
@@ -158,11 +159,11 @@ def test_where_the_database_stands_in_the_order(database: TestDatabase, tmp_path
 def test_a_database_that_fails(database: TestDatabase, tmp_path: Path) -> None:
     path = write(tmp_path / "passwd", user_line("joe"))
     wrong = "SQLUserInfo nowhere a b c d e f"
-    with opened(database, wrong, auth_user_file=path) as chain_:
+    with opened(database, wrong, auth_user_file=AccountFile(path)) as chain_:
         with pytest.raises(AccountsUnavailable):
             chain_.lookup("joe")
         assert chain_.home_of("joe") is None
-    with opened(database, wrong, needed=False, auth_user_file=path) as chain_:
+    with opened(database, wrong, needed=False, auth_user_file=AccountFile(path)) as chain_:
         joe = chain_.lookup("joe")
     assert joe is not None
     assert joe.source == "file"

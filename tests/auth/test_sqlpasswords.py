@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -211,3 +213,32 @@ def test_unknown_users_have_their_salt_asked_for(tmp_path: Path) -> None:
     queries = cast(Queries, check._queries)
     check.matches("x", None, "nobody")
     assert queries.asked == [("q", "nobody")]
+
+
+def waiting() -> dict[str, list[tuple[str | None, ...]]]:
+    return {"how": [("SHA256", "7", "20")], "salt32": [(SALT32.decode(),)], "salt16": [(SALT16.decode(),)]}
+
+
+@pytest.mark.parametrize(("kind", "salt", "where", "function"), [
+    ("Scrypt", "salt32", "ftpsd.auth.sqlpasswords.hashlib", "scrypt"),
+    ("Argon2", "salt16", "argon2.low_level", "hash_secret_raw"),
+    ("PBKDF2", "salt16", "ftpsd.auth.sqlpasswords.hashlib", "pbkdf2_hmac"),
+])
+def test_keys_cost_as_much_for_whom_the_database_does_not_know(
+    monkeypatch: pytest.MonkeyPatch, kind: str, salt: str, where: str, function: str,
+) -> None:
+    """Nobody has a salt (or iterations) for him; and no more are computed at once than there are slots."""
+    module = importlib.import_module(where) if where.startswith("argon2") else hashlib
+    real, computed, free = getattr(module, function), list[int](), threading.BoundedSemaphore(2)
+
+    def counting(*words: Any, **more: Any) -> Any:
+        computed.append(free._value)
+        return real(*words, **more)
+
+    monkeypatch.setattr(module, function, counting)
+    monkeypatch.setattr(passwords, "_slots", free)
+    known = checker(kind, answers=waiting(), user_salt=Salt("query", salt), pbkdf2=Pbkdf2(query="how"))
+    unknown = checker(kind, user_salt=Salt("query", salt), pbkdf2=Pbkdf2(query="how"))
+    assert not known.matches("secret", "00", "joe")
+    assert not unknown.matches("secret", None, "nobody")
+    assert computed.count(1) == 2  # one slot was taken each time

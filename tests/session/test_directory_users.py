@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from ftpsd.access.bans import Ban, Kind
+from ftpsd.guard.bantable import BanTable
 from ftpsd.testing.configs import User
 from ftpsd.testing.plugin import Certificates
 from tests.auth.slapd import BASE, Slapd, group, person, ssha
@@ -36,9 +38,17 @@ def running(ftps_certificates: Certificates, tmp_path_factory: pytest.TempPathFa
         f"AuthOrder mod_ldap.c mod_auth_file.c\nLDAPServer {slapd.address} ssl-ca:{slapd.authority}\nLDAPUseTLS on\n"
         f"LDAPUsers ou=people,{BASE}\nLDAPGroups ou=groups,{BASE}\nLDAPConnectTimeout 1\nLDAPQueryTimeout 1\n"
         "LDAPGenerateHomedir on\nLDAPForceGeneratedHomedir on\nLDAPGenerateHomedirPrefix @HOME@/ldap\nCreateHome on")
+    others = {
+        "banned": f"{settings}\nBanEngine on",
+        "choosy": f"{settings}\n<IfUser dora>\n<Limit LOGIN>\nDenyAll\n</Limit>\n</IfUser>",
+    }
     try:
-        with serving(ftps_certificates, {"directory": settings}, directives=("Workers 1",)) as hosts:
+        directives = ("Workers 1", "BanTable @HOME@/ban.tab")
+        with serving(ftps_certificates, {"directory": settings, **others}, directives=directives) as hosts:
             (hosts.server.files.directory / "homes").chmod(0o755)
+            table = BanTable.open(str(hosts.server.files.directory / "homes" / "ban.tab"))
+            table.add(Ban(Kind.USER, "dora"), time.time())
+            table.close()
             yield Running(hosts, slapd)
     finally:
         slapd.stop()
@@ -53,6 +63,15 @@ def test_a_user_of_the_directory(running: Running) -> None:
     assert (running.hosts.server.files.directory / "homes" / "ldap" / "dora" / "up").exists()
     with running.hosts.logged_in("directory", "alice"):
         pass
+
+
+@pytest.mark.parametrize("host", ["banned", "choosy"])
+@pytest.mark.parametrize("spelling", ["dora", "DORA", "dora ", "\uff44ora"])
+def test_what_is_said_of_a_user_holds_for_other_spellings(running: Running, host: str, spelling: str) -> None:
+    """Whom a directory knows by them (RFC 4518)."""
+    with running.hosts.connected(host) as client:
+        client.expect(331, f"USER {spelling}")
+        client.expect(530, "PASS secret")
 
 
 REFUSED = """

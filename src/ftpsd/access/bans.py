@@ -67,23 +67,33 @@ class Ban:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Who may be banned: `host` the client's address, `name` its name by reverse DNS, `user` None before USER."""
+    """Who may be banned: `host` the client's address, `name` its name by reverse DNS, `user` None before USER.
+
+    `account`: what the account is called that `user` logs in to, when that is known: directories and databases know
+    users by other spellings, too, and who is banned under one is under all.
+    """
 
     host: str
     name: str | None = None
     user: str | None = None
     classes: frozenset[str] = frozenset()
+    account: str | None = None
 
     def names(self, kind: Kind) -> tuple[str, ...]:
         """What a ban of that kind may call the client."""
         match kind:
             case Kind.USER:
-                return () if self.user is None else (self.user,)
+                return self._users
             case Kind.CLASS:
                 return tuple(sorted(self.classes))
             case Kind.PAIR:
-                return () if self.user is None else (f"{self.user}@{self.host}",)
+                return tuple(f"{user}@{self.host}" for user in self._users)
         return (self.host,) if self.name is None else (self.host, self.name.lower())
+
+    @property
+    def _users(self) -> tuple[str, ...]:
+        """The account's name before what was sent: it is that which is counted."""
+        return tuple(dict.fromkeys(user for user in (self.account, self.user) if user is not None))
 
 
 _OF_CODES: Mapping[Code, tuple[str, ...]] = {

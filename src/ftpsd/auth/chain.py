@@ -339,10 +339,10 @@ class Authenticator:
         if account is not None and account.source == "sql":
             return self._sql_password(account, password, pam)
         if account is None:
-            if self.sql is None:
-                passwords.matches(password, None, like=like)
-            else:
+            if self.sql is not None:
                 self.sql.passwords.matches(password, None, user)
+            elif not any(backend.hashes for backend in self._asked.values()):
+                passwords.matches(password, None, like=like)
             for backend in self._asked.values():
                 _matches(backend, None, password)
             if self._users is None or everybody:

@@ -63,19 +63,25 @@ class LDAPBackend(Backend):
 
     def lookup(self, user: str) -> Account | None:
         found = self._entry(user)
-        return None if found is None else self._account(user, found[1])
+        if found is not None:
+            return self._account(user, found)
+        if user:  # as much is asked for users whom nobody knows
+            self._groups_of(user)
+            self._group(MAX_ID)
+        return None
 
     def matches(self, account: Account | None, password: str) -> bool:
         if self._settings.auth_binds:
             return self._binds(account, password)
-        found = self._entry(account.name) if account is not None else None
-        stored = self._first(found[1], "userpassword") if found is not None else None
+        found = self._entry(account.name if account is not None else secrets.token_hex(8))
+        known = account is not None and found is not None
+        stored = self._first(found[1], "userpassword") if known and found is not None else None
         return ldap_passwords.matches(password, stored, self._settings.default_scheme)
 
     def _binds(self, account: Account | None, password: str) -> bool:
         """For a user who does not exist a bind, too, as somebody whom the directory does not have either."""
-        found = self._entry(account.name) if account is not None else None
-        if found is not None:
+        found = self._entry(account.name if account is not None else secrets.token_hex(8))
+        if found is not None and account is not None:
             return self.directory.proves(found[0], password)
         if self._settings.users is not None:
             nobody = f"{self._attribute['uid']}={secrets.token_hex(8)},{self._settings.users.base}"
@@ -99,16 +105,24 @@ class LDAPBackend(Backend):
         found = values.get(self._attribute[attribute].lower(), ())
         return found[0].decode("utf-8", "surrogateescape") if found else None
 
-    def _name(self, user: str, values: Values) -> str:
-        """The directory's own spelling of the name (uid does not care for case); what was sent where it has none."""
+    def _name(self, user: str, entry: Entry) -> str:
+        """The directory's own spelling of the name, so that rules, bans and codes for a user cannot be got round with
+        another: a directory cares for neither case, blanks at the ends nor forms of Unicode (RFC 4518). What was sent
+        where the filter asks for something else than this name.
+        """
+        place, values = entry
         known = [value.decode("utf-8", "surrogateescape") for value in values.get(self._attribute["uid"].lower(), ())]
         if user in known:
             return user
-        return next((name for name in known if name.lower() == user.lower()), user)
+        same = next((name for name in known if name.lower() == user.lower()), None)
+        if same is not None or not known:
+            return same or user
+        again = self._entry(known[0])
+        return known[0] if again is not None and again[0] == place else user
 
-    def _account(self, user: str, values: Values) -> Account | None:
-        settings = self._settings
-        name = self._name(user, values)
+    def _account(self, user: str, entry: Entry) -> Account | None:
+        settings, values = self._settings, entry[1]
+        name = self._name(user, entry)
         uid = self._number(name, values, "uidnumber", settings.default_uid, forced=settings.force_default_uid)
         gid = self._number(name, values, "gidnumber", settings.default_gid, forced=settings.force_default_gid)
         if uid is None or gid is None:

@@ -12,10 +12,12 @@ case: with the stored hash where that is one, otherwise with a stand-in of the s
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hmac
 import os
 import threading
+from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
@@ -58,27 +60,36 @@ def _library() -> ctypes.CDLL:
         "no libcrypt with crypt_rn found; install libxcrypt (Debian: libcrypt1, Fedora: libxcrypt)")
 
 
-def crypt(password: bytes, setting: bytes) -> bytes | None:
-    """The hash of `password` under `setting` (a setting or a whole stored hash); None when it is not one.
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """For a block that computes a hash: whoever logs in cannot have more memory used than a few of them want.
 
     Waits for a free slot at most 30 seconds, then raises `TimeoutError`.
     """
-    library = _library()
     if not _slots.acquire(timeout=_QUEUE_SECONDS):
         raise TimeoutError("too many passwords are being checked at the same time")
-    if setting.startswith(argon.PREFIX):
-        try:
-            return argon.hashed(password, setting)
-        finally:
-            _slots.release()
-    data = _buffers.pop() if _buffers else ctypes.create_string_buffer(_CRYPT_DATA_SIZE)
     try:
-        hashed = library.crypt_rn(password, setting, data, _CRYPT_DATA_SIZE)
-        return hashed if isinstance(hashed, bytes) else None
+        yield
     finally:
-        ctypes.memset(data, 0, _CRYPT_DATA_SIZE)
-        _buffers.append(data)
         _slots.release()
+
+
+def crypt(password: bytes, setting: bytes) -> bytes | None:
+    """The hash of `password` under `setting` (a setting or a whole stored hash); None when it is not one.
+
+    Raises `TimeoutError` as `turn` does.
+    """
+    library = _library()
+    with turn():
+        if setting.startswith(argon.PREFIX):
+            return argon.hashed(password, setting)
+        data = _buffers.pop() if _buffers else ctypes.create_string_buffer(_CRYPT_DATA_SIZE)
+        try:
+            hashed = library.crypt_rn(password, setting, data, _CRYPT_DATA_SIZE)
+            return hashed if isinstance(hashed, bytes) else None
+        finally:
+            ctypes.memset(data, 0, _CRYPT_DATA_SIZE)
+            _buffers.append(data)
 
 
 def _encode(text: str) -> bytes:

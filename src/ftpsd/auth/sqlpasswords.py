@@ -7,7 +7,8 @@ PBKDF2, Scrypt and Argon2 derive a key from password and salt, which is encoded 
 and Argon2 are those of libsodium, as mod_sql_passwd uses it.
 
 All types are tried in their order until one fits. For a user whom nobody knows the same is done with the last password
-that was looked up, or a stand-in, so that it takes as long.
+that was looked up, or a stand-in, so that it takes as long. Where the database has no salt for him, or not how PBKDF2
+is to be computed, it is computed all the same. As few at a time as hashes of libcrypt (`passwords.turn`).
 """
 
 from __future__ import annotations
@@ -128,6 +129,7 @@ class SqlPasswords:
         self._queries = queries
         self._file_salt: bytes | None = None
         self._sample = ""
+        self._how = _USUAL_PBKDF2
         self._checks: dict[str, Callable[[bytes, str, str], bool]] = {
             "Backend": lambda p, s, u: mysql(p, s),
             "Bcrypt": self._bcrypt, "Crypt": self._crypt, "Empty": lambda p, s, u: not s,
@@ -195,9 +197,15 @@ class SqlPasswords:
 
     def _pbkdf2(self, secret: bytes, salt: bytes, user: str) -> bytes | None:
         how = self._settings.pbkdf2
-        if how is not None and how.query:
-            how = self._pbkdf2_of(how.query, user)
-        return hashlib.pbkdf2_hmac(how.digest, secret, salt, how.iterations, how.length) if how is not None else None
+        if how is None:
+            return None
+        known: Pbkdf2 | None = how
+        if how.query:
+            known = self._pbkdf2_of(how.query, user)
+            self._how = how = known or self._how
+        with passwords.turn():
+            key = hashlib.pbkdf2_hmac(how.digest, secret, salt, how.iterations, how.length)
+        return key if known is not None else None
 
     def _pbkdf2_of(self, query: str, user: str) -> Pbkdf2 | None:
         rows = self._queries.run(query, (user,))
@@ -210,27 +218,28 @@ class SqlPasswords:
             raise Failed(f"the query '{query}' does not return a digest, iterations and a length: {error}") from None
 
     def _scrypt(self, secret: bytes, salt: bytes, user: str) -> bytes | None:
-        if len(salt) != SCRYPT_SALT:
-            return None
-        cost = SCRYPT_COST[self._settings.cost]
-        return hashlib.scrypt(
-            secret, salt=salt, n=cost, r=8, p=1, maxmem=cost * 1024 + _MIB, dklen=self._settings.scrypt_length)
+        fits, cost = len(salt) == SCRYPT_SALT, SCRYPT_COST[self._settings.cost]
+        with passwords.turn():
+            key = hashlib.scrypt(
+                secret, salt=salt if fits else bytes(SCRYPT_SALT), n=cost, r=8, p=1, maxmem=cost * 1024 + _MIB,
+                dklen=self._settings.scrypt_length)
+        return key if fits else None
 
     def _argon2(self, secret: bytes, salt: bytes, user: str) -> bytes | None:
-        if len(salt) != ARGON2_SALT:
-            return None
-        low, (passes, kib) = _argon2(), ARGON2_COST[self._settings.cost]
-        key: bytes = low.hash_secret_raw(
-            secret, salt, time_cost=passes, memory_cost=kib, parallelism=1, hash_len=self._settings.argon2_length,
-            type=low.Type.I)
-        return key
+        fits, low, (passes, kib) = len(salt) == ARGON2_SALT, _argon2(), ARGON2_COST[self._settings.cost]
+        with passwords.turn():
+            key: bytes = low.hash_secret_raw(
+                secret, salt if fits else bytes(ARGON2_SALT), time_cost=passes, memory_cost=kib, parallelism=1,
+                hash_len=self._settings.argon2_length, type=low.Type.I)
+        return key if fits else None
 
     def _sodium(self, secret: bytes, stored: str, user: str) -> bool:
         """A whole `$argon2…$` string."""
         low = _argon2()
         kind = low.Type.ID if stored.startswith("$argon2id$") else low.Type.I
         try:
-            return bool(low.verify_secret(stored.encode(), secret, kind))
+            with passwords.turn():
+                return bool(low.verify_secret(stored.encode(), secret, kind))
         except (importlib.import_module("argon2.exceptions").Argon2Error, UnicodeError):
             return False
 
@@ -260,6 +269,9 @@ class SqlPasswords:
         except ValueError:
             raise Failed(f"the query '{own.source}' returns no salt in {self._settings.salt_encoding}") from None
 
+
+_USUAL_PBKDF2: Final = Pbkdf2("sha256", 100_000, 32)
+"""For an unknown user, until the database has said how it is done for another one."""
 
 _Derive = Callable[[SqlPasswords, bytes, bytes, str], "bytes | None"]
 _DERIVE: Final[dict[str, _Derive]] = {

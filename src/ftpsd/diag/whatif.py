@@ -78,7 +78,7 @@ class _Client:
 
     def said(self, group: str, name: str, directories: Sequence[DirectorySection] = ()) -> sections.Said | None:
         """The line that gives a setting its value for this client."""
-        user = self.chosen.name if self.chosen is not None and self.tls.logged_in else None
+        user = self.account.name if self.account is not None and self.tls.logged_in else None
         groups = self.account.group_names if self.account is not None else ()
         holding = self.host.holding(user, groups, self.classes, authenticated=self.tls.logged_in)
         anonymous = self.chosen.anonymous if self.chosen is not None and self.tls.logged_in else None
@@ -257,7 +257,7 @@ def _password(client: _Client) -> bool:
 
 def _enter(client: _Client, chosen: Selection, account: Account, what: str) -> bool:
     settings = client.host.for_login(
-        user=chosen.name, groups=account.group_names, classes=client.classes, anonymous=chosen.anonymous)
+        user=account.name, groups=account.group_names, classes=client.classes, anonymous=chosen.anonymous)
     decision = policy.after_login(
         client.tls, settings.tls.required, allow_per_user=_PER_USER in settings.tls.options)
     before, client.tls = client.tls, replace(client.tls, logged_in=True)

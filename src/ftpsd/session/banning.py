@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ftpsd.access.bans import USUAL, Ban, Kind, Suspect, events_of, told
 from ftpsd.access.occupancy import host_key
+from ftpsd.auth.account import Account
 from ftpsd.errors import SessionEnded
 from ftpsd.guard.bans import Bans
 from ftpsd.log import events
@@ -64,6 +65,11 @@ def check_login(session: Session) -> None:
     _check(session, AT_LOGIN, 530)
 
 
+def check_account(session: Session, account: Account) -> None:
+    """The password was right, and it is this account's. Raises `SessionEnded` (530)."""
+    _check(session, AT_LOGIN, 530, account=account)
+
+
 def look_again(session: Session) -> None:
     """Bans have been made or lifted since the session looked. Raises `SessionEnded` (421)."""
     watch(session)
@@ -88,10 +94,12 @@ def ended(session: Session, reason: Code | Good) -> None:
         _count(session, events_of(reason))
 
 
-def suspect_of(session: Session) -> Suspect:
-    """Who the client is."""
+def suspect_of(session: Session, account: Account | None = None) -> Suspect:
+    """Who the client is; `account` is whom he is about to become."""
     name = session.peer_name if session.peer_name != session.peer else None
-    return Suspect(session.peer, name, session.login.named, session.classes)
+    own = account or session.login.account
+    return Suspect(
+        session.peer, name, session.login.named, session.classes, account=own.name if own is not None else None)
 
 
 def _count(session: Session, happened: Iterable[str]) -> Ban | None:
@@ -107,10 +115,12 @@ def _count(session: Session, happened: Iterable[str]) -> Ban | None:
     return ban
 
 
-def _check(session: Session, kinds: tuple[Kind, ...], code: int, *, ask: bool = True) -> None:
+def _check(
+    session: Session, kinds: tuple[Kind, ...], code: int, *, ask: bool = True, account: Account | None = None,
+) -> None:
     if session.bans is None:
         return
-    suspect = suspect_of(session)
+    suspect = suspect_of(session, account)
     ban = session.bans.find(suspect, host_key(session.host), kinds, _teller(session.log), ask=ask)
     if ban is not None:
         _denied(session.log, ban)

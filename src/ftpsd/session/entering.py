@@ -168,7 +168,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     """Makes the session that of `account`. Raises `CannotEnter`, `SessionEnded` where a limit is reached."""
     section = chosen.anonymous
     settings = session.host.for_login(
-        user=chosen.name, groups=account.group_names, classes=session.classes, anonymous=section)
+        user=account.name, groups=account.group_names, classes=session.classes, anonymous=section)
     decision = policy.after_login(
         session.tls, settings.tls.required, allow_per_user="AllowPerUser" in settings.tls.options)
     if decision.action == "disconnect":

@@ -126,6 +126,8 @@ def _enter(
     name = chosen.user
     if result.account is None:
         return _failed(session, chosen, result)
+    if session.bans is not None and result.account.name != name:
+        banning.check_account(session, result.account)
     try:
         entering.enter(session, chosen, result.account)
     except entering.CannotEnter as error:
