@@ -371,6 +371,40 @@ def test_a_server_that_says_nothing_costs_a_bounded_time(make: Any, notes: list[
     assert len(notes) == 1
 
 
+@pytest.mark.parametrize("piece", [b"\x02", b"\x02" * 65536])
+def test_an_answer_that_never_ends(
+    make: Any, notes: list[str], monkeypatch: pytest.MonkeyPatch, piece: bytes,
+) -> None:
+    """It drips, or is endless: the login has its answer in time, and the memory is bounded."""
+    monkeypatch.setattr(directory, "LARGEST_ANSWER", 1024 * 1024)
+
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            try:
+                connection.recv(4096)
+                connection.sendall(b"\x30\x84\x7f\xff\xff\xff")
+                while True:
+                    connection.sendall(piece)
+                    if len(piece) == 1:
+                        time.sleep(0.2)
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        backend = make(f"127.0.0.1:{listener.getsockname()[1]}", connect_timeout=1, query_timeout=1)
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            backend.lookup("alice")
+        assert time.monotonic() - began < 4
+        thread.join(10)
+        assert not thread.is_alive()
+    assert len(notes) == 1
+    assert ("timed out" if len(piece) == 1 else "longer than") in notes[0]
+
+
 def test_a_server_that_is_away(slapd: Slapd, make: Any, notes: list[str]) -> None:
     """It is left alone, for longer and longer; that is said once, and once that it is back."""
     now = [100.0]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,9 @@ IDLE_SECONDS: Final = 60.0
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 NAMELESS_SECONDS: Final = 60.0
+LARGEST_ANSWER: Final = 8 * 1024 * 1024
+"""Bytes; an entry has some hundred, and nobody is in more than MOST_GROUPS groups."""
+
 _INVALID_CREDENTIALS: Final = 49
 _BUSY: Final = frozenset({51, 52})
 """Result codes (RFC 4511 appendix A): busy, unavailable."""
@@ -61,6 +65,36 @@ class _Idle:
     state: _State
     connection: Any = field(repr=False)
     since: float = 0.0
+
+
+class _Bounded:
+    """A connected socket that answers within a time and a size, however slowly or long it is sent: ldap3 bounds the
+    wait for each piece alone.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._deadline = 0.0
+        self._left = 0
+
+    def begin(self, seconds: float) -> None:
+        """The next answer is to be there within `seconds`."""
+        self._deadline, self._left = time.monotonic() + seconds, LARGEST_ANSWER
+
+    def recv(self, size: int) -> bytes:
+        """Raises `OSError`."""
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(remaining)
+        data = self._sock.recv(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError(f"the answer is longer than {LARGEST_ANSWER} bytes")
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
 
 
 class Directory:
@@ -158,8 +192,9 @@ class Directory:
     def _asked(self, question: Callable[[_State, Any], list[Entry]], for_names: bool) -> list[Entry]:
         """The answer over a connection that is kept, else over a new one."""
         answer: list[Entry] | None = None
+        failures = (importlib.import_module("ldap3.core.exceptions").LDAPException, OSError, Unavailable)
         while answer is None and (kept := self._take()) is not None:
-            with contextlib.suppress(importlib.import_module("ldap3.core.exceptions").LDAPException, OSError):
+            with contextlib.suppress(*failures):
                 answer = question(kept.state, kept.connection)
             if answer is None:
                 _drop(kept.connection)  # the server has closed it meanwhile, or is away: a new one will tell
@@ -232,8 +267,18 @@ class Directory:
             place, port=settings.port or None, use_ssl=settings.tls, tls=tls, get_info=ldap3.NONE,
             connect_timeout=self._settings.connect_timeout)
 
+    def _bound(self, connection: Any) -> None:
+        """The next answer has its time and size."""
+        sock = connection.socket
+        if not isinstance(sock, _Bounded):
+            if sock is None:
+                raise Unavailable("the connection is closed")
+            connection.socket = sock = _Bounded(sock)
+        sock.begin(self._settings.query_timeout)
+
     def _bind(self, connection: Any) -> bool:
         """Raises `Unavailable` where the server cannot say now."""
+        self._bound(connection)
         if connection.bind(read_server_info=False):
             return True
         code = (connection.result or {}).get("result")
@@ -247,6 +292,7 @@ class Directory:
         self, state: _State, connection: Any, base: str, text: str, attributes: list[str], most: int,
     ) -> list[Entry]:
         settings = self._settings
+        self._bound(connection)
         connection.search(
             base, text, search_scope=_SCOPES[state.settings.scope or settings.search_scope],
             dereference_aliases=_DEREFERENCE[settings.dereference], attributes=attributes, size_limit=most + 1,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ftpsd.errors import ConfigError
+from ftpsd.tls.acme import answering as answering_module
 from ftpsd.tls.acme import plan, setup
 from ftpsd.tls.acme.answering import Answers, answering
 from ftpsd.tls.acme.plan import Present, Wanted
@@ -125,3 +127,22 @@ def test_questions_over_tls() -> None:
                 else:
                     with context.wrap_socket(sock, server_hostname=name) as connection:
                         assert connection.selected_alpn_protocol() == "acme-tls/1"
+
+
+def test_who_drips_does_not_keep_the_answers_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering_module, "PATIENCE", 0.3)
+    monkeypatch.setattr(answering_module, "MOST_CONNECTIONS", 1)
+    answers = Answers("http-01")
+    port = port_of(answers)
+    with answering(answers, "127.0.0.1", port), socket.create_connection(("127.0.0.1", port), 5) as sock:
+        sock.settimeout(0.1)
+        deadline, ended = time.monotonic() + 5, False
+        while not ended and time.monotonic() < deadline:
+            try:
+                sock.sendall(b"x")
+                ended = not sock.recv(1)
+            except TimeoutError:
+                continue
+            except OSError:
+                ended = True
+        assert ended

@@ -14,6 +14,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -66,8 +67,9 @@ class Answers:
             self._handshake(sock)
 
     def _http(self, sock: socket.socket) -> None:
-        request = b""
+        request, deadline = b"", time.monotonic() + PATIENCE
         while b"\n\r\n" not in request and b"\n\n" not in request:
+            sock.settimeout(max(0.001, deadline - time.monotonic()))  # for all of it: bytes that drip do not help
             chunk = sock.recv(_LONGEST_REQUEST - len(request))
             if not chunk:
                 return
