@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ftpsd.testing.configs import ServerConfig
+from ftpsd.testing.configs import ServerConfig, User
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
+from tests.session.inprocess import one_session
 from tests.session.talk import ALICE, BOB, converse, furnish_forbidden, refurnish
 
 ROOT = os.getuid() == 0
@@ -285,3 +286,25 @@ def test_feat_without_what_is_denied_everywhere(ftps_server: ServerFactory) -> N
         features = {line.strip() for line in client.expect(211, "FEAT").lines}
         assert "EPRT" not in features
         assert {"EPSV", "SITE COPY", "RANG STREAM"} <= features
+
+
+@pytest.mark.parametrize("command", ["SITE COPY tree copy", "SITE RMDIR tree"])
+def test_abor_ends_work_on_a_tree(command: str) -> None:
+    """What came together with the command, and the end of the client, are seen while a tree is walked."""
+    with one_session() as served:
+        system = served.service.configuration.hosts[0].settings.logging.system_log
+        assert system is not None
+        tree = Path(system).parent / "homes" / "alice" / "tree"
+        tree.mkdir()
+        (tree / "file").write_bytes(b"x")
+        for path in (tree, tree / "file"):
+            User().own(path)
+        client = served.client
+        client.connect()
+        client.login()
+        client.send(f"{command}\r\nABOR\r\n".encode())
+        assert client.read_reply().code == 426
+        assert client.read_reply().code == 226
+        client.expect(257, "PWD")
+        assert (tree / "file").exists()
+        assert not (tree.parent / "copy").exists()

@@ -1,4 +1,4 @@
-"""Commands that take long and have no data connection: digests, joining files.
+"""Commands that take long and have no data connection: digests, joining and copying files, removing trees.
 
 Meanwhile the control connection is watched: ABOR ends the work, the client's end and the server's end the session, all
 other commands wait for their turn. A client that hears nothing may give up (some after 20 seconds), so after some
@@ -8,8 +8,11 @@ section 3). A reply that has been begun must end with its code: what fails then 
 
 from __future__ import annotations
 
+import math
+import select
 import time
 
+from ftpsd.data.waits import wait_for
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp.replies import Reply, opened
 from ftpsd.reasons.codes import Code, marked
@@ -29,14 +32,14 @@ class Aborted(Exception):
 
 
 class Labour:
-    """One such command: `code` and `title` of its reply."""
+    """One such command: `code` and `title` of its reply; `silent`: how much is left is unknown, and nothing is said."""
 
-    def __init__(self, session: Session, code: int, title: str) -> None:
+    def __init__(self, session: Session, code: int, title: str, *, silent: bool = False) -> None:
         self._session = session
         self._code = code
         self._title = title
         self._begun = False
-        self._next = time.monotonic() + PULSE
+        self._next = math.inf if silent else time.monotonic() + PULSE
         self._unread = bool(session.control.waiting) or session.control.channel.has_pending()
         """What came together with the command: poll knows nothing of it."""
 
@@ -55,8 +58,8 @@ class Labour:
         return self._next if until is None else min(self._next, until)
 
     def due(self) -> bool:
-        """Whether `until` has come."""
-        return time.monotonic() >= self.until
+        """Whether `until` has come, or input."""
+        return time.monotonic() >= self.until or bool(wait_for(self.control, select.POLLIN, -1, 0, 0.0))
 
     def attend(self, done: int, whole: int) -> None:
         """Called when `control` has input or `until` has come; `done` of `whole` bytes are.

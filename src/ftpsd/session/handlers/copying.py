@@ -16,6 +16,7 @@ from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
 from ftpsd.session import bounds, errors, hiding, ownership, permission
 from ftpsd.session.handlers.transfer import hidden_part
+from ftpsd.session.labour import Aborted, Labour
 from ftpsd.session.quotas import Copy
 from ftpsd.session.state import Session
 from ftpsd.vfs.trees import Storing
@@ -39,38 +40,42 @@ def cpto(session: Session, command: Command) -> Reply:
     source, session.parameters.copy_from = session.parameters.copy_from, None
     if source is None:
         raise Refusal(503, "Bad sequence of commands", Code.RENAME_WITHOUT_SOURCE)
-    _copy(session, command, source, session.path(command.argument))
-    return Reply(250, "Copy successful")
+    return _copy(session, command, source, session.path(command.argument)) or Reply(250, "Copy successful")
 
 
 def copy(session: Session, command: Command) -> Reply:
     """SITE COPY source destination, both without blanks."""
     if len(command.words) != 2:
         raise Refusal(500, f"'SITE {command.name}' not understood", Code.SYNTAX)
-    _copy(session, command, *command.words)
-    return Reply(200, "SITE COPY command successful")
+    return _copy(session, command, *command.words) or Reply(200, "SITE COPY command successful")
 
 
-def _copy(session: Session, command: Command, source: str, target: str) -> None:
+def _copy(session: Session, command: Command, source: str, target: str) -> Reply | None:
+    """None: it is done. What has been copied of a directory stays there, whatever ends the work."""
     permission.check_paths(session, command, (target, "STOR"), (source, "RETR"))
-    guide = _Guide(session, command)
+    labour = Labour(session, 250, command.name, silent=True)
+    guide = _Guide(session, command, labour)
     try:
         session.fs.copy(session.path(source), session.path(target), guide)
+    except Aborted:
+        return labour.aborted()
     except FileExistsError:
         raise Refusal(550, f"{command.name}: Permission denied", Code.OVERWRITE_DENIED) from None
     except OSError as error:
         raise errors.refusal(error, command.name) from None
     finally:
         guide.settle()
-    session.forget_overrides()
+        session.forget_overrides()
+    return None
 
 
 class _Guide:
     """What a session says to each step of a copy (`vfs.trees.Guide`)."""
 
-    def __init__(self, session: Session, command: Command) -> None:
+    def __init__(self, session: Session, command: Command, labour: Labour) -> None:
         self._session = session
         self._command = command
+        self._labour = labour
         self._first = True
         self._counted: Copy | None = None
 
@@ -112,3 +117,5 @@ class _Guide:
 
     def pause(self) -> None:
         self._session.check_running()
+        if self._labour.due():
+            self._labour.attend(0, 0)

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftpsd.access.quotas import APPEND
 from ftpsd.data import outcomes
-from ftpsd.data.waits import wait_for
 from ftpsd.errors import Refusal
 from ftpsd.ftp import paths, quoting
 from ftpsd.ftp.commands import Command
@@ -209,7 +207,7 @@ class _Copying:
             trees.copy_bytes(source.fd, self._target, self._pause, part.size)
 
     def _pause(self) -> None:
-        if self._labour.due() or wait_for(self._labour.control, select.POLLIN, -1, 0, 0.0):
+        if self._labour.due():
             self._labour.attend(os.lseek(self._target, 0, os.SEEK_CUR) - self._before, self._whole)
 
 

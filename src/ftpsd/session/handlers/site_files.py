@@ -11,6 +11,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
 from ftpsd.session import errors, ownership, permission
+from ftpsd.session.labour import Aborted, Labour
 from ftpsd.session.state import Session
 
 _DONE = "SITE {} command successful"
@@ -60,9 +61,12 @@ def rmdir(session: Session, command: Command) -> Reply:
     """SITE RMDIR path: with all that is in it."""
 
     going: list[tuple[str, os.stat_result]] = []
+    labour = Labour(session, 200, command.name, silent=True)
 
     def may(path: str, directory: bool) -> None:
         session.check_running()
+        if labour.due():
+            labour.attend(0, 0)
         if session.quota is not None:
             if len(going) >= _MOST_GOING:
                 going[:] = session.quota.gone(going)
@@ -72,12 +76,14 @@ def rmdir(session: Session, command: Command) -> Reply:
 
     try:
         session.fs.remove_tree(session.path(command.argument), may)
+    except Aborted:
+        return labour.aborted()
     except OSError as error:
         raise errors.refusal(error, f"RMDIR {command.argument}") from None
     finally:
         if session.quota is not None:
             session.quota.gone(going)
-    session.forget_overrides()
+        session.forget_overrides()
     return Reply(200, _DONE.format("RMDIR"))
 
 
