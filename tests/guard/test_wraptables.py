@@ -99,6 +99,24 @@ def test_whose_table(tmp_path: Path, said: list[str], written: str, user: str, r
     assert readers == ["server", *(["user" if written.startswith("~/") else "server"] if read else [])]
 
 
+def test_what_a_users_table_names_is_read_with_his_rights(tmp_path: Path, said: list[str]) -> None:
+    """He could have any file of the machine read as root otherwise, and its words told."""
+    (tmp_path / "deny").write_text(f"ALL: {tmp_path}/secret\n")
+    (tmp_path / "secret").write_text("ALL\n")
+    readers: list[str] = []
+
+    @contextlib.contextmanager
+    def reading(who: str) -> Iterator[None]:
+        readers.append(who)
+        yield
+
+    whom = Whom(
+        "alice", str(tmp_path), as_user=lambda: reading("user"), as_server=lambda: reading("server"))
+    tables = WrapTables(WrapTable("file", "~/none"), WrapTable("file", "~/deny"))
+    assert not judge(tables, "proftpd", CLIENT, whom, said.append).allowed
+    assert readers == ["user", "user", "user"]
+
+
 def test_a_user_that_nobody_knows_has_no_home(said: list[str]) -> None:
     tables = WrapTables(WrapTable("file", "~/allow"), NOBODY)
     assert not judge(tables, "proftpd", CLIENT, Whom("eve"), said.append).allowed

@@ -39,6 +39,7 @@ def running(ftps_certificates: Certificates, tmp_path_factory: pytest.TempPathFa
         f"LDAPUsers ou=people,{BASE}\nLDAPGroups ou=groups,{BASE}\nLDAPConnectTimeout 1\nLDAPQueryTimeout 1\n"
         "LDAPGenerateHomedir on\nLDAPForceGeneratedHomedir on\nLDAPGenerateHomedirPrefix @HOME@/ldap\nCreateHome on")
     others = {
+        "wrapped": f"{settings}\nWrapEngine on\nWrapUserTables dora file:/nonexistent/allow builtin:all",
         "banned": f"{settings}\nBanEngine on",
         "choosy": f"{settings}\n<IfUser dora>\n<Limit LOGIN>\nDenyAll\n</Limit>\n</IfUser>",
     }
@@ -65,7 +66,7 @@ def test_a_user_of_the_directory(running: Running) -> None:
         pass
 
 
-@pytest.mark.parametrize("host", ["banned", "choosy"])
+@pytest.mark.parametrize("host", ["banned", "choosy", "wrapped"])
 @pytest.mark.parametrize("spelling", ["dora", "DORA", "dora ", "\uff44ora"])
 def test_what_is_said_of_a_user_holds_for_other_spellings(running: Running, host: str, spelling: str) -> None:
     """Whom a directory knows by them (RFC 4518)."""

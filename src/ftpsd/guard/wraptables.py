@@ -24,6 +24,8 @@ LARGEST = 4 << 20
 EVERYBODY = WrapRule(("ALL",), ("ALL",))
 
 Tell = Callable[[str], None]
+Reader = Callable[[], contextlib.AbstractContextManager[None]]
+"""Has the rights for the block with which a file is read."""
 
 
 class Unreadable(Exception):
@@ -75,7 +77,8 @@ def _rules(table: WrapTable, whom: Whom, tell: Tell, queries: Queries | None) ->
     path = _path(table.info, whom)
     if path is None:
         return
-    text = _read(path, whom.as_user if table.info.startswith("~/") else whom.as_server)
+    reader = whom.as_user if table.info.startswith("~/") else whom.as_server
+    text = _read(path, reader)
     if text is None:
         tell(f"error opening table '{path}': No such file or directory")
         return
@@ -83,17 +86,20 @@ def _rules(table: WrapTable, whom: Whom, tell: Tell, queries: Queries | None) ->
     for complaint in wrong:
         tell(f"file '{path}': {complaint}")
     for rule in rules:
-        yield _included(rule, path, whom, tell)
+        yield _included(rule, path, reader, tell)
 
 
-def _included(rule: WrapRule, path: str, whom: Whom, tell: Tell) -> WrapRule:
-    """A client that is a path stands for the words in that file. Complains about what can fit nobody."""
+def _included(rule: WrapRule, path: str, reader: Reader, tell: Tell) -> WrapRule:
+    """A client that is a path stands for the words in that file, which is read with the same rights as the table.
+
+    Complains about what can fit nobody.
+    """
     clients: list[str] = []
     for word in rule.clients:
         if not word.startswith("/"):
             clients.append(word)
             continue
-        text = _read(word, whom.as_server)
+        text = _read(word, reader)
         if text is None:
             tell(f"error opening include file '{word}': No such file or directory")
         clients += words(text or "")
@@ -118,7 +124,7 @@ def _path(written: str, whom: Whom) -> str | None:
     return f"{home}{slash}{rest}" if home is not None else None
 
 
-def _read(path: str, reader: Callable[[], contextlib.AbstractContextManager[None]]) -> str | None:
+def _read(path: str, reader: Reader) -> str | None:
     """The text of a file; None: there is none. Raises `Unreadable`."""
     try:
         with reader():

@@ -137,7 +137,8 @@ def foresee(session: Session, chosen: Selection) -> None:
     with rights.privileged():
         account = session.runtime.authenticator.lookup(chosen.name)
     settings = session.host.for_connection(
-        classes=session.classes, user=chosen.name, groups=account.group_names if account is not None else ())
+        classes=session.classes, user=account.name if account is not None else chosen.name,
+        groups=account.group_names if account is not None else ())
     decision = policy.after_user(
         session.tls, settings.tls.required, allow_per_user="AllowPerUser" in settings.tls.options)
     if decision.action == "disconnect":

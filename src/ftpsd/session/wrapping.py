@@ -76,7 +76,7 @@ def _tables(
 ) -> tuple[WrapTables | None, str]:
     """The tables that are asked, and for whom a database is."""
     for line in wrap.user_tables:
-        if line.whom.holds((chosen.name,)):
+        if line.whom.holds((account.name if account is not None else chosen.name,)):
             tell(f"matched WrapUserTables expression for user '{chosen.user}'")
             return line.tables, chosen.user
     groups = account.group_names if account is not None else ()
