@@ -186,6 +186,8 @@ def test_names_are_unique_in_any_case() -> None:
         ("ShaperEngine on", "unknown configuration directive 'ShaperEngine'", "belongs to mod_shaper,"),
         ("GeoIPEngine on", "unknown configuration directive 'GeoIPEngine'", "<IfModule mod_geoip.c>"),
         ("RadiusLog /x", "unknown configuration directive 'RadiusLog'", "belongs to mod_radius,"),
+        ("RadiusEngine on", "unknown configuration directive 'RadiusEngine'", "belongs to mod_radius,"),
+        ("Ratios on", "unknown configuration directive 'Ratios'", "belongs to mod_ratio,"),
         ("RewriteHom on", "unknown configuration directive 'RewriteHom'", "Did you mean RewriteHome?"),
     ],
 )

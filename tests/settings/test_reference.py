@@ -67,3 +67,4 @@ def test_help_for_what_is_not_there() -> None:
     assert help("TLSRequire") is None
     assert did_you_mean("TLSRequire") == "Did you mean TLSRequired?"
     assert did_you_mean("zzz") is None
+    assert "belongs to mod_sftp, which ftpsd does not have" in (did_you_mean("SFTPEngine") or "")

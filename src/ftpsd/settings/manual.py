@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ftpsd.settings.declaration import Combine, Declaration, Status, context_names
-from ftpsd.settings.registry import DIRECTIVES, SECTIONS, suggestion
+from ftpsd.settings.registry import DIRECTIVES, SECTIONS, remedy_for_unknown
 
 _SECTION_HELP = {
     "Global": ("<Global>", "What holds for every host, unless the host says otherwise."),
@@ -115,8 +115,8 @@ def help(name: str) -> str | None:
 
 
 def did_you_mean(name: str) -> str | None:
-    """`Did you mean X?` for a name that `help` does not know."""
-    return suggestion(name)
+    """What to say of a name that `help` does not know: `Did you mean X?`, or whose directive it is."""
+    return remedy_for_unknown(name)
 
 
 def _entry(declaration: Declaration) -> str:

@@ -35,6 +35,9 @@ _PREFIXES = {
     "radius": "mod_radius", "rewrite": "mod_rewrite",
     "sftp": "mod_sftp", "shaper": "mod_shaper", "snmp": "mod_snmp",
     "uniqueid": "mod_unique_id",
+    "anonratio": "mod_ratio", "byteratio": "mod_ratio", "cwdratio": "mod_ratio", "fileratio": "mod_ratio",
+    "groupratio": "mod_ratio", "hostratio": "mod_ratio", "leechratio": "mod_ratio", "ratio": "mod_ratio",
+    "saveratio": "mod_ratio", "userratio": "mod_ratio",
 }
 """What the names of another module's directives begin with, in lower case."""
 

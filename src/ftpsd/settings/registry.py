@@ -92,7 +92,7 @@ def place(configuration: Configuration, directive: str) -> Location | None:
 
 def remedy_for_unknown(name: str) -> str | None:
     """What to do about a directive that ftpsd does not know: a typing error, or a module's that it lacks."""
-    close = difflib.get_close_matches(name.lower(), DIRECTIVES, n=1, cutoff=0.85)
+    close = difflib.get_close_matches(name.lower(), DIRECTIVES, n=1, cutoff=0.9)
     module = modules.of_directive(name)
     if close or module is None:
         return suggestion(name)
