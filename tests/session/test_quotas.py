@@ -378,3 +378,26 @@ def test_links_and_directories_are_no_way_round(ftps_certificates: Certificates)
         assert client.command("COMB c d/a").code == 552
         assert tally(server, eve) == Amounts(bytes_in=9000.0, files_in=5)
         assert not (server.home("eve") / "c").exists()
+
+
+def test_a_rename_out_of_what_is_spared_counts(server: RunningServer) -> None:
+    """A file that QuotaExcludeFilter spares, renamed, is no credit for whoever deletes it then."""
+    dora = Key(QuotaType.USER, "dora")
+
+    def rename(client: ScriptedClient, source: str, target: str) -> int:
+        client.expect(350, f"RNFR {source}")
+        return client.command(f"RNTO {target}").code
+
+    with login(server, "dora") as client:
+        assert store(client, "STOR real", 600) == DONE
+        for name, size in (("large.tmp", 500), ("small.tmp", 300)):
+            assert store(client, f"STOR {name}", size) == DONE
+        assert rename(client, "large.tmp", "large") == 552
+        assert rename(client, "small.tmp", "small") == 250
+        assert tally(server, dora) == Amounts(bytes_in=900.0)
+        assert rename(client, "small", "small.tmp") == 250
+        assert rename(client, "small.tmp", "other.tmp") == 250
+        assert tally(server, dora) == Amounts(bytes_in=600.0)
+        for name in ("real", "large.tmp", "other.tmp"):
+            client.expect(250, f"DELE {name}")
+        assert tally(server, dora) == Amounts()

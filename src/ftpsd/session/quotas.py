@@ -197,6 +197,23 @@ class SessionQuota:
             return None
         return None if os.path.samestat(status, moved) else status
 
+    def renaming(self, name: str, source: str, path: str) -> Amounts | None:
+        """What a rename changes that leads a file out of what QuotaExcludeFilter spares, or into it; None: nothing.
+
+        Raises `Refusal` where what did not count has no room. Directories are not looked into.
+        """
+        size = self.stored(source) if self._settings.exclude_filter is not None else None
+        spared = self.excluded(path)
+        if size is None or self.excluded(source) == spared:
+            return None
+        if spared:
+            return Amounts(bytes_in=-size, files_in=-1)
+        self.check_upload(name, path)
+        left = self.left(name, path)
+        if left is not None and size > left:
+            raise Refusal(552, f"{name} denied: quota exceeded", Code.QUOTA_REACHED)
+        return Amounts(bytes_in=size, files_in=1)
+
     def directory(self, path: str, more: int) -> None:
         """A directory was made (1) or removed (-1)."""
         if self._settings.directory_tally:

@@ -78,15 +78,19 @@ def rnto(session: Session, command: Command) -> Reply:
         session.journal.renaming(source)
     target = session.path(command.argument)
     overwrite = session.settings_for(target).transfer.allow_overwrite
-    replaced = session.quota.there(target, source) if session.quota is not None else None
+    quota = session.quota
+    replaced = quota.there(target, source) if quota is not None else None
+    change = quota.renaming(command.name, source, target) if quota is not None else None
     try:
         session.fs.rename(source, target, overwrite=overwrite)
     except OSError as error:
         if isinstance(error, FileExistsError) and not overwrite:
             raise Refusal(550, f"{command.argument}: Rename permission denied", Code.OVERWRITE_DENIED) from None
         raise errors.refusal(error, command.argument) from None
-    if session.quota is not None and replaced is not None:
-        session.quota.removed(target, replaced)
+    if quota is not None and replaced is not None:
+        quota.removed(target, replaced)
+    if quota is not None and change is not None:
+        quota.count(source if change.files_in < 0 else target, change)
     return Reply(250, "Rename successful")
 
 
