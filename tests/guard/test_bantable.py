@@ -188,3 +188,12 @@ def test_a_lock_that_somebody_keeps_ends_the_wait(
     assert table.count(RULE, "x", HERE, 1.0).count == 1
     os.close(reading)
     os.close(writing)
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_table_that_others_may_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "ban.tab"
+    BanTable.open(str(path)).close()
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match="others may write to it"):
+        BanTable.open(str(path))

@@ -98,6 +98,8 @@ class BanTable:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise _unusable(path, "is no file")
+            if status.st_mode & 0o022:
+                raise _unusable(path, "others may write to it, and so ban and permit whom they like")
             if status.st_size == 0:
                 os.ftruncate(fd, _SIZE)
                 os.pwrite(fd, MAGIC, 0)
