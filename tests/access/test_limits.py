@@ -125,7 +125,7 @@ def test_only_what_proftpd_looks_at_is_covered_by_all() -> None:
     free = {name for name in COMMANDS if ask(everything, name) is Answer.ALLOWED}
     expected = (
         "SMNT QUIT PORT PASV EPRT EPSV ALLO SYST OPTS CLNT AUTH ADAT CONF ENC MIC PBSZ PROT TYPE STRU MODE REST ABOR"
-        " USER PASS ACCT REIN SITE"
+        " USER PASS ACCT REIN SITE CSID LANG MFCT"
     )
     assert free == set(expected.split())
     for name in free:
@@ -133,9 +133,9 @@ def test_only_what_proftpd_looks_at_is_covered_by_all() -> None:
 
 
 GROUPS = {
-    "READ": "RETR SIZE",
-    "WRITE": "APPE DELE MFMT MKD RMD RNFR RNTO STOR STOU XMKD XRMD",
-    "DIRS": "CDUP CWD LIST MDTM MLSD MLST NLST PWD STAT XCUP XCWD XPWD",
+    "READ": "HASH MD5 RETR SIZE XCRC XMD5 XSHA XSHA1 XSHA256 XSHA512",
+    "WRITE": "APPE COMB DELE MFCT MFF MFMT MKD RMD RNFR RNTO STOR STOU XMKD XRMD",
+    "DIRS": "AVBL CDUP CWD LIST MDTM MLSD MLST NLST PWD STAT XCUP XCWD XPWD",
 }
 
 

@@ -143,8 +143,10 @@ Attack = Callable[[socket.socket], None]
         (lambda sock: sock.shutdown(socket.SHUT_WR), "handshake-eof",
          "unable to accept TLS connection: usually this indicates an FTP-aware router, NAT, or firewall "
          "interfering with the TLS handshake"),
-        (lambda sock: sock.send(b"\x16\x03\x01"), "handshake-timeout", "TLS negotiation timed out (300 seconds)"),
-        (lambda sock: None, "handshake-timeout", "TLS negotiation timed out (300 seconds)"),
+        (lambda sock: sock.send(b"\x16\x03\x01"), "handshake-timeout",
+         "unable to accept TLS connection: the client asked for TLS and sent no TLS hello"),
+        (lambda sock: None, "handshake-timeout",
+         "unable to accept TLS connection: the client asked for TLS and sent no TLS hello"),
     ],
 )
 def test_failed_handshake_leaves_a_clear_channel(
@@ -156,6 +158,7 @@ def test_failed_handshake_leaves_a_clear_channel(
             pair.channel.start_tls(pair.host, 0.05 if "timeout" in reason else TIMEOUT, b"i" * 32)
         assert caught.value.reason == reason
         assert caught.value.lines[-1] == line
+        assert ("TLS negotiation timed out (300 seconds)" in caught.value.lines) is ("timeout" in reason)
         assert pair.channel.connection is None
         pair.channel.send(b"421 TLS handshake failed\r\n")
         pair.channel.close()
