@@ -39,7 +39,7 @@ def with_property(name: str) -> set[str]:
 def test_every_command_of_the_issue_is_there() -> None:
     assert set(ISSUE) <= set(COMMANDS)
     assert list(SITE_COMMANDS) == [
-        "CPFR", "CPTO", "COPY", "UTIME", "SYMLINK", "RMDIR", "MKDIR", "QUOTA", "HELP", "CHGRP", "CHMOD"]
+        "CPFR", "CPTO", "COPY", "UTIME", "SYMLINK", "RMDIR", "MKDIR", "QUOTA", "WHO", "HELP", "CHGRP", "CHMOD"]
 
 
 @pytest.mark.parametrize(("name", "expected"), [
@@ -212,7 +212,7 @@ def test_site_help() -> None:
         "The following SITE commands are recognized (* =>'s unimplemented)",
         "CPFR <sp> pathname", "CPTO <sp> pathname", "COPY <sp> source <sp> destination",
         "UTIME <sp> YYYYMMDDhhmm[ss] <sp> path", "SYMLINK <sp> source <sp> destination", "RMDIR <sp> path",
-        "MKDIR <sp> path", "QUOTA", "HELP", "CHGRP", "CHMOD", "Direct comments to root@localhost",
+        "MKDIR <sp> path", "QUOTA", "WHO", "HELP", "CHGRP", "CHMOD", "Direct comments to root@localhost",
     )
     assert site_help("", engines={Engine.ALWAYS}).lines[1:-1] == ("HELP", "CHGRP", "CHMOD")
     assert help_reply("site", engines={Engine.ALWAYS}).lines == ("HELP", "CHGRP", "CHMOD")

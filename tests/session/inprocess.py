@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from ftpsd import settings
-from ftpsd.access.occupancy import Exceeded, Holding, Judge
+from ftpsd.access.occupancy import Exceeded, Holding, Judge, Shown
 from ftpsd.ftp.phase import Phase
 from ftpsd.session.service import Service
 from ftpsd.session.state import Session
@@ -45,6 +45,15 @@ class Slot:
     def progress(self) -> memoryview | None:
         """Nobody looks."""
         return None
+
+    @property
+    def index(self) -> int:
+        """The first."""
+        return 0
+
+    def everybody(self) -> list[Shown]:
+        """Nobody is shown."""
+        return []
 
     def take(self, holding: Holding, judge: Judge) -> Exceeded | None:
         """The only session."""

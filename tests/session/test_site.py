@@ -176,9 +176,23 @@ def test_help(server: RunningServer) -> None:
         assert listed == [
             "CPFR <sp> pathname", "CPTO <sp> pathname", "COPY <sp> source <sp> destination",
             "UTIME <sp> YYYYMMDDhhmm[ss] <sp> path", "SYMLINK <sp> source <sp> destination", "RMDIR <sp> path",
-            "MKDIR <sp> path", "HELP", "CHGRP", "CHMOD"]
+            "MKDIR <sp> path", "WHO", "HELP", "CHGRP", "CHMOD"]
         assert [line.strip() for line in client.expect(214, "HELP SITE").lines] == listed
         assert client.expect(214, "SITE HELP chgrp").lines[1].strip() == "Syntax: SITE CHGRP <sp> group <sp> pathname"
+
+
+def test_who_shows_ones_own_sessions_and_nobody_elses(ftps_server: ServerFactory) -> None:
+    server = ftps_server(tls=["TLSRequired off"], users=(ALICE, BOB), directives=["TimesGMT on"])
+    with server.client(tls=False) as first, server.client(tls=False) as second, server.client(tls=False) as other:
+        for client, name in ((first, "alice"), (second, "alice"), (other, "bob")):
+            client.connect()
+            client.login(name)
+        first.expect(200, "CLNT x")
+        lines = second.expect(211, "SITE WHO").lines
+        assert lines[0] == "Sessions of alice:"
+        assert [re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "THEN", line.strip()) for line in sorted(lines[1:-1])] == [
+            "127.0.0.1 since THEN: CLNT x", "127.0.0.1 since THEN: this one"]
+        assert len(other.expect(211, "SITE WHO").lines) == 3
 
 
 def test_engines_that_are_off(ftps_server: ServerFactory) -> None:

@@ -47,6 +47,17 @@ class Holding(NamedTuple):
     command: bytes = NOTHING
 
 
+class Shown(NamedTuple):
+    """What another session shows of itself; `opened` in seconds since the epoch, texts as clients gave them."""
+
+    slot: int
+    user: str
+    server: str
+    peer: str
+    opened: float
+    command: str
+
+
 def key(*parts: object) -> bytes:
     """A digest that stands for `parts`; never NOTHING for all that matters."""
     return hashlib.blake2b(repr(parts).encode("utf-8", "surrogateescape"), digest_size=KEY_SIZE).digest()

@@ -536,6 +536,8 @@ SITE_COMMANDS: Mapping[str, SiteSpec] = MappingProxyType({
         _misc("MKDIR", "<sp> path", "makes a directory and those above it", _SITE_ENTRY, 1),
         SiteSpec("QUOTA", "quota.quota", "", "tells what is left of the quota", engine=Engine.QUOTA,
                  limit=here(550, "{name}: Permission denied")),
+        SiteSpec("WHO", "site.who", "", "tells which sessions of yours there are", engine=Engine.MISC,
+                 limit=here(550, "{name}: Permission denied")),
         SiteSpec("HELP", "site.help_", "[<sp> sitecommand]", "lists the SITE commands or explains one",
                  limit=here(501, "{name}: Permission denied", by_all=False)),
         SiteSpec("CHGRP", "site.chgrp", "<sp> group <sp> pathname", "gives a path to a group",

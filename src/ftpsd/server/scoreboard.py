@@ -48,7 +48,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ftpsd.access.occupancy import KEY_SIZE, NOTHING, Holding, Standing
+from ftpsd.access.occupancy import KEY_SIZE, NOTHING, Holding, Shown, Standing
 from ftpsd.ftp.phase import Phase
 from ftpsd.settings.values import Rate
 
@@ -239,6 +239,13 @@ class Slot:
     def index(self) -> int:
         """Its number on the scoreboard; others may have it after `release()`."""
         return self._index
+
+    def everybody(self) -> list[Shown]:
+        """All sessions that are on, this one too."""
+        return [
+            Shown(entry.index, entry.user, entry.server, entry.peer, entry.opened, entry.command)
+            for entry in self._board.entries()
+        ]
 
     def take(self, holding: Holding, judge: Callable[[Sequence[Holding]], Verdict | None]) -> Verdict | None:
         """Have `holding` unless `judge`, told what all others hold, objects; his objection.

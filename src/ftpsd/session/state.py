@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from ftpsd.access.occupancy import Exceeded, Holding, Judge
+from ftpsd.access.occupancy import Exceeded, Holding, Judge, Shown
 from ftpsd.access.sizes import Pace
 from ftpsd.auth.chain import Account
 from ftpsd.data.channel import DataChannel, Lingering
@@ -138,6 +138,13 @@ class SlotView(Protocol):
     @property
     def progress(self) -> memoryview | None:
         """Eight bytes in which the bytes of the transfer under way are counted."""
+
+    @property
+    def index(self) -> int:
+        """Its number."""
+
+    def everybody(self) -> list[Shown]:
+        """All sessions that are on, this one too."""
 
     def take(self, holding: Holding, judge: Judge) -> Exceeded | None:
         """Has `holding` unless `judge`, told what all others hold, objects. Raises `TimeoutError`."""

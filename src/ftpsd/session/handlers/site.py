@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import stat
+import time
 
 from ftpsd.errors import Refusal
 from ftpsd.ftp import help as help_texts
 from ftpsd.ftp.commands import Command, Engine, parse_site, site_argument_error
 from ftpsd.ftp.replies import Reply
+from ftpsd.log.escape import escape
 from ftpsd.reasons.codes import Code
 from ftpsd.session import errors, filemodes, handlers, permission
 from ftpsd.session.handlers.files import group_number
@@ -38,6 +40,25 @@ def site(session: Session, command: Command) -> Reply | None:
 
 def help_(session: Session, command: Command) -> Reply:
     return help_texts.site_help(command.argument, session.settings.core.server_admin, engines(session))
+
+
+def who(session: Session, command: Command) -> Reply:
+    """SITE WHO: the sessions of the same account; those of others, and of anonymous clients, are nobody's business."""
+    own, name = session.slot.index, session.user_name
+    server = session.settings.core.server_name
+    known = session.login.anonymous is None
+    lines = [
+        f" {shown.peer} since {_moment(shown.opened, session)}: "
+        f"{'this one' if shown.slot == own else escape(shown.command)}"
+        for shown in session.slot.everybody()
+        if shown.slot == own or (known and (shown.user, shown.server) == (name, server))
+    ]
+    return Reply(211, f"Sessions of {name}:", *lines, "End")
+
+
+def _moment(when: float, session: Session) -> str:
+    parts = time.gmtime(when) if session.settings.core.times_gmt else time.localtime(when)
+    return time.strftime("%Y-%m-%d %H:%M:%S", parts)
 
 
 def chmod(session: Session, command: Command) -> Reply:
