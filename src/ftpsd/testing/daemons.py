@@ -33,7 +33,7 @@ class Daemon:
         self.address = address
         self.port = 0
         self._command = [need(command[0]), *command[1:]]
-        self._log = directory / f"{command[0]}.log"
+        self._log = directory / f"{Path(command[0]).name}.log"
         self._process: subprocess.Popen[bytes] | None = None
         for _ in range(5):
             self.port = free_port(address)
