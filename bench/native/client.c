@@ -55,6 +55,11 @@ static void offer(session *one, SSL *tls) {
     SSL_SESSION_free(ticket);
 }
 
+/* Under TLS 1.2 OpenSSL calls nobody when a resumed handshake brought a new ticket, and takes the old one for spent. */
+static void keep_renewed(SSL *tls) {
+    if (SSL_version(tls) < TLS1_3_VERSION && SSL_session_reused(tls)) on_ticket(tls, SSL_get1_session(tls));
+}
+
 SSL_CTX *client_context(const char *version) {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     int number = !strcmp(version, "1.2") ? TLS1_2_VERSION : !strcmp(version, "1.3") ? TLS1_3_VERSION : 0;
@@ -181,11 +186,13 @@ void session_open(session *one, bool resume) {
     one->control = connected(one, one->to->port);
     if (one->to->bare) {
         one->tls = handshake(one, one->control, resume);
+        keep_renewed(one->tls);
         return;
     }
     expect(one, "220", "connect");
     command(one, "234", "AUTH TLS");
     one->tls = handshake(one, one->control, resume);
+    keep_renewed(one->tls);
     command(one, "331", "USER %s", one->to->user);
     command(one, "230", "PASS %s", one->to->password);
     command(one, "200", "PBSZ 0");
