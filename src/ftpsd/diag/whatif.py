@@ -22,8 +22,9 @@ from ftpsd.auth.sqlaccounts import SqlAccounts
 from ftpsd.diag import sections
 from ftpsd.diag.question import Question
 from ftpsd.errors import ConfigError, Location
-from ftpsd.ftp import digests, listing, paths
-from ftpsd.ftp.commands import Command, PathArgument, parse
+from ftpsd.ftp import paths
+from ftpsd.ftp.arguments import written_path
+from ftpsd.ftp.commands import Command, parse
 from ftpsd.ftp.limiting import Judged
 from ftpsd.reasons.codes import Code, marked
 from ftpsd.session import gate, permission
@@ -336,7 +337,7 @@ def _run(client: _Client, command: Command, cwd: str) -> bool:
     if verdict is Answer.ALLOWED:
         return _overwriting(client, command, settings, directories, target)
     section = limits.deciding(settings.restrictions, words, client.who(), command.argument)
-    shown = _written(command) or (".." if spec.limit.place is Judged.ABOVE else cwd)
+    shown = written_path(command, spec) or (".." if spec.limit.place is Judged.ABOVE else cwd)
     found = permission.refusal(command, spec.limit, shown, verdict)
     return client.refused(
         command.loggable, found.code, found.text, found.reason, f"{verdict.value} in {target}",
@@ -372,21 +373,6 @@ def _filters(client: _Client, command: Command, current: Sequence[DirectorySecti
     return True
 
 
-def _written(command: Command) -> str:
-    spec = command.spec
-    assert spec is not None
-    match spec.path:
-        case PathArgument.WHOLE:
-            return command.argument
-        case PathArgument.AFTER_WORD:
-            return command.word_and_path[1]
-        case PathArgument.AFTER_OPTIONS:
-            return listing.split(command.argument)[1] or ""
-        case PathArgument.BEFORE_RANGE:
-            return digests.split(command.argument)[0]
-    return ""
-
-
 def _target(client: _Client, command: Command, cwd: str) -> str:
     """The virtual path that the command is judged by."""
     spec = command.spec
@@ -395,7 +381,7 @@ def _target(client: _Client, command: Command, cwd: str) -> str:
         return cwd
     if spec.limit.place is Judged.ABOVE:
         return paths.parent(cwd)
-    return paths.resolve(cwd, spec.limit.fixed or _written(command) or ".")
+    return paths.resolve(cwd, spec.limit.fixed or written_path(command, spec) or ".")
 
 
 def _directories(client: _Client, path: str) -> list[DirectorySection]:

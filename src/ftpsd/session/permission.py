@@ -15,8 +15,9 @@ from ftpsd.access import limits
 from ftpsd.access.limits import Answer, Client
 from ftpsd.auth.account import Account
 from ftpsd.errors import Refusal
-from ftpsd.ftp import digests, listing, paths
-from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command, CommandSpec, PathArgument, SiteSpec
+from ftpsd.ftp import paths
+from ftpsd.ftp.arguments import written_path
+from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command, CommandSpec, SiteSpec
 from ftpsd.ftp.limiting import ABSENT, DENIED, NOT_PERMITTED, Judged, Limiting
 from ftpsd.reasons.codes import Code
 from ftpsd.session import hiding
@@ -50,7 +51,7 @@ def _unvaried(session: Session, command: Command, spec: CommandSpec) -> bool:
     """Whether nothing but the login's settings, which restrict nothing, can be in force where the command is judged."""
     if spec.limit.path_filter == "argument" and not session.unvaried(session.cwd):
         return False
-    path = _path(session, spec.limit, _written(command, spec))
+    path = _path(session, spec.limit, written_path(command, spec))
     return session.unvaried(session.cwd if path is None else path)
 
 
@@ -100,7 +101,7 @@ def denied(session: Session, command: Command, path: str | None = None) -> bool:
 
 def _check(session: Session, command: Command, spec: CommandSpec | SiteSpec, words: Words) -> None:
     limit = spec.limit
-    written = _written(command, spec)
+    written = written_path(command, spec)
     if limit.path_filter == "argument":
         _filter(session.directory_settings(), written, command, limit)
     path = _path(session, limit, written)
@@ -116,20 +117,6 @@ def _check(session: Session, command: Command, spec: CommandSpec | SiteSpec, wor
         raise refusal(command, limit, shown, answer)
     if limit.path_filter == "path" and path is not None:
         _filter(settings, session.fs.virtual_of(real) or path, command, limit)
-
-
-def _written(command: Command, spec: CommandSpec | SiteSpec) -> str:
-    """The path in the command's argument as the client wrote it; "" when there is none."""
-    match spec.path:
-        case PathArgument.WHOLE:
-            return command.argument
-        case PathArgument.AFTER_WORD:
-            return command.word_and_path[1]
-        case PathArgument.AFTER_OPTIONS:
-            return listing.split(command.argument)[1] or ""
-        case PathArgument.BEFORE_RANGE:
-            return digests.split(command.argument)[0]
-    return ""
 
 
 def _path(session: Session, limit: Limiting, written: str) -> str | None:
