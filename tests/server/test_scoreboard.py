@@ -14,7 +14,7 @@ import pytest
 
 from ftpsd.access.occupancy import Holding, Standing
 from ftpsd.ftp.phase import Phase
-from ftpsd.server import scoreboard
+from ftpsd.server import process, scoreboard
 from ftpsd.server.scoreboard import CLAIM_DEADLINE, Scoreboard, Slot, WorkerRow
 from ftpsd.settings.values import Rate
 
@@ -38,7 +38,7 @@ def test_slot_is_shown_until_released(board: Scoreboard) -> None:
     assert (entry.user, entry.command, entry.phase) == ("alice", "RETR file", Phase.SENDING)
     assert entry.bytes == 1 << 40
     assert entry.pid == os.getpid()
-    assert entry.process_start == scoreboard.process_start(os.getpid())
+    assert entry.process_start == process.process_start(os.getpid())
     assert 0 < entry.opened <= entry.changed
     slot.release()
     assert board.entries() == []
@@ -216,8 +216,8 @@ def test_another_file_is_not_a_scoreboard(tmp_path: Path, content: bytes) -> Non
 
 
 def test_process_start() -> None:
-    assert scoreboard.process_start(os.getpid()) == scoreboard.process_start(os.getpid())
-    assert scoreboard.process_start(2**22 + 1) is None
+    assert process.process_start(os.getpid()) == process.process_start(os.getpid())
+    assert process.process_start(2**22 + 1) is None
 
 
 HOLDING = Holding(Standing.LOGGED_IN, b"h" * 8, b"a" * 8, b"u" * 8)

@@ -1,4 +1,4 @@
-"""What makes a process a daemon: its session, its descriptors, its limits."""
+"""What makes a process a daemon: its session, its descriptors, its limits; and what others can tell of a process."""
 
 from __future__ import annotations
 
@@ -101,3 +101,28 @@ def raise_descriptor_limit() -> None:
     if soft != hard:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process has died, its parent may not know yet; a process that cannot be asked about has not."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return bool(poll.poll(0))
+    finally:
+        os.close(fd)
+
+
+def process_start(pid: int) -> int | None:
+    """Start of a process, clock ticks since boot (proc_pid_stat(5), field 22); None: no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None

@@ -40,7 +40,6 @@ import functools
 import itertools
 import mmap
 import os
-import select
 import struct
 import threading
 import time
@@ -50,6 +49,7 @@ from typing import TypeVar
 
 from ftpsd.access.occupancy import KEY_SIZE, NOTHING, Holding, Shown, Standing
 from ftpsd.ftp.phase import Phase
+from ftpsd.server.process import has_ended, process_start
 from ftpsd.settings.values import Rate
 
 Verdict = TypeVar("Verdict")
@@ -564,31 +564,6 @@ class Scoreboard:
                     os.unlink(self.path)
         self.memory.close()
         os.close(self._fd)
-
-
-def has_ended(pid: int) -> bool:
-    """Whether a process has died, its parent may not know yet; a process that cannot be asked about has not."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    try:
-        poll = select.poll()
-        poll.register(fd, select.POLLIN)
-        return bool(poll.poll(0))
-    finally:
-        os.close(fd)
-
-
-def process_start(pid: int) -> int | None:
-    """Start of a process, clock ticks since boot (proc_pid_stat(5), field 22); None: no such process."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return None
 
 
 def _phase(number: int) -> Phase:
