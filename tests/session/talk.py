@@ -12,14 +12,17 @@ compared, so that a failure shows everything that went wrong.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ftpsd.testing.client import Reply, ScriptedClient, parse_epsv
-from ftpsd.testing.configs import User
-from ftpsd.testing.server import RunningServer
+from ftpsd.testing.configs import ServerConfig, User
+from ftpsd.testing.plugin import Certificates
+from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
 
 UPLOAD = b"hello\r\nworld\r\n"
 MOMENT = 1577934245
@@ -40,6 +43,16 @@ class Other(NamedTuple):
     ours: str
     proftpd: str
     why: str
+
+
+@contextlib.contextmanager
+def talkative(certificates: Certificates) -> Iterator[RunningServer]:
+    """A server for many conversations of alice and bob, which demands no TLS."""
+    config = ServerConfig(certificates.server, users=(ALICE, BOB), tls=["TLSRequired off"])
+    with server_directory() as files:
+        started = start_ftpsd(config, files, certificates.authority_file)
+        yield started
+        started.stop()
 
 
 def shown(reply: Reply) -> str:

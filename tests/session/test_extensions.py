@@ -9,19 +9,15 @@ import pytest
 
 from ftpsd import __version__
 from ftpsd.testing.client import ScriptedClient
-from ftpsd.testing.configs import ServerConfig
 from ftpsd.testing.plugin import Certificates, ServerFactory
-from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
-from tests.session.talk import ALICE, BOB, converse, refurnish
+from ftpsd.testing.server import RunningServer
+from tests.session.talk import ALICE, BOB, converse, refurnish, talkative
 
 
 @pytest.fixture(scope="module")
 def running(ftps_certificates: Certificates) -> Iterator[RunningServer]:
-    config = ServerConfig(ftps_certificates.server, users=(ALICE, BOB), tls=["TLSRequired off"])
-    with server_directory() as files:
-        started = start_ftpsd(config, files, ftps_certificates.authority_file)
-        yield started
-        started.stop()
+    with talkative(ftps_certificates) as server:
+        yield server
 
 
 @pytest.fixture

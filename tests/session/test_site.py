@@ -9,22 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from ftpsd.testing.configs import ServerConfig, User
+from ftpsd.testing.configs import User
 from ftpsd.testing.plugin import Certificates, ServerFactory
-from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
+from ftpsd.testing.server import RunningServer
 from tests.session.inprocess import one_session
-from tests.session.talk import ALICE, BOB, converse, furnish_forbidden, refurnish
+from tests.session.talk import ALICE, BOB, converse, furnish_forbidden, refurnish, talkative
 
 ROOT = os.getuid() == 0
 
 
 @pytest.fixture(scope="module")
 def running(ftps_certificates: Certificates) -> Iterator[RunningServer]:
-    config = ServerConfig(ftps_certificates.server, users=(ALICE, BOB), tls=["TLSRequired off"])
-    with server_directory() as files:
-        started = start_ftpsd(config, files, ftps_certificates.authority_file)
-        yield started
-        started.stop()
+    with talkative(ftps_certificates) as server:
+        yield server
 
 
 @pytest.fixture

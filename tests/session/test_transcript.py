@@ -12,10 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from ftpsd.testing.client import ScriptedClient
-from ftpsd.testing.configs import ServerConfig
 from ftpsd.testing.plugin import Certificates
-from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
-from tests.session.talk import ALICE, BOB, Other, check_others, converse, furnish_forbidden, refurnish
+from ftpsd.testing.server import RunningServer
+from tests.session.talk import Other, check_others, converse, furnish_forbidden, refurnish, talkative
 
 ROOT = os.getuid() == 0
 LOGIN_FIRST = "530 Please login with USER and PASS"
@@ -49,12 +48,8 @@ def connect(server: RunningServer, protection: str, *, login: bool = True) -> Sc
 
 @pytest.fixture(scope="module")
 def running(ftps_certificates: Certificates) -> Iterator[RunningServer]:
-    """A server that demands no TLS."""
-    config = ServerConfig(ftps_certificates.server, users=(ALICE, BOB), tls=["TLSRequired off"])
-    with server_directory() as files:
-        started = start_ftpsd(config, files, ftps_certificates.authority_file)
-        yield started
-        started.stop()
+    with talkative(ftps_certificates) as server:
+        yield server
 
 
 @pytest.fixture
