@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -168,6 +169,15 @@ def test_a_pump_is_batch_work_from_the_first_megabyte_to_its_end(channel: str) -
         link.peer_ends()
         assert running.join() == "done"
         assert running.policy_afterwards == os.SCHED_OTHER
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
+def test_a_pump_leaves_its_processor_while_it_moves_much() -> None:
+    """In a process of its own, as it is for good."""
+    command = [sys.executable, "-m", "tests.native.confined"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=4 * TIMEOUT, check=False)
+    every = len(os.sched_getaffinity(0))
+    assert (said.stdout.split(), said.stderr) == (["1", "1", str(every), "done", "1"], "")
 
 
 # ---- everything arrives

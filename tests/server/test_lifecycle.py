@@ -35,6 +35,17 @@ def test_start_writes_the_pidfile_and_serves(server: Server) -> None:
     until(lambda: "STARTUP" in server.said, "the line of the start")
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
+def test_as_many_workers_as_processors_have_one_each(server: Server) -> None:
+    every = os.sched_getaffinity(0)
+    server.start(workers=len(every))
+    assert os.sched_getaffinity(server.pid) == every
+    assert sorted(os.sched_getaffinity(pid) for pid in children(server.pid)) == [{number} for number in sorted(every)]
+    server.reload(workers=1)
+    until(lambda: len(children(server.pid)) == 1, "the end of the old workers")
+    assert os.sched_getaffinity(children(server.pid)[0]) == every
+
+
 def test_sessions_spread_over_the_workers(server: Server) -> None:
     server.start(workers=2)
     talks = [server.talk() for _ in range(20)]

@@ -571,6 +571,10 @@ class Digest:
     def hexdigest(self) -> str:
         """In hexadecimal digits, once."""
 
+def keep_to_processor(number: int) -> None:
+    """Keeps this thread, and those that it starts, on processor `number`; a pump that moves much leaves it for that
+    time. Once in a process. Raises `OSError`.
+    """
 def wait_readable(fds: Sequence[int], timeout: float) -> list[int]:
     """Indices of `fds` that have input, an end or an error; [] after `timeout` seconds (`<= 0`: for ever)."""
 

@@ -463,6 +463,7 @@ cdef extern from "pump_send.h" nogil:
     void pump_abort(pump *transfer)
     void pump_release(pump *transfer)
     int pump_run(pump *transfer)
+    int processor_confine(int number)
 
 
 cdef extern from "<poll.h>" nogil:

@@ -185,3 +185,8 @@ def wait_readable(fds, double timeout):
             PyErr_CheckSignals()
     finally:
         free(entries)
+
+
+def keep_to_processor(int number):
+    if processor_confine(number) != 0:
+        raise OSError(errno, os.strerror(errno))

@@ -11,29 +11,23 @@
  *
  * Rate: a token bucket that holds an eighth of a second. Stall: the clock of the last byte moved; time in which we
  * hold back ourselves does not count.
- *
- * Processors: a loop that has moved GLANCE_BYTES is batch work (SCHED_BATCH, and where Linux
- * grants it, since 6.12, a longer time slice) until it returns. It gets no less of a processor, but it does not take one from a
- * thread that has just woken up to answer a command, and gives its own to such a thread at once.
  */
 #ifndef FTPSD_PUMP_CORE_H
 #define FTPSD_PUMP_CORE_H
 
-#include <sched.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include "ossl_io.h"
 #include "pump_ascii.h"
+#include "pump_processor.h"
 
 #define BUFFER_SIZE (256 * 1024)
 #define SMALL_BUFFER (32 * 1024)        /* for what fits into it, and for the beginning of an upload */
 #define GLANCE_BYTES (1024 * 1024)
 #define DISCARD_MAX (1024 * 1024)
 #define RATE_QUANTUM (16 * 1024)
-#define BATCH_SLICE 20000000            /* nanoseconds */
 
 enum pump_stop {
     PUMP_GO, PUMP_DONE, PUMP_CONTROL, PUMP_STALLED, PUMP_RESET, PUMP_EOF, PUMP_TLS, PUMP_FILE, PUMP_ABORTED, PUMP_LIMIT,
@@ -210,29 +204,10 @@ static int pump_pauses(const struct pump *pump)
     return pump->pause_time > 0 && io_now() >= pump->pause_time;
 }
 
-/* struct sched_attr, which libc does not declare everywhere. */
-struct pump_schedule {
-    uint32_t size, policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t slice, deadline, period;   /* nanoseconds */
-};
-
-/* Schedules this thread as batch work or as usual, with the niceness that it has. Best effort: nothing depends on it. */
-static void pump_schedule(struct pump *pump, int batch)
+static void pump_batch(struct pump *pump, int batch)
 {
-    struct pump_schedule schedule;
-
     pump->batch = batch;
-    if (syscall(SYS_sched_getattr, 0, &schedule, sizeof schedule, 0) != 0)
-        return;
-    if (schedule.policy != SCHED_OTHER && schedule.policy != SCHED_BATCH)
-        return;                         /* an administrator's choice for the whole server */
-    schedule.size = sizeof schedule;
-    schedule.policy = batch ? SCHED_BATCH : SCHED_OTHER;
-    schedule.slice = batch ? BATCH_SLICE : 0;
-    (void)syscall(SYS_sched_setattr, 0, &schedule, 0);
+    processor_batch(batch);
 }
 
 static int pump_glance(struct pump *pump)
@@ -242,7 +217,7 @@ static int pump_glance(struct pump *pump)
     if (pump_pauses(pump))
         return PUMP_PAUSED;
     if (!pump->batch && pump->wire_bytes >= GLANCE_BYTES)
-        pump_schedule(pump, 1);
+        pump_batch(pump, 1);
     if (pump->unglanced < GLANCE_BYTES)
         return PUMP_GO;
     return pump_poll(pump, 0, 0, &seen);

@@ -177,7 +177,7 @@ static int pump_run(struct pump *pump)
     if (stop == PUMP_DONE || (stop == PUMP_LIMIT && pump->sending))
         pump_finish(pump);
     if (pump->batch)
-        pump_schedule(pump, 0);
+        pump_batch(pump, 0);
     return stop;
 }
 

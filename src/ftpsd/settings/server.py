@@ -75,7 +75,8 @@ class ServerSettings:
         "Workers", Special("auto|number", parsers.workers), 0, contexts=ROOT, module="mod_ftpsd",
         good=("auto", "4"), bad=("0", "some"), default_text="auto",
         combine=Combine.LAST,
-        doc="Worker processes; auto (0): one for each CPU core. A directive of ftpsd's own.",
+        doc="Worker processes; auto (0): one for each CPU core, and each keeps to its own (transfers that move much may"
+        " run on any). With another number they run where the system puts them. A directive of ftpsd's own.",
     )
     metrics_address: HostPort | None = directive(
         "MetricsAddress", Special("address:port|none", parsers.metrics_address), None, contexts=ROOT,
