@@ -83,11 +83,12 @@ class Wire:
     def pump(
         self, direction: Literal["send", "receive"], source: int | bytes, *, control: int = -1,
         offset: int | None = None, limit: int = -1, ascii: bool = False, rate: float = 0.0, burst: int = 0,
-        stall: float = TIMEOUT,
+        stall: float = TIMEOUT, sendfile: bool = True, expected: int = 0,
     ) -> Pump:
         return Pump(
             direction=direction, source=source, sock=self.sock.fileno(), tls=self.tls, control=control,
             offset=offset, limit=limit, ascii=ascii, rate=rate, burst=burst, stall=stall,
+            sendfile=sendfile, expected=expected,
         )
 
 
@@ -829,3 +830,18 @@ def test_progress_is_kept_where_others_can_see_it(channel: str) -> None:
 def test_progress_must_be_eight_aligned_writable_bytes(wrong: memoryview) -> None:
     with wire("plain") as link, pytest.raises((ValueError, BufferError)):
         Pump(direction="send", source=b"", sock=link.sock.fileno(), progress=wrong)
+
+
+@pytest.mark.parametrize("expected", [10, 20, 30])
+def test_a_file_is_sent_whole_whatever_was_expected_of_it(expected: int) -> None:
+    with wire("plain") as link, file_of(b"0123456789" * 2) as file:
+        assert link.pump("send", file.fileno(), offset=0, sendfile=False, expected=expected).run() == "done"
+        assert link.peer_reads() == b"0123456789" * 2
+
+
+def test_a_pump_that_waits_for_nothing_makes_no_descriptor() -> None:
+    with wire("plain") as link, file_of(b"small") as file:
+        before = len(os.listdir("/proc/self/fd"))
+        pump = link.pump("send", file.fileno(), offset=0, sendfile=False, expected=5)
+        assert pump.run() == "done"
+        assert len(os.listdir("/proc/self/fd")) == before

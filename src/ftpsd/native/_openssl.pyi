@@ -340,9 +340,9 @@ class Connection:
 
     def __init__(
         self, context: Context, fd: int, *, server: bool = True, role: Literal["control", "data"] = "control",
-        identity: bytes = b"", control: Connection | None = None,
+        identity: bytes = b"", control: Connection | None = None, nonblocking: bool = False,
     ) -> None:
-        """`ValueError` when the descriptor is in blocking mode."""
+        """`ValueError` when the descriptor is in blocking mode; `nonblocking`: the caller knows that it is not."""
     context: Context
     role: str
     verification: Any

@@ -472,8 +472,3 @@ cdef extern from "<poll.h>" nogil:
         short events, revents
     int poll(pollfd *fds, unsigned long count, int milliseconds)
     short POLLIN
-
-
-cdef extern from "<sys/eventfd.h>" nogil:
-    int eventfd(unsigned value, int flags)
-    int EFD_CLOEXEC, EFD_NONBLOCK

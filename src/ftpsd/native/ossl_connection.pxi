@@ -37,7 +37,7 @@ cdef class Connection:
 
     def __cinit__(
         self, Context context not None, int fd, *, bint server=True, str role="control", bytes identity=b"",
-        Connection control=None,
+        Connection control=None, bint nonblocking=False,
     ):
         if role not in ("control", "data"):
             raise ValueError(f"unknown role {role!r}")
@@ -45,7 +45,8 @@ cdef class Connection:
             raise ValueError(f"an identity has {IDENTITY_SIZE} bytes")
         if server != context.server:
             raise ValueError("the context is for the other side")
-        require_nonblocking(fd)
+        if not nonblocking:
+            require_nonblocking(fd)
         self.first = self.context = context
         self.role = role
         ERR_clear_error()

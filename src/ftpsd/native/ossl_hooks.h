@@ -20,6 +20,9 @@
 #ifndef FTPSD_OSSL_HOOKS_H
 #define FTPSD_OSSL_HOOKS_H
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
 #include <openssl/core_names.h>
@@ -680,6 +683,22 @@ static struct conn *conn_new(SSL_CTX *ctx, const struct ctx_config *config, int 
     return conn;
 }
 
+/* Whether the kernel can encrypt (its module `tls`). Asked once per process, by the first data connection: where it
+ * cannot, OpenSSL would try four times for each of them. */
+static int ktls_here(void)
+{
+    static int known;                   /* 0: not asked yet */
+    int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    int fd = answer == 0 ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+
+    if (fd >= 0) {
+        answer = setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") != 0 && errno == ENOENT ? -1 : 1;
+        __atomic_store_n(&known, answer, __ATOMIC_RELAXED);
+        close(fd);
+    }
+    return answer >= 0;
+}
+
 static void data_prepare(struct conn *conn, struct conn *control)
 {
     SSL_SESSION *session;
@@ -688,7 +707,7 @@ static void data_prepare(struct conn *conn, struct conn *control)
     SSL_clear_mode(conn->ssl, SSL_MODE_RELEASE_BUFFERS);
     SSL_set_read_ahead(conn->ssl, 1);
     SSL_set_default_read_buffer_len(conn->ssl, 4 * (SSL3_RT_MAX_PLAIN_LENGTH + SSL3_RT_MAX_ENCRYPTED_OVERHEAD));
-    if (conn->config->ktls)
+    if (conn->config->ktls && ktls_here())
         SSL_set_options(conn->ssl, SSL_OP_ENABLE_KTLS);
     if (!conn->server)
         return;

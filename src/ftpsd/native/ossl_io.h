@@ -3,7 +3,8 @@
  * An operation is a function that calls OpenSSL once. `io_run` repeats it, polling in between, until it succeeds or
  * fails. SSL_MODE_AUTO_RETRY is off: OpenSSL comes back after each message that is not application data, so that a
  * peer who floods us with them is seen and the deadline holds. Whether something can be done at once is read off the
- * count of messages (`conn->messages`), because SSL_has_pending is also true for half a record.
+ * count of messages (`conn->messages`), because SSL_has_pending is also true for half a record. (A handshake takes all
+ * that there is by itself.)
  *
  * Ends: a FIN without close_notify (IO_EOF) is no reason to say anything to the peer, which may have closed one
  * half only and read on. OpenSSL would send a fatal alert; so it is told to take a FIN for close_notify
@@ -134,6 +135,8 @@ static int io_misbehaved(struct conn *conn)
     return 1;
 }
 
+static int op_handshake(struct conn *conn, struct io_call *call);
+
 static int io_run(struct conn *conn, io_operation operation, struct io_call *call, double deadline)
 {
     unsigned long before;
@@ -150,7 +153,7 @@ static int io_run(struct conn *conn, io_operation operation, struct io_call *cal
             return IO_RENEGOTIATION;
         if (kind != IO_WANT_READ && kind != IO_WANT_WRITE)
             return kind;
-        if (kind == IO_WANT_READ && conn->messages != before) {
+        if (kind == IO_WANT_READ && conn->messages != before && operation != op_handshake) {
             if (deadline > 0 && io_now() > deadline)
                 return IO_TIMEOUT;
             continue;

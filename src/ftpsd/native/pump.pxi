@@ -26,7 +26,8 @@ cdef class Pump:
         self.state.wake = -1
         if direction not in ("send", "receive"):
             raise ValueError(f"unknown direction {direction!r}")
-        require_nonblocking(sock)
+        if tls is None or tls.state.fd != sock:  # a Connection has looked already
+            require_nonblocking(sock)
         self.source = source
         self.tls = tls
         self.state.sending = direction == "send"
@@ -47,9 +48,6 @@ cdef class Pump:
             self.show(progress)
         if deflate is not None:
             self.compress(deflate)
-        self.state.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
-        if self.state.wake < 0:
-            raise OSError(errno, os.strerror(errno))
 
     cdef int take_source(self, source) except -1:
         cdef Py_ssize_t skipped

@@ -6,8 +6,9 @@
  * A loop runs without the GIL and stops for a reason (`enum pump_stop`). After PUMP_CONTROL it can be entered again:
  * whatever is under way (unsent bytes, a TLS record to retry, bytes not yet in the file) lives in the struct.
  * Every wait is one poll() on at most three descriptors: the data socket, the control connection, an eventfd that
- * abort() writes to. Between waits a loop looks at the latter two every GLANCE_BYTES, so that a transfer that never
- * blocks can be interrupted too.
+ * abort() writes to. Between waits a loop looks at the control connection and for an abort every GLANCE_BYTES, so that
+ * a transfer that never blocks can be interrupted too. The eventfd is made for the first wait: most small files need
+ * none. Whoever waits makes it and then looks whether there was an abort; abort() says so and then looks for it.
  *
  * Rate: a token bucket that holds an eighth of a second. Stall: the clock of the last byte moved; time in which we
  * hold back ourselves does not count.
@@ -91,15 +92,17 @@ static uint64_t pump_counted(const uint64_t *counter)
 
 static int pump_is_aborted(const struct pump *pump)
 {
-    return __atomic_load_n(&pump->aborted, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&pump->aborted, __ATOMIC_SEQ_CST);
 }
 
 static void pump_abort(struct pump *pump)
 {
     uint64_t one = 1;
+    int wake;
 
-    __atomic_store_n(&pump->aborted, 1, __ATOMIC_RELEASE);
-    while (write(pump->wake, &one, sizeof one) < 0 && errno == EINTR)
+    __atomic_store_n(&pump->aborted, 1, __ATOMIC_SEQ_CST);
+    wake = __atomic_load_n(&pump->wake, __ATOMIC_SEQ_CST);
+    while (wake >= 0 && write(wake, &one, sizeof one) < 0 && errno == EINTR)
         ;
 }
 
@@ -176,23 +179,37 @@ static int pump_socket_verdict(struct pump *pump, int error)
     return pump_verdict(pump, io_is_reset(error) ? IO_RESET : IO_SYSCALL, error);
 }
 
+/* From now on abort() ends a wait. 0: no descriptor is left. */
+static int pump_wakeable(struct pump *pump)
+{
+    if (pump->wake < 0)
+        __atomic_store_n(&pump->wake, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), __ATOMIC_SEQ_CST);
+    return pump->wake >= 0;
+}
+
 /* Polls socket (0 events: not at all), control and wake. PUMP_GO: the socket is ready (see `*seen`) or time is up. */
 static int pump_poll(struct pump *pump, short events, int milliseconds, short *seen)
 {
-    struct pollfd fds[3] = {
-        {events ? pump->sock : -1, events, 0}, {pump->control, POLLIN, 0}, {pump->wake, POLLIN, 0},
-    };
-    int ready = poll(fds, 3, milliseconds);
+    struct pollfd fds[3] = {{pump->control, POLLIN, 0}, {events ? pump->sock : -1, events, 0}, {-1, POLLIN, 0}};
+    int ready;
 
     *seen = 0;
     pump->unglanced = 0;
+    if (milliseconds != 0) {
+        if (!pump_wakeable(pump))
+            return pump_fail(pump, PUMP_FILE, errno);
+        fds[2].fd = pump->wake;
+        if (pump_is_aborted(pump))
+            return PUMP_ABORTED;
+    }
+    ready = poll(fds, events == 0 && milliseconds == 0 ? 1 : 3, milliseconds);
     if (ready < 0)
         return errno == EINTR ? PUMP_INTERRUPTED : pump_fail(pump, PUMP_RESET, errno);
-    if (fds[2].revents || pump_is_aborted(pump))
+    if (pump_is_aborted(pump))
         return PUMP_ABORTED;
-    if (fds[1].revents)
+    if (fds[0].revents)
         return PUMP_CONTROL;
-    *seen = fds[0].revents;
+    *seen = fds[1].revents;
     return PUMP_GO;
 }
 

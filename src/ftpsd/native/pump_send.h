@@ -18,14 +18,14 @@ static void send_choose(struct pump *pump)
     struct stat status;
 
     pump->mode = SEND_BUFFERED;
-    if (pump->buffered || pump->memory != NULL || pump->ascii || fstat(pump->file, &status) != 0 || !S_ISREG(status.st_mode))
+    if (pump->buffered || pump->memory != NULL || pump->ascii)
         return;
-    if (pump->tls == NULL)
-        pump->mode = SEND_FILE;
-    else if (BIO_get_ktls_send(SSL_get_wbio(pump->tls->ssl)))
-        pump->mode = SEND_KERNEL_TLS;
-    if (pump->mode != SEND_BUFFERED)
-        pump_cork(pump);
+    if (pump->tls != NULL && !BIO_get_ktls_send(SSL_get_wbio(pump->tls->ssl)))
+        return;
+    if (fstat(pump->file, &status) != 0 || !S_ISREG(status.st_mode))
+        return;
+    pump->mode = pump->tls == NULL ? SEND_FILE : SEND_KERNEL_TLS;
+    pump_cork(pump);
 }
 
 /* File bytes that may still be taken; SIZE_MAX: no limit. */
@@ -67,6 +67,13 @@ static int send_buffers(struct pump *pump)
     return PUMP_GO;
 }
 
+/* Whether what was read is no less than the file had. A short read means its end then; on its own it does not: some
+ * network file systems give less than there is. */
+static int send_has_all(const struct pump *pump)
+{
+    return pump->memory == NULL && pump->position >= 0 && pump->expected > 0 && pump->file_bytes >= pump->expected;
+}
+
 /* Makes `out` ready; an empty one means the end of the source. */
 static int send_fill(struct pump *pump)
 {
@@ -99,7 +106,7 @@ static int send_fill(struct pump *pump)
         pump->out_size = ascii_to_wire(raw, size, pump->converted, &pump->last);
         pump->out = pump->converted;
     }
-    pump->source_ended = size == 0;
+    pump->source_ended = size == 0 || (size < wanted && send_has_all(pump));
     return PUMP_GO;
 }
 

@@ -21,6 +21,7 @@
 
 #define NET_TEXT (INET6_ADDRSTRLEN + 1)
 #define NET_ATTEMPTS 64
+#define NET_NUMBERS 8
 
 struct net_option {
     int level, name, value;
@@ -57,14 +58,20 @@ static socklen_t net_address_of(const char *text, uint16_t port, union net_addre
     return inet_pton(AF_INET6, plain, &made->six.sin6_addr) == 1 ? sizeof made->six : 0;
 }
 
-/* A number from 0 to `below` - 1 that nobody can foretell. */
+/* A number from 0 to `below` - 1 that nobody can foretell. A thread asks the kernel for several at a time: none is
+ * used twice, and a server never forks where one has been drawn (DESIGN.md 1). */
 static int net_random(uint32_t below, uint32_t *chosen)
 {
-    uint64_t number;
+    static __thread uint64_t numbers[NET_NUMBERS];
+    static __thread size_t left;
 
-    if (getrandom(&number, sizeof number, 0) != sizeof number)
-        return -1;
-    *chosen = (uint32_t)(number % below);       /* the bias is 2^-48 */
+    if (left == 0) {
+        if (getrandom(numbers, sizeof numbers, 0) != sizeof numbers)
+            return -1;
+        left = NET_NUMBERS;
+    }
+    *chosen = (uint32_t)(numbers[--left] % below);      /* the bias is 2^-48 */
+    numbers[left] = 0;
     return 0;
 }
 
@@ -92,7 +99,9 @@ static int net_listen_at(const char *address, uint16_t port, const struct net_op
     for (i = 0; i < count; i++)
         if (setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value) != 0)
             goto failed;
-    if (bind(fd, &at.any, size) != 0 || listen(fd, backlog) != 0 || getsockname(fd, &at.any, &size) != 0)
+    if (bind(fd, &at.any, size) != 0 || listen(fd, backlog) != 0)
+        goto failed;
+    if (port == 0 && getsockname(fd, &at.any, &size) != 0)
         goto failed;
     *bound = ntohs(at.any.sa_family == AF_INET ? at.four.sin_port : at.six.sin6_port);
     return fd;

@@ -44,7 +44,8 @@ class DataTLS:
         self.connection = self._connect()
 
     def _connect(self) -> Connection:
-        return Connection(self._host.context, self._socket.fileno(), role="data", control=self._control)
+        return Connection(
+            self._host.context, self._socket.fileno(), role="data", control=self._control, nonblocking=True)
 
     def handshake_step(self) -> Literal["done", "read", "write"]:
         """As far as the handshake goes without waiting. Raises `HandshakeFailed`."""

@@ -116,7 +116,7 @@ class KernelResolver(Resolver):
         return Settled(*found) if found is not None else None
 
     def lies_straight(self, path: bytes) -> bool:
-        return _is_normal(path) and b"\0" not in path and _system.lies_straight(self.root, path)
+        return path == b"/" or (_is_normal(path) and b"\0" not in path and _system.lies_straight(self.root, path))
 
     def canonical(self, path: bytes) -> bytes:
         if _is_normal(path) and _system.leads_straight(self.root, path):
