@@ -25,7 +25,7 @@ from typing import Final, Literal
 from ftpsd.auth import passwords
 from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
 from ftpsd.auth.backend import Backend, Unavailable
-from ftpsd.auth.files import GroupEntry, GroupFile, Groups, Note, UserEntry, UserFile, check_permissions
+from ftpsd.auth.files import GroupEntry, GroupFile, Groups, Note, UserEntry, UserFile, Users, check_permissions
 from ftpsd.auth.names import Names
 from ftpsd.auth.otp import OneTimePasswords
 from ftpsd.auth.pam import Pam, PamUnavailable
@@ -158,17 +158,15 @@ class Authenticator:
 
         Raises `AccountsUnavailable` when the database cannot be asked.
         """
-        self.names.refresh(self._note)
+        users, groups = self.names.refresh(self._note)
         for source, final in self._order.sources:
-            account = self._found(source, user, sql)
+            account = _file_account(users, groups, user) if source == _FILE else self._found(source, user, sql)
             if account is not None or final:
                 return account
         return None
 
     def _found(self, source: str, user: str, sql: bool) -> Account | None:
-        """What one source knows. A directory that does not answer (and has said so in the log) knows nobody."""
-        if source == _FILE:
-            return self._file_account(user)
+        """What another source knows. A directory that does not answer (and has said so in the log) knows nobody."""
         if source == _SYSTEM:
             return self._system.lookup(user)
         if source == _SQL:
@@ -301,20 +299,6 @@ class Authenticator:
         found = self.sql.gid_of(group) if self.sql is not None else None
         return found if found is not None else group_id(group)
 
-    def _file_account(self, user: str) -> Account | None:
-        entry = self._file_entry(user)
-        if entry is None:
-            return None
-        known = self._groups.current(self._note) if self._groups is not None else Groups()
-        primary = known.by_gid.get(entry.gid)
-        primary_name = primary.name if primary is not None else group_name(entry.gid)
-        names = [primary_name] if primary_name is not None else []
-        return Account(
-            name=entry.name, uid=entry.uid, gid=entry.gid,
-            groups=tuple(dict.fromkeys([entry.gid, *(group.gid for group in known.of(user))])),
-            group_names=tuple(dict.fromkeys([*names, *(group.name for group in known.of(user))])),
-            home=entry.home, shell=entry.shell, source="file")
-
     def _file_entry(self, user: str) -> UserEntry | None:
         if self._users is None:
             return None
@@ -400,6 +384,22 @@ class Authenticator:
         if not ok:
             self._note(f"PAM({name}): {reason}")
         return ok
+
+
+def _file_account(users: Users, known: Groups, user: str) -> Account | None:
+    """The account of the AuthUserFile, with its groups in the AuthGroupFile."""
+    entry = users.by_name.get(user)
+    if entry is None:
+        return None
+    primary = known.by_gid.get(entry.gid)
+    primary_name = primary.name if primary is not None else group_name(entry.gid)
+    names = [primary_name] if primary_name is not None else []
+    others = known.of(user)
+    return Account(
+        name=entry.name, uid=entry.uid, gid=entry.gid,
+        groups=tuple(dict.fromkeys([entry.gid, *[group.gid for group in others]])),
+        group_names=tuple(dict.fromkeys([*names, *[group.name for group in others]])),
+        home=entry.home, shell=entry.shell, source="file")
 
 
 def _matches(backend: Backend, account: Account | None, password: str) -> bool:

@@ -15,13 +15,15 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from ftpsd.auth.backend import Backend
-from ftpsd.auth.files import GroupFile, Note, UserFile
+from ftpsd.auth.files import GroupFile, Groups, Note, UserFile, Users
 from ftpsd.auth.unix import group_id, group_name
 
 PASSWD: Final = "/etc/passwd"
 GROUP: Final = "/etc/group"
 MAX_CACHED: Final = 4096
 _LIFETIME: Final = 60.0
+_NO_USERS: Final = Users()
+_NO_GROUPS: Final = Groups()
 
 
 def _user_name(uid: int) -> str | None:
@@ -97,14 +99,15 @@ class Names:
         found = (backend.group_name(gid) for backend in self._backends)
         return next((name for name in found if name is not None), None) or group_name(gid)
 
-    def refresh(self, note: Note = _nobody_listens) -> None:
-        """Look whether the files have changed; `note` hears of bad lines in the host's own files."""
-        if self._own_users is not None:
-            self._own_users.current(note)
-        if self._own_groups is not None:
-            self._own_groups.current(note)
+    def refresh(self, note: Note = _nobody_listens) -> tuple[Users, Groups]:
+        """Look whether the files have changed; `note` hears of bad lines in the host's own files. Returns what those
+        hold now (nothing where there are none).
+        """
+        users = self._own_users.current(note) if self._own_users is not None else _NO_USERS
+        groups = self._own_groups.current(note) if self._own_groups is not None else _NO_GROUPS
         self._users.current(_nobody_listens)
         self._groups.current(_nobody_listens)
+        return users, groups
 
     def uid(self, user: str) -> int | None:
         """The number of a user by name; None when nobody knows him."""

@@ -119,10 +119,16 @@ def restore_thread_root(groups: Sequence[int] | None = None) -> None:
     """Effective ids 0 again (and `groups`, unless None) after `set_thread_effective`."""
 
 def landlock_abi() -> int:
-    """The kernel's Landlock ABI; 0 where there is none."""
+    """The kernel's Landlock ABI; 0 where there is none. Asked once per process."""
 
-def landlock_restrict(paths: Sequence[tuple[int, bool]]) -> int:
-    """Confine the thread for good to the directories (O_PATH descriptors; writable or read-only).
+def landlock_rules(paths: Sequence[tuple[int, bool]]) -> bytes:
+    """The rules for directories and files (O_PATH descriptors; writable or read-only), for `landlock_restrict`.
+
+    They are good as long as the descriptors stay open, and can be joined with `+`. Raises `OSError`.
+    """
+
+def landlock_restrict(rules: bytes) -> int:
+    """Confine the thread for good to what `rules` (of `landlock_rules`) allow.
 
     Sets no_new_privs for the thread. Returns the ABI used. ABI 1 cannot allow renames between directories.
     """

@@ -9,6 +9,7 @@ import errno as _errno
 import os as _os
 from collections import namedtuple
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EINTR, errno
 from libc.stddef cimport size_t
@@ -42,7 +43,11 @@ cdef extern from "sys_calls.h" nogil:
     const char *sys_give_back(size_t count, gid_t *groups)
     int sys_not_dumpable()
     int sys_landlock_abi()
-    const char *sys_landlock_confine(int abi, size_t count, const int *fds, const int *writable)
+    uint64_t sys_landlock_handled(int abi)
+    struct sys_path_beneath:
+        pass
+    int sys_landlock_rule(int fd, int writable, uint64_t handled, sys_path_beneath *rule)
+    const char *sys_landlock_confine(uint64_t handled, size_t count, const sys_path_beneath *rules)
     int close(int fd)
 
 
@@ -402,35 +407,41 @@ def forbid_dumps():
 
 # ---- Landlock ---------------------------------------------------------------------------------------------
 
+cdef int _landlock_abi = -1
+
+
 def landlock_abi():
-    cdef int abi
-    with nogil:
-        abi = sys_landlock_abi()
-    return abi
+    global _landlock_abi
+    if _landlock_abi < 0:
+        _landlock_abi = sys_landlock_abi()
+    return _landlock_abi
 
 
-def landlock_restrict(paths):
-    cdef list rules = list(paths)
-    cdef size_t count = len(rules)
-    cdef int *fds = <int *>malloc((count + 1) * 2 * sizeof(int))
-    cdef int abi = sys_landlock_abi()
+def landlock_rules(paths):
+    cdef list wanted = list(paths)
+    cdef uint64_t handled = sys_landlock_handled(landlock_abi())
+    cdef bytes rules = PyBytes_FromStringAndSize(NULL, len(wanted) * sizeof(sys_path_beneath))
+    cdef sys_path_beneath *rule = <sys_path_beneath *>PyBytes_AS_STRING(rules)
+    cdef Py_ssize_t i
+    for i in range(len(wanted)):
+        if sys_landlock_rule(wanted[i][0], 1 if wanted[i][1] else 0, handled, rule + i) != 0:
+            raise _failure("cannot look at what a Landlock rule is for")
+    return rules
+
+
+def landlock_restrict(bytes rules not None):
+    cdef int abi = landlock_abi()
+    cdef uint64_t handled = sys_landlock_handled(abi)
+    cdef size_t count = <size_t>len(rules) // sizeof(sys_path_beneath)
+    cdef const sys_path_beneath *array = <const sys_path_beneath *>PyBytes_AS_STRING(rules)
     cdef const char *failed
-    cdef size_t i
-    if fds == NULL:
-        raise MemoryError
-    try:
-        if abi == 0:
-            raise OSError(_errno.ENOSYS, "the kernel has no Landlock")
-        for i in range(count):
-            fds[i] = rules[i][0]
-            fds[count + i] = 1 if rules[i][1] else 0
-        with nogil:
-            failed = sys_landlock_confine(abi, count, fds, fds + count)
-        if failed != NULL:
-            raise _failure(failed.decode())
-        return abi
-    finally:
-        free(fds)
+    if abi == 0:
+        raise OSError(_errno.ENOSYS, "the kernel has no Landlock")
+    with nogil:
+        failed = sys_landlock_confine(handled, count, array)
+    if failed != NULL:
+        raise _failure(failed.decode())
+    return abi
 
 
 # ---- listings ---------------------------------------------------------------------------------------------

@@ -156,7 +156,8 @@ static int io_run(struct conn *conn, io_operation operation, struct io_call *cal
         if (kind == IO_WANT_READ && conn->messages != before && operation != op_handshake) {
             if (deadline > 0 && io_now() > deadline)
                 return IO_TIMEOUT;
-            continue;
+            if (operation != op_handshake)  /* which goes on by itself until nothing is left to be read */
+                continue;
         }
         if (deadline == IO_NOWAIT)
             return kind;
@@ -168,10 +169,26 @@ static int io_run(struct conn *conn, io_operation operation, struct io_call *cal
     }
 }
 
+static void io_cork(const struct conn *conn, int on)
+{
+    (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);  /* it may be no TCP socket */
+}
+
+/* Under TLS 1.3 a server writes each of its tickets at once; in one segment they wake the peer once. */
 static int op_handshake(struct conn *conn, struct io_call *call)
 {
-    int result = SSL_do_handshake(conn->ssl);
+    int tickets = conn->server && !conn->data_role && conn->messages > 0 && SSL_version(conn->ssl) >= TLS1_3_VERSION;
+    int result;
 
+    if (tickets)
+        io_cork(conn, 1);
+    result = SSL_do_handshake(conn->ssl);
+    if (tickets) {
+        int kept = errno;
+
+        io_cork(conn, 0);
+        errno = kept;
+    }
     if (result == 1) {
         conn_establish(conn);
         return IO_OK;
@@ -214,11 +231,6 @@ static int op_read(struct conn *conn, struct io_call *call)
     }
     call->done = 0;
     return io_judge(conn, result, call);
-}
-
-static void io_cork(const struct conn *conn, int on)
-{
-    (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);  /* it may be no TCP socket */
 }
 
 static int write_all(struct conn *conn, struct io_call *call)

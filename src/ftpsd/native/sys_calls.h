@@ -206,25 +206,21 @@ static int sys_compare_gid(const void *a, const void *b)
  * `groups` is sorted in place. */
 static int sys_groups_are(size_t count, gid_t *groups)
 {
-    int had = sys_getgroups(0, NULL);
-    gid_t *now;
-    int same;
-    if (had < 0)
-        return -1;
-    if ((size_t)had != count)
-        return 0;
+    gid_t few[64], *now = few;
+    int had, same;
     if (count == 0)
-        return 1;
-    if ((now = malloc(count * sizeof *now)) == NULL)
+        return sys_getgroups(0, NULL) == 0;
+    if (count > sizeof few / sizeof *few && (now = malloc(count * sizeof *now)) == NULL)
         return -1;
-    if (sys_getgroups(had, now) != had) {
-        free(now);
-        return 0;
+    had = sys_getgroups((int)count, now); /* more of them are EINVAL */
+    same = had >= 0 && (size_t)had == count;
+    if (same) {
+        qsort(now, count, sizeof *now, sys_compare_gid);
+        qsort(groups, count, sizeof *groups, sys_compare_gid);
+        same = memcmp(now, groups, count * sizeof *now) == 0;
     }
-    qsort(now, count, sizeof *now, sys_compare_gid);
-    qsort(groups, count, sizeof *groups, sys_compare_gid);
-    same = memcmp(now, groups, count * sizeof *now) == 0;
-    free(now);
+    if (now != few)
+        free(now);
     return same;
 }
 
@@ -378,29 +374,30 @@ static uint64_t sys_landlock_handled(int abi)
     return handled;
 }
 
-static int sys_landlock_rule(int ruleset, int fd, int writable, uint64_t handled)
+/* What `fd` may be used for in a domain that handles `handled`. 0, or -1 with errno. */
+static int sys_landlock_rule(int fd, int writable, uint64_t handled, struct sys_path_beneath *rule)
 {
-    struct sys_path_beneath rule = {.allowed_access = writable ? SYS_LL_WRITE : SYS_LL_READ, .parent_fd = fd};
     struct stat status;
     if (fstat(fd, &status) != 0)
         return -1;
+    rule->parent_fd = fd;
+    rule->allowed_access = (writable ? SYS_LL_WRITE : SYS_LL_READ) & handled;
     if (!S_ISDIR(status.st_mode))
-        rule.allowed_access &= SYS_LL_OF_FILES;
-    rule.allowed_access &= handled;
-    return (int)syscall(SYS_landlock_add_rule, ruleset, 1 /* LANDLOCK_RULE_PATH_BENEATH */, &rule, 0);
+        rule->allowed_access &= SYS_LL_OF_FILES;
+    return 0;
 }
 
 /* Returns NULL, or what went wrong, with errno. */
-static const char *sys_landlock_confine(int abi, size_t count, const int *fds, const int *writable)
+static const char *sys_landlock_confine(uint64_t handled, size_t count, const struct sys_path_beneath *rules)
 {
-    struct sys_ruleset_attr attr = {.handled_access_fs = sys_landlock_handled(abi)};
+    struct sys_ruleset_attr attr = {.handled_access_fs = handled};
     const char *failed = NULL;
     int kept;
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
     if (ruleset < 0)
         return "cannot make a Landlock ruleset";
     for (size_t i = 0; i < count && failed == NULL; i++)
-        if (sys_landlock_rule(ruleset, fds[i], writable[i], attr.handled_access_fs) != 0)
+        if (syscall(SYS_landlock_add_rule, ruleset, 1 /* LANDLOCK_RULE_PATH_BENEATH */, rules + i, 0) != 0)
             failed = "cannot add a Landlock rule";
     if (failed == NULL && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         failed = "cannot set no_new_privs";

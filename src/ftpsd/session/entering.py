@@ -52,11 +52,10 @@ class CannotEnter(Exception):
 
 
 def check(session: Session, chosen: Selection, password: str) -> LoginResult:
-    """Whether the client is who it says, as root where the accounts need it."""
+    """Whether the client is who it says. Call it as root where the accounts need it."""
     peer = f"{session.peer_name} [{session.peer}] to {session.ends.local}:{session.ends.local_port}"
     try:
-        with rights.privileged():
-            result = _checked(session, chosen, password, peer)
+        result = _checked(session, chosen, password, peer)
     except AccountsUnavailable as error:
         return unavailable(error, chosen.user)
     return limited(session, chosen, result)
@@ -181,31 +180,10 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     if section is None and settings.logins.create_home is not None:
         making.home(session, settings.logins.create_home, account)
     with rights.privileged():
-        ways = _Ways()
-        where = _place(session, account, section, settings, ways)
-        places = _places(session, account, settings, where, ways)
-        session.welcome = display.absolute(session, settings.core.display_login)
-        session.farewell = display.absolute(session, settings.core.display_quit)
-        session.thanks = display.absolute(session, settings.logins.display_file_transfer)
-        if settings.logins.use_lastlog:
-            lastlog.record(session, account)
-        session.log.emit(events.Debug(5, f"root directory of the login: {where.root}"))
-        root_fd = _open_root(where.root, account, as_user=where.root in ways.foreign)
-        home_of = session.runtime.authenticator.home_of
-        shown = folders.folders(session, settings, account, where.root, home_of, ways.leads)
-    try:
-        outside = [folder.jail.root for folder in shown]
-        notices = rights.take_on(account.uid, account.gid, account.groups, root_fd, writable=outside)
-        store = Folders(root_fd, shown, real=where.root) if shown else Jail(root_fd, real=where.root)
-    except BaseException:
-        os.close(root_fd)
-        for folder in shown:
-            folder.jail.close()
-        raise
+        notices, where, places = _take_on(session, account, section, settings)
     for text in notices:
         session.log.emit(events.Debug(1, text))
-    session.store = store
-    session.inhabit(places, _overrides(session, places, store))
+    session.inhabit(places, _overrides(session, places, session.fs))
     session.tls = replace(decision.state, logged_in=True)
     session.login.user = chosen.user
     session.login.account = account
@@ -217,6 +195,35 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     session.log.enter(chosen.user, settings.logging)
     session.slot.update(user=chosen.user, phase=Phase.IDLE)
     session.slot.describe(location=session.cwd)
+
+
+def _take_on(
+    session: Session, account: Account, section: AnonymousSection | None, settings: Settings,
+) -> tuple[list[str], Place, Places]:
+    """Opens what the login needs, as root where the thread can be that, then takes on the user's rights for good."""
+    ways = _Ways()
+    where = _place(session, account, section, settings, ways)
+    places = _places(session, account, settings, where, ways)
+    session.welcome = display.absolute(session, settings.core.display_login)
+    session.farewell = display.absolute(session, settings.core.display_quit)
+    session.thanks = display.absolute(session, settings.logins.display_file_transfer)
+    if settings.logins.use_lastlog:
+        lastlog.record(session, account)
+    if session.log.hears(events.Debug):
+        session.log.emit(events.Debug(5, f"root directory of the login: {where.root}"))
+    root_fd = _open_root(where.root, account, as_user=where.root in ways.foreign)
+    home_of = session.runtime.authenticator.home_of
+    shown = folders.folders(session, settings, account, where.root, home_of, ways.leads)
+    try:
+        outside = [folder.jail.root for folder in shown]
+        notices = rights.take_on(account.uid, account.gid, account.groups, root_fd, writable=outside)
+        session.store = Folders(root_fd, shown, real=where.root) if shown else Jail(root_fd, real=where.root)
+    except BaseException:
+        os.close(root_fd)
+        for folder in shown:
+            folder.jail.close()
+        raise
+    return notices, where, places
 
 
 def _places(session: Session, account: Account, settings: Settings, where: Place, ways: _Ways) -> Places:
@@ -279,9 +286,11 @@ def _place(
 
 
 def _open_root(path: str, account: Account, *, as_user: bool) -> int:
-    whose = rights.acting_as(account.uid, account.gid, account.groups) if as_user else rights.privileged()
+    """Called as root where the thread can be that."""
     try:
-        with whose:
+        if not as_user:
+            return open_machine_directory(encode(path))
+        with rights.acting_as(account.uid, account.gid, account.groups):
             return open_machine_directory(encode(path))
     except rights.CredentialsError:
         raise

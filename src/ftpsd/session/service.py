@@ -263,7 +263,7 @@ class Service:
             sock.sendall(b"500 Sorry, no server available to handle request on this address\r\n")
             return None
         runtime = self._runtimes[host.id]
-        rights.as_worker(*runtime.worker)
+        rights.become_worker(*runtime.worker)
         name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else None
         if self._doors.closed:
             line, text = self._doors.turned_away(ends, name or ends.peer)

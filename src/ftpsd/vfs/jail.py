@@ -244,14 +244,17 @@ class Jail(FileSystem):
             os.close(parent)
 
     def check_directory(self, path: str) -> None:
+        if path == "/":
+            os.stat(b".", dir_fd=self._root)  # asks for the right to search it
+            return
         fd = self._resolver.open(encode(path), os.O_PATH | os.O_DIRECTORY)
         try:
-            os.stat(b".", dir_fd=fd)  # asks for the right to search it
+            os.stat(b".", dir_fd=fd)
         finally:
             os.close(fd)
 
     def canonical(self, path: str) -> str:
-        return decode(self._resolver.canonical(encode(path)))
+        return path if path == "/" else decode(self._resolver.canonical(encode(path)))
 
     def lies_straight(self, path: str) -> bool:
         return self._resolver.lies_straight(encode(path))

@@ -19,7 +19,6 @@ Paths here are bytes and may be absolute or not. Descriptors are close-on-exec.
 from __future__ import annotations
 
 import abc
-import contextlib
 import errno
 import os
 import stat
@@ -53,6 +52,8 @@ def _device_of_proc() -> int:
 
 
 _PROC = _device_of_proc()
+_HERE = -100
+"""AT_FDCWD: no descriptor; absolute paths need none."""
 
 
 def settle(fd: int) -> Settled | None:
@@ -269,10 +270,17 @@ def machine_path(path: bytes) -> tuple[bytes, bool]:
 
     And whether a link is on the way that does not belong to root: then somebody else has a say in where it leads.
     """
+    if _is_normal(path):
+        if b"\0" in path:
+            raise _error(errno.EINVAL, path)
+        try:
+            os.close(_open_straight(path, os.O_PATH))
+        except OSError:
+            pass  # a link, or whatever the search by name makes of it
+        else:
+            return path, False
     root = os.open(b"/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if _is_normal(path) and _system.leads_straight(root, path):
-            return path, False
         with _Naming(best_resolver(root)) as naming:
             return naming.canonical(path), naming.foreign
     finally:
@@ -285,11 +293,10 @@ def open_machine_directory(path: bytes) -> int:
     Raises `OSError` (`NotADirectoryError` for a link): the path was looked at before, and must not have changed.
     """
     flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    here = os.open(b"/", flags)
-    with contextlib.suppress(OSError):  # where that fails, the walk says why
-        straight = _system.openat2(here, path, flags, straight=True)
-        os.close(here)
-        return straight
+    try:
+        return _open_straight(path, flags)
+    except OSError:
+        here = os.open(b"/", flags)  # the walk says why
     for name in filter(None, path.split(b"/")):
         above = here
         try:
@@ -297,6 +304,13 @@ def open_machine_directory(path: bytes) -> int:
         finally:
             os.close(above)
     return here
+
+
+def _open_straight(path: bytes, flags: int) -> int:
+    """Opens an absolute path of this machine on which no link is. Raises `OSError`."""
+    if not path.startswith(b"/"):
+        raise _error(errno.ENOENT, path)
+    return _system.openat2(_HERE, path, flags, in_root=False, straight=True)
 
 
 class _Naming:

@@ -5,7 +5,7 @@ Theory
 The worker process is root; its threads are sessions. Linux keeps credentials per *thread*, so each session
 has its own:
 
-* Before login a session thread runs as the configured User and Group (`as_worker`): effective ids only, so
+* Before login a session thread runs as the configured User and Group (`become_worker`): effective ids only, so
   that it can be root for the moments that need it (`privileged`: reading shadow passwords, opening the root
   of the login).
 * At login `take_on` makes it the user for good: groups, gid and uid, no capabilities, then a Landlock
@@ -40,7 +40,8 @@ import os
 import pwd
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from ftpsd.errors import ConfigError
@@ -61,7 +62,9 @@ _REMEDY = "Create it or name another."
 
 class _Thread(threading.local):
     worker: tuple[int, int, Sequence[int]] | None = None
-    """The uid, gid and groups that `as_worker` gave this thread, which it goes back to after `privileged`."""
+    """The uid, gid and groups that `become_worker` gave this thread, which it goes back to after `privileged`."""
+    settled = False
+    """Whether `take_on` has changed it for good: nothing is taken back then."""
 
 
 _thread = _Thread()
@@ -111,20 +114,23 @@ def _may_change() -> bool:
     return 0 in _system.thread_uids()
 
 
-class as_worker:
-    """Runs the thread as the worker's user, root only in `privileged()`.
+def become_worker(uid: int, gid: int, groups: Sequence[int] = ()) -> None:
+    """From now on the thread is the worker's user, root only in `privileged()`.
 
-    The change is made when this is called; as a context manager it is taken back at the end (unless `take_on`
-    has been for good meanwhile). Nothing happens in a process that is not root, or with uid 0.
+    Nothing happens in a process that is not root, or with uid 0.
     """
+    if uid == 0 or not _may_change():
+        return
+    _system.set_thread_effective(uid, gid, groups)
+    _thread.worker = (uid, gid, groups)
+
+
+class as_worker:
+    """`become_worker`; as a context manager for a block (unless `take_on` has been for good meanwhile)."""
 
     def __init__(self, uid: int, gid: int, groups: Sequence[int] = ()) -> None:
-        self._before: _system.ThreadCredentials | None = None
-        if uid == 0 or not _may_change():
-            return
-        self._before = _system.thread_credentials()
-        _system.set_thread_effective(uid, gid, groups)
-        _thread.worker = (uid, gid, groups)
+        self._before = _system.thread_credentials() if uid != 0 and _may_change() else None
+        become_worker(uid, gid, groups)
 
     def __enter__(self) -> None:
         return None
@@ -132,7 +138,7 @@ class as_worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
     ) -> None:
-        if self._before is not None and _may_change():
+        if self._before is not None and not _thread.settled and _may_change():
             _return_to(self._before)
             _thread.worker = None
 
@@ -144,24 +150,33 @@ def _return_to(before: _system.ThreadCredentials) -> None:
         _system.set_thread_effective(before.euid, before.egid, before.groups)
 
 
-@contextlib.contextmanager
-def privileged() -> Iterator[None]:
-    """Root for the block, where the thread can be that; otherwise (ordinary user, after login) nothing."""
-    real, effective, saved = _system.thread_uids()
-    if effective == 0 or 0 not in (real, saved):
-        yield
-        return
-    known = _thread.worker
-    before = None if known is not None and known[0] == effective else _system.thread_credentials()
-    _system.restore_thread_root()
-    try:
-        yield
-    finally:
-        if _may_change():
-            if before is not None:
-                _return_to(before)
-            elif known is not None:
-                _system.set_thread_effective(*known)
+class privileged:
+    """Root for the block, where the thread can be that; otherwise (ordinary user, after login) nothing.
+
+    What the thread was before it is again afterwards, unless the block has called `take_on`.
+    """
+
+    __slots__ = ("_back",)
+
+    def __init__(self) -> None:
+        self._back: tuple[int, int, Sequence[int]] | None = None
+
+    def __enter__(self) -> None:
+        real, effective, saved = _system.thread_uids()
+        if effective == 0 or 0 not in (real, saved):
+            return
+        back = _thread.worker
+        if back is None or back[0] != effective:
+            before = _system.thread_credentials()
+            back = before.euid, before.egid, before.groups
+        _system.restore_thread_root()
+        self._back = back
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        if self._back is not None and not _thread.settled and _may_change():
+            _system.set_thread_effective(*self._back)
 
 
 @contextlib.contextmanager
@@ -193,10 +208,11 @@ def take_on(
     """
     notices: list[str] = []
     with contextlib.ExitStack() as opened:
-        rules = _rules(opened, root, readable, writable) if confine else []
+        rules = _rules(opened, root, readable, writable) if confine else b""
         if _may_change():
             shield = _thread.worker[0] if _thread.worker is not None and uid != 0 else None
             _system.forbid_dumps()
+            _thread.settled = True  # half a change is not taken back either
             _system.set_thread_credentials(uid, gid, groups, shield=shield)
         elif (uid, gid) != (os.geteuid(), os.getegid()):
             notices.append(
@@ -209,20 +225,20 @@ def take_on(
 
 def _rules(
     opened: contextlib.ExitStack, root: str | int, readable: Sequence[str], writable: Sequence[str | int],
-) -> list[tuple[int, bool]]:
+) -> bytes:
     """Landlock's rules; none when the root is the machine's own, which leaves nothing to confine."""
     if isinstance(root, int) and not readable and not writable:
-        return [] if _is_machine_root(root) else [(root, True), *_everybodys()]
+        return b"" if _is_machine_root(root) else _system.landlock_rules([(root, True)]) + _everybodys()
     with privileged():
         fd = root if isinstance(root, int) else _open(opened, root)
         if _is_machine_root(fd):
-            return []
-        rules = [(fd, True), *_everybodys()]
+            return b""
+        rules = [(fd, True)]
         rules += [(path if isinstance(path, int) else _open(opened, path), True) for path in writable]
         for path in readable:
             with contextlib.suppress(OSError):
                 rules.append((_open(opened, path), False))
-    return rules
+        return _system.landlock_rules(rules) + _everybodys()
 
 
 def _is_machine_root(fd: int) -> bool:
@@ -230,26 +246,32 @@ def _is_machine_root(fd: int) -> bool:
 
 
 class _Everybodys:
-    """The rules for what every session of a process may read: descriptors that are opened once."""
+    """The rules for what every session of a process may read: of descriptors that are opened once."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.process = 0
-        self.rules: tuple[tuple[int, bool], ...] = ()
+        self.rules = b""
 
 
 _shared = _Everybodys()
 
 
-def _everybodys() -> tuple[tuple[int, bool], ...]:
+def _everybodys() -> bytes:
     if _shared.process != os.getpid():
         with _shared.lock, privileged():
             found = []
-            for path in dict.fromkeys((*READABLE, sys.prefix, sys.base_prefix, *filter(None, sys.path))):
+            for path in _outermost((*READABLE, sys.prefix, sys.base_prefix, *filter(None, sys.path))):
                 with contextlib.suppress(OSError):
                     found.append((os.open(path, os.O_PATH | os.O_CLOEXEC), False))
-            _shared.rules, _shared.process = tuple(found), os.getpid()
+            _shared.rules, _shared.process = _system.landlock_rules(found), os.getpid()
     return _shared.rules
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    """Where these lead, without what lies below another: a rule for a directory is one for all that is in it."""
+    real = dict.fromkeys(map(os.path.realpath, paths))
+    return [path for path in real if not any(str(above) in real for above in Path(path).parents)]
 
 
 def _open(opened: contextlib.ExitStack, path: str) -> int:
@@ -258,10 +280,9 @@ def _open(opened: contextlib.ExitStack, path: str) -> int:
     return fd
 
 
-def _confine(rules: Sequence[tuple[int, bool]]) -> list[str]:
+def _confine(rules: bytes) -> list[str]:
     abi = _system.landlock_abi()
     if abi < 2:
         return ["no Landlock here (Linux 5.19 or later is needed): only path resolution confines the session"]
     _system.landlock_restrict(rules)
     return []
-

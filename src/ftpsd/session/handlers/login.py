@@ -14,6 +14,7 @@ from ftpsd.log import events
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import banning, bounds, delays, display, entering, permission, quotas, vouching, wrapping
 from ftpsd.session.state import Session
+from ftpsd.vfs import rights
 
 
 def host(session: Session, command: Command) -> Reply:
@@ -111,12 +112,13 @@ def pass_(session: Session, command: Command) -> Reply:
     if too_long is not None:
         text = f"USER {name} (Login failed): {too_long}"
         return _failed(session, chosen, LoginResult(False, None, Code.LOGIN_PASSWORD_TOO_LONG, text))
-    result = entering.check(session, chosen, command.argument)
-    if not result.ok:
-        return _failed(session, chosen, result)
-    if chosen.anonymous is not None:
-        return _enter(session, chosen, result, "anonymous", 230, email=command.argument)
-    return _enter(session, chosen, result, "password", 230)
+    with rights.privileged():  # once, from the accounts to the moment when the rights are those of the user
+        result = entering.check(session, chosen, command.argument)
+        if result.ok and chosen.anonymous is not None:
+            return _enter(session, chosen, result, "anonymous", 230, email=command.argument)
+        if result.ok:
+            return _enter(session, chosen, result, "password", 230)
+    return _failed(session, chosen, result)
 
 
 def _enter(
