@@ -390,3 +390,11 @@ def test_a_change_that_fails_is_an_error(public: Path) -> None:
         in_thread(lambda: rights.take_on(ANNE, GROUP, [], str(public / "missing")))
     with pytest.raises(OSError):
         in_thread(lambda: rights.take_on(ANNE, GROUP, list(range(65537)), str(public)))
+
+
+def test_what_everybody_may_read_is_asked_for_once(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "c").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    found = rights._outermost([f"{tmp_path}/link/b", f"{tmp_path}/a", f"{tmp_path}/c", f"{tmp_path}/a/b", "/"])
+    assert found == [f"{tmp_path}/a", f"{tmp_path}/c"]

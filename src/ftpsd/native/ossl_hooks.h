@@ -86,6 +86,7 @@ struct conn {
     unsigned key_updates_in_row;
     unsigned long key_updates, finished, handshakes, started_by_peer;
     int renegotiating;                  /* we asked for it */
+    int corked;                         /* until this call into OpenSSL is over */
     char psk_identity[257];             /* whose pre-shared key was asked for and known; "": nobody's */
     int alert_received, alert_sent;     /* level << 8 | description, 0: none */
     enum stapled stapled;
@@ -565,10 +566,20 @@ static void hook_info(const SSL *ssl, int where, int value)
         py_info(conn, where, value);
 }
 
+static void conn_cork(const struct conn *conn, int on)
+{
+    (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);  /* it may be no TCP socket */
+}
+
 static void note_handshake_message(struct conn *conn, int type)
 {
-    if (type == SSL3_MT_FINISHED)
+    if (type == SSL3_MT_FINISHED) {
         conn->finished++;
+        if (conn->server && !conn->data_role && !conn->established && SSL_version(conn->ssl) >= TLS1_3_VERSION) {
+            conn->corked = 1;           /* OpenSSL writes each ticket at once: in one segment they wake the peer once */
+            conn_cork(conn, 1);
+        }
+    }
     if (type == SSL3_MT_KEY_UPDATE) {
         conn->key_updates++;
         conn->key_updates_in_row++;

@@ -16,8 +16,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <time.h>
 #include "ossl_hooks.h"
@@ -169,24 +167,13 @@ static int io_run(struct conn *conn, io_operation operation, struct io_call *cal
     }
 }
 
-static void io_cork(const struct conn *conn, int on)
-{
-    (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);  /* it may be no TCP socket */
-}
-
-/* Under TLS 1.3 a server writes each of its tickets at once; in one segment they wake the peer once. */
 static int op_handshake(struct conn *conn, struct io_call *call)
 {
-    int tickets = conn->server && !conn->data_role && conn->messages > 0 && SSL_version(conn->ssl) >= TLS1_3_VERSION;
-    int result;
+    int result = SSL_do_handshake(conn->ssl), kept = errno;
 
-    if (tickets)
-        io_cork(conn, 1);
-    result = SSL_do_handshake(conn->ssl);
-    if (tickets) {
-        int kept = errno;
-
-        io_cork(conn, 0);
+    if (conn->corked) {
+        conn->corked = 0;
+        conn_cork(conn, 0);
         errno = kept;
     }
     if (result == 1) {
@@ -256,10 +243,10 @@ static int op_write(struct conn *conn, struct io_call *call)
     int kind, accompanied = conn->established && SSL_in_init(conn->ssl);
 
     if (accompanied)
-        io_cork(conn, 1);
+        conn_cork(conn, 1);
     kind = write_all(conn, call);
     if (accompanied)
-        io_cork(conn, 0);
+        conn_cork(conn, 0);
     return kind;
 }
 

@@ -271,6 +271,7 @@ def _everybodys() -> bytes:
 def _outermost(paths: Iterable[str]) -> list[str]:
     """Where these lead, without what lies below another: a rule for a directory is one for all that is in it."""
     real = dict.fromkeys(map(os.path.realpath, paths))
+    real.pop("/", None)  # Python is told to look for modules where it was started, and that confines nobody
     return [path for path in real if not any(str(above) in real for above in Path(path).parents)]
 
 
