@@ -27,6 +27,7 @@ SALT = "$6$rounds=1000$ftpsdbench$"
 OWNER = User(salt=SALT)
 LINES = ("TransferLog none", "MaxInstances none", "TimeoutIdle 3600", "TimeoutLogin 600")
 PROFTPD_LINES = ("DelayEngine off", "SystemLog none")
+UNIT = Path(__file__).parents[1] / "packaging/systemd/ftpsd.service"
 Kind = Literal["rsa", "p256"]
 
 
@@ -147,7 +148,15 @@ def _stop(running: RunningServer, faults: list[str]) -> None:
 def ftpsd(chosen: Setting) -> Server:
     """ftpsd as it is in this tree."""
     config = replace(_config(("SystemLog none", *chosen.lines)), certificate=chosen.certificate)
-    return _running(chosen, start_ftpsd(config, chosen.files(), chosen.authority), _revision())
+    started = start_ftpsd(config, chosen.files(), chosen.authority, environment=unit_environment())
+    return _running(chosen, started, _revision())
+
+
+def unit_environment() -> dict[str, str]:
+    """What our systemd unit sets for the C library."""
+    prefix = "Environment="
+    lines = (line.removeprefix(prefix) for line in UNIT.read_text().splitlines() if line.startswith(prefix))
+    return dict(line.split("=", 1) for line in lines if line.startswith("GLIBC_TUNABLES="))
 
 
 def _revision() -> str:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -198,12 +198,13 @@ def server_directory() -> Iterator[ServerFiles]:
 
 def start_ftpsd(
     config: ServerConfig, files: ServerFiles, authority: Path, *, arguments: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> RunningServer:
-    """Start `ftpsd -n -q -c FILE` and wait until it says that it is ready. Raises `ServerFault`."""
+    """Start `ftpsd -n -q -c FILE`, with more in its environment, and wait until it is ready. Raises `ServerFault`."""
     with _listener(config.address) as listener:
         config = replace(config, port=listener.getsockname()[1], dialect="ftpsd")
         config.write(files)
-        process, ready = _launch_with_socket(listener, files, arguments)
+        process, ready = _launch_with_socket(listener, files, arguments, environment or {})
     server = RunningServer("ftpsd", process, files, config, authority)
     with ready:
         _await_ready(server, ready)
@@ -211,13 +212,13 @@ def start_ftpsd(
 
 
 def _launch_with_socket(
-    listener: socket.socket, files: ServerFiles, arguments: tuple[str, ...],
+    listener: socket.socket, files: ServerFiles, arguments: tuple[str, ...], more: Mapping[str, str],
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
     ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     notify = files.directory / "notify"
     ready.bind(str(notify))
     notify.chmod(0o777)
-    environment = dict(os.environ, NOTIFY_SOCKET=str(notify), PYTHONPATH=_import_path())
+    environment = {**os.environ, **more, "NOTIFY_SOCKET": str(notify), "PYTHONPATH": _import_path()}
     server = [sys.executable, "-m", "ftpsd.cli.main", "-n", "-q", "-c", str(files.configuration)]
     command = [sys.executable, "-I", "-S", "-c", PASS_SOCKET, str(listener.fileno()), *server, *arguments]
     with files.stderr.open("wb") as errors:
