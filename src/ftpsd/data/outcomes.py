@@ -44,6 +44,9 @@ class End(Enum):
     RETRIEVE_TOO_LARGE = Code.RETRIEVE_TOO_LARGE
 
 
+_COMPLETE = End.COMPLETE
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One finished transfer: `transferred` payload bytes in `seconds`; `errno` when a file system said no."""
@@ -56,7 +59,7 @@ class Outcome:
 
     @property
     def complete(self) -> bool:
-        return self.end is End.COMPLETE
+        return self.end is _COMPLETE
 
     @property
     def reason(self) -> Code | Good:
@@ -104,14 +107,14 @@ _OVER_LIMIT = frozenset({errors.EDQUOT, errors.EFBIG})
 
 def reply_for(outcome: Outcome) -> tuple[int, str]:
     """The reply that ends the transfer command (RFC 959 section 4.2; ProFTPD's words)."""
+    if outcome.end is _COMPLETE:
+        return 226, "Transfer complete"
     code, text = _reply(outcome)
     return code, marked(text, outcome.reason)
 
 
 def _reply(outcome: Outcome) -> tuple[int, str]:
     match outcome.end:
-        case End.COMPLETE:
-            return 226, "Transfer complete"
         case End.FILE_ERROR:
             return file_error_code(outcome.errno), f"Transfer aborted. {os.strerror(outcome.errno)}"
         case End.STORE_TOO_LARGE:

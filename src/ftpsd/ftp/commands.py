@@ -550,12 +550,15 @@ SITE_COMMANDS: Mapping[str, SiteSpec] = MappingProxyType({
 
 def parse(text: str) -> Command:
     """The command on one line (without its line end). A line that begins with a blank has no verb."""
-    verb, _, rest = text.partition(" ")
-    if "\t" in verb:
-        verb, _, tail = text.partition("\t")
-        rest = tail
-    name = verb.upper() if verb.isascii() else verb
+    name, _, rest = text.partition(" ")
+    if name not in COMMANDS:
+        verb = name
+        if "\t" in verb:
+            verb, _, rest = text.partition("\t")
+        name = verb.upper() if verb.isascii() else verb
     spec = COMMANDS.get(name)
+    if not rest:
+        return Command(name, "", spec, text)
     argument = rest if spec is not None and spec.keeps_blanks else rest.lstrip(" \t")
     if not argument.strip() and not (spec is not None and spec.verbatim):
         argument = ""

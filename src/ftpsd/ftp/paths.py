@@ -12,6 +12,8 @@ from ftpsd.reasons.codes import Code
 
 LONGEST = 4096
 """Bytes that a path may have (PATH_MAX)."""
+_SURELY_SHORT = LONGEST // 4
+"""Characters with which it cannot have so many."""
 
 
 def normalise(path: str) -> str:
@@ -33,14 +35,15 @@ def resolve(cwd: str, argument: str, home: str = "/") -> str:
     """
     if "\0" in argument:
         raise Refusal(550, f"{argument}: Invalid argument", Code.PATH_INVALID)
-    if argument == "~" or argument.startswith("~/"):
+    if argument == "~" or argument[:2] == "~/":
         joined = f"{home}/{argument[2:]}"
-    elif argument.startswith("/"):
+    elif argument[:1] == "/":
         joined = argument
     else:
-        joined = f"{cwd}/{argument}"
-    path = normalise(joined)
-    if len(path.encode("utf-8", "surrogateescape")) >= LONGEST:
+        joined = f"{cwd}/{argument}" if cwd != "/" else f"/{argument}"
+    plain = "//" not in joined and "/." not in joined and joined[-1] != "/"
+    path = joined if plain else normalise(joined)
+    if len(path) >= _SURELY_SHORT and len(path.encode("utf-8", "surrogateescape")) >= LONGEST:
         raise Refusal(550, f"{argument[:64]}...: File name too long", Code.PATH_TOO_LONG)
     return path
 

@@ -44,8 +44,9 @@ class Reply:
 
     def encode(self, *, every_line: bool = False, charset: Charset | None = None) -> bytes:
         """The bytes to send. `every_line` repeats `code-` on each line (MultilineRFC2228); `charset`: the client's."""
-        if len(self.lines) == 1 and self.lines[0].isascii() and self.lines[0].isprintable():
-            return f"{self.code} {self.lines[0]}\r\n".encode("ascii")
+        first = self.lines[0]
+        if not self.lines[1:] and first.isascii() and first.isprintable():
+            return f"{self.code} {first}\r\n".encode("ascii")
         lines = [line.translate(_HARMLESS) for line in self.lines]
         last = f"{self.code} {lines.pop()}\r\n"
         if not lines:
@@ -115,8 +116,13 @@ def logged_in(user: str, code: int = 230) -> Reply:
 
 def opening(mode: str, what: str, size: int | None = None) -> Reply:
     """`150 Opening BINARY mode data connection for x (12 bytes)`; `mode` ASCII or BINARY."""
+    return Reply(150, opening_text(mode, what, size))
+
+
+def opening_text(mode: str, what: str, size: int | None = None) -> str:
+    """The text of `opening`."""
     tail = "" if size is None else f" ({size} bytes)"
-    return Reply(150, f"Opening {mode} mode data connection for {what}{tail}")
+    return f"Opening {mode} mode data connection for {what}{tail}"
 
 
 def listing_in_reply(code: int, what: str, lines: Iterable[str]) -> Reply:

@@ -47,6 +47,18 @@ class Adjustable(Protocol):
         """Takes messages up to `level` from now on."""
 
 
+class _Audiences(dict[type[Event], tuple[Sink, ...]]):
+    """Who of some sinks hears a kind of event; found out when it is asked for the first time."""
+
+    def __init__(self, sinks: tuple[Sink, ...]) -> None:
+        super().__init__()
+        self._sinks = sinks
+
+    def __missing__(self, kind: type[Event]) -> tuple[Sink, ...]:
+        found = self[kind] = tuple(sink for sink in self._sinks if sink.hears is None or kind in sink.hears)
+        return found
+
+
 class EventLog:
     """Hands every event to every sink.
 
@@ -56,7 +68,8 @@ class EventLog:
 
     def __init__(self, sinks: Sequence[Sink] = ()) -> None:
         self._sinks = tuple(sinks)
-        self._audiences: dict[type[Event], tuple[Sink, ...]] = {}
+        self.audiences = _Audiences(self._sinks)
+        """The sinks that hear events of a kind. Made anew when the sinks change, or what they hear."""
         self._lock = threading.Lock()
         self._reported: set[int] = set()
         self.failures = 0
@@ -65,18 +78,9 @@ class EventLog:
     def sinks(self) -> tuple[Sink, ...]:
         return self._sinks
 
-    def audience(self, kind: type[Event]) -> tuple[Sink, ...]:
-        """The sinks that hear events of this kind."""
-        audiences = self._audiences  # before the sinks: `replace` changes the sinks first
-        found = audiences.get(kind)
-        if found is None:
-            found = audiences[kind] = tuple(
-                sink for sink in self._sinks if sink.hears is None or kind in sink.hears)
-        return found
-
     def emit(self, event: Event, origin: Origin = _SERVER, *, repeated: bool = False) -> None:
         """Tells the sinks that hear such events; a `repeated` one only those that are not capped."""
-        for sink in self.audience(type(event)):
+        for sink in self.audiences[type(event)]:
             if repeated and sink.capped:
                 continue
             try:
@@ -102,7 +106,7 @@ class EventLog:
     def replace(self, sinks: Sequence[Sink]) -> None:
         """Swaps the sinks and closes the old ones."""
         old, self._sinks = self._sinks, tuple(sinks)
-        self._audiences = {}
+        self.audiences = _Audiences(self._sinks)
         for sink in old:
             if sink not in self._sinks:
                 sink.close()
@@ -120,7 +124,7 @@ class EventLog:
         for sink in self._sinks:
             if isinstance(sink, Adjustable):
                 sink.set_debug_level(level)
-        self._audiences = {}
+        self.audiences = _Audiences(self._sinks)
 
     def reopen(self) -> list[str]:
         """Log files were moved away: all sinks write to new ones. A file that cannot be had keeps the old."""
@@ -144,7 +148,7 @@ class SessionLog:
 
     def hears(self, kind: type[Event]) -> bool:
         """Whether any sink does anything about events of this kind: those of every command are made only then."""
-        return bool(self._log.audience(kind))
+        return self._log.audiences[kind] != ()
 
     def emit(self, event: Event) -> None:
         if isinstance(event, SessionClosed):
@@ -152,7 +156,7 @@ class SessionLog:
             if summary is not None:
                 self._log.emit(summary, self.origin)
         self.origin = self.origin.after(event)
-        if self._log.audience(type(event)):
+        if self._log.audiences[type(event)]:
             self._log.emit(event, self.origin, repeated=not self._repeats.admits(event))
 
     def set_origin(self, origin: Origin) -> None:

@@ -17,7 +17,7 @@ hold a lock when he dies, so there is none that outlives its holder:
   accept loops never wait for it, and a lock of the process, as a record lock belongs to all its threads. What others
   hold (`access.occupancy`) is counted from the slots; what a process held that has died counts no more, reaped or not.
 
-Layout (little endian, packed):
+Layout (the machine's byte order, packed):
 
 ====================  ========================================================================
 offset                what
@@ -63,19 +63,19 @@ CLAIM_DEADLINE = 0.5
 TAKE_DEADLINE = 5.0
 """Seconds that a session waits for its turn to be counted; each takes a millisecond where a thousand are on."""
 
-_HEADER = struct.Struct("<8sIIIIId")
-_LIMIT = struct.Struct("<I")
+_HEADER = struct.Struct("=8sIIIIId")
+_LIMIT = struct.Struct("=I")
 _LIMIT_AT = 8 + 3 * 4
 # MaxConnectionRate: number, seconds; connections since, the moment (monotonic clock)
-_RATE = struct.Struct("<II")
+_RATE = struct.Struct("=II")
 _RATE_AT = 64
-_ARRIVALS = struct.Struct("<Qd")
+_ARRIVALS = struct.Struct("=Qd")
 _ARRIVALS_AT = _RATE_AT + _RATE.size
 # What whoever looks should know: UTF-8, a line each, zeros behind it
 _WARNINGS_AT, _WARNINGS_SIZE = 512, 2048
 _CLAIM_LOCK, _TAKE_LOCK = 0, 1
-_WORKER = struct.Struct("<IIIIQ")
-_PULSE = struct.Struct("<Q")
+_WORKER = struct.Struct("=IIIIQ")
+_PULSE = struct.Struct("=Q")
 _ROW_SIZE = 32
 _WORKERS_AT = 4096
 _MAP_AT = _WORKERS_AT + WORKERS * _ROW_SIZE
@@ -84,26 +84,25 @@ _SLOT_SIZE = 1024
 _SIZE = _SLOTS_AT + SLOTS * _SLOT_SIZE
 
 # sequence, pid, process start, opened, changed, bytes, phase, ports, addresses, user, command
-_SLOT = struct.Struct("<IIQddQBxHH46s46s64s160s")
-_SEQUENCE = struct.Struct("<I")
-_CHANGED = struct.Struct("<d")
-_BYTES = struct.Struct("<Q")
+_SLOT = struct.Struct("=IIQddQBxHH46s46s64s160s")
+_SEQUENCE = struct.Struct("=I")
+_CHANGED = struct.Struct("=d")
 _SEQUENCE_AT, _OPENED_AT, _CHANGED_AT, _BYTES_AT, _PHASE_AT = 0, 16, 24, 32, 40
 _USER_AT, _COMMAND_AT = 138, 202
 _USER_SIZE, _COMMAND_SIZE = 64, 160
 # What is written seldom: session id, protocol, class, server name, directory, name of the peer, then the transfer
 # under way: its bytes so far and in all, and the thread.
-_DESCRIPTION = struct.Struct("<16s8s32s64s160s64sQQI")
+_DESCRIPTION = struct.Struct("=16s8s32s64s160s64sQQI")
 _DESCRIPTION_AT = 384
 _PART_SIZES = {
     "session": 16, "protocol": 8, "client_class": 32, "server": 64, "location": 160, "peer_name": 64,
 }
 _PARTS_AT = dict(zip(_PART_SIZES, itertools.accumulate(_PART_SIZES.values(), initial=_DESCRIPTION_AT), strict=False))
 _TRANSFERRED_AT = _DESCRIPTION_AT + sum(_PART_SIZES.values())
-_PROGRESS = struct.Struct("<QQ")
-_THREAD_AT = _TRANSFERRED_AT + _PROGRESS.size
+_SIZE_AT = _TRANSFERRED_AT + 8
+_THREAD_AT = _SIZE_AT + 8
 # What limits count: standing, then the keys of host, address, user, class and command.
-_HOLDING = struct.Struct(f"<B7x{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s")
+_HOLDING = struct.Struct(f"=B7x{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s")
 _HOLDING_AT = 768
 _HELD_COMMAND_AT = _HOLDING_AT + 8 + 4 * KEY_SIZE
 _READ_ATTEMPTS = 8
@@ -169,12 +168,13 @@ class Slot:
         """Show a new user, command line (without secrets), `Phase` or count of bytes; None leaves it."""
         if not self._held:
             return
-        memory, at = self._board.memory, self._at
+        board, at = self._board, self._at
+        memory = board.memory
         # The fields are read before the number turns odd: nothing can fail while it is.
         shown = None if command is None else _field(command, _COMMAND_SIZE)
         name = None if user is None else _field(user, _USER_SIZE)
         sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
-        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, sequence)
+        board.words[at + _SEQUENCE_AT >> 2] = sequence
         if shown is not None:
             memory[at + _COMMAND_AT : at + _COMMAND_AT + _COMMAND_SIZE] = shown
         if name is not None:
@@ -182,10 +182,9 @@ class Slot:
         if phase is not None:
             memory[at + _PHASE_AT] = phase
         if bytes is not None:
-            _BYTES.pack_into(memory, at + _BYTES_AT, bytes)
-        _CHANGED.pack_into(memory, at + _CHANGED_AT, time.time())
-        self._sequence = sequence + 1 & 0xFFFF_FFFF
-        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, self._sequence)
+            board.counts[at + _BYTES_AT >> 3] = bytes
+        board.times[at + _CHANGED_AT >> 3] = time.time()
+        board.words[at + _SEQUENCE_AT >> 2] = self._sequence = sequence + 1 & 0xFFFF_FFFF
 
     def describe(
         self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
@@ -214,14 +213,14 @@ class Slot:
         """A transfer of `size` bytes (0: unknown) begins; `phase` says in which direction."""
         if not self._held:
             return
-        memory, at = self._board.memory, self._at
+        board, at = self._board, self._at
         sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
-        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, sequence)
-        memory[at + _PHASE_AT] = phase
-        _PROGRESS.pack_into(memory, at + _TRANSFERRED_AT, 0, size)
-        _CHANGED.pack_into(memory, at + _CHANGED_AT, time.time())
-        self._sequence = sequence + 1 & 0xFFFF_FFFF
-        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, self._sequence)
+        board.words[at + _SEQUENCE_AT >> 2] = sequence
+        board.memory[at + _PHASE_AT] = phase
+        board.counts[at + _TRANSFERRED_AT >> 3] = 0
+        board.counts[at + _SIZE_AT >> 3] = size
+        board.times[at + _CHANGED_AT >> 3] = time.time()
+        board.words[at + _SEQUENCE_AT >> 2] = self._sequence = sequence + 1 & 0xFFFF_FFFF
 
     @property
     def progress(self) -> memoryview | None:
@@ -289,6 +288,9 @@ class Scoreboard:
     def __init__(self, fd: int, memory: mmap.mmap, path: str | None) -> None:
         self._fd = fd
         self.memory = memory
+        whole = memoryview(memory)
+        self.words, self.counts, self.times = whole.cast("I"), whole.cast("Q"), whole.cast("d")
+        """The same memory as numbers of 4 and 8 bytes and as times: what every command writes."""
         self.path = path
         self._owner: tuple[int, int] = (0, 0)
         self._turn = threading.Lock()
@@ -562,6 +564,8 @@ class Scoreboard:
             with contextlib.suppress(OSError):
                 if os.path.samestat(os.stat(self.path), os.fstat(self._fd)):
                     os.unlink(self.path)
+        for view in (self.words, self.counts, self.times):
+            view.release()
         self.memory.close()
         os.close(self._fd)
 

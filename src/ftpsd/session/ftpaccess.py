@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ftpsd.settings.builder import ftpaccess
@@ -35,15 +35,15 @@ class _Seen:
     section: DirectorySection | None = None
 
 
-def _on_the_way(virtual: str) -> Iterator[str]:
-    yield "/"
+def _on_the_way(virtual: str) -> list[str]:
+    """The root, and every path between it and `virtual`, which itself may be a directory or not."""
     if virtual == "/":
-        return
-    at = virtual.find("/", 1)
+        return ["/"]
+    found, at = ["/"], virtual.find("/", 1)
     while at > 0:
-        yield virtual[:at]
+        found.append(virtual[:at])
         at = virtual.find("/", at + 1)
-    yield virtual
+    return [*found, virtual]
 
 
 class FtpAccess:
@@ -65,7 +65,9 @@ class FtpAccess:
 
         `allowed` says by the real path of a directory whether AllowOverride is on there.
         """
-        found = [section for section in map(self._section, self._directories(real)) if section is not None]
+        now = self._clock()
+        sections = [self._section(directory, now) for directory in _on_the_way(self._store.virtual_of(real) or "/")]
+        found = [section for section in sections if section is not None]
         return tuple(section for section in found if allowed(section.path))
 
     def absent(self, path: str, command: int) -> bool:
@@ -77,8 +79,10 @@ class FtpAccess:
             return True
         if not self._store.lies_straight(path):
             return False
-        if any(self._section(directory) is not None for directory in _on_the_way(path)):
-            return False
+        now = self._clock()
+        for directory in _on_the_way(path):
+            if self._section(directory, now) is not None:
+                return False
         self._clear = (path, command)
         return True
 
@@ -88,12 +92,7 @@ class FtpAccess:
         for seen in self._seen.values():
             seen.checked = 0.0
 
-    def _directories(self, real: str) -> Iterator[str]:
-        """The root, and every path between it and `real`, which itself may be a directory or not."""
-        return _on_the_way(self._store.virtual_of(real) or "/")
-
-    def _section(self, directory: str) -> DirectorySection | None:
-        now = self._clock()
+    def _section(self, directory: str, now: float) -> DirectorySection | None:
         seen = self._seen.get(directory)
         if seen is not None and now - seen.checked < FRESH:
             return seen.section

@@ -46,12 +46,9 @@ class Places:
         sections = [place.section for place in places]
         self.restricted = any(base.restrictions) or any(section.restrictions for section in sections)
         """Whether a <Limit> or DenyAll stands anywhere."""
-        self._changed = {(change.group, change.field) for section in sections for change in section.changes}
-
-    @property
-    def varied(self) -> bool:
+        self.varied = bool(places)
         """Whether the place matters: whether there are <Directory> sections."""
-        return bool(self._places)
+        self._changed = {(change.group, change.field) for section in sections for change in section.changes}
 
     def anywhere(self, group: str, *names: str) -> bool:
         """Whether one of the fields is set (not None, False or empty) for the login, or touched by a <Directory>."""

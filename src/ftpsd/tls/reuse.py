@@ -80,9 +80,11 @@ def _session_refusal(control: Peer | None, data: Peer) -> Proof | None:
 
 
 def _same_session(control: Peer, data: Peer) -> bool:
-    if data.ticket_identity:
-        known = (control.identity, control.ticket_identity if control.resumed else b"")
-        return any(value and hmac.compare_digest(value, data.ticket_identity) for value in known)
+    shown = data.ticket_identity
+    if shown:
+        if hmac.compare_digest(control.identity, shown):
+            return True
+        return control.resumed and hmac.compare_digest(control.ticket_identity, shown)
     return bool(data.session_id) and hmac.compare_digest(control.session_id, data.session_id)
 
 

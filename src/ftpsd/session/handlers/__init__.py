@@ -21,11 +21,10 @@ _HANDLERS: dict[str, Handler] = {}
 
 def resolve(spec: CommandSpec | SiteSpec) -> Handler:
     """The function that carries out a command of the table."""
-    handler = _HANDLERS.get(spec.handler)
-    if handler is None:
+    if spec.handler not in _HANDLERS:
         module, _, function = spec.handler.partition(".")
-        handler = _HANDLERS[spec.handler] = getattr(importlib.import_module(f"{__name__}.{module}"), function)
-    return handler
+        _HANDLERS[spec.handler] = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    return _HANDLERS[spec.handler]
 
 
 def load() -> None:
