@@ -94,7 +94,7 @@ def test_strangers_are_turned_away_and_told_apart(listener: PassiveListener) -> 
     channel = channel_of(listener)
     with call(listener.port, "127.0.0.3") as stranger:
         push(channel)
-        assert channel.interest(private=False) == (listener.fileno(), select.POLLIN)  # still listening
+        assert channel.interest(private=False) == (listener.descriptor, select.POLLIN)  # still listening
         assert channel.strangers == ["127.0.0.3"]
         assert stranger.recv(1) == b""
     with call(listener.port):

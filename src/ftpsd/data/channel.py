@@ -62,7 +62,8 @@ class DataChannel:
         self._secure = secure
         self._tuning = tuning
         self._wants = select.POLLIN
-        self.stage = _LISTENING if isinstance(source, PassiveListener) else _CONNECTING
+        self._listener = source if isinstance(source, PassiveListener) else None
+        self.stage = _CONNECTING if self._listener is None else _LISTENING
         self.socket: socket.socket | None = None
         self.tls: DataTLS | None = None
         self.failure: HandshakeFailed | OSError | None = None
@@ -70,7 +71,7 @@ class DataChannel:
 
     @property
     def passive(self) -> bool:
-        return isinstance(self._source, PassiveListener)
+        return self._listener is not None
 
     @property
     def port(self) -> int:
@@ -89,8 +90,8 @@ class DataChannel:
         """(descriptor, poll events) that the next step waits for; None: nothing to wait for."""
         stage, sock = self.stage, self.socket
         if stage is _LISTENING:
-            assert isinstance(self._source, PassiveListener)
-            return self._source.fileno(), select.POLLIN
+            assert self._listener is not None
+            return self._listener.descriptor, select.POLLIN
         if sock is None:
             return None
         if stage is _CONNECTED:
@@ -115,12 +116,12 @@ class DataChannel:
             self._fail(error)
 
     def _accept(self) -> None:
-        assert isinstance(self._source, PassiveListener)
-        sock, stranger = self._source.accept()
+        assert self._listener is not None
+        sock, stranger = self._listener.accept()
         if stranger is not None:
             self.strangers.append(stranger)
         if sock is not None:
-            self._source.close()
+            self._listener.close()
             self.socket = sock
             self.stage = _CONNECTED
 
@@ -229,8 +230,8 @@ class DataChannel:
 
     def close(self) -> None:
         """Closes whatever is open; harmless when nothing is."""
-        if isinstance(self._source, PassiveListener):
-            self._source.close()
+        if self._listener is not None and self._listener.descriptor >= 0:
+            self._listener.close()
         if self.tls is not None:
             self.tls.close()
             self.tls = None

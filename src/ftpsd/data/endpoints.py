@@ -13,7 +13,7 @@ import errno
 import os
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -100,20 +100,16 @@ def ephemeral_ports() -> tuple[int, int]:
     return (low, high) if 1024 <= low <= high else (0, 0)
 
 
-def _ranges(ports: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
+def _ranges(ports: tuple[int, int] | None) -> Sequence[tuple[int, int]]:
     """Ranges to draw a port from, one after the other; of a small one every port once, so that none is missed."""
     if ports is None:
-        yield ephemeral_ports()
-        yield 0, 0
-        return
+        return ephemeral_ports(), (0, 0)
     low, high = ports
     if high - low >= _SMALL_RANGE:
-        yield ports
-        return
-    order = list(range(low, high + 1))
+        return (ports,)
+    order = [(port, port) for port in range(low, high + 1)]
     _RANDOM.shuffle(order)
-    for port in order:
-        yield port, port
+    return order
 
 
 class PassiveListener:
@@ -131,11 +127,8 @@ class PassiveListener:
         self.peer = peer
         self.announced: str | None = None
         """The address that the client was told (PASV); None: none (EPSV)."""
-        self._fd, self.port = _bound(local, ports, tuning.options)
-
-    def fileno(self) -> int:
-        """The descriptor; -1 once it is closed."""
-        return self._fd
+        self.descriptor, self.port = _bound(local, ports, tuning.options)
+        """`descriptor` is -1 once it is closed."""
 
     def accept(self) -> tuple[socket.socket | None, str | None]:
         """(the client's connection or None, the address of a stranger that was turned away or None).
@@ -144,21 +137,21 @@ class PassiveListener:
         would find the listener ready for ever.
         """
         try:
-            fd, address = _system.accept(self._fd)
+            fd, address = _system.accept(self.descriptor)
         except (BlockingIOError, InterruptedError, ConnectionError):
             return None, None
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 raise
             return None, None
-        if self.peer is not None and not same_host(address, self.peer):
+        if self.peer is not None and address != self.peer and not same_host(address, self.peer):
             os.close(fd)
             return None, address
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return socket.socket(family, _STREAM, 0, fd), None
 
     def close(self) -> None:
-        fd, self._fd = self._fd, -1
+        fd, self.descriptor = self.descriptor, -1
         if fd >= 0:
             os.close(fd)
 

@@ -131,7 +131,7 @@ def keep_pace(session: Session) -> None:
         banning.note(session, ("MaxCommandRate",))
     session.log.emit(events.Debug(
         0, f"MaxCommandRate ({within}) exceeded, injecting processing delay of {delay * 1000:.0f} ms"))
-    wait_for(session.control.fileno(), select.POLLRDHUP, -1, 0, time.monotonic() + delay)
+    wait_for(session.control.descriptor, select.POLLRDHUP, -1, 0, time.monotonic() + delay)
     session.check_running()
 
 

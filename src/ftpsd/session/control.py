@@ -34,7 +34,8 @@ class Control:
         self.every_line = every_line
         self._socket = sock
         self.channel = ControlChannel(sock)
-        self._fd = sock.fileno()
+        self.descriptor = sock.fileno()
+        """What to poll, as long as the session runs."""
         self.reader = LineReader(line_limit)
         self.waiting = self.reader.lines
         """Commands in the order in which they came."""
@@ -46,10 +47,6 @@ class Control:
         """From now on the client speaks `charset`; `judged`: its lines are looked at for what is not valid in it."""
         self.charset = charset if charset.converts else None
         self.reader.decode = charset.received if charset.converts or judged else None
-
-    def fileno(self) -> int:
-        """The descriptor, as long as the session runs."""
-        return self._fd
 
     def carried(self) -> tuple[int, int]:
         """Bytes received and sent so far, those of TLS included."""
@@ -65,7 +62,7 @@ class Control:
 
         Raises `TLSError` or `OSError` when the connection broke.
         """
-        while not self.full and not self.ended:
+        while len(self.waiting) < MAX_WAITING and not self.ended:
             data = self.channel.recv_available(_READ_SIZE)
             if data is None:
                 return
@@ -75,12 +72,8 @@ class Control:
             self.reader.feed(data)
             if self.reader.responses:
                 self.channel.send(self.reader.take_responses(), SEND_TIMEOUT)
-            if len(data) < _READ_SIZE and self.waiting and not self.channel.has_pending():
-                return  # there is something to do; what else may have come, poll knows
-
-    def next_line(self) -> Line | None:
-        """The next command line that waits, or None."""
-        return self.waiting.popleft() if self.waiting else None
+            if self.waiting and len(data) < _READ_SIZE:
+                return  # there is something to do; what else may have come, `waiting.wait` finds out
 
     def take(self, wanted: Callable[[Line], bool]) -> Line | None:
         """Removes and returns the first waiting line that is `wanted` out of turn, or None."""

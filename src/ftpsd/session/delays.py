@@ -21,5 +21,5 @@ def delay(session: Session, event: Event) -> None:
         return
     milliseconds = entry.least + secrets.randbelow(entry.most - entry.least + 1)
     session.log.emit(events.Debug(9, f"DelayOnEvent {event}: waiting {milliseconds} ms"))
-    wait_for(session.control.fileno(), select.POLLRDHUP, -1, 0, time.monotonic() + milliseconds / 1000)
+    wait_for(session.control.descriptor, select.POLLRDHUP, -1, 0, time.monotonic() + milliseconds / 1000)
     session.check_running()

@@ -47,7 +47,7 @@ class Labour:
     def control(self) -> int:
         """The descriptor to watch; -1: none, so many commands wait already."""
         control = self._session.control
-        return -1 if control.full else control.fileno()
+        return -1 if control.full else control.descriptor
 
     @property
     def until(self) -> float:

@@ -10,7 +10,6 @@ it.
 
 from __future__ import annotations
 
-import time
 import traceback
 
 from ftpsd.errors import Refusal, SessionEnded
@@ -85,12 +84,10 @@ def _converse(session: Session) -> None:
     session.reply(display.greeting(session))
     while True:
         line = waiting.next_line(session)
-        session.marks.active = time.monotonic()
         session.settled = False
         if session.lingering is not None:
             session.unlinger()
         handle(session, line)
-        session.marks.active = time.monotonic()
 
 
 def _last_words(session: Session, ended: SessionEnded) -> None:
@@ -108,10 +105,11 @@ def handle(session: Session, line: Line) -> None:
     if line.too_long:
         session.reply(LINE_TOO_LONG)
         return
-    if not line.text.strip() or line.text[0].isspace():
+    if not line.text or line.text[0].isspace():
         session.reply(INVALID_COMMAND)
         return
-    bounds.keep_pace(session)
+    if session.settings.bounds.max_command_rate is not None:
+        bounds.keep_pace(session)
     if session.settings.logins.rlimit_cpu:
         resources.check(session)
     if session.bans is not None and session.bans.generation != session.ban_generation:
@@ -164,7 +162,8 @@ def _answer(session: Session, command: Command) -> Reply | None:
         refusal = gate.refusal(
             command, session.tls, epsv_all=session.parameters.epsv_all,
             renaming=session.parameters.rename_from is not None,
-            directory_requirement=_requirement_here(session, command), directory=session.cwd,
+            directory_requirement=None if session.tls.data_private else _requirement_here(session, command),
+            directory=session.cwd,
         )
         if refusal is not None:
             raise refusal
@@ -207,8 +206,8 @@ def _because(session: Session, reason: Code) -> None:
 
 
 def _requirement_here(session: Session, command: Command) -> TLSRequirement | None:
-    """TLSRequired of the current directory, where it has a say: for data connections in clear."""
-    if command.spec is None or command.spec.data is None or session.tls.data_private:
+    """TLSRequired of the current directory, where it has a say: for a command whose data would go in clear."""
+    if command.spec is None or command.spec.data is None:
         return None
     return session.directory_settings().tls.required
 

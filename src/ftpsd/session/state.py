@@ -361,7 +361,7 @@ class Session:
 
     def data_secured(self, tls: DataTLS, proof: Proof) -> None:
         """Logs the TLS parameters of the session's first data connection (mod_tls logs only that one)."""
-        if proof.lines:
+        if proof.lines and self.log.hears(events.TLSNote):
             self.log.emit(events.TLSNote(*proof.lines))
         if not self.data_logged:
             self.data_logged = True

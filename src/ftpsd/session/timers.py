@@ -43,18 +43,20 @@ def next_moment(limits: LimitSettings, marks: Marks) -> float | None:
 
     What every wait asks for; `running` says which timer it is.
     """
-    idle = limits.timeout_idle
-    at = marks.active + idle if idle else math.inf
+    idle, login, session = limits.timeout_idle, limits.timeout_login, limits.timeout_session
+    first = marks.active + idle if idle else math.inf
     if marks.logged_in is None:
-        if limits.timeout_login:
-            at = min(at, marks.connected + limits.timeout_login)
-        return None if at == math.inf else at
-    if limits.timeout_no_transfer:
-        since = marks.logged_in if marks.transferred is None else marks.transferred
-        at = min(at, since + limits.timeout_no_transfer)
-    if limits.timeout_session:
-        at = min(at, marks.logged_in + limits.timeout_session)
-    return None if at == math.inf else at
+        if login and marks.connected + login < first:
+            first = marks.connected + login
+    else:
+        if limits.timeout_no_transfer:
+            since = marks.logged_in if marks.transferred is None else marks.transferred
+            at = since + limits.timeout_no_transfer
+            if at < first:
+                first = at
+        if session and marks.logged_in + session < first:
+            first = marks.logged_in + session
+    return None if first == math.inf else first
 
 
 def session_moment(limits: LimitSettings, marks: Marks) -> float | None:

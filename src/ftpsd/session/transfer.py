@@ -105,7 +105,7 @@ def _take_channel(session: Session) -> DataChannel:
 
 def opening(title: str, *, ascii: bool, size: int | None = None) -> str:
     """The text of a 150 reply; `size` in bytes where it is known."""
-    return replies.opening("ASCII" if ascii else "BINARY", title, size).text
+    return replies.opening_text("ASCII" if ascii else "BINARY", title, size)
 
 
 def _opening(job: Job) -> str:
@@ -172,7 +172,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     rate = job.rate
     pump = Pump(
         direction=job.direction, source=job.source, sock=channel.socket.fileno(), tls=tls,
-        control=session.control.fileno(), offset=job.offset, ascii=job.ascii,
+        control=session.control.descriptor, offset=job.offset, ascii=job.ascii,
         rate=rate.rate if rate is not None else 0.0, burst=rate.free if rate is not None else 0,
         stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile, finish=True,
         progress=session.slot.progress, limit=-1 if job.largest is None else job.largest,
@@ -194,7 +194,8 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     if pump.error is not None and channel.tls is not None:
         session.note_tls(*channel.tls.failure_lines(pump.error))
     fin = stop == "eof" and accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
-    end = _BEYOND_THE_PUMP.get(stop) or classify(stop, receiving=receiving, fin_accepted=fin)
+    beyond = stop in _BEYOND_THE_PUMP
+    end = _BEYOND_THE_PUMP[stop] if beyond else classify(stop, receiving=receiving, fin_accepted=fin)
     detail = str(pump.error) if pump.error is not None else pump.fault
     of_file = session.parameters.deflate is not None or (job.ascii and not job.listing)
     moved = pump.file_bytes if of_file else pump.bytes
@@ -203,12 +204,13 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
         session.journal.moved(outcome, channel.socket)
     if session.parameters.deflate is not None and session.log.hears(events.Deflated):
         session.log.emit(events.Deflated(job.direction, pump.file_bytes, pump.bytes, pump.fault))
-    if stop == "eof" and receiving and outcome.complete:
+    complete = outcome.complete
+    if stop == "eof" and receiving and complete:
         session.log.emit(events.TLSNote(
             "client closed the data connection without close_notify, accepting the upload"))
-    if outcome.complete and not receiving:
+    if complete and not receiving:
         session.linger(channel.linger(fin_sent=pump.finished))
-    elif outcome.complete and not pump.finished:
+    elif complete and not pump.finished:
         channel.end_sending(private)  # there is room: nothing has been sent
     return outcome
 

@@ -21,11 +21,11 @@ from ftpsd.session.timers import next_moment, next_timer, session_moment
 from ftpsd.tls import library
 from ftpsd.vfs import idling
 
-
 class TransferAborted(Exception):
     """ABOR came while the data connection was still being made."""
 
 
+_UNSECURED = (Stage.CONNECTED, Stage.HANDSHAKING)
 _SETTLES = 1.0
 """Seconds without a command after which a session counts as idle."""
 
@@ -39,16 +39,17 @@ def wait(session: Session, deadline: float | None, *, control: bool = True) -> b
     """
     beside = -1
     if control:
-        if session.control.channel.has_pending():
+        tls = session.control.channel.connection
+        if tls is not None and tls.pending():  # decrypted already: poll knows nothing of it
             return True
-        beside = session.control.fileno()
-    channel, fd, events = session.data, -1, 0
-    interest = channel.interest(session.secures_early) if channel is not None else None
-    if interest is not None:
-        fd, events = interest
+        beside = session.control.descriptor
+    channel, fd, events, early = session.data, -1, 0, False
+    if channel is not None:
+        early = session.secures_early
+        fd, events = channel.interest(early) or (-1, 0)
     ready = wait_for(beside, select.POLLIN, fd, events, math.inf if deadline is None else deadline)
     if ready & 2 and channel is not None:
-        channel.advance(session.secures_early)
+        channel.advance(early)
         if channel.strangers:
             report_strangers(session, channel)
     return bool(ready & 1)
@@ -66,60 +67,68 @@ def report_strangers(session: Session, channel: DataChannel) -> None:
 
 
 def next_line(session: Session) -> Line:
-    """The next command line of the client.
+    """The next command line of the client; what it came after is done.
 
     Raises `SessionEnded` when a timer ran out, the client went away or the server stops.
     """
+    control = session.control
+    now = session.marks.active = time.monotonic()
     while True:
-        session.check_running()
-        line = session.control.next_line()
-        if line is not None:
-            return line
-        if session.control.ended:
+        if session.stopping:
+            session.check_running()
+        if control.waiting:
+            return control.waiting.popleft()
+        if control.ended:
             raise SessionEnded(Code.CLIENT_DISCONNECTED)
-        until = next_moment(session.settings.limits, session.marks)
-        if until is not None and until <= time.monotonic():
-            _timed_out(session)
-        if session.renewal.deadline is not None:
-            session.renewal.watch(session.settings.tls.renegotiate)
-            until = _earlier(until, session.renewal.deadline)
-        if session.lingering is not None:
-            until = _earlier(until, _lingers_until(session))
-        if not session.settled:
-            until = _earlier(until, _settles_at(session))
-        if wait(session, until):
+        if wait(session, _wakes_at(session, now)):
             session.check_running()  # TLS does not survive that the end which `Control.wake` feigns is read
-            session.control.pull()
+            control.pull()
+        if not control.waiting:
+            now = time.monotonic()
 
 
-def _earlier(first: float | None, second: float | None) -> float | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return min(first, second)
+def _wakes_at(session: Session, now: float) -> float:
+    """When a wait for a command ends at the latest; what is due `now` is done. Raises `SessionEnded`."""
+    until = next_moment(session.settings.limits, session.marks)
+    if until is None:
+        until = math.inf
+    elif until <= now:
+        _timed_out(session)
+    if session.renewal.deadline is not None:
+        session.renewal.watch(session.settings.tls.renegotiate)
+        if session.renewal.deadline is not None and session.renewal.deadline < until:
+            until = session.renewal.deadline
+    if session.lingering is not None:
+        at = session.marks.lingers + _SOON
+        if now >= at:
+            at = _let_go(session)
+        if at < until:
+            until = at
+    if not session.settled:
+        at = session.marks.active + _SETTLES
+        if now >= at:
+            _settle(session)
+        elif at < until:
+            until = at
+    return until
 
 
-def _settles_at(session: Session) -> float | None:
-    """When a session that has nothing to do gives back memory; done here when it is time."""
-    at = session.marks.active + _SETTLES
-    if time.monotonic() < at:
-        return at
+def _settle(session: Session) -> None:
+    """A session that has nothing to do gives back memory."""
     session.settled = True
     library.rest_thread()
     idling.settle()
-    return None
 
 
-def _lingers_until(session: Session) -> float | None:
-    """When to look at the connection of the last download next; it is let go of where its client has.
+def _let_go(session: Session) -> float:
+    """Lets the connection of the last download go where its client has; when to look at it next otherwise.
 
     A client that is busy takes up the next transfer first, which looks by itself: waking up for each end would cost
     more than the transfer's own waits.
     """
-    soon = session.marks.lingers + _SOON
-    if time.monotonic() < soon:
-        return soon
     session.unlinger()
-    return session.linger_deadline if session.lingering is not None else None
+    deadline = session.linger_deadline if session.lingering is not None else None
+    return math.inf if deadline is None else deadline
 
 
 def _timed_out(session: Session) -> None:
@@ -132,12 +141,16 @@ def connected(session: Session, channel: DataChannel, timeout: float) -> None:
     """Waits until the data connection stands (TCP); sets `channel.failure` when it does not in `timeout`
     seconds.
     """
-    channel.connect()
-    deadline = _deadline(session, timeout)
-    if channel.stage is Stage.LISTENING:
+    _look_for_abort(session)
+    if channel.stage is Stage.CONNECTING:
+        channel.connect()
+    elif channel.stage is Stage.LISTENING:
         channel.advance(session.secures_early)  # it has come before the command, as most do
         if channel.strangers:
             report_strangers(session, channel)
+    if channel.stage is not Stage.LISTENING and channel.stage is not Stage.CONNECTING:
+        return
+    deadline = _deadline(session, timeout)
     while channel.stage is Stage.LISTENING or channel.stage is Stage.CONNECTING:
         if _overdue(channel, deadline):
             return
@@ -161,26 +174,32 @@ def begun(session: Session, channel: DataChannel, patience: float) -> None:
 
 def secured(session: Session, channel: DataChannel, timeout: float) -> None:
     """Waits until the data connection's TLS handshake is done; sets `channel.failure` when it is not."""
+    _look_for_abort(session)
     deadline = _deadline(session, timeout)
     control = session.control
     while channel.stage is not Stage.READY and channel.stage is not Stage.FAILED:
-        if _overdue(channel, deadline):
-            return
         watched = not control.full
         if watched and control.channel.has_pending():
             ready = True
         else:
-            ready = channel.shake_hands(control.fileno() if watched else -1, deadline)
+            ready = channel.shake_hands(control.descriptor if watched else -1, deadline)
         if ready and not attend(session):
+            raise TransferAborted
+        if channel.stage in _UNSECURED and _overdue(channel, deadline):
+            return
+
+
+def _look_for_abort(session: Session) -> None:
+    """Raises `TransferAborted` for an ABOR that came along with the transfer command."""
+    if session.control.waiting:
+        from ftpsd.session.loop import abort_waits
+
+        if abort_waits(session):
             raise TransferAborted
 
 
 def _deadline(session: Session, timeout: float) -> float:
-    """The end of a wait of a transfer that begins now. Raises `TransferAborted` for an ABOR that came along."""
-    from ftpsd.session.loop import abort_waits
-
-    if session.control.waiting and abort_waits(session):
-        raise TransferAborted
+    """The end of a wait of a transfer that begins now."""
     deadline = time.monotonic() + timeout
     of_session = session_moment(session.settings.limits, session.marks)
     return deadline if of_session is None else min(deadline, of_session)

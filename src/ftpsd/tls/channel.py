@@ -104,7 +104,7 @@ class ControlChannel:
         """Sends all of `data`. Raises `TLSError` or `OSError`, also when that takes over `timeout`
         seconds."""
         if self.connection is not None:
-            self.connection.write(data, max(timeout, _SHORTEST))
+            self.connection.write(data, timeout if timeout > _SHORTEST else _SHORTEST)
             return
         deadline = time.monotonic() + timeout
         view = memoryview(data)

@@ -107,7 +107,10 @@ def rang(session: Session, command: Command) -> Reply:
 
 def _rate(settings: TransferSettings, name: str) -> TransferRate | None:
     """The first TransferRate that names the command."""
-    return next((rate for rate in settings.transfer_rate if name in rate.commands), None)
+    for rate in settings.transfer_rate:
+        if name in rate.commands:
+            return rate
+    return None
 
 
 def _take_start(session: Session) -> tuple[int, ByteRange | None]:
