@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Literal, cast
 import pytest
 
 from ftpsd.data.channel import DataChannel, Stage
-from ftpsd.data.endpoints import PassiveListener, SocketTuning
+from ftpsd.data.endpoints import DataSocket, PassiveListener, SocketTuning
 from ftpsd.tls.data import DataTLS
 
 Step = Literal["done", "read", "write"]
@@ -45,7 +46,7 @@ def ready(sock: socket.socket, *script: Step | OSError) -> DataChannel:
     source = PassiveListener("127.0.0.1", None, None, tuning)
     channel = DataChannel(source, lambda _: pytest.fail("no handshake is due"), tuning)
     source.close()
-    channel.socket, channel.stage = sock, Stage.READY
+    channel.socket, channel.stage = DataSocket(os.dup(sock.fileno()), six=False), Stage.READY
     channel.tls = cast(DataTLS, FakeTLS(*script)) if script else None
     return channel
 
@@ -69,9 +70,10 @@ def test_waits_for_what_tls_waits_for(sockets: tuple[socket.socket, socket.socke
     near, _ = sockets
     channel = ready(near, "write", "read", "done")
     channel.end_sending(private=True)
-    assert channel.interest(private=True) == (near.fileno(), select.POLLOUT)
+    assert channel.socket is not None
+    assert channel.interest(private=True) == (channel.socket.fileno(), select.POLLOUT)
     channel.advance(private=True)
-    assert channel.interest(private=True) == (near.fileno(), select.POLLIN)
+    assert channel.interest(private=True) == (channel.socket.fileno(), select.POLLIN)
     channel.advance(private=True)
     assert channel.stage is Stage.ENDED
 

@@ -9,12 +9,12 @@ from typing import NoReturn
 import pytest
 
 from ftpsd.data.channel import DataChannel, Stage
-from ftpsd.data.endpoints import PassiveListener, SocketTuning
+from ftpsd.data.endpoints import DataSocket, PassiveListener, SocketTuning
 from ftpsd.native import _system
 from ftpsd.tls.data import DataTLS
 
 
-def no_tls(sock: socket.socket) -> DataTLS:
+def no_tls(sock: DataSocket) -> DataTLS:
     raise AssertionError("no TLS here")
 
 

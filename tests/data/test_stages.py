@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from ftpsd.data.channel import DataChannel, Stage
-from ftpsd.data.endpoints import ActiveTarget, NoPassivePort, PassiveListener, SocketTuning
+from ftpsd.data.endpoints import ActiveTarget, DataSocket, NoPassivePort, PassiveListener, SocketTuning
 from ftpsd.reasons.codes import Code
 from ftpsd.tls.data import DataTLS, HandshakeFailed
 
@@ -44,7 +44,7 @@ class Side:
 
 
 def channel_of(source: PassiveListener | ActiveTarget, side: Side | None = None) -> DataChannel:
-    def secure(sock: socket.socket) -> DataTLS:
+    def secure(sock: DataSocket) -> DataTLS:
         assert side is not None, "TLS was not expected"
         return cast(DataTLS, side)
 
@@ -84,7 +84,7 @@ def test_a_passive_connection_in_clear(listener: PassiveListener) -> None:
         assert channel.stage is Stage.CONNECTED
         assert channel.interest(private=False) is None
         assert channel.socket is not None
-        assert channel.socket.getpeername() == client.getsockname()
+        assert channel.socket.library.getpeername() == client.getsockname()
         channel.close()
         channel.close()
         assert client.recv(1) == b""
@@ -193,7 +193,7 @@ def test_what_was_sent_survives_what_was_not_read(listener: PassiveListener) -> 
     with call(listener.port) as client:
         push(channel)
         assert channel.socket is not None
-        channel.socket.sendall(b"the whole file")
+        channel.socket.library.sendall(b"the whole file")
         client.sendall(b"unread")
         channel.end_sending(private=True)
         assert channel.stage is Stage.ENDED

@@ -112,7 +112,7 @@ def test_socket_options_reach_control_and_data_sockets() -> None:
         session = served.session()
         assert session.data is not None
         assert session.data.socket is not None
-        for sock in (session.control._socket, session.data.socket):
+        for sock in (session.control._socket, session.data.socket.library):
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * 32768  # the kernel doubles them
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * 65536
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

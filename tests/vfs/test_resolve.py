@@ -382,5 +382,10 @@ def test_a_path_lies_straight_where_no_link_is_on_it(tmp_path: Path) -> None:
                      b"/d//f", b"/d/f/x", b"/d\0"):
             assert not resolver.lies_straight(path), path
         assert not WalkResolver(top).lies_straight(b"/d/f")
+        for path, there in ((b"/", True), (b"/d", True), (b"/d/f", False), (b"/d/new", False), (b"/d/f/x", False),
+                            (b"/link", None), (b"/link/f", None), (b"/d/dangling", None), (b"/new/new", None),
+                            (b"d", None), (b"/d/", None), (b"/d\0", None)):
+            assert resolver.straight_directory(path) is there, path
+        assert WalkResolver(top).straight_directory(b"/d") is None
     finally:
         os.close(top)

@@ -21,13 +21,13 @@ import socket
 from collections.abc import Callable
 from enum import Enum
 
-from ftpsd.data.endpoints import ActiveTarget, PassiveListener, SocketTuning
+from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, SocketTuning
 from ftpsd.data.outcomes import CloseStyle
 from ftpsd.ftp.addresses import is_hidden_from
 from ftpsd.reasons.codes import Code
 from ftpsd.tls.data import DataTLS, HandshakeFailed
 
-Securer = Callable[[socket.socket], DataTLS]
+Securer = Callable[[DataSocket], DataTLS]
 
 
 class Stage(Enum):
@@ -64,7 +64,7 @@ class DataChannel:
         self._wants = select.POLLIN
         self._listener = source if isinstance(source, PassiveListener) else None
         self.stage = _CONNECTING if self._listener is None else _LISTENING
-        self.socket: socket.socket | None = None
+        self.socket: DataSocket | None = None
         self.tls: DataTLS | None = None
         self.failure: HandshakeFailed | OSError | None = None
         self.strangers: list[str] = []
@@ -95,10 +95,10 @@ class DataChannel:
         if sock is None:
             return None
         if stage is _CONNECTED:
-            return (sock.fileno(), select.POLLIN) if private else None
+            return (sock.descriptor, select.POLLIN) if private else None
         if stage is _HANDSHAKING or stage is _ENDING:
-            return sock.fileno(), self._wants
-        return (sock.fileno(), select.POLLOUT) if stage is _CONNECTING else None
+            return sock.descriptor, self._wants
+        return (sock.descriptor, select.POLLOUT) if stage is _CONNECTING else None
 
     def advance(self, private: bool) -> None:
         """Does what can be done without waiting; never raises for what the peer does."""
@@ -128,7 +128,7 @@ class DataChannel:
     def _finish_connect(self) -> None:
         if self.socket is None:
             return
-        number = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        number = self.socket.library.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             raise OSError(number, os.strerror(number))
         self.stage = _CONNECTED
@@ -207,7 +207,7 @@ class DataChannel:
             return None
         try:
             if not fin_sent:
-                self.socket.shutdown(socket.SHUT_WR)
+                self.socket.library.shutdown(socket.SHUT_WR)
         except OSError:
             self.close()
             return None
@@ -243,7 +243,7 @@ class DataChannel:
 class Lingering:
     """A data connection whose data went out completely and whose peer may still be reading."""
 
-    def __init__(self, sock: socket.socket, tls: DataTLS | None) -> None:
+    def __init__(self, sock: DataSocket, tls: DataTLS | None) -> None:
         self._socket = sock
         self._tls = tls
 
@@ -256,7 +256,7 @@ class Lingering:
             if self._tls is not None:
                 style = self._tls.peer_close_style()
                 return style is not None, style
-            return self._socket.recv(_CLOSE_TO_END) == b"", None
+            return self._socket.library.recv(_CLOSE_TO_END) == b"", None
         except BlockingIOError:
             return False, None
         except OSError:

@@ -77,6 +77,48 @@ def _options(tuning: SocketTuning) -> tuple[tuple[int, int, int], ...]:
     return tuple(options)
 
 
+class DataSocket:
+    """A connected, non-blocking TCP socket as a descriptor.
+
+    The standard library's object for one that was accepted costs a system call and nine others; `library` makes it
+    for what is asked seldom.
+    """
+
+    __slots__ = ("_library", "_six", "descriptor")
+
+    def __init__(self, descriptor: int, *, six: bool) -> None:
+        """`six`: its addresses are of IPv6."""
+        self.descriptor = descriptor
+        self._six = six
+        self._library: socket.socket | None = None
+
+    @classmethod
+    def of(cls, sock: socket.socket) -> DataSocket:
+        """The same for a socket of the standard library, which is used no more."""
+        six = sock.family == socket.AF_INET6
+        return cls(sock.detach(), six=six)
+
+    def fileno(self) -> int:
+        """The descriptor; -1 once it is closed."""
+        return self.descriptor
+
+    @property
+    def library(self) -> socket.socket:
+        """The same socket as the standard library's object; it is closed with this one."""
+        if self._library is None:
+            family = socket.AF_INET6 if self._six else socket.AF_INET
+            self._library = socket.socket(family, _STREAM, 0, self.descriptor)
+        return self._library
+
+    def close(self) -> None:
+        """Closes it; more than once is harmless."""
+        fd, self.descriptor = self.descriptor, -1
+        if self._library is not None:
+            self._library.close()
+        elif fd >= 0:
+            os.close(fd)
+
+
 _RANDOM = random.SystemRandom()
 _USUAL_PORTS = (32768, 60999)
 _PORT_RANGE, _RESERVED = "/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/ipv4/ip_local_reserved_ports"
@@ -130,7 +172,7 @@ class PassiveListener:
         self.descriptor, self.port = _bound(local, ports, tuning.options)
         """`descriptor` is -1 once it is closed."""
 
-    def accept(self) -> tuple[socket.socket | None, str | None]:
+    def accept(self) -> tuple[DataSocket | None, str | None]:
         """(the client's connection or None, the address of a stranger that was turned away or None).
 
         Raises `OSError` when the connection waits and cannot be had (no descriptor is left): whoever polls
@@ -147,8 +189,7 @@ class PassiveListener:
         if self.peer is not None and address != self.peer and not same_host(address, self.peer):
             os.close(fd)
             return None, address
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        return socket.socket(family, _STREAM, 0, fd), None
+        return DataSocket(fd, six=":" in address), None
 
     def close(self) -> None:
         fd, self.descriptor = self.descriptor, -1
@@ -181,7 +222,7 @@ class ActiveTarget:
     local: str
     origin: int = 0
 
-    def connect(self, tuning: SocketTuning) -> socket.socket:
+    def connect(self, tuning: SocketTuning) -> DataSocket:
         """A socket whose non-blocking connect is under way, from the control connection's local address.
 
         Raises `OSError`.
@@ -198,7 +239,7 @@ class ActiveTarget:
         except BaseException:
             sock.close()
             raise
-        return sock
+        return DataSocket.of(sock)
 
     def _bind(self, sock: socket.socket) -> None:
         if self.origin:

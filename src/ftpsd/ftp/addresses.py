@@ -128,7 +128,7 @@ def parse_epsv(argument: str) -> int | Literal["ALL"] | None:
 
     Raises `Refusal` 501 for anything else.
     """
-    word = argument.strip().upper()
+    word = argument.strip().upper() if argument else ""
     if not word:
         return None
     if word == "ALL":

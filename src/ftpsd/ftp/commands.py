@@ -151,11 +151,6 @@ class CommandSpec:
     feat_needs: FeatNeeds = FeatNeeds.NOTHING
     implemented: bool = True
 
-    @property
-    def keeps_blanks(self) -> bool:
-        """Whether the argument is everything behind one blank."""
-        return self.verbatim or self.path in _KEEPS_BLANKS
-
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -552,14 +547,14 @@ def parse(text: str) -> Command:
     """The command on one line (without its line end). A line that begins with a blank has no verb."""
     name, _, rest = text.partition(" ")
     if name not in COMMANDS:
-        verb = name
-        if "\t" in verb:
-            verb, _, rest = text.partition("\t")
-        name = verb.upper() if verb.isascii() else verb
+        if "\t" in name:
+            name, _, rest = text.partition("\t")
+        name = name.upper() if name.isascii() else name
     spec = COMMANDS.get(name)
     if not rest:
         return Command(name, "", spec, text)
-    argument = rest if spec is not None and spec.keeps_blanks else rest.lstrip(" \t")
+    keeps_blanks = spec is not None and (spec.verbatim or spec.path in _KEEPS_BLANKS)
+    argument = rest if keeps_blanks else rest.lstrip(" \t")
     if not argument.strip() and not (spec is not None and spec.verbatim):
         argument = ""
     return Command(name, argument, spec, text)

@@ -51,6 +51,9 @@ def leads_straight(dirfd: int, path: bytes) -> bool:
 def lies_straight(dirfd: int, path: bytes) -> bool:
     """The same for a path at the end of which there may be nothing yet."""
 
+def straight_directory(dirfd: int, path: bytes) -> bool | None:
+    """Whether a directory is at `path`, and no link on the way; None: neither is certain."""
+
 def open_regular(dirfd: int, path: bytes, flags: int, proc: int) -> tuple[int, int, int, int] | None:
     """Open an existing regular file below `dirfd` (as `openat2`), which blocks on nothing and disturbs no device.
 

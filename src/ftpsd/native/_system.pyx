@@ -32,6 +32,7 @@ cdef extern from "sys_calls.h" nogil:
     int c_openat2 "sys_openat2"(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
     int sys_leads_straight(int dirfd, const char *path)
     int sys_lies_straight(int dirfd, const char *path)
+    int sys_straight_directory(int dirfd, const char *path)
     int sys_chmod_fd(int fd, unsigned mode)
     int sys_utime_fd(int fd, const timespec *times)
     int sys_renameat2(int olddir, const char *old, int newdir, const char *new_name, unsigned flags)
@@ -187,6 +188,14 @@ def lies_straight(int dirfd, bytes path):
     with nogil:
         straight = sys_lies_straight(dirfd, text)
     return straight
+
+
+def straight_directory(int dirfd, bytes path):
+    cdef const char *text = _name(path)
+    cdef int found
+    with nogil:
+        found = sys_straight_directory(dirfd, text)
+    return None if found < 0 else found == 1
 
 
 def open_regular(int dirfd, bytes path, flags, proc):

@@ -72,17 +72,15 @@ static int sys_leads_straight(int dirfd, const char *path)
     return 1;
 }
 
-/* The same for the path of something that may be still to come: 1 also when nothing is there, and no link on the way. */
-static int sys_lies_straight(int dirfd, const char *path)
+/* 1 when nothing is at `path`, but a directory where it would lie, and no link on the way. */
+static int sys_is_to_come(int dirfd, const char *path)
 {
     const char *last = strrchr(path, '/');
     char above[PATH_MAX];
     struct stat status;
     int fd, absent;
 
-    if (sys_leads_straight(dirfd, path))
-        return 1;
-    if (errno != ENOENT || last == NULL || last[1] == '\0' || (size_t)(last - path) >= sizeof above)
+    if (last == NULL || last[1] == '\0' || (size_t)(last - path) >= sizeof above)
         return 0;
     memcpy(above, path, (size_t)(last - path));
     above[last - path] = '\0';
@@ -93,6 +91,25 @@ static int sys_lies_straight(int dirfd, const char *path)
     absent = fstatat(fd, last + 1, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
     close(fd);
     return absent;
+}
+
+/* The same for the path of something that may be still to come: 1 also when nothing is there, and no link on the way. */
+static int sys_lies_straight(int dirfd, const char *path)
+{
+    return sys_leads_straight(dirfd, path) || (errno == ENOENT && sys_is_to_come(dirfd, path));
+}
+
+/* 1 when `path` leads to a directory without passing a symbolic link, 0 when there is certainly none (and no link on
+ * the way to what is there instead), -1 when that is not known. */
+static int sys_straight_directory(int dirfd, const char *path)
+{
+    int fd = sys_openat2(dirfd, path, O_PATH | O_DIRECTORY, 0, SYS_RESOLVE_IN_ROOT | SYS_RESOLVE_NO_SYMLINKS);
+
+    if (fd >= 0) {
+        close(fd);
+        return 1;
+    }
+    return errno == ENOTDIR || (errno == ENOENT && sys_is_to_come(dirfd, path)) ? 0 : -1;
 }
 
 #define SYS_NOT_REGULAR (-2)

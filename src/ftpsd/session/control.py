@@ -62,7 +62,7 @@ class Control:
 
         Raises `TLSError` or `OSError` when the connection broke.
         """
-        while len(self.waiting) < MAX_WAITING and not self.ended:
+        while not self.ended and not (self.waiting and self.full):
             data = self.channel.recv_available(_READ_SIZE)
             if data is None:
                 return

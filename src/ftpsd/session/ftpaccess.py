@@ -77,10 +77,11 @@ class FtpAccess:
         """
         if self._clear == (path, command):
             return True
-        if not self._store.lies_straight(path):
+        is_directory = self._store.straight_directory(path)
+        if is_directory is None:
             return False
         now = self._clock()
-        for directory in _on_the_way(path):
+        for directory in _on_the_way(path)[:None if is_directory else -1]:
             if self._section(directory, now) is not None:
                 return False
         self._clear = (path, command)

@@ -170,9 +170,10 @@ def _answer(session: Session, command: Command) -> Reply | None:
         permission.check_argument(session, command)
         permission.check(session, command)
         assert command.spec is not None
-        touched = session.overrides is not None and _touches_overrides(session, command)
+        touched = session.overrides is not None and (
+            ftpaccess.NAME in command.argument or ftpaccess.NAME in (session.parameters.rename_from or ""))
         reply = resolve(command.spec)(session, command)
-        if touched:
+        if touched:  # it may have made, changed or removed an .ftpaccess file
             session.forget_overrides()
         return reply
     except Refusal as denied:
@@ -210,11 +211,6 @@ def _requirement_here(session: Session, command: Command) -> TLSRequirement | No
     if command.spec is None or command.spec.data is None:
         return None
     return session.directory_settings().tls.required
-
-
-def _touches_overrides(session: Session, command: Command) -> bool:
-    """Whether a command may make, change or remove an .ftpaccess file."""
-    return ftpaccess.NAME in command.argument or ftpaccess.NAME in (session.parameters.rename_from or "")
 
 
 def answer_during_transfer(session: Session) -> bool:

@@ -49,10 +49,12 @@ def check(session: Session, command: Command) -> None:
 
 def _unvaried(session: Session, command: Command, spec: CommandSpec) -> bool:
     """Whether nothing but the login's settings, which restrict nothing, can be in force where the command is judged."""
+    if spec.limit.place is Judged.CURRENT:
+        return session.directory_settings() is session.settings
     if spec.limit.path_filter == "argument" and session.directory_settings() is not session.settings:
         return False
     path = _path(session, spec.limit, written_path(command, spec))
-    return session.directory_settings() is session.settings if path is None else session.unvaried(path)
+    return path is not None and session.unvaried(path)
 
 
 def check_site(session: Session, spec: SiteSpec, command: Command) -> None:

@@ -7,7 +7,6 @@ written by another thread (`end_soon`, for the worker that is told to end it), a
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from ftpsd.access.occupancy import Exceeded, Holding, Judge, Shown
 from ftpsd.access.sizes import Pace
 from ftpsd.auth.chain import Account
 from ftpsd.data.channel import DataChannel, Lingering
-from ftpsd.data.endpoints import SocketTuning
+from ftpsd.data.endpoints import DataSocket, SocketTuning
 from ftpsd.data.outcomes import CloseStyle, Outcome
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import paths
@@ -341,18 +340,19 @@ class Session:
             pump.abort()
         self.control.wake()
 
-    def secure_data(self, sock: socket.socket) -> DataTLS:
+    def secure_data(self, sock: DataSocket) -> DataTLS:
         """The server side of TLS on a fresh data connection, bound to the control connection's session."""
-        return DataTLS(sock, self.runtime.tls(), self.control.channel)
+        return DataTLS(sock, self.runtime.tls(), self.control.channel, nonblocking=True)
 
-    def secure_data_as_client(self, sock: socket.socket) -> DataTLS:
+    def secure_data_as_client(self, sock: DataSocket) -> DataTLS:
         """The client's side (SSCN); the peer is the other server of an FXP."""
+        address = str(parse_address(sock.library.getpeername()[0]))
+
         def reverse_name() -> str | None:
-            address = str(parse_address(sock.getpeername()[0]))
             name = self.service.names.of(address)
             return None if name == address else name
 
-        return DataTLSClient(sock, self.runtime.tls(), self.control.channel, reverse_name)
+        return DataTLSClient(sock, self.runtime.tls(), self.control.channel, address, reverse_name)
 
     @property
     def secures_early(self) -> bool:

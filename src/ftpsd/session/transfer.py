@@ -109,7 +109,9 @@ def opening(title: str, *, ascii: bool, size: int | None = None) -> str:
 
 
 def _opening(job: Job) -> str:
-    return job.opening if job.opening is not None else opening(job.title, ascii=job.ascii, size=job.size)
+    if job.opening is not None:
+        return job.opening
+    return replies.opening_text("ASCII" if job.ascii else "BINARY", job.title, job.size)
 
 
 def _connect(session: Session, channel: DataChannel) -> None:
@@ -137,7 +139,8 @@ def _secure(session: Session, channel: DataChannel, *, client: bool) -> None:
         _refuse_data(session, failure.reason, failure.lines)
     assert channel.tls is not None
     proof = channel.tls.prove(ccc_used=session.tls.ccc_used, options=session.settings.tls.options)
-    if isinstance(proof.reason, Code):
+    if not proof.ok:
+        assert isinstance(proof.reason, Code)
         channel.end_sending(private=True)  # a clean end: some clients never look at the 425 behind a broken one
         session.linger(channel.linger())
         _refuse_data(session, proof.reason, proof.lines)
@@ -171,7 +174,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     receiving = job.direction == "receive"
     rate = job.rate
     pump = Pump(
-        direction=job.direction, source=job.source, sock=channel.socket.fileno(), tls=tls,
+        direction=job.direction, source=job.source, sock=channel.socket.descriptor, tls=tls,
         control=session.control.descriptor, offset=job.offset, ascii=job.ascii,
         rate=rate.rate if rate is not None else 0.0, burst=rate.free if rate is not None else 0,
         stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile, finish=True,
@@ -201,7 +204,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     moved = pump.file_bytes if of_file else pump.bytes
     outcome = Outcome(end, moved, time.monotonic() - started, pump.errno, detail)
     if session.journal is not None:
-        session.journal.moved(outcome, channel.socket)
+        session.journal.moved(outcome, channel.socket.library)
     if session.parameters.deflate is not None and session.log.hears(events.Deflated):
         session.log.emit(events.Deflated(job.direction, pump.file_bytes, pump.bytes, pump.fault))
     complete = outcome.complete
@@ -285,9 +288,10 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal | None) -> str:
 
 def passive(session: Session, local: str) -> PassiveListener:
     """A listener for the session's next data connection, on `local`; the one before it is closed first."""
-    session.drop_data()
+    if session.data is not None:
+        session.drop_data()
     settings = session.settings.transfer
-    peer = None if settings.allow_foreign_address else session.peer
+    peer = None if settings.allow_foreign_address else session.ends.peer
     listener = PassiveListener(local, peer, settings.passive_ports, session.tuning)
     session.data = DataChannel(listener, session.secure_data, session.tuning)
     return listener

@@ -21,6 +21,7 @@ from ftpsd.session.timers import next_moment, next_timer, session_moment
 from ftpsd.tls import library
 from ftpsd.vfs import idling
 
+
 class TransferAborted(Exception):
     """ABOR came while the data connection was still being made."""
 
@@ -81,7 +82,8 @@ def next_line(session: Session) -> Line:
         if control.ended:
             raise SessionEnded(Code.CLIENT_DISCONNECTED)
         if wait(session, _wakes_at(session, now)):
-            session.check_running()  # TLS does not survive that the end which `Control.wake` feigns is read
+            if session.stopping:  # TLS does not survive that the end which `Control.wake` feigns is read
+                session.check_running()
             control.pull()
         if not control.waiting:
             now = time.monotonic()
@@ -141,7 +143,8 @@ def connected(session: Session, channel: DataChannel, timeout: float) -> None:
     """Waits until the data connection stands (TCP); sets `channel.failure` when it does not in `timeout`
     seconds.
     """
-    _look_for_abort(session)
+    if session.control.waiting:
+        _look_for_abort(session)
     if channel.stage is Stage.CONNECTING:
         channel.connect()
     elif channel.stage is Stage.LISTENING:
@@ -174,12 +177,14 @@ def begun(session: Session, channel: DataChannel, patience: float) -> None:
 
 def secured(session: Session, channel: DataChannel, timeout: float) -> None:
     """Waits until the data connection's TLS handshake is done; sets `channel.failure` when it is not."""
-    _look_for_abort(session)
+    if session.control.waiting:
+        _look_for_abort(session)
     deadline = _deadline(session, timeout)
     control = session.control
     while channel.stage is not Stage.READY and channel.stage is not Stage.FAILED:
-        watched = not control.full
-        if watched and control.channel.has_pending():
+        watched = not (control.waiting and control.full)
+        tls = control.channel.connection
+        if watched and tls is not None and tls.pending():
             ready = True
         else:
             ready = channel.shake_hands(control.descriptor if watched else -1, deadline)
@@ -191,11 +196,10 @@ def secured(session: Session, channel: DataChannel, timeout: float) -> None:
 
 def _look_for_abort(session: Session) -> None:
     """Raises `TransferAborted` for an ABOR that came along with the transfer command."""
-    if session.control.waiting:
-        from ftpsd.session.loop import abort_waits
+    from ftpsd.session.loop import abort_waits
 
-        if abort_waits(session):
-            raise TransferAborted
+    if abort_waits(session):
+        raise TransferAborted
 
 
 def _deadline(session: Session, timeout: float) -> float:

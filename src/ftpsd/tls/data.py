@@ -8,11 +8,10 @@ by step, because some clients shake hands before they send the transfer command 
 
 from __future__ import annotations
 
-import socket
+import os
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
-from ftpsd.ftp.addresses import parse_address
 from ftpsd.native._openssl import Connection, TLSError
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.tls import TLSSettings
@@ -29,23 +28,33 @@ MOST_DISCARDED = 1024 * 1024
 """Bytes that a client may still send after a download."""
 
 
+class HasDescriptor(Protocol):
+    """A socket, as far as it matters here."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+
 class DataTLS:
     """The server's side of TLS on the data connection `sock`, bound to the session of `control`.
 
-    The caller keeps the socket (non-blocking) and closes it.
+    The caller keeps the socket and closes it.
     """
 
-    def __init__(self, sock: socket.socket, host: HostTLS, control: ControlChannel) -> None:
-        if sock.gettimeout() != 0.0:
-            sock.setblocking(False)
-        self._socket = sock
+    def __init__(
+        self, sock: HasDescriptor, host: HostTLS, control: ControlChannel, *, nonblocking: bool = False,
+    ) -> None:
+        """`nonblocking`: the socket is known to be; otherwise it is made so."""
+        self._fd = sock.fileno()
+        if not nonblocking:
+            os.set_blocking(self._fd, False)
         self._host = host
         self._control = control.session_connection
         self.connection = self._connect()
 
     def _connect(self) -> Connection:
         return Connection(
-            self._host.context, self._socket.fileno(), role="data", control=self._control, nonblocking=True)
+            self._host.context, self._fd, role="data", control=self._control, nonblocking=True)
 
     def handshake_step(self) -> Literal["done", "read", "write"]:
         """As far as the handshake goes without waiting. Raises `HandshakeFailed`."""
@@ -122,15 +131,16 @@ class DataTLSClient(DataTLS):
     """The client's side of TLS on a data connection (SSCN): its peer is another FTP server."""
 
     def __init__(
-        self, sock: socket.socket, host: HostTLS, control: ControlChannel, reverse_name: Callable[[], str | None]
+        self, sock: HasDescriptor, host: HostTLS, control: ControlChannel, address: str,
+        reverse_name: Callable[[], str | None],
     ) -> None:
-        """`reverse_name` looks up the confirmed name of the peer's address, when TLSVerifyServer needs it."""
-        super().__init__(sock, host, control)
+        """`address` is the peer's; `reverse_name` looks up its confirmed name, when TLSVerifyServer needs it."""
+        super().__init__(sock, host, control, nonblocking=True)
         self._reverse_name = reverse_name
-        self._address = str(parse_address(sock.getpeername()[0]))
+        self._address = address
 
     def _connect(self) -> Connection:
-        return Connection(self._host.client, self._socket.fileno(), server=False, role="data")
+        return Connection(self._host.client, self._fd, server=False, role="data")
 
     def prove(self, *, ccc_used: bool, options: frozenset[str] = frozenset()) -> Proof:
         """Whether the server is the one that is meant (TLSVerifyServer). No session is resumed."""

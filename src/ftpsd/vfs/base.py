@@ -310,6 +310,10 @@ class FileSystem(abc.ABC):
         """
         return False
 
+    def straight_directory(self, path: str) -> bool | None:
+        """Whether a directory is at `path`, where no link stands in the way; None: that is not known at once."""
+        return None
+
     @abc.abstractmethod
     def virtual_of(self, real: str) -> str | None:
         """The virtual path of a real one; None when it lies outside the root. Text only, asks no disk."""

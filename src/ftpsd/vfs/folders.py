@@ -142,6 +142,9 @@ class Folders(Jail):
         """Never in a folder: its real path is not the root's and `path`."""
         return self._in(path) is None and super().lies_straight(path)
 
+    def straight_directory(self, path: str) -> bool | None:
+        return super().straight_directory(path) if self._in(path) is None else None
+
     def real_path(self, path: str, *, follow: bool = True) -> str:
         found = self._in(path)
         if found is None:

@@ -103,7 +103,7 @@ class Jail(FileSystem):
                 self._check_dangling(parent, name, path)
             found, created = self._open_or_create(parent, name, path, flags, self._file_mode(umask), overwrite)
             opened = WrittenFile(
-                found, path, parent=parent, name=name, created=created, spared=mode == "store")
+                found, path, parent=parent, name=name, created=created, spared=mode == "store" and not created)
         except BaseException:
             os.close(parent)
             raise
@@ -258,6 +258,9 @@ class Jail(FileSystem):
 
     def lies_straight(self, path: str) -> bool:
         return self._resolver.lies_straight(encode(path))
+
+    def straight_directory(self, path: str) -> bool | None:
+        return self._resolver.straight_directory(encode(path))
 
     def real_path(self, path: str, *, follow: bool = True) -> str:
         """The kernel knows where an open directory is; only what it cannot tell is worked out name by name."""

@@ -97,6 +97,10 @@ class Resolver(abc.ABC):
         """Whether `path` is its own `canonical` because no link is on it, as far as that can be told at once."""
         return False
 
+    def straight_directory(self, path: bytes) -> bool | None:
+        """Whether a directory is at `path`, and no link on the way; None: that is not known at once."""
+        return None
+
     def canonical(self, path: bytes) -> bytes:
         """The absolute path without links, `.` and `..`. What cannot be looked at stays as it is written.
 
@@ -118,6 +122,11 @@ class KernelResolver(Resolver):
 
     def lies_straight(self, path: bytes) -> bool:
         return path == b"/" or (_is_normal(path) and b"\0" not in path and _system.lies_straight(self.root, path))
+
+    def straight_directory(self, path: bytes) -> bool | None:
+        if path == b"/":
+            return True
+        return _system.straight_directory(self.root, path) if _is_normal(path) and b"\0" not in path else None
 
     def canonical(self, path: bytes) -> bytes:
         if _is_normal(path) and _system.leads_straight(self.root, path):
@@ -146,7 +155,7 @@ def best_resolver(root: int) -> Resolver:
 
 def _is_normal(path: bytes) -> bool:
     """Whether a path is absolute and has no `.`, `..` or empty components."""
-    if not path.startswith(b"/") or b"//" in path or (path.endswith(b"/") and path != b"/"):
+    if path[:1] != b"/" or b"//" in path or (path[-1:] == b"/" and path != b"/"):
         return False
     return b"/." not in path or not {b".", b".."}.intersection(path.split(b"/"))
 

@@ -116,7 +116,8 @@ def _rate(settings: TransferSettings, name: str) -> TransferRate | None:
 def _take_start(session: Session) -> tuple[int, ByteRange | None]:
     """Where the transfer begins that is about to, and the range it is confined to; what comes after begins anew."""
     parameters = session.parameters
-    start, chosen = parameters.start, parameters.range
+    chosen = parameters.range
+    start = parameters.restart if chosen is None else chosen.first
     parameters.restart, parameters.range = 0, None
     return start, chosen
 
@@ -152,7 +153,7 @@ def retr(session: Session, command: Command) -> Reply:
         refused = most is not None and opened.size > most
         job = Job(
             "send", opened.fd, command.argument, _translates(session, settings), offset=offset, size=left or None,
-            opening=_opening(session, settings, command.argument, left),
+            opening=_opening(session, settings, command.argument, left) if session.parameters.ascii else None,
             rate=_rate(settings, "RETR"), sendfile=settings.use_sendfile, refused=refused,
             largest=None if chosen is None else left,
         )
