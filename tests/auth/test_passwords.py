@@ -152,14 +152,14 @@ def test_threads_hash_independently_of_each_other() -> None:
 
 
 def test_a_full_house_is_an_error_and_not_an_endless_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    slot = threading.BoundedSemaphore(1)
-    monkeypatch.setattr(passwords, "_slots", slot)
+    free = passwords.slots(1)
+    monkeypatch.setattr(passwords, "_slots", free)
     monkeypatch.setattr(passwords, "_QUEUE_SECONDS", 0.01)
     stored = hash_password("geheim", "md5")
-    assert slot.acquire(timeout=1)
+    slot = free.get(timeout=1)
     with pytest.raises(TimeoutError, match="too many passwords"):
         verify("geheim", stored)
-    slot.release()
+    free.put(slot)
     assert verify("geheim", stored)
 
 

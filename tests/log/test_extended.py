@@ -98,7 +98,7 @@ def test_each_host_has_its_own(tmp_path: Path) -> None:
         host(number, extended_logs=logs(f"{tmp_path}/{number} ALL short"), log_formats=(SHORT,)) for number in range(2))
     log, _ = opened(configuration(first, second, host(2)))
     for number in range(3):
-        write(log, RETR, origin=dataclasses.replace(CLIENT, host_id=number))
+        write(log, RETR, origin=CLIENT._replace(host_id=number))
     log.close()
     assert [len(lines(tmp_path / name)) for name in "01"] == [1, 1]
     assert log.failures == 0
@@ -111,7 +111,7 @@ def test_the_settings_of_a_login_count(tmp_path: Path) -> None:
         extended_logs=everybody, log_formats=(SHORT,), anonymous=[{"extended_logs": anonymous}]))
     log, _ = opened(settings)
     own = settings.hosts[0].anonymous[0].settings.logging
-    write(log, RETR, origin=dataclasses.replace(CLIENT, logging=own))
+    write(log, RETR, origin=CLIENT._replace(logging=own))
     log.close()
     assert lines(tmp_path / "anonymous") == ["RETR 226"]
     assert lines(tmp_path / "all") == []

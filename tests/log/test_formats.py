@@ -18,7 +18,7 @@ from ftpsd.log.record import Record, Transfer
 from ftpsd.settings.logformat import DEFAULT, VARIABLES, Field, LogFormat, parse_format
 from tests.log.support import CLIENT, NOON, STAMP
 
-ORIGIN = dataclasses.replace(CLIENT, server_name="Our files", email="me@here", anonymous=True, ident="")
+ORIGIN = CLIENT._replace(server_name="Our files", email="me@here", anonymous=True, ident="")
 RETR = Record(
     "RETR", "RETR sub/a b.txt", "sub/a b.txt", frozenset({"READ"}), 226, "Transfer complete", 0.0123,
     path="/sub/a b.txt", changes=True, moves=True, transfer=Transfer(2048, 0.5), offset=10, port=40000,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from ftpsd.log import events
@@ -19,7 +18,7 @@ def test_a_ban_log_is_one_for_all_hosts(tmp_path: Path) -> None:
     log = EventLog(sinks)
     assert notices == []
     for number in (0, 1):
-        origin = dataclasses.replace(CLIENT, host_id=number)
+        origin = CLIENT._replace(host_id=number)
         log.emit(events.ModuleNote("ban", f"forged\n{number} \x1b[1m"), origin)
         log.emit(events.ModuleNote("wrap", "not here"), origin)
         log.emit(events.Notice("nor this"), origin)

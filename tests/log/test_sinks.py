@@ -54,7 +54,7 @@ def test_each_host_has_its_own_tls_log(tmp_path: Path) -> None:
     log, _ = open_log_of(configuration(
         host(0, tls_log=tmp_path / "0"), host(1, tls_log=tmp_path / "1"), host(2)))
     for number in range(3):
-        log.emit(events.TLSNote(f"host {number}"), dataclasses.replace(CLIENT, host_id=number))
+        log.emit(events.TLSNote(f"host {number}"), CLIENT._replace(host_id=number))
     log.close()
     assert [len(lines(tmp_path / name)) for name in "01"] == [1, 1]
     assert lines(tmp_path / "1")[0].endswith("host 1")
@@ -104,7 +104,7 @@ def test_server_log_takes_its_hosts_lines(tmp_path: Path) -> None:
     log, _ = open_log_of(configuration(
         host(0, system_log=str(tmp_path / "all")), host(1, server_log=str(tmp_path / "one"))))
     log.emit(events.SessionOpened(), CLIENT)
-    log.emit(events.SessionOpened(), dataclasses.replace(CLIENT, host_id=1))
+    log.emit(events.SessionOpened(), CLIENT._replace(host_id=1))
     log.close()
     assert len(lines(tmp_path / "all")) == len(lines(tmp_path / "one")) == 1
 
@@ -298,7 +298,7 @@ def test_syslog(monkeypatch: pytest.MonkeyPatch) -> None:
     log, _ = open_log_of(configuration(host(0, system_log="syslog"), host(1, syslog_facility="LOCAL3")))
     log.emit(events.SessionOpened(), CLIENT)
     log.emit(events.LoginSucceeded("joe"), CLIENT)
-    log.emit(events.LoginSucceeded("joe"), dataclasses.replace(CLIENT, host_id=1))
+    log.emit(events.LoginSucceeded("joe"), CLIENT._replace(host_id=1))
     log.close()
     client = "ftp.example (client.example[192.0.2.7]): "
     assert opened[0][0] == "ftpsd"

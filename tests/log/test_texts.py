@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 import pytest
@@ -214,7 +213,7 @@ def test_stamps() -> None:
      "0 client.example 10 /srv/x_y_z_é.bin b _ d r joe ftp 0 * c"),
 ])
 def test_xferlog(event: Event, origin: dict[str, object], line: str) -> None:
-    changed = dataclasses.replace(CLIENT, **origin)  # type: ignore[arg-type]
+    changed = CLIENT._replace(**origin)  # type: ignore[arg-type]
     assert xferlog.line(event, changed, NOON) == f"Sun Nov 01 12:00:05 2026 {line}"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from ftpsd.ftp.commands import COMMANDS, CommandSpec, parse
@@ -13,7 +11,7 @@ from ftpsd.settings.values import TLSRequirement
 from ftpsd.tls.policy import TLSState
 
 PLAIN = TLSState(engine=False)
-LOGGED_IN = replace(PLAIN, logged_in=True)
+LOGGED_IN = PLAIN._replace(logged_in=True)
 SECURED = TLSState(protected=True, mechanism=True)
 
 
@@ -32,12 +30,12 @@ def code(line: str, state: TLSState, *, epsv_all: bool = False) -> int | None:
     ("PBSZ 0", SECURED, None),
     ("CCC", PLAIN, 530),
     ("CCC", LOGGED_IN, 500),
-    ("NOOP", replace(PLAIN, engine=True, requirement=TLSRequirement(1, 1, 1)), 550),
-    ("XYZZY", replace(PLAIN, engine=True, requirement=TLSRequirement(1, 1, 1)), 550),
-    ("FEAT", replace(PLAIN, engine=True, requirement=TLSRequirement(1, 1, 1)), None),
-    ("LIST", replace(SECURED, logged_in=True, requirement=TLSRequirement(0, 1, 0)), 522),
-    ("LIST", replace(SECURED, requirement=TLSRequirement(0, 1, 0)), 522),
-    ("STAT", replace(SECURED, logged_in=True, requirement=TLSRequirement(0, 1, 0)), None),
+    ("NOOP", PLAIN._replace(engine=True, requirement=TLSRequirement(1, 1, 1)), 550),
+    ("XYZZY", PLAIN._replace(engine=True, requirement=TLSRequirement(1, 1, 1)), 550),
+    ("FEAT", PLAIN._replace(engine=True, requirement=TLSRequirement(1, 1, 1)), None),
+    ("LIST", SECURED._replace(logged_in=True, requirement=TLSRequirement(0, 1, 0)), 522),
+    ("LIST", SECURED._replace(requirement=TLSRequirement(0, 1, 0)), 522),
+    ("STAT", SECURED._replace(logged_in=True, requirement=TLSRequirement(0, 1, 0)), None),
 ])
 def test_who_speaks_first(line: str, state: TLSState, expected: int | None) -> None:
     assert code(line, state) == expected
@@ -50,7 +48,7 @@ def test_epsv_all_leaves_only_epsv(name: str) -> None:
 
 
 def test_tls_required_by_a_directory_concerns_its_transfers_only() -> None:
-    state = replace(SECURED, logged_in=True)
+    state = SECURED._replace(logged_in=True)
     required = TLSRequirement(0, 1, 0)
     denied = gate.refusal(parse("RETR x"), state, directory_requirement=required, directory="/in")
     assert denied is not None

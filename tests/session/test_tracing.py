@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,7 +20,7 @@ from ftpsd.tls import diagnostics
 from tests.server.harness import until
 
 ALICE = Origin("0123456789ab", "192.0.2.7", peer_name="client.example.org", port=4711, user="alice")
-BOB = replace(ALICE, session_id="ba9876543210", peer="2001:db8::1", peer_name="2001:db8::1", user="bob")
+BOB = ALICE._replace(session_id="ba9876543210", peer="2001:db8::1", peer_name="2001:db8::1", user="bob")
 NOOP = events.CommandReceived("NOOP", "NOOP")
 
 
@@ -71,7 +70,7 @@ def test_whose_sessions_are_shown(kind: str, name: str, whose: str) -> None:
 
 def test_a_user_is_followed_from_the_name_on() -> None:
     with Pipe() as pipe:
-        before = replace(ALICE, user="")
+        before = ALICE._replace(user="")
         pipe.trace.emit(events.CommandReceived("AUTH", "AUTH TLS"), before)
         pipe.trace.emit(events.CommandReceived("USER", "USER alice"), before)
         pipe.trace.emit(events.ReplySent(331, "Password required for alice"), before)
@@ -134,7 +133,7 @@ hostile = st.text(alphabet=st.sampled_from("a \n\r\t\x1b\x00\x9b\u202e\udcff"), 
 
 @given(hostile, hostile)
 def test_no_client_forges_a_line(text: str, user: str) -> None:
-    origin = replace(ALICE, user=user)
+    origin = ALICE._replace(user=user)
     for event in (events.CommandReceived("X", text), events.ReplySent(200, text), events.Debug(1, text),
                   events.TLSMessages((text,)), events.LoginSucceeded(text, False, "password")):
         with Pipe("session", origin.session_id) as pipe:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from ftpsd.ftp.commands import COMMANDS
@@ -95,7 +93,7 @@ def test_unknown_commands_pass_the_same_gate() -> None:
     refusal = policy.gate(Unknown("XYZZY"), state)
     assert refusal is not None
     assert refusal.code == 550
-    assert policy.gate(Unknown("XYZZY"), replace(state, protected=True)) is None
+    assert policy.gate(Unknown("XYZZY"), state._replace(protected=True)) is None
 
 
 def test_engine_off_demands_nothing() -> None:
@@ -115,7 +113,7 @@ def test_directory_requirement(value: str) -> None:
         assert (refusal.code, refusal.log) == (
             522, (f"{name} command denied by TLSRequired in directory '/safe'",)
         )
-        assert policy.gate(spec, replace(state, data_private=True), required(["data"]), "/safe") is None
+        assert policy.gate(spec, state._replace(data_private=True), required(["data"]), "/safe") is None
         assert policy.gate(spec, state, required(["off"]), "/safe") is None
 
 
@@ -150,18 +148,18 @@ CLEARED = TLSState(mechanism=True, ccc_used=True, logged_in=True)
         (CLEARED, "", 504, "AUTH requires at least one argument", None),
         (CLEARED, "TLS", 534, "Unwilling to accept security parameters",
          "Unwilling to accept AUTH after CCC for this session"),
-        (replace(CLEARED, has_certificates=False), "TLS", 534, "Unwilling to accept security parameters",
+        (CLEARED._replace(has_certificates=False), "TLS", 534, "Unwilling to accept security parameters",
          "Unwilling to accept AUTH after CCC for this session"),
-        (replace(PLAIN, has_certificates=False), "tls", 431, "Necessary security resource unavailable",
+        (PLAIN._replace(has_certificates=False), "tls", 431, "Necessary security resource unavailable",
          "Unable to accept AUTH TLS due to lack of certificates"),
-        (replace(PLAIN, has_certificates=False, logged_in=True), "TLS", 431,
+        (PLAIN._replace(has_certificates=False, logged_in=True), "TLS", 431,
          "Necessary security resource unavailable", "Unable to accept AUTH TLS due to lack of certificates"),
-        (replace(PLAIN, logged_in=True), "TLS", 534, "Unwilling to accept security parameters",
+        (PLAIN._replace(logged_in=True), "TLS", 534, "Unwilling to accept security parameters",
          "Unwilling to accept AUTH after USER/PASS authentication for this session unless AllowPerUser "
          "TLSOption is used"),
         (PLAIN, "GSSAPI", 504, "AUTH GSSAPI unsupported", "AUTH GSSAPI unsupported, declining"),
         (PLAIN, "tls1", 504, "AUTH TLS1 unsupported", "AUTH TLS1 unsupported, declining"),
-        (replace(PLAIN, engine=False), "TLS", 500, "AUTH not understood", None),
+        (PLAIN._replace(engine=False), "TLS", 500, "AUTH not understood", None),
     ],
 )
 def test_auth_refused(state: TLSState, argument: str, code: int, text: str, log: str | None) -> None:
@@ -187,11 +185,11 @@ def test_auth_accepted(argument: str, shown: str, title: str, private: bool) -> 
     assert (decision.code, decision.text, decision.action) == (234, f"AUTH {shown} successful", "start-tls")
     assert decision.log == (f"{title} requested, starting TLS handshake",)
     assert decision.failure_log == (f"{title} negotiation failed on control channel",)
-    assert decision.state == replace(PLAIN, protected=True, mechanism=True, data_private=private)
+    assert decision.state == PLAIN._replace(protected=True, mechanism=True, data_private=private)
 
 
 def test_auth_after_login_with_allow_per_user() -> None:
-    assert policy.auth(replace(PLAIN, logged_in=True, allow_per_user=True), "TLS").code == 234
+    assert policy.auth(PLAIN._replace(logged_in=True, allow_per_user=True), "TLS").code == 234
 
 
 def test_auth_ssl_does_not_make_private_what_is_forbidden() -> None:
@@ -225,9 +223,9 @@ def test_pbsz_elsewhere() -> None:
 @pytest.mark.parametrize("value", VALUES)
 def test_prot_levels(value: str, state: TLSState) -> None:
     requirement = required([value])
-    state = replace(state, requirement=requirement)
+    state = state._replace(requirement=requirement)
     for word in ("C", "c"):
-        decision = policy.prot(replace(state, data_private=True), word)
+        decision = policy.prot(state._replace(data_private=True), word)
         if requirement.data == 1:
             assert (decision.code, decision.text) == (534, "Unwilling to accept security parameters")
             assert decision.log == ("PROT: unwilling to accept security parameter (C), declining",)
@@ -267,7 +265,7 @@ def test_prot_needs_the_mechanism() -> None:
 
 @pytest.mark.parametrize("value", VALUES)
 def test_ccc(value: str) -> None:
-    state = replace(SECURE, requirement=required([value]), logged_in=True, data_private=True)
+    state = SECURE._replace(requirement=required([value]), logged_in=True, data_private=True)
     decision = policy.ccc(state)
     if value in DEMANDS_CONTROL:
         assert (decision.code, decision.text) == (534, "Unwilling to accept security parameters")
@@ -280,14 +278,14 @@ def test_ccc(value: str) -> None:
         assert (decision.code, decision.text) == (200, "Clearing control channel protection")
         assert decision.action == "clear-tls"
         assert decision.log == ("received CCC, clearing control channel protection",)
-        assert decision.state == replace(state, protected=False, ccc_used=True)
+        assert decision.state == state._replace(protected=False, ccc_used=True)
 
 
 @pytest.mark.parametrize(
     ("state", "code", "text"),
     [
         (SECURE, 530, "Please login with USER and PASS"),
-        (replace(PLAIN, logged_in=True), 500, "CCC not understood"),
+        (PLAIN._replace(logged_in=True), 500, "CCC not understood"),
         (CLEARED, 533, "CCC not allowed on insecure control connection"),
     ],
 )
@@ -332,7 +330,7 @@ def test_after_login_with_allow_per_user(value: str, protected: bool) -> None:
         assert decision.log == ("SSL/TLS required but absent on control channel, disconnecting",)
     else:
         assert (decision.code, decision.action) == (0, "none")
-        assert decision.state == replace(state, logged_in=True, requirement=requirement)
+        assert decision.state == state._replace(logged_in=True, requirement=requirement)
 
 
 def test_after_login_without_allow_per_user_keeps_the_host_s_requirement() -> None:
@@ -344,15 +342,13 @@ def test_after_login_without_allow_per_user_keeps_the_host_s_requirement() -> No
 
 def test_after_login_without_tls_engine() -> None:
     state = TLSState(engine=False, allow_per_user=True)
-    assert policy.after_login(state, required(["on"])).state == replace(state, logged_in=True)
+    assert policy.after_login(state, required(["on"])).state == state._replace(logged_in=True)
 
 
 def test_after_rein() -> None:
-    state = replace(SECURE, logged_in=True, data_private=True, requirement=required(["off"]))
+    state = SECURE._replace(logged_in=True, data_private=True, requirement=required(["off"]))
     again = policy.after_rein(state, TLSRequirement(1, 1, 1), allow_per_user=True)
-    assert again == replace(
-        state, logged_in=False, requirement=TLSRequirement(1, 1, 1), allow_per_user=True
-    )
+    assert again == state._replace(logged_in=False, requirement=TLSRequirement(1, 1, 1), allow_per_user=True)
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -363,7 +359,7 @@ def test_implicit(value: str) -> None:
     assert decision.log == ("TLSOption UseImplicitSSL in effect, starting SSL/TLS handshake",)
     assert decision.failure_log == ("implicit SSL/TLS negotiation failed on control channel",)
     private = state.requirement.data != -1
-    assert decision.state == replace(state, protected=True, mechanism=True, data_private=private)
+    assert decision.state == state._replace(protected=True, mechanism=True, data_private=private)
     assert policy.auth(decision.state, "TLS").code == 503
     assert policy.pbsz(decision.state, "0").code == 200
 
@@ -403,7 +399,7 @@ def test_after_user(value: str, protected: bool, per_user: bool) -> None:
         assert decision.log == ("SSL/TLS required but absent on control channel, disconnecting",)
         return
     assert (decision.code, decision.action) == (0, "none")
-    assert decision.state == replace(state, requirement=requirement, allow_per_user=per_user)
+    assert decision.state == state._replace(requirement=requirement, allow_per_user=per_user)
     refused = policy.gate(COMMANDS["PASS"], decision.state)
     assert (refused is not None) == (not per_user and not protected and 1 in (requirement.ctrl, requirement.auth))
 

@@ -85,6 +85,8 @@ def _root(path: str, account: Account, home_of: HomeOf) -> str:
 
 
 def _first(rules: tuple[RootedPath, ...], account: Account) -> str | None:
+    if not rules:
+        return None
     groups = frozenset(account.group_names)
     return next((rule.path for rule in rules if rule.applies_to(groups)), None)
 

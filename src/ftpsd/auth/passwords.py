@@ -12,13 +12,12 @@ case: with the stored hash where that is one, otherwise with a stand-in of the s
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hmac
 import os
-import threading
-from collections.abc import Iterator
+import queue
 from functools import cache
+from types import TracebackType
 from typing import Final
 
 from ftpsd.auth import argon
@@ -34,9 +33,26 @@ _LIBRARIES: Final = ("libcrypt.so.1", "libcrypt.so.2")
 _CRYPT_DATA_SIZE: Final = 32768
 _SETTING_SIZE: Final = 192
 _QUEUE_SECONDS: Final = 30.0
-_buffers: list[ctypes.Array[ctypes.c_char]] = []
-"""Clean working space of hashes, no more than there have been slots in use."""
-_slots = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
+
+
+class _Slot:
+    """The right to compute a hash, with clean working space for it once there has been one."""
+
+    __slots__ = ("space",)
+
+    def __init__(self) -> None:
+        self.space: ctypes.Array[ctypes.c_char] | None = None
+
+
+def slots(count: int) -> queue.SimpleQueue[_Slot]:
+    """As many slots as hashes may be computed at the same time; whoever computes one has taken his slot out."""
+    free: queue.SimpleQueue[_Slot] = queue.SimpleQueue()
+    for _ in range(count):
+        free.put(_Slot())
+    return free
+
+
+_slots = slots(max(2, os.cpu_count() or 1))
 
 
 class CryptUnavailable(OSError):
@@ -60,18 +76,26 @@ def _library() -> ctypes.CDLL:
         "no libcrypt with crypt_rn found; install libxcrypt (Debian: libcrypt1, Fedora: libxcrypt)")
 
 
-@contextlib.contextmanager
-def turn() -> Iterator[None]:
+class turn:
     """For a block that computes a hash: whoever logs in cannot have more memory used than a few of them want.
 
     Waits for a free slot at most 30 seconds, then raises `TimeoutError`.
     """
-    if not _slots.acquire(timeout=_QUEUE_SECONDS):
-        raise TimeoutError("too many passwords are being checked at the same time")
-    try:
-        yield
-    finally:
-        _slots.release()
+
+    __slots__ = ("_free", "_slot")
+
+    def __enter__(self) -> _Slot:
+        self._free = _slots
+        try:
+            self._slot = self._free.get(timeout=_QUEUE_SECONDS)
+        except queue.Empty:
+            raise TimeoutError("too many passwords are being checked at the same time") from None
+        return self._slot
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        self._free.put(self._slot)
 
 
 def crypt(password: bytes, setting: bytes) -> bytes | None:
@@ -80,16 +104,17 @@ def crypt(password: bytes, setting: bytes) -> bytes | None:
     Raises `TimeoutError` as `turn` does.
     """
     library = _library()
-    with turn():
+    with turn() as slot:
         if setting.startswith(argon.PREFIX):
             return argon.hashed(password, setting)
-        data = _buffers.pop() if _buffers else ctypes.create_string_buffer(_CRYPT_DATA_SIZE)
+        data = slot.space
+        if data is None:
+            data = slot.space = ctypes.create_string_buffer(_CRYPT_DATA_SIZE)
         try:
             hashed = library.crypt_rn(password, setting, data, _CRYPT_DATA_SIZE)
             return hashed if isinstance(hashed, bytes) else None
         finally:
             ctypes.memset(data, 0, _CRYPT_DATA_SIZE)
-            _buffers.append(data)
 
 
 def _encode(text: str) -> bytes:

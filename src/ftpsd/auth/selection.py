@@ -36,6 +36,8 @@ def section_user(section: AnonymousSection, host: Host) -> str | None:
 
 def select(host: Host, user: str) -> Selection:
     """What `USER user` means on `host`."""
+    if not host.anonymous and not host.settings.auth.user_alias:
+        return Selection(user, user, barred=host.settings.logins.auth_alias_only)
     for section in host.anonymous:
         for alias in section.aliases:
             if alias.alias in (user, "*"):

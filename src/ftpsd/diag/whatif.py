@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ftpsd.access import limits
 from ftpsd.access.classes import classes_of
@@ -261,7 +261,7 @@ def _enter(client: _Client, chosen: Selection, account: Account, what: str) -> b
         user=account.name, groups=account.group_names, classes=client.classes, anonymous=chosen.anonymous)
     decision = policy.after_login(
         client.tls, settings.tls.required, allow_per_user=_PER_USER in settings.tls.options)
-    before, client.tls = client.tls, replace(client.tls, logged_in=True)
+    before, client.tls = client.tls, client.tls._replace(logged_in=True)
     if decision.action == "disconnect":
         said = client.said("tls", "required")
         return client.refused(
@@ -276,7 +276,7 @@ def _enter(client: _Client, chosen: Selection, account: Account, what: str) -> b
     if not allowed:
         return client.refused(
             what, 530, _REFUSED, Code.LOGIN_LIMITED, "Limit access denies login", rule="<Limit LOGIN>")
-    client.settings, client.tls = settings, replace(decision.state, logged_in=True)
+    client.settings, client.tls = settings, decision.state._replace(logged_in=True)
     home_of = _authenticator(client).home_of
     try:
         if chosen.anonymous is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from ftpsd.log.events import Event, Origin, SessionClosed
@@ -168,4 +167,4 @@ class SessionLog:
 
         TransferLog, WtmpLog, SyslogLevel.
         """
-        self.origin = replace(self.origin, user=user, logging=logging)
+        self.origin = self.origin._replace(user=user, logging=logging)

@@ -9,9 +9,9 @@ into an event.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.logging import LoggingSettings
@@ -33,8 +33,7 @@ class Level(IntEnum):
 Channel = Literal["control", "data"]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Whose event it is. Server-wide events have an empty `peer`.
 
     session_id    a short unique word
@@ -71,10 +70,10 @@ class Origin:
         """The origin of what comes after `event`: logins and handshakes change it."""
         match event:
             case LoginSucceeded():
-                return replace(
-                    self, user=event.user, logged_in=True, anonymous=event.anonymous, email=event.email)
+                return self._replace(
+                    user=event.user, logged_in=True, anonymous=event.anonymous, email=event.email)
             case HandshakeSucceeded(channel="control"):
-                return replace(self, secure=True)
+                return self._replace(secure=True)
         return self
 
     @property

@@ -60,7 +60,7 @@ def log_in(session: Session, settings: Settings, account: Account, *, anonymous:
     """Takes a login's place. Raises `SessionEnded` (530) where there is none."""
     client_class = next(iter(session.classes), None)
     me = Holding(
-        Standing.LOGGED_IN, host_key(session.host), key(session.peer), key(account.name),
+        Standing.LOGGED_IN, session.runtime.key, key(session.peer), key(account.name),
         key(client_class) if client_class is not None else NOTHING)
     judge = judge_login(settings.bounds, me, client_class=client_class, anonymous=anonymous)
     session.holding = me

@@ -114,11 +114,12 @@ def as_anonymous(session: Session, chosen: Selection) -> Selection:
 def limited(session: Session, chosen: Selection, result: LoginResult) -> LoginResult:
     """`result`, or its refusal where <Limit LOGIN> keeps the user out: to him it looks like a wrong password."""
     section, account = chosen.anonymous, result.account
-    if not result.ok or account is None:
+    restrictions = session.settings.restrictions
+    if not result.ok or account is None or (section is None and not restrictions):
         return result
     client = permission.client_of(session, account)
     inside = section.restrictions if section is not None else None
-    if not limits.login_refused(session.settings.restrictions, inside, client):
+    if not limits.login_refused(restrictions, inside, client):
         return result
     who = f"ANON {chosen.user}" if section is not None else f"USER {chosen.user}"
     return LoginResult(False, account, Code.LOGIN_LIMITED, f"{who} (Login failed): Limit access denies login")
@@ -158,8 +159,9 @@ def _check_protocol(session: Session, settings: Settings) -> None:
 
 def _check_limits(session: Session, settings: Settings, account: Account) -> None:
     """<Limit LOGIN> in the sections of <IfUser> and the like, which have come into force with the login."""
-    own = settings.restrictions[0].limits if settings.restrictions else ()
-    allowed, _ = limits.may_log_in(own, permission.client_of(session, account))
+    if not settings.restrictions:
+        return
+    allowed, _ = limits.may_log_in(settings.restrictions[0].limits, permission.client_of(session, account))
     if not allowed:
         raise CannotEnter(Code.LOGIN_LIMITED, "Limit access denies login")
 
@@ -184,7 +186,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     for text in notices:
         session.log.emit(events.Debug(1, text))
     session.inhabit(places, _overrides(session, places, session.fs))
-    session.tls = replace(decision.state, logged_in=True)
+    session.tls = decision.state
     session.login.user = chosen.user
     session.login.account = account
     session.login.anonymous = section
@@ -241,7 +243,7 @@ def _places(session: Session, account: Account, settings: Settings, where: Place
 
 def _overrides(session: Session, places: Places, store: FileSystem) -> FtpAccess | None:
     """The .ftpaccess files, unless AllowOverride is off for the login and for every <Directory>."""
-    if not places.anywhere("access", "allow_override"):
+    if not session.traits_at(places).overridable:
         return None
     return FtpAccess(store, lambda text: session.log.emit(events.Notice(text)), places.forget)
 

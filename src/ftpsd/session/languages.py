@@ -62,7 +62,9 @@ def choose(wanted: str | None, catalogs: Mapping[str, Catalog]) -> tuple[bool, C
 
     Our own language has no catalog; it is what None asks for.
     """
-    tag = (wanted or OWN).replace("_", "-").lower()
+    if wanted is None:
+        return True, None
+    tag = wanted.replace("_", "-").lower()
     if tag in (OWN.lower(), OWN.lower().partition("-")[0]):
         return True, None
     for name, found in catalogs.items():

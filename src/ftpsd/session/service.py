@@ -6,18 +6,19 @@ opened, account files looked at. Workers inherit the result. `serve` runs in a t
 
 from __future__ import annotations
 
-import secrets
+import os
 import socket
 import threading
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from ftpsd.access import limits
 from ftpsd.access.bans import Suspect
 from ftpsd.access.classes import classes_of
 from ftpsd.access.closing import Closing, Stage
+from ftpsd.access.occupancy import host_key
 from ftpsd.auth.backends import backends
 from ftpsd.auth.chain import Authenticator
 from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
@@ -57,6 +58,7 @@ from ftpsd.session.stapling import Staples
 from ftpsd.session.state import Session, SlotView
 from ftpsd.session.timers import Marks
 from ftpsd.session.tracing import LiveTrace, Tracing
+from ftpsd.session.traits import Traits, traits_of
 from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.model import Configuration, Host, Settings
 from ftpsd.settings.tls import TLSSettings
@@ -76,7 +78,9 @@ from ftpsd.vfs.digests import DigestMemory
 from ftpsd.vfs.giver import Giver
 
 _IDENTITY_BYTES = 32
+_NAME_BYTES = 6
 _PROVIDER = "pass_phrase_provider"
+_NO_CLASS: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -92,6 +96,10 @@ class HostRuntime:
     worker: tuple[int, int]
     tuning: SocketTuning
     languages: Mapping[str, Catalog]
+    key: bytes
+    """What stands for it where sessions of all hosts are counted."""
+    traits: Traits
+    """What its own settings look at, for sessions in which no section changes them."""
     queries: NamedQueries | None = None
     """The host's database; None: it has none."""
 
@@ -186,7 +194,7 @@ class Service:
         self.notices += authenticator.prepare()
         return HostRuntime(
             host, authenticator, secured, masquerade.resolve(host), self._worker_ids(host), _tuning(host.settings),
-            languages.load(host), self.sql.queries(host))
+            languages.load(host), host_key(host), traits_of(Places(host.settings)), self.sql.queries(host))
 
     def _worker_ids(self, host: Host) -> tuple[int, int]:
         """Who sessions of a host are before login: its User and Group, or those of server config."""
@@ -271,7 +279,8 @@ class Service:
             if "UseImplicitSSL" not in host.settings.tls.options:
                 sock.sendall(line)
             return None
-        classes = classes_of(self.configuration.classes, ends.peer, name)
+        defined = self.configuration.classes
+        classes = classes_of(defined, ends.peer, name) if defined else _NO_CLASS
         settings = host.for_connection(classes=classes)
         if self.bans is not None and settings.bans.engine:
             words = banning.at_connect(self.bans, self.log, host, settings, Suspect(ends.peer, name, classes=classes))
@@ -279,7 +288,7 @@ class Service:
                 if "UseImplicitSSL" not in settings.tls.options:
                     sock.sendall(Reply(530, words).encode())
                 return None
-        if not _welcome(host, settings, limits.Client(ends.peer, name, classes=classes)):
+        if settings.restrictions and not _welcome(host, settings, limits.Client(ends.peer, name, classes=classes)):
             self.log.emit(events.Notice(f"Connection from {name or ends.peer} [{ends.peer}] denied"))
             return None
         exceeded = bounds.connect(slot, host, settings, ends.peer)
@@ -301,7 +310,8 @@ class Service:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         tuning.apply(sock)
         now = time.monotonic()
-        session_id = secrets.token_hex(6)
+        chance = os.urandom(_IDENTITY_BYTES + _NAME_BYTES)
+        session_id = chance[_IDENTITY_BYTES:].hex()
         identified = None
         if settings.core.ident_lookups:
             identified = ident.ask(ends, float(settings.limits.timeout_ident))
@@ -314,12 +324,13 @@ class Service:
         control = Control(sock, settings.core.command_buffer_size, every_line=of_all.multiline_rfc2228)
         session = Session(
             self, runtime, ends, control, self.log.bind(origin), slot, tls=_tls_state(runtime, settings.tls),
-            settings=settings, marks=Marks(now, now), identity=secrets.token_bytes(_IDENTITY_BYTES),
+            settings=settings, marks=Marks(now, now), identity=chance[:_IDENTITY_BYTES],
             session_id=session_id,
         )
-        session.peer_name = name or ends.peer
         session.classes = classes
         session.tuning = tuning
+        if name:
+            session.peer_name = name
         banning.watch(session)
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
         slot.describe(
@@ -366,14 +377,14 @@ class Service:
         session.inhabit(Places(settings))
         session.adopt_host()
         session.keep_records()
-        session.tls = replace(
-            session.tls, engine=state.engine, has_certificates=state.has_certificates,
+        session.tls = session.tls._replace(
+            engine=state.engine, has_certificates=state.has_certificates,
             requirement=state.requirement, allow_per_user=state.allow_per_user,
         )
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
         session.tuning = _tuning(settings)
-        session.log.set_origin(replace(
-            session.log.origin, server_name=host.settings.core.server_name, host_id=host.id,
+        session.log.set_origin(session.log.origin._replace(
+            server_name=host.settings.core.server_name, host_id=host.id,
             logging=_own_logging(settings, host)))
         session.slot.describe(server=host.settings.core.server_name)
         if session.bans is not None:
@@ -485,8 +496,6 @@ def _gives(configuration: Configuration) -> bool:
 
 def _welcome(host: Host, settings: Settings, client: limits.Client) -> bool:
     """Whether <Limit LOGIN> leaves anybody at that address a way to log in."""
-    if not settings.restrictions:
-        return True
     return limits.may_connect(
         settings.restrictions[0].limits, (section.restrictions for section in host.anonymous), client)
 

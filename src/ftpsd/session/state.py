@@ -41,6 +41,7 @@ from ftpsd.session.places import Places
 from ftpsd.session.renewal import ControlRenewal
 from ftpsd.session.sql import SqlSession
 from ftpsd.session.timers import Marks
+from ftpsd.session.traits import Traits, traits_of
 from ftpsd.settings.model import AnonymousSection, Host, Settings
 from ftpsd.tls.data import DataTLS, DataTLSClient
 from ftpsd.tls.policy import TLSState
@@ -158,6 +159,7 @@ class SlotView(Protocol):
         """Holds nothing any more."""
 
 
+_UNTUNED = SocketTuning()
 _ATTRIBUTES = """
     _here ban_generation bans classes close_styles control counters cwd data data_logged ends farewell filtered
     goodbye guarded holding home host_sent id identity journal language lingering log login marks notes overrides pace
@@ -205,7 +207,7 @@ class Session:
         self.data: DataChannel | None = None
         self.lingering: Lingering | None = None
         self.close_styles: list[CloseStyle] = []
-        self.tuning = SocketTuning()
+        self.tuning = _UNTUNED
         self.pump: Pump | None = None
         self.transferring: Literal["send", "receive"] | None = None
         self.data_logged = False
@@ -260,14 +262,18 @@ class Session:
         self.places, self.overrides = places, overrides
         self.bans = self.service.bans if self.settings.bans.engine else None
         self._here: tuple[str, float, Settings] | None = None
-        dynamic = overrides is not None
-        filters = places.anywhere("access", "path_allow_filter", "path_deny_filter")
-        self.restricted = places.restricted or filters
-        self.guarded = dynamic or self.restricted
-        self.filtered = dynamic or places.anywhere("access", "allow_filter", "deny_filter")
-        self.picky = places.restricted or places.anywhere(
-            "access", "hide_files", "hide_users", "hide_groups", "hide_no_access")
-        self.selective = dynamic or self.picky
+        dynamic, traits = overrides is not None, self.traits_at(places)
+        self.restricted, self.picky = traits.restricted, traits.picky
+        self.guarded = dynamic or traits.restricted
+        self.filtered = dynamic or traits.filtered
+        self.selective = dynamic or traits.picky
+
+    def traits_at(self, places: Places) -> Traits:
+        """What is to be looked at where `places` are in force."""
+        runtime = self.runtime
+        if places.base is runtime.host.settings and not places.varied:
+            return runtime.traits
+        return traits_of(places)
 
     def keep_records(self) -> None:
         """Begins a journal where some log wants to know of commands, and has the host's database at hand."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ftpsd.errors import SessionEnded
 from ftpsd.log import events
@@ -46,12 +45,18 @@ def _follow_server_name(session: Session, decision: Decision) -> None:
     session.service.move(session, host)
 
 
-@contextlib.contextmanager
-def diagnosed(session: Session) -> Iterator[None]:
+def diagnosed(session: Session) -> contextlib.AbstractContextManager[None]:
     """TLSOptions EnableDiags: reports on the session's TLS while it runs, and counters at its end."""
     if diagnostics.OPTION not in session.settings.tls.options or session.runtime.secured is None:
-        yield
-        return
+        return _UNDISTURBED
+    return _diagnosed(session)
+
+
+_UNDISTURBED = contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _diagnosed(session: Session) -> Iterator[None]:
     diagnosis = diagnostics.Diagnosis(lambda lines: session.note_tls(*lines))
     session.note_tls(diagnostics.ENABLED)
     diagnostics.attend(diagnosis)
@@ -70,6 +75,7 @@ def start_tls(session: Session, decision: Decision) -> None:
     `SessionEnded` with the 421 that the client gets, in clear or (where only its certificate is refused) under TLS;
     there is no way back to plain FTP on a connection whose handshake failed.
     """
+    before = session.tls
     session.log.emit(events.TLSNegotiation("control", decision.log))
     if session.bans is not None:
         banning.note(session, ("TLSHandshake",))
@@ -85,10 +91,9 @@ def start_tls(session: Session, decision: Decision) -> None:
         raise SessionEnded(error.reason, 421, marked(policy.HANDSHAKE_FAILED, error.reason)) from None
     if not session.login.done:
         session.login.user = None
-    session.tls = replace(
-        session.tls, protected=decision.state.protected, mechanism=decision.state.mechanism,
-        data_private=decision.state.data_private,
-    )
+    session.tls = decision.state if session.tls is before else session.tls._replace(  # SNI chose another host
+        protected=decision.state.protected, mechanism=decision.state.mechanism,
+        data_private=decision.state.data_private)
     session.renewal.started()
     session.slot.describe(protocol="ftps")
     _export(session)

@@ -341,6 +341,8 @@ class Host:
         self, user: str | None, groups: Collection[str], classes: Collection[str], *, authenticated: bool,
     ) -> list[ConditionalSection]:
         """The conditional sections in force, in the order in which they are laid over each other."""
+        if not self.conditionals:
+            return []
         return [
             section for section in sorted(self.conditionals, key=lambda section: _ORDER[section.kind])
             if section.holds(user=user, groups=groups, classes=classes, authenticated=authenticated)

@@ -14,8 +14,8 @@ Sources: RFC 2228 sections 3 and 4, RFC 4217 sections 4 to 12; codes and texts a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
 
 from ftpsd.errors import Refusal
 from ftpsd.reasons.codes import Code, Good
@@ -52,8 +52,7 @@ class Unknown:
     data: None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TLSState:
+class TLSState(NamedTuple):
     """What of a session matters for TLS decisions.
 
     `protected`: the control connection runs under TLS now. `mechanism`: an AUTH succeeded, or the connection
@@ -162,7 +161,7 @@ def auth(state: TLSState, argument: str) -> Decision:
         )
     return Decision(
         234, f"AUTH {mechanism} successful",
-        replace(state, protected=True, mechanism=True, data_private=private), Good.AUTH_ACCEPTED,
+        state._replace(protected=True, mechanism=True, data_private=private), Good.AUTH_ACCEPTED,
         log=(f"{title} requested, starting TLS handshake",), action="start-tls",
         failure_log=(f"{title} negotiation failed on control channel",),
     )
@@ -207,7 +206,7 @@ def implicit(state: TLSState) -> Decision:
         )
     private = state.requirement.data != -1
     return Decision(
-        0, "", replace(state, protected=True, mechanism=True, data_private=private), Good.IMPLICIT_TLS,
+        0, "", state._replace(protected=True, mechanism=True, data_private=private), Good.IMPLICIT_TLS,
         log=("TLSOption UseImplicitSSL in effect, starting SSL/TLS handshake",), action="start-tls",
         failure_log=failed,
     )
@@ -258,7 +257,7 @@ def prot(state: TLSState, argument: str) -> Decision:
 
 def _prot_set(state: TLSState, text: str, *, private: bool) -> Decision:
     reason: Good = Good.PROT_PRIVATE if private else Good.PROT_CLEAR
-    return Decision(200, text, replace(state, data_private=private), reason, log=(text,))
+    return Decision(200, text, state._replace(data_private=private), reason, log=(text,))
 
 
 def _prot_refused(state: TLSState, level: str) -> Decision:
@@ -292,7 +291,7 @@ def ccc(state: TLSState) -> Decision:
         )
         return Decision(534, UNWILLING, state, Code.CCC_REFUSED, log=(line,))
     return Decision(
-        200, "Clearing control channel protection", replace(state, protected=False, ccc_used=True),
+        200, "Clearing control channel protection", state._replace(protected=False, ccc_used=True),
         Good.CCC_ACCEPTED, log=("received CCC, clearing control channel protection",), action="clear-tls",
     )
 
@@ -307,7 +306,7 @@ def sscn(state: TLSState, argument: str) -> Decision:
     if words and words[0] not in ("ON", "OFF"):
         return Decision(501, "SSCN: Invalid argument", state, Code.SYNTAX)
     if words:
-        state = replace(state, client_method=words[0] == "ON")
+        state = state._replace(client_method=words[0] == "ON")
     method = "CLIENT" if state.client_method else "SERVER"
     return Decision(200, f"SSCN:{method} METHOD", state, Good.SSCN_ACCEPTED)
 
@@ -350,7 +349,7 @@ def after_user(state: TLSState, requirement: TLSRequirement, *, allow_per_user: 
         return Decision(0, "", state, Good.USER_ACCEPTED)
     if per_user and not state.protected and 1 in (requirement.ctrl, requirement.auth):
         return _cut_off(state)
-    return Decision(0, "", replace(state, requirement=requirement, allow_per_user=per_user), Good.USER_ACCEPTED)
+    return Decision(0, "", state._replace(requirement=requirement, allow_per_user=per_user), Good.USER_ACCEPTED)
 
 
 def _cut_off(state: TLSState) -> Decision:
@@ -369,14 +368,14 @@ def after_login(
     takes force now, and a client without the TLS it demands is told that its login failed and is cut off.
     """
     per_user = state.allow_per_user or allow_per_user
-    logged_in = replace(state, logged_in=True, allow_per_user=per_user)
+    logged_in = state._replace(logged_in=True, allow_per_user=per_user)
     if not state.engine or not per_user:
         return Decision(0, "", logged_in, Good.LOGIN_ACCEPTED)
     if not state.protected and 1 in (requirement.ctrl, requirement.auth):
         return _cut_off(state)
-    return Decision(0, "", replace(logged_in, requirement=requirement), Good.LOGIN_ACCEPTED)
+    return Decision(0, "", logged_in._replace(requirement=requirement), Good.LOGIN_ACCEPTED)
 
 
 def after_rein(state: TLSState, requirement: TLSRequirement, *, allow_per_user: bool) -> TLSState:
     """REIN undoes the login: the host's `requirement` and AllowPerUser count again, TLS stays as it is."""
-    return replace(state, logged_in=False, requirement=requirement, allow_per_user=allow_per_user)
+    return state._replace(logged_in=False, requirement=requirement, allow_per_user=allow_per_user)
