@@ -389,3 +389,20 @@ def test_a_path_lies_straight_where_no_link_is_on_it(tmp_path: Path) -> None:
         assert WalkResolver(top).straight_directory(b"/d") is None
     finally:
         os.close(top)
+
+
+@pytest.mark.skipif(not _system.has_openat2(), reason="no openat2 here")
+def test_straight_paths_of_the_machine(tmp_path: Path) -> None:
+    top = Path(os.path.realpath(tmp_path))
+    (top / "d").mkdir()
+    (top / "link").symlink_to("d")
+    assert _system.stands_straight(os.fsencode(top / "d"))
+    assert not any(map(_system.stands_straight, (os.fsencode(top / "link"), os.fsencode(top / "none"), b"tmp", b"")))
+    for path, root in ((b"/", True), (os.fsencode(top), False)):
+        fd = open_machine_directory(path)
+        try:
+            assert _system.is_machine_root(fd) is root
+        finally:
+            os.close(fd)
+    with pytest.raises(OSError):
+        _system.is_machine_root(-1)

@@ -48,8 +48,14 @@ def openat2(
 def leads_straight(dirfd: int, path: bytes) -> bool:
     """Whether `path` below `dirfd` (as `openat2`) leads to something, and passes no symbolic link on the way."""
 
+def stands_straight(path: bytes) -> bool:
+    """The same for an absolute path of the machine; False for others."""
+
+def is_machine_root(fd: int) -> bool:
+    """Whether a descriptor is that of "/". Raises `OSError`."""
+
 def lies_straight(dirfd: int, path: bytes) -> bool:
-    """The same for a path at the end of which there may be nothing yet."""
+    """As `leads_straight` for a path at the end of which there may be nothing yet."""
 
 def straight_directory(dirfd: int, path: bytes) -> bool | None:
     """Whether a directory is at `path`, and no link on the way; None: neither is certain."""

@@ -33,6 +33,8 @@ cdef extern from "sys_calls.h" nogil:
     int sys_leads_straight(int dirfd, const char *path)
     int sys_lies_straight(int dirfd, const char *path)
     int sys_straight_directory(int dirfd, const char *path)
+    int sys_stands_straight(const char *path)
+    int sys_is_machine_root(int fd)
     int sys_chmod_fd(int fd, unsigned mode)
     int sys_utime_fd(int fd, const timespec *times)
     int sys_renameat2(int olddir, const char *old, int newdir, const char *new_name, unsigned flags)
@@ -182,6 +184,23 @@ def leads_straight(int dirfd, bytes path):
     return straight
 
 
+def stands_straight(bytes path):
+    cdef const char *text = _name(path)
+    cdef bint straight
+    with nogil:
+        straight = text[0] == b"/" and sys_stands_straight(text)
+    return straight
+
+
+def is_machine_root(int fd):
+    cdef int same
+    with nogil:
+        same = sys_is_machine_root(fd)
+    if same < 0:
+        raise _failure()
+    return same == 1
+
+
 def lies_straight(int dirfd, bytes path):
     cdef const char *text = _name(path)
     cdef bint straight
@@ -304,6 +323,8 @@ def watch_directory(int fd, path):
 
 
 # ---- credentials ------------------------------------------------------------------------------------------
+#
+# None of these calls waits: whoever took the GIL meanwhile would hand it back late.
 
 def thread_uids():
     cdef uid_t ruid = 0, euid = 0, suid = 0
@@ -371,8 +392,7 @@ def set_thread_credentials(uid, gid, groups, *, shield=None):
         raise ValueError("root neither shields nor is shielded")
     array = _group_array(wanted)
     try:
-        with nogil:
-            failed = sys_become(to_uid, to_gid, count, array, keeper)
+        failed = sys_become(to_uid, to_gid, count, array, keeper)
         if failed != NULL:
             _credentials_failed(failed)
     finally:
@@ -387,8 +407,7 @@ def set_thread_effective(uid, gid, groups):
     cdef gid_t *array = _group_array(wanted)
     cdef const char *failed
     try:
-        with nogil:
-            failed = sys_borrow(to_uid, to_gid, count, array)
+        failed = sys_borrow(to_uid, to_gid, count, array)
         if failed != NULL:
             _credentials_failed(failed)
     finally:
@@ -401,8 +420,7 @@ def restore_thread_root(groups=None):
     cdef gid_t *array = NULL if groups is None else _group_array(wanted)
     cdef const char *failed
     try:
-        with nogil:
-            failed = sys_give_back(count, array)
+        failed = sys_give_back(count, array)
         if failed != NULL:
             _credentials_failed(failed)
     finally:
@@ -446,8 +464,7 @@ def landlock_restrict(bytes rules not None):
     cdef const char *failed
     if abi == 0:
         raise OSError(_errno.ENOSYS, "the kernel has no Landlock")
-    with nogil:
-        failed = sys_landlock_confine(handled, count, array)
+    failed = sys_landlock_confine(handled, count, array)
     if failed != NULL:
         raise _failure(failed.decode())
     return abi

@@ -72,6 +72,27 @@ static int sys_leads_straight(int dirfd, const char *path)
     return 1;
 }
 
+/* The same for an absolute path of the machine. */
+static int sys_stands_straight(const char *path)
+{
+    int fd = sys_openat2(AT_FDCWD, path, O_PATH, 0, SYS_RESOLVE_NO_SYMLINKS);
+
+    if (fd < 0)
+        return 0;
+    close(fd);
+    return 1;
+}
+
+/* 1 when the directory is "/", 0 when not, -1 with errno. */
+static int sys_is_machine_root(int fd)
+{
+    struct stat here, root;
+
+    if (fstat(fd, &here) != 0 || stat("/", &root) != 0)
+        return -1;
+    return here.st_dev == root.st_dev && here.st_ino == root.st_ino;
+}
+
 /* 1 when nothing is at `path`, but a directory where it would lie, and no link on the way. */
 static int sys_is_to_come(int dirfd, const char *path)
 {
@@ -93,7 +114,7 @@ static int sys_is_to_come(int dirfd, const char *path)
     return absent;
 }
 
-/* The same for the path of something that may be still to come: 1 also when nothing is there, and no link on the way. */
+/* As sys_leads_straight; 1 also for what may be still to come: when nothing is there, and no link on the way. */
 static int sys_lies_straight(int dirfd, const char *path)
 {
     return sys_leads_straight(dirfd, path) || (errno == ENOENT && sys_is_to_come(dirfd, path));

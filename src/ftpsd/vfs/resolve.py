@@ -279,15 +279,8 @@ def machine_path(path: bytes) -> tuple[bytes, bool]:
 
     And whether a link is on the way that does not belong to root: then somebody else has a say in where it leads.
     """
-    if _is_normal(path):
-        if b"\0" in path:
-            raise _error(errno.EINVAL, path)
-        try:
-            os.close(_open_straight(path, os.O_PATH))
-        except OSError:
-            pass  # a link, or whatever the search by name makes of it
-        else:
-            return path, False
+    if _is_normal(path) and _system.stands_straight(path):
+        return path, False
     root = os.open(b"/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with _Naming(best_resolver(root)) as naming:
@@ -303,7 +296,7 @@ def open_machine_directory(path: bytes) -> int:
     """
     flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return _open_straight(path, flags)
+        return _system.openat2(_HERE, b"/" + path, flags, in_root=False, straight=True)
     except OSError:
         here = os.open(b"/", flags)  # the walk says why
     for name in filter(None, path.split(b"/")):
@@ -313,13 +306,6 @@ def open_machine_directory(path: bytes) -> int:
         finally:
             os.close(above)
     return here
-
-
-def _open_straight(path: bytes, flags: int) -> int:
-    """Opens an absolute path of this machine on which no link is. Raises `OSError`."""
-    if not path.startswith(b"/"):
-        raise _error(errno.ENOENT, path)
-    return _system.openat2(_HERE, path, flags, in_root=False, straight=True)
 
 
 class _Naming:

@@ -228,10 +228,10 @@ def _rules(
 ) -> bytes:
     """Landlock's rules; none when the root is the machine's own, which leaves nothing to confine."""
     if isinstance(root, int) and not readable and not writable:
-        return b"" if _is_machine_root(root) else _system.landlock_rules([(root, True)]) + _everybodys()
+        return b"" if _system.is_machine_root(root) else _system.landlock_rules([(root, True)]) + _everybodys()
     with privileged():
         fd = root if isinstance(root, int) else _open(opened, root)
-        if _is_machine_root(fd):
+        if _system.is_machine_root(fd):
             return b""
         rules = [(fd, True)]
         rules += [(path if isinstance(path, int) else _open(opened, path), True) for path in writable]
@@ -239,10 +239,6 @@ def _rules(
             with contextlib.suppress(OSError):
                 rules.append((_open(opened, path), False))
         return _system.landlock_rules(rules) + _everybodys()
-
-
-def _is_machine_root(fd: int) -> bool:
-    return os.path.samestat(os.fstat(fd), os.stat("/"))
 
 
 class _Everybodys:
