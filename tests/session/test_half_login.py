@@ -15,6 +15,7 @@ from ftpsd.log import events
 from ftpsd.session import entering, gate, loop
 from ftpsd.session.handlers import login
 from ftpsd.session.state import Login, Session
+from ftpsd.tls.policy import TLSState
 from ftpsd.vfs.rights import CredentialsError
 
 
@@ -28,7 +29,7 @@ class Log:
 
 def stand_in(log: Log) -> Session:
     state = SimpleNamespace(
-        login=Login(user="alice"), host=None, log=log, tls=None, cwd="/",
+        login=Login(user="alice"), host=None, log=log, tls=TLSState(), cwd="/",
         parameters=SimpleNamespace(epsv_all=False, rename_from=None),
         control=SimpleNamespace(channel=SimpleNamespace(report=None)),
         guarded=False, filtered=False, overrides=None, bans=None,

@@ -17,6 +17,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from ftpsd.reasons.codes import Code
@@ -58,6 +59,7 @@ class Shown(NamedTuple):
     command: str
 
 
+@lru_cache(maxsize=1024, typed=True)
 def key(*parts: object) -> bytes:
     """A digest that stands for `parts`; never NOTHING for all that matters."""
     return hashlib.blake2b(repr(parts).encode("utf-8", "surrogateescape"), digest_size=KEY_SIZE).digest()

@@ -167,7 +167,10 @@ def _check_limits(session: Session, settings: Settings, account: Account) -> Non
 
 
 def enter(session: Session, chosen: Selection, account: Account) -> None:
-    """Makes the session that of `account`. Raises `CannotEnter`, `SessionEnded` where a limit is reached."""
+    """Makes the session that of `account`. Call it as root where the thread can be that.
+
+    Raises `CannotEnter`, `SessionEnded` where a limit is reached.
+    """
     section = chosen.anonymous
     settings = session.host.for_login(
         user=account.name, groups=account.group_names, classes=session.classes, anonymous=section)
@@ -181,8 +184,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     bounds.log_in(session, settings, account, anonymous=section is not None)
     if section is None and settings.logins.create_home is not None:
         making.home(session, settings.logins.create_home, account)
-    with rights.privileged():
-        notices, where, places = _take_on(session, account, section, settings)
+    notices, where, places = _take_on(session, account, section, settings)
     for text in notices:
         session.log.emit(events.Debug(1, text))
     session.inhabit(places, _overrides(session, places, session.fs))
@@ -195,14 +197,14 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
         session.notes = {**session.notes, **session.sql.entered(account)}
     session.cwd = _first_directory(session, where)
     session.log.enter(chosen.user, settings.logging)
-    session.slot.update(user=chosen.user, phase=Phase.IDLE)
+    session.slot.update(phase=Phase.IDLE)
     session.slot.describe(location=session.cwd)
 
 
 def _take_on(
     session: Session, account: Account, section: AnonymousSection | None, settings: Settings,
 ) -> tuple[list[str], Place, Places]:
-    """Opens what the login needs, as root where the thread can be that, then takes on the user's rights for good."""
+    """Opens what the login needs, then takes on the user's rights for good."""
     ways = _Ways()
     where = _place(session, account, section, settings, ways)
     places = _places(session, account, settings, where, ways)
@@ -231,7 +233,7 @@ def _take_on(
 def _places(session: Session, account: Account, settings: Settings, where: Place, ways: _Ways) -> Places:
     """The <Directory> sections of the login, while homes and links can be looked at."""
     if not settings.directories:
-        return Places(settings)
+        return session.places if session.places.base is settings else Places(settings)
     try:
         home = ways.real_path(home_directory(account))
     except NoSuchPlace:

@@ -301,7 +301,9 @@ class Service:
             if "UseImplicitSSL" not in settings.tls.options:
                 sock.sendall(Reply(530, exceeded.text).encode())
             return None
-        refused = wrapping.at_connect(settings.wrap, self.log, host.id, ends, name, runtime.queries)
+        refused = None
+        if settings.wrap.engine:
+            refused = wrapping.at_connect(settings.wrap, self.log, host.id, ends, name, runtime.queries)
         if refused is not None:
             if "UseImplicitSSL" not in settings.tls.options:
                 sock.sendall(Reply(530, refused).encode())
@@ -334,7 +336,7 @@ class Service:
         banning.watch(session)
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
         slot.describe(
-            session=session_id, peer_name=name or "", client_class=",".join(sorted(classes)),
+            session=session_id, peer_name=name, client_class=",".join(sorted(classes)) if classes else None,
             server=host.settings.core.server_name, protocol="ftp", thread=writer_id())
         with self._lock:
             self._sessions.add(session)

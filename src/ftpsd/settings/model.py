@@ -319,6 +319,8 @@ class Host:
         place of what <Anonymous> and <Directory> sections say of the same directive. In an anonymous login the
         <Directory> sections of its own <Anonymous> count and no others.
         """
+        if not self.conditionals and anonymous is None:
+            return self.settings
         holding = self.holding(user, groups, classes, authenticated=True)
         settings = self._merged(holding)
         if anonymous is None:
@@ -335,14 +337,14 @@ class Host:
         """Settings of a session before login: <IfClass>; with IfSessionOptions PerUnauthenticatedUser also what
         <IfUser> and <IfGroup> say of `user`, whom USER has named, and his `groups`.
         """
+        if not self.conditionals:
+            return self.settings
         return self._merged(self.holding(user, groups, classes, authenticated=False))
 
     def holding(
         self, user: str | None, groups: Collection[str], classes: Collection[str], *, authenticated: bool,
     ) -> list[ConditionalSection]:
         """The conditional sections in force, in the order in which they are laid over each other."""
-        if not self.conditionals:
-            return []
         return [
             section for section in sorted(self.conditionals, key=lambda section: _ORDER[section.kind])
             if section.holds(user=user, groups=groups, classes=classes, authenticated=authenticated)

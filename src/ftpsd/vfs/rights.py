@@ -207,7 +207,8 @@ def take_on(
     step failed; then the thread must end.
     """
     notices: list[str] = []
-    with contextlib.ExitStack() as opened:
+    opened: list[int] = []
+    try:
         rules = _rules(opened, root, readable, writable) if confine else b""
         if _may_change():
             shield = _thread.worker[0] if _thread.worker is not None and uid != 0 else None
@@ -220,13 +221,18 @@ def take_on(
                 f"the session goes on as UID {os.geteuid()}, GID {os.getegid()}")
         if rules:
             notices += _confine(rules)
+    finally:
+        for fd in opened:
+            os.close(fd)
     return notices
 
 
 def _rules(
-    opened: contextlib.ExitStack, root: str | int, readable: Sequence[str], writable: Sequence[str | int],
+    opened: list[int], root: str | int, readable: Sequence[str], writable: Sequence[str | int],
 ) -> bytes:
-    """Landlock's rules; none when the root is the machine's own, which leaves nothing to confine."""
+    """Landlock's rules; none when the root is the machine's own, which leaves nothing to confine. What has to be
+    opened for them is added to `opened`.
+    """
     if isinstance(root, int) and not readable and not writable:
         return b"" if _system.is_machine_root(root) else _system.landlock_rules([(root, True)]) + _everybodys()
     with privileged():
@@ -271,10 +277,9 @@ def _outermost(paths: Iterable[str]) -> list[str]:
     return [path for path in real if not any(str(above) in real for above in Path(path).parents)]
 
 
-def _open(opened: contextlib.ExitStack, path: str) -> int:
-    fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    opened.callback(os.close, fd)
-    return fd
+def _open(opened: list[int], path: str) -> int:
+    opened.append(os.open(path, os.O_PATH | os.O_CLOEXEC))
+    return opened[-1]
 
 
 def _confine(rules: bytes) -> list[str]:

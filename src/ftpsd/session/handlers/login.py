@@ -80,7 +80,8 @@ def user(session: Session, command: Command) -> Reply:
     if session.bans is not None:
         banning.check_login(session)
     session.login.vouched = True
-    return _enter(session, chosen, vouched, "certificate", 232)
+    with rights.privileged():
+        return _enter(session, chosen, vouched, "certificate", 232)
 
 
 def _wanted(session: Session, name: str) -> Reply:
