@@ -21,6 +21,7 @@ from bench.workloads import SMALL, Case, bulk_name
 BARE_THREADS = 8
 ROOM = 2 << 30
 LOGINS_BESIDE: Parameters = {"mode": "login", "count": 10, "clients": 4}
+FILES_BESIDE: Parameters = {"mode": "fetch", "line": "RETR small.bin", "size": SMALL, "count": 50, "clients": 4}
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Bench:
         return _sample(cost, units, said, int(case.load.get("clients", 1)), cpu)
 
     def _memory(self, server: Server, case: Case) -> Sample:
-        """Memory before and while the sessions wait; logins beside them."""
+        """Memory before and while the sessions wait; logins and small files beside them."""
         meter = server.meter
         warm: Load = {"mode": "fetch", "line": "RETR small.bin", "clients": 4, "count": 2}
         self._beside(server, warm, case.tls)
@@ -116,12 +117,12 @@ class Bench:
             opened, kernel = meter.processes() - processes, kernel_memory() - kernel
             _quiet(meter.cpu, 0.2)
             memory = meter.memory() - before
-            beside = self._beside(server, LOGINS_BESIDE, case.tls)
+            login, file = (self._beside(server, load, case.tls) for load in (LOGINS_BESIDE, FILES_BESIDE))
         sessions = said["operations"]
         sample = _sample(memory / 1024 / sessions, sessions, said, int(case.load.get("clients", 1)), cpu)
         sample.detail.update(
             kernel_kib=kernel / 1024 / sessions, processes=opened, opening_cpu_ms=cpu * 1e3 / sessions,
-            base_mib=before / (1 << 20), login_beside_cpu_ms=beside,
+            base_mib=before / (1 << 20), login_beside_cpu_ms=login, file_beside_cpu_ms=file,
         )
         return sample
 

@@ -25,6 +25,7 @@ DETAILS = {
         "kernel_kib": "kernel memory of the machine, KiB per session", "processes": "processes more",
         "base_mib": "MiB before", "opening_cpu_ms": "CPU ms per opened session",
         "login_beside_cpu_ms": "CPU ms per login beside them",
+        "file_beside_cpu_ms": "CPU ms per 10 KiB file beside them",
     },
     "latency": {"p50_ms": "p50, ms", "most_ms": "longest, ms"},
 }

@@ -82,6 +82,7 @@ def test_memory_of_idle_sessions(bench: Bench) -> None:
     sample = bench.run("ftpsd", replace(case, load={**case.load, "clients": 2, "count": 5, "sources": 2}))
     assert 1 < sample.cost < 100_000
     assert sample.detail["login_beside_cpu_ms"] >= 0
+    assert sample.detail["file_beside_cpu_ms"] >= 0
 
 
 def test_the_generator_says_what_the_server_answered(bench: Bench) -> None:
