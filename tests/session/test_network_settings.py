@@ -11,10 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from ftpsd.data.channel import Stage
 from ftpsd.session import ident
 from ftpsd.session.endpoints import Ends
 from ftpsd.testing.client import parse_pasv
 from ftpsd.testing.plugin import Certificates
+from tests.server.harness import until
 from tests.session.hosts import Hosts, serving
 from tests.session.inprocess import one_session
 from tests.session.talk import converse
@@ -101,15 +103,28 @@ def test_long_lines(hosts: Hosts) -> None:
         client.expect(200, "NOOP")
 
 
+def test_a_data_connection_does_not_need_a_command_to_be_taken_up() -> None:
+    with one_session() as served:
+        served.client.connect()
+        served.client.login()
+        served.client.data()
+        channel = served.session().data
+        assert channel is not None
+        until(lambda: channel.stage is Stage.CONNECTED, "the connection is taken up")
+        assert not served.session().hasty, "it has not shaken hands"
+        served.client.quit()
+
+
 def test_socket_options_reach_control_and_data_sockets() -> None:
     options = "SocketOptions rcvbuf 32768 sndbuf 65536 maxseg 1200 keepalive 100:7:13"
     with one_session([options, "TCPNoDelay off"]) as served:
         client = served.client
         client.connect()
         client.login()
+        session = served.session()
+        session.hasty = True  # a connection is taken up when it comes
         client.data()
         client.expect(200, "NOOP")
-        session = served.session()
         assert session.data is not None
         assert session.data.socket is not None
         for sock in (session.control._socket, session.data.socket.library):

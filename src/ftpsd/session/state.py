@@ -162,10 +162,10 @@ class SlotView(Protocol):
 _UNTUNED = SocketTuning()
 _ATTRIBUTES = """
     _here ban_generation bans classes close_styles control counters cwd data data_logged ends farewell filtered
-    goodbye guarded holding home host_sent id identity journal language lingering log login marks notes overrides pace
-    parameters peer_name picky places pump quota renewal restricted runtime selective server_name service settings
-    settled shown_directories slot sql stopping store thanks tls transferring tuning variables welcome __dict__
-    __weakref__
+    goodbye guarded hasty holding home host_sent id identity journal language lingering log login marks notes
+    overrides pace parameters peer_name picky places pump quota renewal restricted runtime selective server_name
+    service settings settled shown_directories slot sql stopping store thanks tls transferring tuning variables
+    welcome __dict__ __weakref__
 """
 """Of a session, as slots: so many cost 1.5 KiB in a dictionary. What is missing here goes there."""
 
@@ -217,6 +217,8 @@ class Session:
         """DisplayFileTransfer, where its path is absolute."""
         self.shown_directories: dict[str, float] = {}
         self.home = "/"
+        self.hasty = False
+        """Whether its client has shaken hands on a data connection before the transfer command."""
         self.settled = False
         """Whether it has given back what an idle session needs not."""
         self.stopping = False

@@ -30,13 +30,17 @@ _UNSECURED = (Stage.CONNECTED, Stage.HANDSHAKING)
 _SETTLES = 1.0
 """Seconds without a command after which a session counts as idle."""
 
+_TOGETHER = 0.005
+"""Seconds after the reply to PASV or EPSV in which a connection is not taken up before its transfer command: on a near
+network both come at once, and one waking up is enough. Not where the client shakes hands before its command."""
+
 _SOON = 0.05
 """Seconds after a download in which its client has usually closed the connection, and nobody need look."""
 
 
-def wait(session: Session, deadline: float | None, *, control: bool = True) -> bool:
+def wait(session: Session, deadline: float | None, *, control: bool = True, data: bool = True) -> bool:
     """Waits until the control connection has input (True), or the data connection moved or the deadline
-    passed.
+    passed; `control`, `data`: which of the two is looked at.
     """
     beside = -1
     if control:
@@ -45,7 +49,7 @@ def wait(session: Session, deadline: float | None, *, control: bool = True) -> b
             return True
         beside = session.control.descriptor
     channel, fd, events, early = session.data, -1, 0, False
-    if channel is not None:
+    if channel is not None and data:
         early = session.secures_early
         fd, events = channel.interest(early) or (-1, 0)
     ready = wait_for(beside, select.POLLIN, fd, events, math.inf if deadline is None else deadline)
@@ -74,6 +78,8 @@ def next_line(session: Session) -> Line:
     """
     control = session.control
     now = session.marks.active = time.monotonic()
+    announced = session.data is not None and session.data.stage is Stage.LISTENING and not session.hasty
+    together = now + _TOGETHER if announced else now
     while True:
         if session.stopping:
             session.check_running()
@@ -81,7 +87,8 @@ def next_line(session: Session) -> Line:
             return control.waiting.popleft()
         if control.ended:
             raise SessionEnded(Code.CLIENT_DISCONNECTED)
-        if wait(session, _wakes_at(session, now)):
+        until, both = _wakes_at(session, now), now >= together
+        if wait(session, until if both or until < together else together, data=both):
             if session.stopping:  # TLS does not survive that the end which `Control.wake` feigns is read
                 session.check_running()
             control.pull()
@@ -145,6 +152,8 @@ def connected(session: Session, channel: DataChannel, timeout: float) -> None:
     """
     if session.control.waiting:
         _look_for_abort(session)
+    if channel.stage is Stage.HANDSHAKING or channel.stage is Stage.READY:
+        session.hasty = True
     if channel.stage is Stage.CONNECTING:
         channel.connect()
     elif channel.stage is Stage.LISTENING:
