@@ -461,3 +461,15 @@ def test_session_as_a_client_keeps_it() -> None:
         session.timeout = 10
         copy = Session.from_der(session.to_der())
         assert (copy.created, copy.timeout, copy.ticket) == (1000, 10, session.ticket)
+
+
+def test_tickets_of_a_handshake_are_not_held_back() -> None:
+    """They share a segment; then nothing on the connection waits for more."""
+    with connected(serving(), client_context(TLS13)) as pair:
+        waiting = pair.client_socket.recv(1 << 16, socket.MSG_PEEK)
+        sizes = []
+        while waiting:
+            sizes.append(int.from_bytes(waiting[3:5], "big"))
+            waiting = waiting[5 + sizes[-1]:]
+        assert len(sizes) == 2
+        assert pair.server_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK) == 0

@@ -99,6 +99,24 @@ def test_root_stays_root_when_it_logs_in(public: Path) -> None:
 
 @root_only
 @pytest.mark.root
+@pytest.mark.parametrize(("uid", "left"), [(0, (0, 0, 0)), (ANNE, (WORKER, ANNE, WORKER))])
+def test_what_was_taken_on_for_good_outlives_the_privileged_block(
+    public: Path, uid: int, left: tuple[int, int, int],
+) -> None:
+    def work() -> tuple[int, int, int]:
+        rights.become_worker(WORKER, WORKER)
+        with rights.privileged():
+            with rights.privileged():
+                assert effective() == (0, 0)
+            assert effective() == (0, 0)
+            rights.take_on(uid, GROUP, [GROUP], str(public), confine=False)
+        return _system.thread_uids()
+
+    assert in_thread(work) == left
+
+
+@root_only
+@pytest.mark.root
 def test_two_users_at_once_each_with_its_own_rights(public: Path) -> None:
     for name, uid in (("anne", ANNE), ("bert", BERT)):
         (public / name).mkdir(mode=0o700)

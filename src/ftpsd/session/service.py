@@ -122,6 +122,8 @@ class Service:
         encrypted keys, the OCSP responses on the `shelf`, `resumption` of TLS sessions and the counters of `tally`
         outlive the service."""
         self.configuration = configuration
+        self.has_named_hosts = any(host.names for host in configuration.hosts)
+        """Whether any host has a name (ServerAlias); without one SNI means nothing."""
         self._host_for = lru_cache(maxsize=1024)(configuration.host_for)
         self._debug_level = debug_level
         self._stderr = stderr
@@ -358,11 +360,6 @@ class Service:
         """What the hosts show."""
         secured = (runtime.secured for runtime in self._runtimes.values())
         return tuple(one for each in secured if each is not None for one in each.served)
-
-    @property
-    def has_named_hosts(self) -> bool:
-        """Whether any host has a name (ServerAlias); without one SNI means nothing."""
-        return any(host.names for host in self.configuration.hosts)
 
     def host_named(self, session: Session, name: str) -> Host | None:
         """The host that a client at this address and port means by `name`."""

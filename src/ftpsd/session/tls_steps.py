@@ -76,7 +76,8 @@ def start_tls(session: Session, decision: Decision) -> None:
     there is no way back to plain FTP on a connection whose handshake failed.
     """
     before = session.tls
-    session.log.emit(events.TLSNegotiation("control", decision.log))
+    if session.log.hears(events.TLSNegotiation):
+        session.log.emit(events.TLSNegotiation("control", decision.log))
     if session.bans is not None:
         banning.note(session, ("TLSHandshake",))
     session.control.forget_input()

@@ -16,7 +16,7 @@ from ftpsd.tls.policy import Decision
 def _apply(session: Session, decision: Decision) -> Reply:
     if isinstance(decision.reason, Code):
         raise Refusal(decision.code, decision.text, decision.reason, log=decision.log)
-    if decision.log:
+    if decision.log and session.log.hears(events.TLSNote):
         session.log.emit(events.TLSNote(*decision.log))
     session.tls = decision.state
     return Reply(decision.code, decision.text)
