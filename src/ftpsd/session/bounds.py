@@ -58,7 +58,7 @@ def connect(slot: SlotView, host: Host, settings: Settings, address: str) -> Exc
 
 def log_in(session: Session, settings: Settings, account: Account, *, anonymous: bool) -> None:
     """Takes a login's place. Raises `SessionEnded` (530) where there is none."""
-    client_class = next(iter(session.classes), None)
+    client_class = next(iter(session.classes)) if session.classes else None
     me = Holding(
         Standing.LOGGED_IN, session.runtime.key, key(session.peer), key(account.name),
         key(client_class) if client_class is not None else NOTHING)

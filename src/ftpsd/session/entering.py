@@ -159,8 +159,6 @@ def _check_protocol(session: Session, settings: Settings) -> None:
 
 def _check_limits(session: Session, settings: Settings, account: Account) -> None:
     """<Limit LOGIN> in the sections of <IfUser> and the like, which have come into force with the login."""
-    if not settings.restrictions:
-        return
     allowed, _ = limits.may_log_in(settings.restrictions[0].limits, permission.client_of(session, account))
     if not allowed:
         raise CannotEnter(Code.LOGIN_LIMITED, "Limit access denies login")
@@ -180,7 +178,8 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
         session.log.emit(events.TLSNote(*decision.log))
         raise CannotEnter(Code.TLS_REQUIRED_LOGIN, "TLS is required for this user")
     _check_protocol(session, settings)
-    _check_limits(session, settings, account)
+    if settings.restrictions:
+        _check_limits(session, settings, account)
     bounds.log_in(session, settings, account, anonymous=section is not None)
     if section is None and settings.logins.create_home is not None:
         making.home(session, settings.logins.create_home, account)
@@ -303,12 +302,13 @@ def _open_root(path: str, account: Account, *, as_user: bool) -> int:
 
 
 def _first_directory(session: Session, where: Place) -> str:
+    store = session.fs
     for wanted in where.directories:
         try:
-            session.fs.check_directory(wanted)
+            store.check_directory(wanted)
         except OSError as error:
             session.log.emit(events.Debug(2, f"cannot begin in '{wanted}': {error.strerror}"))
         else:
-            return session.fs.canonical(wanted)
+            return store.canonical(wanted)
     tried = ", ".join(where.directories)
     raise CannotEnter(Code.LOGIN_NO_HOME, f"none of {tried} in '{where.root}' can be entered")

@@ -256,7 +256,8 @@ class Service:
 
     def _run(self, session: Session) -> None:
         started = time.monotonic()
-        session.log.emit(events.SessionOpened(implicit="UseImplicitSSL" in session.settings.tls.options))
+        if session.log.hears(events.SessionOpened):
+            session.log.emit(events.SessionOpened(implicit="UseImplicitSSL" in session.settings.tls.options))
         cause: Code | Good = Code.INTERNAL_ERROR
         try:
             cause = loop.run(session)

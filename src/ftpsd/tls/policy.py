@@ -146,7 +146,8 @@ def auth(state: TLSState, argument: str) -> Decision:
 
     (Not where TLSRequired forbids it: a protection that PROT could not have chosen is not switched on.)
     """
-    mechanism = argument.split()[0].upper() if argument.split() else ""
+    words = argument.split()
+    mechanism = words[0].upper() if words else ""
     refusal = _auth_refusal(state, mechanism)
     if refusal is not None:
         return refusal
