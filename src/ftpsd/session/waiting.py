@@ -31,7 +31,7 @@ _SETTLES = 1.0
 """Seconds without a command after which a session counts as idle."""
 
 _TOGETHER = 0.005
-"""Seconds after the reply to PASV or EPSV in which a connection is not taken up before its transfer command: on a near
+"""Seconds after the reply to PASV or EPSV in which a connection is taken up when a command comes, not before: on a near
 network both come at once, and one waking up is enough. Not where the client shakes hands before its command."""
 
 _SOON = 0.05
@@ -40,7 +40,7 @@ _SOON = 0.05
 
 def wait(session: Session, deadline: float | None, *, control: bool = True, data: bool = True) -> bool:
     """Waits until the control connection has input (True), or the data connection moved or the deadline
-    passed; `control`, `data`: which of the two is looked at.
+    passed; `control`, `data`: which of the two ends the wait. A data connection that has come is taken up either way.
     """
     beside = -1
     if control:
@@ -49,11 +49,12 @@ def wait(session: Session, deadline: float | None, *, control: bool = True, data
             return True
         beside = session.control.descriptor
     channel, fd, events, early = session.data, -1, 0, False
-    if channel is not None and data:
+    if channel is not None:
         early = session.secures_early
-        fd, events = channel.interest(early) or (-1, 0)
+        if data:
+            fd, events = channel.interest(early) or (-1, 0)
     ready = wait_for(beside, select.POLLIN, fd, events, math.inf if deadline is None else deadline)
-    if ready & 2 and channel is not None:
+    if channel is not None and (ready & 2 or (ready and not data)):
         channel.advance(early)
         if channel.strangers:
             report_strangers(session, channel)
