@@ -6,6 +6,8 @@ import hashlib
 import os
 import random
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 import zlib
@@ -93,3 +95,12 @@ def test_it_ends_once(file: IO[bytes]) -> None:
         digest.hexdigest()
     with pytest.raises(RuntimeError):
         digest.run(file.fileno(), 1)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
+def test_a_long_one_leaves_its_processor() -> None:
+    """In a process of its own, as keeping to a processor is for good."""
+    command = [sys.executable, "-m", "tests.native.confined_digest"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    every = len(os.sched_getaffinity(0))
+    assert (said.stdout.split(), said.stderr) == (["1", str(every), "control", "1"], "")

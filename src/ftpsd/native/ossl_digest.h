@@ -2,7 +2,8 @@
  *
  * It runs without the GIL and stops for a reason (`enum digest_stop`); after DIGEST_CONTROL and DIGEST_PAUSED it can
  * be entered again. Every DIGEST_SLICE it looks at the control connection and the clock, so that what fits into one
- * slice, which most files do, costs neither. The file's own offset is not touched.
+ * slice, which most files do, costs neither. What does not is batch work, like a pump's (pump_processor.h). The file's
+ * own offset is not touched.
  */
 #ifndef FTPSD_OSSL_DIGEST_H
 #define FTPSD_OSSL_DIGEST_H
@@ -13,6 +14,7 @@
 #include <openssl/evp.h>
 #include <zlib.h>
 #include "ossl_io.h"
+#include "pump_processor.h"
 
 #define DIGEST_BUFFER (256 * 1024)
 #define DIGEST_SLICE (4 * 1024 * 1024)
@@ -81,7 +83,7 @@ static int digest_run(struct digest *digest, int file, int64_t end, int control,
 {
     struct pollfd watched = {control, POLLIN, 0};
     unsigned char *buffer = malloc(DIGEST_BUFFER);
-    int stop = DIGEST_GO;
+    int stop = DIGEST_GO, batch = 0;
 
     digest->error = ENOMEM;
     if (buffer == NULL)
@@ -96,7 +98,11 @@ static int digest_run(struct digest *digest, int file, int64_t end, int control,
             stop = DIGEST_CONTROL;
         else if (until > 0 && io_now() >= until)
             stop = DIGEST_PAUSED;
+        else if (!batch)
+            processor_batch(batch = 1);
     }
+    if (batch)
+        processor_batch(0);
     free(buffer);
     return stop;
 }
