@@ -4,10 +4,10 @@
  * processor up, and what one has in its caches the next one fetches again; so a worker that has a processor of its own
  * keeps its threads there (`processor_confine`).
  *
- * A pump that has moved GLANCE_BYTES (or a digest, DIGEST_SLICE) is batch work until it returns: it may run on any processor, as it does not need
- * the interpreter, and it is SCHED_BATCH, where Linux grants it (since 6.12) with a longer time slice. It gets no less
- * of a processor, but it does not take one from a thread that has just woken up to answer a command, and gives its own
- * to such a thread at once.
+ * A pump that has moved GLANCE_BYTES (or a digest, DIGEST_SLICE) is batch work until it returns: it may run on any
+ * processor, as it does not need the interpreter, and it is SCHED_BATCH, where Linux grants it (since 6.12) with a
+ * longer time slice. It gets no less of a processor, but it does not take one from a thread that has just woken up to
+ * answer a command, and gives its own to such a thread at once.
  */
 #ifndef FTPSD_PUMP_PROCESSOR_H
 #define FTPSD_PUMP_PROCESSOR_H
