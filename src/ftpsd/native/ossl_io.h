@@ -154,8 +154,7 @@ static int io_run(struct conn *conn, io_operation operation, struct io_call *cal
         if (kind == IO_WANT_READ && conn->messages != before && operation != op_handshake) {
             if (deadline > 0 && io_now() > deadline)
                 return IO_TIMEOUT;
-            if (operation != op_handshake)  /* which goes on by itself until nothing is left to be read */
-                continue;
+            continue;                   /* a handshake goes on by itself until nothing is left to be read */
         }
         if (deadline == IO_NOWAIT)
             return kind;
