@@ -114,17 +114,20 @@ def worker(server: RunningServer, client: ScriptedClient) -> int:
 def on_another_worker(
     server: RunningServer, context: ssl.SSLContext, other_than: int, session: ssl.SSLSession | None
 ) -> Iterator[ScriptedClient]:
-    """A client under TLS, at a worker that is not `other_than`; it offered `session`."""
-    for _ in range(TRIES):
-        client = server.client(context=context)
-        client.connect()
-        if worker(server, client) != other_than:
-            client.expect(234, "AUTH TLS")
-            client.handshake(session=session)
-            yield client
-            client.close("fin")
-            return
-        client.close("fin")
+    """A client under TLS, at a worker that is not `other_than`; it offered `session`.
+
+    Those who came to the same worker stay until then: the more it has, the longer it leaves a newcomer to the others.
+    """
+    with contextlib.ExitStack() as others:
+        for _ in range(TRIES):
+            client = server.client(context=context)
+            client.connect()
+            others.callback(client.close, "fin")
+            if worker(server, client) != other_than:
+                client.expect(234, "AUTH TLS")
+                client.handshake(session=session)
+                yield client
+                return
     raise AssertionError("it is always the same worker" + server.report())
 
 
@@ -222,11 +225,11 @@ def test_openssl_s_client_resumes_at_the_other_worker(server: RunningServer, mod
         while not (saved.exists() and saved.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.01)
         here = server.worker_of(first.port)
-        for _ in range(TRIES):
-            with SClient(server, mode, "-sess_in", str(saved)) as again:
+        with contextlib.ExitStack() as others:
+            for _ in range(TRIES):
+                again = others.enter_context(SClient(server, mode, "-sess_in", str(saved)))
                 how = again.read_until("Reused, TLSv1", "New, TLSv1")
-                there = server.worker_of(again.port)
-                if there != here:
+                if server.worker_of(again.port) != here:
                     assert how == "Reused, TLSv1", server.report()
                     return
     raise AssertionError("it is always the same worker")
