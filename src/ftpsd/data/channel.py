@@ -230,7 +230,7 @@ class DataChannel:
 
     def close(self) -> None:
         """Closes whatever is open; harmless when nothing is."""
-        if self._listener is not None and self._listener.descriptor >= 0:
+        if self._listener is not None:
             self._listener.close()
         if self.tls is not None:
             self.tls.close()

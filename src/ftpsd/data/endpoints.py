@@ -186,7 +186,7 @@ class PassiveListener:
             if error.errno in _EXHAUSTED:
                 raise
             return None, None
-        if self.peer is not None and address != self.peer and not same_host(address, self.peer):
+        if self.peer is not None and not same_host(address, self.peer):
             os.close(fd)
             return None, address
         return DataSocket(fd, six=":" in address), None

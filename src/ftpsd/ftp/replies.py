@@ -114,13 +114,8 @@ def logged_in(user: str, code: int = 230) -> Reply:
     return Reply(code, f"User {user} logged in")
 
 
-def opening(mode: str, what: str, size: int | None = None) -> Reply:
-    """`150 Opening BINARY mode data connection for x (12 bytes)`; `mode` ASCII or BINARY."""
-    return Reply(150, opening_text(mode, what, size))
-
-
 def opening_text(mode: str, what: str, size: int | None = None) -> str:
-    """The text of `opening`."""
+    """The text of `150 Opening BINARY mode data connection for x (12 bytes)`; `mode` ASCII or BINARY."""
     tail = "" if size is None else f" ({size} bytes)"
     return f"Opening {mode} mode data connection for {what}{tail}"
 

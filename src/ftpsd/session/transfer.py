@@ -109,9 +109,7 @@ def opening(title: str, *, ascii: bool, size: int | None = None) -> str:
 
 
 def _opening(job: Job) -> str:
-    if job.opening is not None:
-        return job.opening
-    return replies.opening_text("ASCII" if job.ascii else "BINARY", job.title, job.size)
+    return job.opening if job.opening is not None else opening(job.title, ascii=job.ascii, size=job.size)
 
 
 def _connect(session: Session, channel: DataChannel) -> None:
@@ -197,8 +195,7 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     if pump.error is not None and channel.tls is not None:
         session.note_tls(*channel.tls.failure_lines(pump.error))
     fin = stop == "eof" and accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
-    beyond = stop in _BEYOND_THE_PUMP
-    end = _BEYOND_THE_PUMP[stop] if beyond else classify(stop, receiving=receiving, fin_accepted=fin)
+    end = _BEYOND_THE_PUMP.get(stop) or classify(stop, receiving=receiving, fin_accepted=fin)
     detail = str(pump.error) if pump.error is not None else pump.fault
     of_file = session.parameters.deflate is not None or (job.ascii and not job.listing)
     moved = pump.file_bytes if of_file else pump.bytes
@@ -288,8 +285,7 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal | None) -> str:
 
 def passive(session: Session, local: str) -> PassiveListener:
     """A listener for the session's next data connection, on `local`; the one before it is closed first."""
-    if session.data is not None:
-        session.drop_data()
+    session.drop_data()
     settings = session.settings.transfer
     peer = None if settings.allow_foreign_address else session.ends.peer
     listener = PassiveListener(local, peer, settings.passive_ports, session.tuning)

@@ -303,15 +303,10 @@ class FileSystem(abc.ABC):
         `follow=False`: a link in the last place stands for itself. Nothing may be opened by this name.
         """
 
-    def lies_straight(self, path: str) -> bool:
-        """Whether the real path is certainly the root's and `path` behind it: no link stands in the way.
-
-        Cheap; False where that would have to be looked into.
-        """
-        return False
-
     def straight_directory(self, path: str) -> bool | None:
-        """Whether a directory is at `path`, where no link stands in the way; None: that is not known at once."""
+        """Whether a directory is at `path`, whose real path then is the root's and `path` behind it: no link stands
+        in the way. Cheap; None where that would have to be looked into.
+        """
         return None
 
     @abc.abstractmethod

@@ -138,11 +138,8 @@ class Folders(Jail):
         found = self._in(path)
         return super().canonical(path) if found is None else found[0].outside(found[0].jail.canonical(found[1]))
 
-    def lies_straight(self, path: str) -> bool:
-        """Never in a folder: its real path is not the root's and `path`."""
-        return self._in(path) is None and super().lies_straight(path)
-
     def straight_directory(self, path: str) -> bool | None:
+        """Never known in a folder: its real path is not the root's and `path`."""
         return super().straight_directory(path) if self._in(path) is None else None
 
     def real_path(self, path: str, *, follow: bool = True) -> str:

@@ -256,9 +256,6 @@ class Jail(FileSystem):
     def canonical(self, path: str) -> str:
         return path if path == "/" else decode(self._resolver.canonical(encode(path)))
 
-    def lies_straight(self, path: str) -> bool:
-        return self._resolver.lies_straight(encode(path))
-
     def straight_directory(self, path: str) -> bool | None:
         return self._resolver.straight_directory(encode(path))
 

@@ -116,8 +116,7 @@ def _rate(settings: TransferSettings, name: str) -> TransferRate | None:
 def _take_start(session: Session) -> tuple[int, ByteRange | None]:
     """Where the transfer begins that is about to, and the range it is confined to; what comes after begins anew."""
     parameters = session.parameters
-    chosen = parameters.range
-    start = parameters.restart if chosen is None else chosen.first
+    start, chosen = parameters.start, parameters.range
     parameters.restart, parameters.range = 0, None
     return start, chosen
 
