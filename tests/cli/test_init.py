@@ -18,7 +18,8 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 
 import ftpsd
-from ftpsd.cli import new_site
+from ftpsd.access.closing import parse
+from ftpsd.cli import new_site, shut
 from ftpsd.cli.init import command
 from ftpsd.errors import ConfigError
 from ftpsd.settings import load
@@ -99,6 +100,14 @@ def test_without_a_user_it_says_how_to_make_one(tmp_path: Path) -> None:
     assert said.exit_code == 0, said.output
     assert f"Make a user: ftpsd passwd --file {tmp_path}/site/users --uid " in said.output
     assert (tmp_path / "site" / "users").read_bytes() == b""
+
+
+def test_a_shutdown_is_announced_to_this_server_alone(tmp_path: Path) -> None:
+    base = tmp_path / "site"
+    assert init(str(base), "--name", "ftp.example.org").exit_code == 0
+    done = CliRunner().invoke(shut.command, ["-c", str(base / "ftpsd.conf"), "+30", "Back at noon"])
+    assert done.exit_code == 0, done.output
+    assert parse((base / "run" / "shutmsg").read_text()).message == "Back at noon"
 
 
 def test_nothing_is_written_over_something(tmp_path: Path) -> None:

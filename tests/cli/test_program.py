@@ -46,6 +46,20 @@ def test_version(option: str, name: str, first: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, first + "\n", "")
 
 
+def test_python_can_be_asked_for_the_module() -> None:
+    def asked(*arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "ftpsd", *arguments], text=True, timeout=60, capture_output=True, check=False,
+            env=dict(os.environ, PYTHONPATH=str(SOURCES)))
+        return done.returncode, done.stdout, done.stderr
+
+    assert asked("-v") == (0, f"ftpsd Version {ftpsd.__version__}\n", "")
+    assert asked("--help")[1].startswith("usage: ftpsd [options]\n")
+    status, _, said = asked("nonsense")
+    assert status == 1
+    assert said.endswith("`ftpsd --help` lists the options\n")
+
+
 def test_version_needs_next_to_nothing() -> None:
     loaded = "import sys\ntry:\n    main()\nfinally:\n    print(*sys.modules)"
     done = subprocess.run(

@@ -274,12 +274,23 @@ def test_a_configuration_that_cannot_be_served_changes_nothing(here: Desk, error
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [
-    ("shutdown", 0.0), ("shutdown x", 0.0), ("shutdown graceful", None), ("shutdown graceful 5", 5.0),
-    ("shutdown graceful x", None),
+    ("shutdown", 0.0), ("shutdown now", 0.0), ("shutdown graceful", None), ("shutdown graceful 5", 5.0),
 ])
 def test_shutdown_answers_first(here: Desk, asked: str, seconds: float | None) -> None:
     assert here.ask(*asked.split()) == (0, ["shutting down"])
     assert here.supervisor.shut == [seconds]
+
+
+@pytest.mark.parametrize(("asked", "wrong"), [
+    ("x", "x"), ("+5", "+5"), ("2300", "2300"), ("Graceful", "Graceful"), ("now now", "now"), ("now 5", "5"),
+    ("graceful x", "x"), ("graceful -1", "-1"), ("graceful 5s", "5s"), ("graceful \u0665", "\u0665"),
+    ("graceful 9999999999", "9999999999"), ("graceful 5 6", "6"),
+])
+def test_a_shutdown_that_is_not_understood_ends_nothing(here: Desk, asked: str, wrong: str) -> None:
+    status, lines = here.ask("shutdown", *asked.split())
+    assert (status, lines[0]) == (-1, f"shutdown: unsupported parameter '{wrong}'; the server stays")
+    assert "shutdown graceful [seconds]" in lines[1]
+    assert here.supervisor.shut == []
 
 
 def test_trace_sets_what_the_directive_does(tmp_path: Path) -> None:

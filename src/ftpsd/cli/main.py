@@ -46,6 +46,9 @@ PERSONAS = {
 }
 """ProFTPD's programs: called by their names (symbolic links) we are the sub-command."""
 
+_UNNAMED = frozenset({"", "__main__.py", "main.py"})
+"""What `python -m` puts where a program's name stands."""
+
 
 class _Program(click.Group):
     """Sub-commands are modules of this package, imported when they are called."""
@@ -80,7 +83,9 @@ def _unknown(word: str) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the program; ends the process with 0, or with 1 and one message on standard error."""
-    program = os.path.basename(sys.argv[0]) or "ftpsd"
+    program = os.path.basename(sys.argv[0])
+    if program in _UNNAMED:
+        program = "ftpsd"
     if program in PERSONAS:
         _be(program, arguments)
     try:

@@ -74,6 +74,8 @@ UseReverseDNS       off
 PidFile             {base}/run/ftpsd.pid
 ScoreboardFile      {base}/run/scoreboard
 ControlsSocket      {base}/run/controls
+# What `ftpsd shut -c {config} +30` writes, and clients are told:
+ShutMessageFile     {base}/run/shutmsg
 # Who may say `ftpsctl -s {base}/run/controls kick user alice`:
 AdminControlsACLs   all allow user {admin}
 BanControlsACLs     all allow user {admin}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ftpsd.ctl.actions.base import ADMIN, Action, Answer, Failed, Office, Request, want
 from ftpsd.errors import ConfigError
@@ -39,13 +40,27 @@ def adopt(change: Callable[[], None]) -> None:
 
 
 def _shutdown(office: Office, request: Request) -> Answer:
-    """`shutdown [graceful [seconds]]`: at once, or when the last session has ended, or after so long."""
-    graceful = request.words[:1] == ["graceful"]
-    seconds: float | None = 0.0
-    if graceful:
-        given = request.words[1:2]
-        seconds = float(given[0]) if given and given[0].isdecimal() else None
+    """`shutdown [now|graceful [seconds]]`: at once, or when the last session has ended, or after so long.
+
+    mod_ctrls_admin ends the server whatever stands there; here that needs words that are understood.
+    """
+    seconds = _patience(request.words)
     return Answer(("shutting down",), afterwards=lambda: office.supervisor.shut_down(seconds))
+
+
+def _patience(words: Sequence[str]) -> float | None:
+    """Seconds that sessions have; None: as long as they want. Raises `Failed`."""
+    match words:
+        case [] | ["now"]:
+            return 0.0
+        case ["graceful"]:
+            return None
+        case ["graceful", seconds] if re.fullmatch(r"[0-9]{1,9}", seconds):
+            return float(seconds)
+    wrong = words[0] if words[0] not in ("now", "graceful") else words[1 if len(words) == 2 else 2]
+    raise Failed(
+        f"shutdown: unsupported parameter '{wrong}'; the server stays\n"
+        "say shutdown, or shutdown graceful [seconds]; a shutdown at a time is announced with ftpsd shut")
 
 
 def places(host: Host) -> tuple[str, ...]:
