@@ -8,12 +8,15 @@ import re
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ftpsd.native import _system
 
@@ -166,6 +169,112 @@ def test_orders(place: tuple[Path, int], options: dict[str, object], order: str,
         os.utime(path / name, (accessed, modified))
     got = [name for name in names(list_it(fd, form=form, **options)) if name not in (b".", b"..")]
     assert b"".join(got).decode() == order
+
+
+NAMES = st.lists(
+    st.binary(min_size=1, max_size=12).filter(lambda name: not set(name) & set(b"\0/ \r\n.")), max_size=40, unique=True)
+
+
+@settings(max_examples=60)
+@given(NAMES, st.sampled_from([b"", b"v", b"report-2024-"]), st.booleans())
+def test_names_come_in_the_order_of_their_bytes(some: list[bytes], beginning: bytes, reverse: bool) -> None:
+    """Whatever they begin with in common, however short the rest is."""
+    texts = [beginning + name for name in some]
+    with tempfile.TemporaryDirectory() as place:
+        fd = os.open(place, os.O_RDONLY)
+        for text in texts:
+            os.close(os.open(text, os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+        try:
+            got = list_it(fd, form="nlst", reverse=reverse)
+        finally:
+            os.close(fd)
+    assert names(got) == sorted(texts, reverse=reverse)
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3) | st.integers(-(2**33), 2**33), st.sampled_from("abcdef")), max_size=12),
+       st.booleans())
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_times_come_in_order_before_and_after_1970(
+    place: tuple[Path, int], files: list[tuple[int, str]], reverse: bool
+) -> None:
+    """The latest first, files of one moment by name."""
+    path, fd = place
+    moments = {f"{name}{index}": moment for index, (moment, name) in enumerate(files)}
+    for name, moment in moments.items():
+        make(path / name, when=moment)
+    wanted = sorted(moments, key=lambda name: (-int(os.stat(path / name).st_mtime), name), reverse=reverse)
+    try:
+        assert names(list_it(fd, form="nlst", sort="time", reverse=reverse)) == [os.fsencode(name) for name in wanted]
+    finally:
+        for name in moments:
+            (path / name).unlink()
+
+
+def test_large_directories_in_every_order(tmp_path: Path) -> None:
+    """More than the sort takes as they come: sizes shuffled, many alike."""
+    sizes = {f"f{at:04}": at * 7919 % 97 for at in range(3000)}
+    for name, size in sizes.items():
+        (tmp_path / name).write_bytes(b"x" * size)
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        by_name, by_size = scan(fd, form="nlst"), scan(fd, form="nlst", sort="size")
+    finally:
+        os.close(fd)
+    assert names(by_name.body) == [os.fsencode(name) for name in sorted(sizes)]
+    assert names(by_size.body) == [os.fsencode(name) for name in sorted(sizes, key=lambda name: (-sizes[name], name))]
+
+
+def test_modes_that_differ_from_line_to_line(place: tuple[Path, int]) -> None:
+    """What is alike in two lines is written once: never the mode of another file."""
+    path, fd = place
+    modes = [0o644, 0o644, 0o600, 0o644, 0o755, 0o755, 0o600]
+    for at, mode in enumerate(modes):
+        make(path / str(at), mode=mode)
+    assert [line[:10] for line in lines(list_it(fd))] == [stat.filemode(stat.S_IFREG | mode).encode() for mode in modes]
+    facts = list_it(fd, form="mlsd", sort="name", facts=["UNIX.mode"])
+    shown = [re.match(rb"UNIX.mode=0(\d+); (\d)$", line) for line in lines(facts)]
+    assert [(int(one[2]), int(one[1], 8)) for one in shown if one] == list(enumerate(modes))
+
+
+def test_listings_at_the_same_time(tmp_path: Path) -> None:
+    """They share the memory of listings before them, one at a time."""
+    wanted, wrong = {}, []
+    for count in (10, 300, 2000):
+        directory = tmp_path / str(count)
+        directory.mkdir()
+        for at in range(count):
+            (directory / f"{count}-{at:05}").touch()
+        wanted[count] = [f"{count}-{at:05}".encode() for at in range(count)]
+
+    def listing(count: int) -> None:
+        fd = os.open(tmp_path / str(count), os.O_RDONLY)
+        for _ in range(30):
+            if names(list_it(fd)) != wanted[count]:
+                wrong.append(count)
+        os.close(fd)
+
+    threads = [threading.Thread(target=listing, args=(count,)) for count in (*wanted, *wanted)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("form", ["list", "mlsd", "nlst"])
+def test_the_longest_lines_fit(place: tuple[Path, int], form: str) -> None:
+    """Owners, names and targets of links at their longest, numbers of many digits, dates far away."""
+    path, fd = place
+    (path / ("n" * 255)).symlink_to("t" * 4000)
+    with (path / ("m" * 255)).open("wb") as file:
+        file.truncate(2**40)
+    os.utime(path / ("m" * 255), (2**33, 2**33))
+    facts = _system.FACT_NAMES
+    body = list_it(fd, form=form, facts=facts, owner=lambda uid: "o" * 500, group=lambda gid: "g" * 500, slink=True,
+                   prefix=b"p" * 3000, follow=lambda name: None)
+    assert len(lines(body)) >= 1
+    with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+        list_it(fd, form=form, facts=facts, owner=lambda uid: "o" * 500, max_bytes=100)
 
 
 def test_unsorted_is_the_order_of_the_directory(place: tuple[Path, int]) -> None:

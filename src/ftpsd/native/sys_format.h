@@ -83,19 +83,37 @@ static size_t ls_perm(const struct ls_list *list, const struct ls_entry *entry, 
 
 /* ---- format -------------------------------------------------------------------------------------------- */
 
-static char *ls_room(struct ls_list *list, const struct ls_options *options, size_t more)
+/* Bytes beside names and names' owners that a line never exceeds: numbers of twenty digits each, dates of any year. */
+#define LS_LINE_ROOM 192
+#define LS_FACTS_ROOM 384
+
+static size_t ls_longest(const struct ls_name *names, size_t count)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++)
+        longest = names[i].length > longest ? names[i].length : longest;
+    return longest;
+}
+
+/* What a body of these entries takes at most, no more than is allowed and the line with which that shows. */
+static size_t ls_body_bound(const struct ls_list *list, const struct ls_options *options, size_t prefix_length)
+{
+    size_t each = prefix_length + (options->form == LS_MLSD ? LS_FACTS_ROOM : LS_LINE_ROOM) +
+                  ls_longest(list->owners, list->owner_count) + ls_longest(list->groups, list->group_count);
+    size_t bound = 0, widest = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct ls_entry *entry = &list->entries[i];
+        size_t line = each + entry->shown_length +
+                      (entry->target != LS_NONE ? strlen(list->arena + entry->target) : 0);
+        bound += line;
+        widest = line > widest ? line : widest;
+    }
+    return bound < options->max_bytes + widest ? bound : options->max_bytes + widest;
+}
+
+static char *ls_room(struct ls_list *list, size_t more)
 {
     if (list->length + more > list->body_room) {
-        size_t room = (list->body_room + more + 8192) * 2;
-        char *bigger = realloc(list->body, room);
-        if (bigger == NULL) {
-            ls_fail(list, ENOMEM);
-            return NULL;
-        }
-        list->body = bigger;
-        list->body_room = room;
-    }
-    if (list->length + more > options->max_bytes + 8192) {
         ls_fail(list, EFBIG);
         return NULL;
     }
@@ -208,16 +226,29 @@ static mode_t ls_shown_mode(const struct ls_options *options, mode_t mode)
     return (mode & S_IFMT) | fake | (S_ISDIR(mode) ? (fake & 0444) >> 2 : 0);
 }
 
-static int ls_list_line(struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry)
+/* What is printed of mode, links, owner and group, once more if it is what was printed for the entry before. NULL: it
+ * is not. */
+static char *ls_repeat(char *at, const struct ls_list *list, const struct ls_entry *entry)
 {
-    const struct ls_name *owner = ls_find(list->owners, list->owner_count, entry->uid);
-    const struct ls_name *group = ls_find(list->groups, list->group_count, entry->gid);
-    const char *target = entry->target != LS_NONE ? list->arena + entry->target : NULL;
-    size_t target_length = target != NULL ? strlen(target) : 0;
-    char links[TEXT_NUMBER];
-    char *at = ls_room(list, options, entry->shown_length + target_length + owner->length + group->length + 192);
-    if (at == NULL)
-        return -1;
+    const struct ls_repeated *last = &list->repeated;
+    if (last->entry == NULL || last->entry->mode != entry->mode || last->entry->nlink != entry->nlink ||
+        last->entry->uid != entry->uid || last->entry->gid != entry->gid)
+        return NULL;
+    return (char *)memcpy(at, list->body + last->at, last->length) + last->length;
+}
+
+static char *ls_repeatable(char *at, struct ls_list *list, const struct ls_entry *entry, const char *start)
+{
+    list->repeated = (struct ls_repeated){entry, (size_t)(start - list->body), (size_t)(at - start)};
+    return at;
+}
+
+static char *ls_put_head(char *at, struct ls_list *list, const struct ls_options *options,
+                         const struct ls_entry *entry, const struct ls_name *owner, const struct ls_name *group)
+{
+    char links[TEXT_NUMBER], *start = at, *repeated = ls_repeat(at, list, entry);
+    if (repeated != NULL)
+        return repeated;
     at = ls_put_mode(at, ls_shown_mode(options, entry->mode));
     *at++ = ' ';
     at = put_right(at, links, (size_t)(put_number(links, entry->nlink, 10) - links), 3);
@@ -226,6 +257,19 @@ static int ls_list_line(struct ls_list *list, const struct ls_options *options, 
     *at++ = ' ';
     at = ls_padded(at, group);
     *at++ = ' ';
+    return ls_repeatable(at, list, entry, start);
+}
+
+static int ls_list_line(struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry)
+{
+    const struct ls_name *owner = ls_find(list->owners, list->owner_count, entry->uid);
+    const struct ls_name *group = ls_find(list->groups, list->group_count, entry->gid);
+    const char *target = entry->target != LS_NONE ? list->arena + entry->target : NULL;
+    size_t target_length = target != NULL ? strlen(target) : 0;
+    char *at = ls_room(list, entry->shown_length + target_length + owner->length + group->length + LS_LINE_ROOM);
+    if (at == NULL)
+        return -1;
+    at = ls_put_head(at, list, options, entry, owner, group);
     at = ls_put_size(at, options, entry->size);
     *at++ = ' ';
     at = ls_put_time(at, list, options, entry->seconds);
@@ -246,7 +290,7 @@ static int ls_dos_line(struct ls_list *list, const struct ls_options *options, c
     const struct tm *parts = options->gmt ? text_utc(&list->clock, entry->seconds)
                                           : text_local(&list->clock, entry->seconds);
     char size[TEXT_NUMBER];
-    char *at = ls_room(list, options, entry->shown_length + 128);
+    char *at = ls_room(list, entry->shown_length + LS_LINE_ROOM);
     if (at == NULL)
         return -1;
     at = put_two(at, parts->tm_mon + 1, '0');
@@ -273,7 +317,7 @@ static int ls_dos_line(struct ls_list *list, const struct ls_options *options, c
 static int ls_name_line(struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry,
                         const char *prefix, size_t prefix_length)
 {
-    char *at = ls_room(list, options, prefix_length + entry->shown_length + 8);
+    char *at = ls_room(list, prefix_length + entry->shown_length + LS_LINE_ROOM);
     if (at == NULL)
         return -1;
     at = ls_put_name(at, options, prefix, prefix_length);
@@ -329,21 +373,26 @@ static char *ls_put_named(char *at, const struct ls_name *name)
     return at;
 }
 
-static char *ls_put_fact(char *at, unsigned long long value, unsigned base)
+static inline char *ls_put_fact(char *at, unsigned long long value, unsigned base)
 {
     at = put_number(at, value, base);
     *at++ = ';';
     return at;
 }
 
-/* The facts that are numbers or names of owners, and the identity. */
+static char *ls_put_unique(char *at, const struct ls_entry *entry)
+{
+    at = put_number(put_literal(at, "unique="), entry->dev, 16);
+    return ls_put_fact(put_literal(at, "U"), entry->ino, 16);
+}
+
+/* The facts of mode, owner and group. */
 static char *ls_put_unix(char *at, struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry)
 {
     unsigned facts = options->facts;
-    if (facts & LS_FACT_UNIQUE) {
-        at = put_number(put_literal(at, "unique="), entry->dev, 16);
-        at = ls_put_fact(put_literal(at, "U"), entry->ino, 16);
-    }
+    char *start = at, *repeated = ls_repeat(at, list, entry);
+    if (repeated != NULL)
+        return repeated;
     if (facts & LS_FACT_GROUP)
         at = ls_put_fact(put_literal(at, "UNIX.group="),
                          (unsigned)(options->fake_gid >= 0 ? options->fake_gid : entry->gid), 10);
@@ -357,7 +406,7 @@ static char *ls_put_unix(char *at, struct ls_list *list, const struct ls_options
                          (unsigned)(options->fake_uid >= 0 ? options->fake_uid : entry->uid), 10);
     if (facts & LS_FACT_OWNERNAME)
         at = ls_put_named(put_literal(at, "UNIX.ownername="), ls_find(list->owners, list->owner_count, entry->uid));
-    return at;
+    return ls_repeatable(at, list, entry, start);
 }
 
 static int ls_facts_line(struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry,
@@ -367,8 +416,7 @@ static int ls_facts_line(struct ls_list *list, const struct ls_options *options,
     const struct ls_name *group = ls_find(list->groups, list->group_count, entry->gid);
     unsigned facts = options->facts;
     size_t target = entry->target != LS_NONE ? strlen(list->arena + entry->target) : 0;
-    char *at = ls_room(list, options,
-                       prefix_length + entry->shown_length + target + owner->length + group->length + 512);
+    char *at = ls_room(list, prefix_length + entry->shown_length + target + owner->length + group->length + LS_FACTS_ROOM);
     if (at == NULL)
         return -1;
     if (facts & LS_FACT_MODIFY)
@@ -379,6 +427,8 @@ static int ls_facts_line(struct ls_list *list, const struct ls_options *options,
         at = ls_put_fact(put_literal(at, "size="), (unsigned long long)entry->size, 10);
     if (facts & LS_FACT_TYPE)
         at = ls_put_type(at, list, options, entry, scanned);
+    if (facts & LS_FACT_UNIQUE)
+        at = ls_put_unique(at, entry);
     at = ls_put_unix(at, list, options, entry);
     *at++ = ' ';
     at = ls_put_name(at, options, prefix, prefix_length);
@@ -392,7 +442,7 @@ static int ls_format(struct ls_list *list, const struct ls_options *options, con
                      size_t prefix_length, int scanned)
 {
     for (size_t i = 0; i < list->count && list->error == 0; i++) {
-        const struct ls_entry *entry = &list->entries[i];
+        const struct ls_entry *entry = ls_at(list, i);
         if (entry->dropped)
             continue;
         if (options->limit != 0 && list->printed >= options->limit)

@@ -1,11 +1,13 @@
 /* The body of LIST, NLST and MLSD for one directory, for _system.pyx. Runs without the GIL.
  *
- * Four steps: scan (getdents64 and fstatat, into one array of entries and one arena of strings), distinct owners
- * and groups (so that Python is asked for a name once per number, not once per file), sort, format (into one
- * growing buffer). An entry that vanishes between getdents64 and fstatat is left out.
+ * Four steps: scan (getdents64 and fstatat, into one array of entries and one arena of strings), sort (the order
+ * stands beside the entries), distinct owners and groups (so that Python is asked for a name once per number, not once
+ * per file), format (into the bytes that Python gets). An entry that vanishes between getdents64 and fstatat is left
+ * out.
  *
- * Memory: an entry takes about what its line does. Entries and arena are given back before the body is copied for
- * Python, so that a listing costs about twice its body while it is made.
+ * Memory: an entry takes about what its line does. The kernel's own records of the files are what a listing mostly
+ * reads, so what it writes beside them is kept small, and used again: entries and arena of a listing stay with the
+ * process for the next one (`ls_spare`), up to LS_SPARE_MOST bytes, as fresh pages cost as much as sorting.
  *
  * A symbolic link is followed below the session's root only: by openat2 from the root's descriptor, or, where the
  * kernel has none, by the caller (entries with `follow` set after the scan).
@@ -15,6 +17,8 @@
 #define FTPSD_SYS_LISTING_H
 
 #include <dirent.h>
+#include <endian.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -32,6 +36,7 @@ enum {
 #define LS_RECENT (180L * 24 * 3600) /* seconds; younger entries show the time of day instead of the year */
 #define LS_NONE UINT32_MAX
 #define LS_MOST_BYTES (LS_NONE / 2) /* of the arena: its offsets have 32 bits */
+#define LS_SPARE_MOST (2 << 20)     /* bytes of entries, and of an arena, that are kept: some 20,000 files */
 
 struct ls_options {
     int form, sort, time;
@@ -67,10 +72,22 @@ struct ls_entry {
     uint8_t dropped;
 };
 
+/* What an entry is sorted by: smaller keys come first, equal ones are looked at closely. */
+struct ls_key {
+    uint64_t key;
+    uint32_t entry;
+};
+
 struct ls_name {
     unsigned id;
     const char *text;
     size_t length;
+};
+
+/* Where in the body mode, owner and group stand as they were printed last: most files of a directory are alike. */
+struct ls_repeated {
+    const struct ls_entry *entry; /* whose; NULL: nobody's */
+    size_t at, length;
 };
 
 struct ls_list {
@@ -78,8 +95,10 @@ struct ls_list {
     size_t count, room;
     char *arena;
     size_t used, arena_room;
-    char *body;
+    uint32_t *order;      /* NULL: as they were found */
+    char *body;           /* the caller's */
     size_t length, body_room;
+    struct ls_repeated repeated;
     size_t printed;
     struct ls_name *owners, *groups;
     size_t owner_count, group_count;
@@ -95,28 +114,48 @@ struct ls_list {
 
 /* ---- memory -------------------------------------------------------------------------------------------- */
 
+/* Memory that a listing has left for the next one. Whoever finds it taken allocates. */
+static struct ls_spare {
+    void *memory;
+    size_t room;          /* elements */
+} ls_spare_entries, ls_spare_arena;
+static pthread_mutex_t ls_spare_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void *ls_take_spare(struct ls_spare *spare, size_t *room)
+{
+    void *memory;
+    pthread_mutex_lock(&ls_spare_lock);
+    memory = spare->memory;
+    *room = memory != NULL ? spare->room : 0;
+    spare->memory = NULL;
+    pthread_mutex_unlock(&ls_spare_lock);
+    return memory;
+}
+
+/* Keeps the larger of two; frees the other one, and what is too large. */
+static void ls_give_spare(struct ls_spare *spare, void *memory, size_t room, size_t size)
+{
+    pthread_mutex_lock(&ls_spare_lock);
+    if (memory != NULL && room * size <= LS_SPARE_MOST && (spare->memory == NULL || spare->room < room)) {
+        void *smaller = spare->memory;
+        spare->memory = memory;
+        spare->room = room;
+        memory = smaller;
+    }
+    pthread_mutex_unlock(&ls_spare_lock);
+    free(memory);
+}
+
 static void ls_free(struct ls_list *list)
 {
-    free(list->entries);
-    free(list->arena);
-    free(list->body);
+    ls_give_spare(&ls_spare_entries, list->entries, list->room, sizeof *list->entries);
+    ls_give_spare(&ls_spare_arena, list->arena, list->arena_room, 1);
+    free(list->order);
     free(list->owners);
     free(list->groups);
     free(list->ids);
     free(list->my_groups);
     memset(list, 0, sizeof *list);
-}
-
-/* What the body was made of; the body stays. */
-static void ls_forget_entries(struct ls_list *list)
-{
-    free(list->entries);
-    free(list->arena);
-    free(list->ids);
-    list->entries = NULL;
-    list->arena = NULL;
-    list->ids = NULL;
-    list->count = list->room = list->used = list->arena_room = 0;
 }
 
 static int ls_fail(struct ls_list *list, int error)
@@ -133,6 +172,8 @@ static uint32_t ls_keep(struct ls_list *list, const struct ls_options *options, 
         ls_fail(list, EFBIG);
         return LS_NONE;
     }
+    if (list->arena == NULL)
+        list->arena = ls_take_spare(&ls_spare_arena, &list->arena_room);
     if (list->used + length + 1 > list->arena_room) {
         size_t room = (list->arena_room + length + 4096) * 2;
         char *more = realloc(list->arena, room);
@@ -155,6 +196,8 @@ static struct ls_entry *ls_new_entry(struct ls_list *list, const struct ls_optio
         ls_fail(list, EFBIG);
         return NULL;
     }
+    if (list->entries == NULL)
+        list->entries = ls_take_spare(&ls_spare_entries, &list->room);
     if (list->count == list->room) {
         size_t room = list->room ? list->room * 2 : 256;
         struct ls_entry *more = realloc(list->entries, room * sizeof *more);
@@ -350,9 +393,11 @@ static int ls_distinct(struct ls_list *list, int groups)
     if (ids == NULL)
         return ls_fail(list, ENOMEM);
     list->ids = ids;
-    for (size_t i = 0; i < list->count; i++)
-        if (!list->entries[i].dropped)
-            ids[kept++] = groups ? list->entries[i].gid : list->entries[i].uid;
+    for (size_t i = 0; i < list->count; i++) {
+        unsigned id = groups ? list->entries[i].gid : list->entries[i].uid;
+        if (!list->entries[i].dropped && (kept == 0 || id != ids[kept - 1]))
+            ids[kept++] = id;
+    }
     qsort(ids, kept, sizeof *ids, ls_compare_id);
     size_t count = 0;
     for (size_t i = 0; i < kept; i++)
@@ -372,42 +417,142 @@ static int ls_distinct(struct ls_list *list, int groups)
     return 0;
 }
 
-struct ls_order {
-    const struct ls_options *options;
-    const char *arena;
-};
-
-static int ls_compare(const void *a, const void *b, void *context)
+/* The first of two entries by everything that counts: negative, 0 or positive. */
+static int ls_compare(const struct ls_list *list, const struct ls_options *options, uint32_t one, uint32_t other)
 {
-    const struct ls_order *order = context;
-    const struct ls_entry *left = a, *right = b;
+    const struct ls_entry *left = &list->entries[one], *right = &list->entries[other];
     int result = 0;
-    if (order->options->sort == LS_BY_TIME) {
+    if (options->sort == LS_BY_TIME) {
         result = (left->seconds < right->seconds) - (left->seconds > right->seconds);
         if (result == 0)
             result = (left->nanoseconds < right->nanoseconds) - (left->nanoseconds > right->nanoseconds);
-    } else if (order->options->sort == LS_BY_SIZE) {
+    } else if (options->sort == LS_BY_SIZE) {
         result = (left->size < right->size) - (left->size > right->size);
     }
     if (result == 0)
-        result = strcmp(order->arena + left->name, order->arena + right->name);
-    return order->options->reverse ? -result : result;
+        result = strcmp(list->arena + left->name, list->arena + right->name);
+    return options->reverse ? -result : result;
 }
 
-static void ls_sort(struct ls_list *list, const struct ls_options *options)
+/* How many bytes all names begin with in common. */
+static size_t ls_common(const struct ls_list *list)
 {
-    struct ls_order order = {options, list->arena};
-    if (list->count == 0)
-        return;
-    if (options->sort != LS_UNSORTED) {
-        qsort_r(list->entries, list->count, sizeof *list->entries, ls_compare, &order);
-    } else if (options->reverse) {
-        for (size_t i = 0, j = list->count; i + 1 < j; i++) {
-            struct ls_entry swap = list->entries[i];
-            list->entries[i] = list->entries[--j];
-            list->entries[j] = swap;
-        }
+    const char *first = list->arena + list->entries[0].name;
+    size_t common = list->entries[0].name_length;
+    for (size_t i = 1; i < list->count; i++) {
+        const char *name = list->arena + list->entries[i].name;
+        size_t same = 0;
+        while (same < common && name[same] == first[same])
+            same++;
+        common = same;
     }
+    return common;
+}
+
+/* A number that grows as the order wants it: of a name the eight bytes after `common`. */
+static uint64_t ls_key_of(const struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry,
+                          size_t common)
+{
+    unsigned char bytes[8] = {0};
+    uint64_t key;
+    if (options->sort == LS_BY_NAME) {
+        size_t left = entry->name_length - common;
+        memcpy(bytes, list->arena + entry->name + common, left < sizeof bytes ? left : sizeof bytes);
+        memcpy(&key, bytes, sizeof key);
+        key = be64toh(key);
+    } else { /* the latest, the largest first */
+        int64_t value = options->sort == LS_BY_TIME ? (int64_t)entry->seconds : (int64_t)entry->size;
+        key = ~((uint64_t)value ^ (UINT64_C(1) << 63));
+    }
+    return options->reverse ? ~key : key;
+}
+
+static int ls_before(const struct ls_list *list, const struct ls_options *options, const struct ls_key *one,
+                     const struct ls_key *other)
+{
+    if (one->key != other->key)
+        return one->key < other->key;
+    return ls_compare(list, options, one->entry, other->entry) < 0;
+}
+
+/* from[low, middle) and from[middle, high), each in order, into to[low, high). */
+static void ls_merge(const struct ls_list *list, const struct ls_options *options, const struct ls_key *from,
+                     struct ls_key *to, size_t low, size_t middle, size_t high)
+{
+    size_t left = low, right = middle, at = low;
+    if (middle < high && ls_before(list, options, &from[middle], &from[middle - 1])) {
+        while (left < middle && right < high)
+            to[at++] = ls_before(list, options, &from[right], &from[left]) ? from[right++] : from[left++];
+    }
+    memcpy(to + at, from + left, (middle - left) * sizeof *to);
+    memcpy(to + at + (middle - left), from + right, (high - right) * sizeof *to);
+}
+
+/* Many file systems give names backwards. */
+static void ls_turn_round(const struct ls_list *list, const struct ls_options *options, struct ls_key *keys)
+{
+    size_t last = list->count - 1;
+    for (size_t i = 0; i < last; i++)
+        if (!ls_before(list, options, &keys[i + 1], &keys[i]))
+            return;
+    for (size_t i = 0; i < last; i++, last--) {
+        struct ls_key swap = keys[i];
+        keys[i] = keys[last];
+        keys[last] = swap;
+    }
+}
+
+/* Merge sort from below; `keys` has room for twice the entries. Where the result stands. */
+static struct ls_key *ls_merge_sort(const struct ls_list *list, const struct ls_options *options, struct ls_key *keys)
+{
+    size_t count = list->count;
+    struct ls_key *from = keys, *to = keys + count;
+    ls_turn_round(list, options, from);
+    for (size_t width = 1; width < count; width *= 2) {
+        struct ls_key *swap = from;
+        for (size_t low = 0; low < count; low += 2 * width) {
+            size_t middle = low + width < count ? low + width : count;
+            size_t high = low + 2 * width < count ? low + 2 * width : count;
+            ls_merge(list, options, from, to, low, middle, high);
+        }
+        from = to;
+        to = swap;
+    }
+    return from;
+}
+
+static int ls_sort_by_keys(struct ls_list *list, const struct ls_options *options)
+{
+    size_t common = options->sort == LS_BY_NAME ? ls_common(list) : 0;
+    struct ls_key *keys = malloc(2 * list->count * sizeof *keys), *sorted;
+    if (keys == NULL)
+        return ls_fail(list, ENOMEM);
+    for (size_t i = 0; i < list->count; i++)
+        keys[i] = (struct ls_key){ls_key_of(list, options, &list->entries[i], common), (uint32_t)i};
+    sorted = ls_merge_sort(list, options, keys);
+    for (size_t i = 0; i < list->count; i++)
+        list->order[i] = sorted[i].entry;
+    free(keys);
+    return 0;
+}
+
+static int ls_sort(struct ls_list *list, const struct ls_options *options)
+{
+    if (list->count < 2 || list->error != 0 || (options->sort == LS_UNSORTED && !options->reverse))
+        return 0;
+    if ((list->order = malloc(list->count * sizeof *list->order)) == NULL)
+        return ls_fail(list, ENOMEM);
+    if (options->sort != LS_UNSORTED)
+        return ls_sort_by_keys(list, options);
+    for (size_t i = 0; i < list->count; i++)
+        list->order[i] = (uint32_t)(list->count - 1 - i);
+    return 0;
+}
+
+/* The entry that is to be shown as number `place`. */
+static struct ls_entry *ls_at(const struct ls_list *list, size_t place)
+{
+    return &list->entries[list->order != NULL ? list->order[place] : place];
 }
 
 #endif

@@ -26,21 +26,28 @@ cdef extern from "sys_format.h" nogil:
         size_t count
         char *arena
         char *body
-        size_t length, printed
+        size_t length, body_room, printed
         ls_name *owners
         ls_name *groups
         size_t owner_count, group_count
         int error
     void ls_free(ls_list *)
-    void ls_forget_entries(ls_list *)
     int ls_whoami(ls_list *, int dirfd)
     int ls_scan(ls_list *, const ls_options *, int dirfd)
     int ls_add(ls_list *, const ls_options *, int dirfd, const char *name, const char *shown, unsigned char kind)
     void ls_followed(ls_entry *, const ls_options *, const stat *)
     int ls_distinct(ls_list *, int groups)
-    void ls_sort(ls_list *, const ls_options *)
+    ls_entry *ls_at(const ls_list *, size_t place)
+    size_t ls_body_bound(const ls_list *, const ls_options *, size_t prefix_length)
+    int ls_sort(ls_list *, const ls_options *)
     int ls_format(ls_list *, const ls_options *, const char *prefix, size_t prefix_length, int scanned)
     void tzset()
+
+
+cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *, Py_ssize_t size) except NULL
+    char *bytes_of "PyBytes_AS_STRING"(PyObject *) nogil
+    int _PyBytes_Resize(PyObject **, Py_ssize_t size) except -1
 
 
 Listing = namedtuple("Listing", "body entries directories")
@@ -101,12 +108,30 @@ cdef list _directories(ls_list *found):
     cdef ls_entry *entry
     cdef size_t i
     for i in range(found.count):
-        entry = &found.entries[i]
+        entry = ls_at(found, i)
         if not entry.dropped and (entry.mode & 0o170000) == 0o040000:
             name = found.arena[entry.name:entry.name + entry.name_length]
             if name != b"." and name != b"..":
                 names.append(name)
     return names
+
+
+cdef bytes _body(ls_list *found, const ls_options *options, bytes prefix, bint scanned):
+    """The lines, written where they stay: bytes that nobody has seen yet may be written and shortened."""
+    cdef const char *c_prefix = prefix
+    cdef size_t prefix_length = len(prefix)
+    cdef PyObject *body
+    found.body_room = ls_body_bound(found, options, prefix_length)
+    body = new_bytes(NULL, found.body_room)
+    found.body = bytes_of(body)
+    with nogil:
+        ls_format(found, options, c_prefix, prefix_length, scanned)
+    found.body = NULL
+    _PyBytes_Resize(&body, found.length)
+    made = <bytes>body
+    Py_DECREF(made)
+    _check(found)
+    return made
 
 
 cdef int _check(ls_list *found) except -1:
@@ -152,8 +177,6 @@ def list_directory(
 ):
     cdef ls_options options
     cdef ls_list found
-    cdef const char *c_prefix = prefix
-    cdef size_t prefix_length = len(prefix)
     cdef bint scanned = names is None
     memset(&options, 0, sizeof(ls_options))
     memset(&found, 0, sizeof(ls_list))
@@ -190,13 +213,8 @@ def list_directory(
         _check(&found)
         kept = _fill(found.owners, found.owner_count, None if numeric else owner)
         kept += _fill(found.groups, found.group_count, None if numeric else group)
-        with nogil:
-            ls_format(&found, &options, c_prefix, prefix_length, scanned)
-        _check(&found)
-        directories = _directories(&found) if want_directories else []
-        ls_forget_entries(&found)
-        body = found.body[:found.length] if found.length else b""
-        return Listing(body, found.printed, directories)
+        body = _body(&found, &options, prefix, scanned)
+        return Listing(body, found.printed, _directories(&found) if want_directories else [])
     finally:
         ls_free(&found)
 

@@ -15,7 +15,8 @@
 
 #define put_literal(at, text) ((char *)memcpy((at), (text), sizeof(text) - 1) + sizeof(text) - 1)
 
-static char *put_number(char *at, unsigned long long value, unsigned base)
+/* Inlined, so that the compiler knows the base and need not divide. */
+__attribute__((always_inline)) static inline char *put_number(char *at, unsigned long long value, unsigned base)
 {
     static const char digits[] = "0123456789ABCDEF";
     char reversed[TEXT_NUMBER];
