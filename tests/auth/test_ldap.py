@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import tempfile
 import threading
@@ -371,11 +372,12 @@ def test_a_server_that_says_nothing_costs_a_bounded_time(make: Any, notes: list[
     assert len(notes) == 1
 
 
+@pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("piece", [b"\x02", b"\x02" * 65536])
 def test_an_answer_that_never_ends(
-    make: Any, notes: list[str], monkeypatch: pytest.MonkeyPatch, piece: bytes,
+    make: Any, notes: list[str], monkeypatch: pytest.MonkeyPatch, piece: bytes, tls: bool,
 ) -> None:
-    """It drips, or is endless: the login has its answer in time, and the memory is bounded."""
+    """To a bind or StartTLS. It drips, or is endless: the login has its answer in time, and the memory is bounded."""
     monkeypatch.setattr(directory, "LARGEST_ANSWER", 1024 * 1024)
 
     def answer(listener: socket.socket) -> None:
@@ -394,7 +396,7 @@ def test_an_answer_that_never_ends(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=answer, args=(listener,))
         thread.start()
-        backend = make(f"127.0.0.1:{listener.getsockname()[1]}", connect_timeout=1, query_timeout=1)
+        backend = make(f"127.0.0.1:{listener.getsockname()[1]}", connect_timeout=1, query_timeout=1, use_tls=tls)
         began = time.monotonic()
         with pytest.raises(Unavailable):
             backend.lookup("alice")
@@ -403,6 +405,33 @@ def test_an_answer_that_never_ends(
         assert not thread.is_alive()
     assert len(notes) == 1
     assert ("timed out" if len(piece) == 1 else "longer than") in notes[0]
+
+
+def test_a_handshake_that_drips(make: Any, notes: list[str]) -> None:
+    """StartTLS is answered just in time, and then TLS comes byte by byte: all of it has one deadline."""
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            with contextlib.suppress(OSError):
+                asked = connection.recv(4096)
+                time.sleep(1.2)
+                connection.sendall(b"\x30\x0c" + asked[2:5] + bytes.fromhex("78070a010004000400"))
+                connection.recv(4096)
+                for byte in b"\x16\x03\x03\x40\x00" + bytes(500):
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.2)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        backend = make(f"127.0.0.1:{listener.getsockname()[1]}", connect_timeout=1, query_timeout=1, use_tls=True)
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            backend.lookup("alice")
+        assert 1.9 < time.monotonic() - began < 3
+        thread.join(10)
+        assert not thread.is_alive()
+    assert "does not answer" in notes[0]
 
 
 def test_a_server_that_is_away(slapd: Slapd, make: Any, notes: list[str]) -> None:

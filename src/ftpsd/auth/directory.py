@@ -77,16 +77,20 @@ class _Bounded:
         self._deadline = 0.0
         self._left = 0
 
-    def begin(self, seconds: float) -> None:
-        """The next answer is to be there within `seconds`."""
-        self._deadline, self._left = time.monotonic() + seconds, LARGEST_ANSWER
+    def begin(self, deadline: float) -> None:
+        """The next answer is to be there by then (monotonic seconds)."""
+        self._deadline, self._left = deadline, LARGEST_ANSWER
 
-    def recv(self, size: int) -> bytes:
-        """Raises `OSError`."""
+    def gettimeout(self) -> float:
+        """Seconds that are left: all that a TLS handshake gets which takes the socket over. Raises `OSError`."""
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
             raise TimeoutError("timed out")
-        self._sock.settimeout(remaining)
+        return remaining
+
+    def recv(self, size: int) -> bytes:
+        """Raises `OSError`."""
+        self._sock.settimeout(self.gettimeout())
         data = self._sock.recv(size)
         self._left -= len(data)
         if self._left < 0:
@@ -141,9 +145,10 @@ class Directory:
             return False  # a bind without a password is an anonymous one, and always succeeds (RFC 4513 5.1.2)
         for state in self._willing():
             with self._watched(state):
-                connection = self._open(state, name, password)
+                deadline = self._opening()
+                connection = self._open(state, name, password, deadline)
                 try:
-                    return self._bind(connection)
+                    return self._bind(connection, deadline)
                 finally:
                     _drop(connection)
         raise Unavailable
@@ -203,9 +208,10 @@ class Directory:
         for state in self._willing() if answer is None else ():
             with self._watched(state, for_names):
                 bind = self._settings.bind_dn
-                connection = self._open(state, bind.name, bind.password)
+                deadline = self._opening()
+                connection = self._open(state, bind.name, bind.password, deadline)
                 try:
-                    if not self._bind(connection):
+                    if not self._bind(connection, deadline):
                         raise Unavailable(f"it refuses LDAPBindDN {bind.name}: {_result(connection)}")
                     answer = question(state, connection)
                 except BaseException:
@@ -238,7 +244,11 @@ class Directory:
                 return
         _drop(connection)
 
-    def _open(self, state: _State, name: str, password: str) -> Any:
+    def _opening(self) -> float:
+        """By when (monotonic seconds) a connection that is begun now has to be there, with TLS and bound."""
+        return time.monotonic() + self._settings.connect_timeout + self._settings.query_timeout
+
+    def _open(self, state: _State, name: str, password: str, deadline: float) -> Any:
         """A new connection, with TLS where it is wanted, not bound yet."""
         ldap3, settings = self._ldap3, self._settings
         connection = ldap3.Connection(
@@ -249,8 +259,10 @@ class Directory:
         try:
             connection.open(read_server_info=False)
             plain = not state.settings.tls and not state.settings.path
-            if settings.use_tls and plain and not connection.start_tls(read_server_info=False):
-                raise Unavailable(f"it refuses StartTLS: {_result(connection)}")
+            if settings.use_tls and plain:
+                _bound(connection, deadline)
+                if not connection.start_tls(read_server_info=False):
+                    raise Unavailable(f"it refuses StartTLS: {_result(connection)}")
         except BaseException:
             _drop(connection)
             raise
@@ -267,18 +279,9 @@ class Directory:
             place, port=settings.port or None, use_ssl=settings.tls, tls=tls, get_info=ldap3.NONE,
             connect_timeout=self._settings.connect_timeout)
 
-    def _bound(self, connection: Any) -> None:
-        """The next answer has its time and size."""
-        sock = connection.socket
-        if not isinstance(sock, _Bounded):
-            if sock is None:
-                raise Unavailable("the connection is closed")
-            connection.socket = sock = _Bounded(sock)
-        sock.begin(self._settings.query_timeout)
-
-    def _bind(self, connection: Any) -> bool:
+    def _bind(self, connection: Any, deadline: float) -> bool:
         """Raises `Unavailable` where the server cannot say now."""
-        self._bound(connection)
+        _bound(connection, deadline)
         if connection.bind(read_server_info=False):
             return True
         code = (connection.result or {}).get("result")
@@ -292,7 +295,7 @@ class Directory:
         self, state: _State, connection: Any, base: str, text: str, attributes: list[str], most: int,
     ) -> list[Entry]:
         settings = self._settings
-        self._bound(connection)
+        _bound(connection, time.monotonic() + settings.query_timeout)
         connection.search(
             base, text, search_scope=_SCOPES[state.settings.scope or settings.search_scope],
             dereference_aliases=_DEREFERENCE[settings.dereference], attributes=attributes, size_limit=most + 1,
@@ -301,6 +304,16 @@ class Directory:
         if code not in (0, 4, 32):  # success, more than was asked for, no such base
             raise Unavailable(f"search in '{base}': {_result(connection)}")
         return [_entry(found) for found in connection.response or () if found.get("type") == "searchResEntry"]
+
+
+def _bound(connection: Any, deadline: float) -> None:
+    """The next answer has its time (until monotonic seconds) and size. Raises `Unavailable`."""
+    sock = connection.socket
+    if not isinstance(sock, _Bounded):
+        if sock is None:
+            raise Unavailable("the connection is closed")
+        connection.socket = sock = _Bounded(sock)
+    sock.begin(deadline)
 
 
 def _entry(found: Mapping[str, Any]) -> Entry:

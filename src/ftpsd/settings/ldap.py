@@ -116,7 +116,7 @@ class LDAPSettings:
     )
     query_timeout: int = directive(
         "LDAPQueryTimeout", Duration(1, 60), 5, module="mod_ldap", good=("10",), bad=("", "0", "90"),
-        doc="The same for an answer.",
+        doc="The same for an answer. A new connection has both together to be there, with StartTLS and bound.",
     )
 
 
