@@ -106,12 +106,16 @@ class Desk:
             data += chunk
         raise AssertionError("the server does not close")
 
-    def ask(self, *words: str) -> tuple[int, list[str]]:
-        """Status and lines of an answer; the bytes are made and read here, not by the code under test."""
+    def send(self, *words: str) -> socket.socket:
+        """A client that asks; the bytes are made here, not by the code under test."""
         client = self.connect()
         strings = [word.encode() for word in words]
         client.sendall(struct.pack("=iI", 0, len(words)) + b"".join(struct.pack("=I", len(s)) + s for s in strings))
-        return parse(self.receive(client))
+        return client
+
+    def ask(self, *words: str) -> tuple[int, list[str]]:
+        """Status and lines of an answer."""
+        return parse(self.receive(self.send(*words)))
 
 
 def parse(data: bytes) -> tuple[int, list[str]]:

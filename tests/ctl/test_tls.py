@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -10,12 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from ftpsd.ctl import aside
 from ftpsd.native._openssl import SharedCache
 from ftpsd.testing.plugin import ServerFactory
-from ftpsd.tls.cache.base import CacheError
+from ftpsd.tls.cache.base import CacheError, Statistics, Status
 from ftpsd.tls.cache.files import FileStore
 from ftpsd.tls.cache.shared import SharedStore
-from tests.ctl.desk import ME, Desk, desk
+from tests.ctl.desk import ME, Desk, desk, parse
 from tests.ctl.test_live import ALLOW, run
 
 
@@ -119,6 +121,67 @@ def test_a_cache_that_does_not_answer(here: Desk) -> None:
         assert status == -1
         assert line.startswith(f"tls sesscache: {words}: ")
         assert line.endswith("Connection refused")
+
+
+class Distant(SharedStore):
+    """A cache elsewhere, which says what comes out of the named pipe `words`, and breaks when it is cleared."""
+
+    distant = True
+    words = ""
+
+    def _status(self, deadline: float) -> Status:
+        with open(self.words, encoding="ascii") as words:
+            said = words.read()
+        if said != "7":
+            raise CacheError(said)
+        return Status(Statistics(hits=int(said)))
+
+    def _clear(self, deadline: float) -> int:
+        os._exit(1)
+
+
+@pytest.fixture
+def words(here: Desk, tmp_path: Path) -> Path:
+    """Where to write what a distant cache is to say."""
+    store, path = Distant(SharedCache(1 << 20)), tmp_path / "words"
+    os.mkfifo(path)
+    store.words = str(path)
+    here.supervisor.service = SimpleNamespace(session_cache=store, response_cache=None)
+    return path
+
+
+@pytest.mark.parametrize(("said", "status", "line"), [
+    ("7", 0, "Cache lifetime hits: 7"),
+    ("gone", -1, "tls sesscache: error obtaining info about the session cache: internal cache: gone"),
+])
+def test_a_distant_cache_holds_up_nobody(here: Desk, words: Path, said: str, status: int, line: str) -> None:
+    """Who asks it waits; all others are answered meanwhile."""
+    waiting = here.send("tls", "sesscache", "info")
+    for _ in range(3):
+        assert here.ask("status", "all")[0] == 0
+    with open(words, "w", encoding="ascii") as file:
+        file.write(said)
+    answer = parse(here.receive(waiting))
+    assert answer[0] == status
+    assert line in answer[1]
+    assert_no_children()
+
+
+def test_a_distant_cache_that_never_answers(here: Desk, words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert here.ask("tls", "sesscache", "clear") == (-1, ["no answer in time"]), "its process died"
+    monkeypatch.setattr(aside, "PATIENCE", 0.2)
+    assert here.ask("tls", "sesscache", "info") == (-1, ["no answer in time"])
+    monkeypatch.setattr(aside, "PATIENCE", 60.0)
+    here.send("tls", "sesscache", "info")
+    here.turn()
+    here.turn()
+    here.server.close()
+    assert_no_children()
+
+
+def assert_no_children() -> None:
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 def test_sessions_of_real_clients(ftps_server: ServerFactory, tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from ftpsd.ctl import access, endpoint
+from ftpsd.ctl import access, aside, endpoint
 from ftpsd.ctl.access import Peer, Rule
 from ftpsd.ctl.actions import ACTIONS
-from ftpsd.ctl.actions.base import Action, Answer, Failed, Office, Request
+from ftpsd.ctl.actions.base import Action, Answer, Failed, Later, Office, Request
+from ftpsd.ctl.aside import NO_ANSWER, Aside
 from ftpsd.ctl.endpoint import Listener
 from ftpsd.ctl.protocol import REQUEST, Decoder, ProtocolError, encode
 from ftpsd.log import stamps
@@ -45,7 +46,8 @@ _MOST_FDS = 8
 
 @dataclass(slots=True)
 class _Client:
-    """`verdict`: the answer to whatever it asks; `output`: what it has still to take, once it was answered."""
+    """`verdict`: the answer to whatever it asks; `output`: what it has still to take, once it was answered; `aside`:
+    the answer is being looked for."""
 
     sock: socket.socket
     peer: Peer
@@ -55,6 +57,25 @@ class _Client:
     output: bytes | None = None
     answer: Answer | None = None
     fds: list[int] = field(default_factory=list)
+    aside: Aside | None = None
+
+    def interest(self) -> tuple[int, int]:
+        """What is waited for: the descriptor, and for what."""
+        if self.aside is not None:
+            return self.aside.fd, select.POLLIN
+        return self.sock.fileno(), select.POLLIN if self.output is None else select.POLLOUT
+
+    def leave(self) -> None:
+        """In a new process: closes what there is of it."""
+        for descriptor in (*self.fds, *(() if self.aside is None else (self.aside.fd,))):
+            os.close(descriptor)
+        self.sock.close()
+
+    def close(self) -> None:
+        """Gives everything back."""
+        if self.aside is not None:
+            self.aside.kill()
+        self.leave()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +103,7 @@ class ControlServer:
 
     def interests(self) -> Mapping[int, int]:
         """See `Attendant`."""
-        watched = {
-            fd: select.POLLIN if client.output is None else select.POLLOUT for fd, client in self._clients.items()
-        }
+        watched = dict(client.interest() for client in self._clients.values())
         if self._listener is not None:
             watched[self._listener.fileno()] = select.POLLIN
         return watched
@@ -95,14 +114,15 @@ class ControlServer:
 
     def attend(self, ready: Collection[int]) -> None:
         """See `Attendant`."""
-        for fd in ready:
-            client = self._clients.get(fd)
-            if client is not None:
-                self._serve(client)
+        for client in [each for each in self._clients.values() if each.interest()[0] in ready]:
+            self._serve(client)
         if self._listener is not None and self._listener.fileno() in ready:
             self._accept(self._listener)
         now = time.monotonic()
         for client in [each for each in self._clients.values() if each.deadline <= now]:
+            if client.aside is not None:
+                self._answered(client, NO_ANSWER)
+                continue
             self._log(f"{client.peer} client was too slow")
             self._drop(client)
 
@@ -121,9 +141,7 @@ class ControlServer:
     def leave(self) -> None:
         """See `Attendant`."""
         for client in self._clients.values():
-            client.sock.close()
-            for descriptor in client.fds:
-                os.close(descriptor)
+            client.leave()
         if self._listener is not None:
             self._listener.sock.close()
 
@@ -206,7 +224,11 @@ class ControlServer:
 
     def _serve(self, client: _Client) -> None:
         try:
-            if client.output is None:
+            if client.aside is not None:
+                answer = client.aside.read()
+                if answer is not None:
+                    self._answered(client, answer)
+            elif client.output is None:
                 self._read(client)
             if client.output is not None:
                 self._write(client)
@@ -230,7 +252,25 @@ class ControlServer:
             return
         if request is None:
             return
-        client.answer = answer = self._answer(client, request.texts)
+        found = self._answer(client, request.texts)
+        if isinstance(found, Later):
+            self._look(client, found)
+        else:
+            self._answered(client, found)
+
+    def _look(self, client: _Client, later: Later) -> None:
+        try:
+            client.aside = Aside(later.work)
+        except OSError as error:
+            self._answered(client, Answer.failure(f"unable to fork: {error.strerror}"))
+        else:
+            client.deadline = time.monotonic() + aside.PATIENCE
+
+    def _answered(self, client: _Client, answer: Answer) -> None:
+        if client.aside is not None:
+            client.aside.kill()
+            os.close(client.aside.fd)
+        client.aside, client.answer = None, answer
         self._log(f"sent to {client.peer} client: return value: {answer.status}")
         for line in answer.lines:
             self._log(f"sent to {client.peer} client: '{escape(shorten(line, _LONGEST_SHOWN))}'")
@@ -247,14 +287,12 @@ class ControlServer:
     def _drop(self, client: _Client) -> None:
         if self._clients.pop(client.sock.fileno(), None) is None:
             return
-        client.sock.close()
-        for descriptor in client.fds:
-            os.close(descriptor)
+        client.close()
         self._log(f"closed connection to {client.peer} client")
         if client.answer is not None and client.answer.afterwards is not None:
             client.answer.afterwards()
 
-    def _answer(self, client: _Client, texts: tuple[str, ...]) -> Answer:
+    def _answer(self, client: _Client, texts: tuple[str, ...]) -> Answer | Later:
         if client.verdict is not None:
             return Answer.failure(client.verdict)
         words = escape(shorten(" ".join(texts), _LONGEST_SHOWN))

@@ -39,6 +39,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """The answer takes its time, as other machines are asked: `work` is called where nobody waits for it. It may raise
+    `Failed`, and what it changes in memory is lost."""
+
+    work: Callable[[], Answer]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What `peer` wants: the words behind the action's name. `may` says whether it may do something (`tls_acls`); `fd`
     is a descriptor that came with the request (it is closed after the answer)."""
@@ -60,7 +68,7 @@ class Action:
     name: str
     module: str
     description: str
-    run: Callable[[Office, Request], Answer]
+    run: Callable[[Office, Request], Answer | Later]
     acl: Literal["core", "admin", "tls", "ban"] | None = "admin"
     changes: bool = False
 

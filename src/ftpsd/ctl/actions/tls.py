@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ftpsd.ctl.actions.base import TLS, Action, Answer, Failed, Office, Request
+from ftpsd.ctl.actions.base import TLS, Action, Answer, Failed, Later, Office, Request
 from ftpsd.log.identity import TLS_MODULE
 from ftpsd.tls.cache import contents
 from ftpsd.tls.cache.base import CacheError, Statistics, Status, Store
 
 PATIENCE = 2.0
-"""Seconds that a cache has to answer: the supervisor does nothing else meanwhile."""
+"""Seconds that a cache has to answer. One on this machine needs none of them; the others are asked aside."""
 
 MOST_SHOWN = 1000
 """Sessions that `info -v` lists."""
@@ -61,7 +61,7 @@ _PROVIDERS = {
 }
 
 
-def _tls(office: Office, request: Request) -> Answer:
+def _tls(office: Office, request: Request) -> Answer | Later:
     """`tls sesscache|ocspcache info [-v]|clear|remove`."""
     if not request.words:
         raise Failed("tls: missing required parameters")
@@ -78,7 +78,10 @@ def _tls(office: Office, request: Request) -> Answer:
         raise Failed(f"tls {kind}: unknown {kind} action: '{rest[0]}'")
     if not request.may(rest[0]):
         raise Failed("access denied")
-    return run(words, words.of(office.supervisor.service), rest[1:])
+    store = words.of(office.supervisor.service)
+    if store is not None and store.distant:
+        return Later(lambda: run(words, store, rest[1:]))
+    return run(words, store, rest[1:])
 
 
 def _clear(words: _Words, store: Store | None, rest: list[str]) -> Answer:

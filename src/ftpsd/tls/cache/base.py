@@ -107,6 +107,9 @@ class Store(ABC):
     kind: ClassVar[str]
     """The word before the colon in TLSSessionCache: `shm`, `redis` …"""
 
+    distant: ClassVar[bool] = False
+    """Whether other machines are asked, so that even an administrator's question may take its time."""
+
     def __init__(
         self, *, max_entry: int, note: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.time, counters: Counters | None = None,

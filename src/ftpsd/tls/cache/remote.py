@@ -35,6 +35,8 @@ class _Client(threading.local):
 class RemoteStore(Store):
     """A cache on servers. A backend adds how it talks to them, with a client of a library for each thread."""
 
+    distant = True
+
     def __init__(
         self, purpose: str, *, timeout: float, prefix: str = "", json: bool = False, sealer: TicketKeys | None = None,
         note: Callable[[str], None] = lambda text: None, clock: Callable[[], float] = time.time,
