@@ -186,6 +186,9 @@ def test_workers_and_least_load(board: Scoreboard) -> None:
     assert board.worker(0) == WorkerRow(10, True, 5, 9)
     assert board.free_rows(2) == (3, 4)
     assert board.least_loaded((0, 1, 2)) == 3
+    board.count_worker(0, 2, 1 << 40)
+    assert board.worker(0) == WorkerRow(10, True, 2, 1 << 40)
+    assert board.least_loaded((0, 1, 2)) == 2
     assert board.least_loaded((2,)) is None
     board.clear_worker(1)
     assert board.free_rows(1) == (1,)

@@ -75,6 +75,8 @@ _ARRIVALS_AT = _RATE_AT + _RATE.size
 _WARNINGS_AT, _WARNINGS_SIZE = 512, 2048
 _CLAIM_LOCK, _TAKE_LOCK = 0, 1
 _WORKER = struct.Struct("=IIIIQ")
+_ACCEPTING, _SESSIONS, _SERVED = 1, 2, 4
+"""Which word of a worker's row."""
 _PULSE = struct.Struct("=Q")
 _ROW_SIZE = 32
 _WORKERS_AT = 4096
@@ -385,7 +387,8 @@ class Scoreboard:
     @property
     def count(self) -> int:
         """Sessions now."""
-        return self.memory[_MAP_AT : _MAP_AT + SLOTS].count(1)
+        states = self.memory[_MAP_AT : _MAP_AT + SLOTS]
+        return states.count(1, 0, states.rfind(1) + 1)
 
     def acquire(self, peer: tuple[str, int] = ("", 0), local: tuple[str, int] = ("", 0)) -> Slot | None:
         """Claim a slot for a connection from `peer` at `local` (address, port); None when it is full.
@@ -397,7 +400,7 @@ class Scoreboard:
             return None
         try:
             index = self.memory.find(b"\0", _MAP_AT, _MAP_AT + SLOTS)
-            if index < 0 or self.count >= self.limit:
+            if index < 0 or self._is_full(index - _MAP_AT):
                 self.denied = f"MaxInstances ({self.limit}) reached"
                 return None
             if self._too_fast():
@@ -408,6 +411,11 @@ class Scoreboard:
         finally:
             fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, _CLAIM_LOCK)
         return Slot(self, index)
+
+    def _is_full(self, free: int) -> bool:
+        """Whether MaxInstances sessions are on, where `free` is the first free slot."""
+        limit = self.limit
+        return limit < SLOTS and (free >= limit or self.count >= limit)
 
     def _too_fast(self) -> bool:
         """MaxConnectionRate: a time of `seconds` begins with the first connection after the last one's end."""
@@ -535,6 +543,12 @@ class Scoreboard:
             shown.pid, shown.accepting, shown.sessions, 0, shown.served,
         )
 
+    def count_worker(self, row: int, sessions: int, served: int) -> None:
+        """Show only how many sessions the worker in `row` has and has had."""
+        at = _WORKERS_AT + row * _ROW_SIZE >> 2
+        self.words[at + _SESSIONS] = sessions
+        self.counts[at + _SERVED >> 1] = served
+
     def pulse(self, row: int) -> int:
         """The number of the last `Ping` that the worker in `row` has answered."""
         (number,) = _PULSE.unpack_from(self.memory, _WORKERS_AT + row * _ROW_SIZE + _WORKER.size)
@@ -555,8 +569,12 @@ class Scoreboard:
 
     def least_loaded(self, rows: Iterable[int]) -> int | None:
         """Fewest sessions of any accepting worker among `rows`; None without one."""
-        shown = (self.worker(row) for row in rows)
-        return min((worker.sessions for worker in shown if worker.accepting), default=None)
+        words, least = self.words, None
+        for row in rows:
+            at = _WORKERS_AT + row * _ROW_SIZE >> 2
+            if words[at + _ACCEPTING] and (least is None or words[at + _SESSIONS] < least):
+                least = words[at + _SESSIONS]
+        return least
 
     def close(self, *, remove: bool = False) -> None:
         """Unmap it; with `remove` its file is deleted too, if it still is this one."""

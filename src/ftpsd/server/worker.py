@@ -17,7 +17,7 @@ import errno
 import faulthandler
 import functools
 import os
-import selectors
+import select
 import signal
 import socket
 import threading
@@ -87,7 +87,8 @@ class Worker:
         self._stopping = False
         self._resume_at: float | None = None
         self._complained_at = -_COMPLAINT_INTERVAL
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Callable[[], None]] = {}
         self._signals = SignalQueue(CAUGHT, IGNORED)
 
     def run(self, started: Callable[[], None]) -> None:
@@ -96,9 +97,9 @@ class Worker:
         self._settle_down()
         threading.stack_size(STACK_SIZE)
         self._service.start_worker()
-        self._selector.register(self._signals, selectors.EVENT_READ, self._take_signals)
-        self._selector.register(self._place.lifeline, selectors.EVENT_READ, self._supervisor_died)
-        self._selector.register(self._place.channel, selectors.EVENT_READ, self._take_orders)
+        self._watch(self._signals.fileno(), self._take_signals)
+        self._watch(self._place.lifeline, self._supervisor_died)
+        self._watch(self._place.channel.fileno(), self._take_orders)
         self._start_accepting()
         started()
         while not self._stopping and not (self._draining and not self._sessions):
@@ -115,7 +116,27 @@ class Worker:
             with contextlib.suppress(OSError):
                 keep_to_processor(processors[self._place.rows.index(self._place.row)])
 
+    def _watch(self, fd: int, handler: Callable[[], None]) -> None:
+        """`handler` is called whenever `fd` has input."""
+        self._handlers[fd] = handler
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def _ignore(self, fd: int) -> None:
+        del self._handlers[fd]
+        self._epoll.unregister(fd)
+
     def _turn(self) -> None:
+        if self._resume_at is None and not self._overdue:
+            ready = self._epoll.poll()
+        else:
+            ready = self._epoll.poll(self._keep_time())
+        for fd, _ in ready:
+            handler = self._handlers.get(fd)
+            if handler is not None:  # one of this turn may have ended the interest in it
+                handler()
+
+    def _keep_time(self) -> float | None:
+        """Does what is due; the seconds until something else is (None: nothing will be)."""
         now = time.monotonic()
         if self._resume_at is not None and now >= self._resume_at:
             self._resume_at = None
@@ -123,8 +144,7 @@ class Worker:
         while self._overdue and now >= self._overdue[0][0]:
             self._cut_off(self._overdue.pop(0)[1])
         moments = [at for at, _ in self._overdue[:1]] + ([] if self._resume_at is None else [self._resume_at])
-        for key, _ in self._selector.select(min(moments) - now if moments else None):
-            key.data()
+        return max(min(moments) - now, 0.0) if moments else None
 
     def _take_signals(self) -> None:
         for number in self._signals.take():
@@ -143,7 +163,7 @@ class Worker:
         try:
             data, fds, _, _ = socket.recv_fds(self._place.channel, orders.LONGEST, 1, socket.MSG_CMSG_CLOEXEC)
             if not data:
-                self._selector.unregister(self._place.channel)
+                self._ignore(self._place.channel.fileno())
                 return
             self._obey(orders.decode(data), fds)
         except BlockingIOError:
@@ -196,14 +216,14 @@ class Worker:
         if not self._accepting:
             self._accepting = True
             for sock in self._listeners.sockets.values():
-                self._selector.register(sock, selectors.EVENT_READ, functools.partial(self._accept, sock))
+                self._watch(sock.fileno(), functools.partial(self._accept, sock))
             self._show()
 
     def _stop_accepting(self) -> None:
         if self._accepting:
             self._accepting = False
             for sock in self._listeners.sockets.values():
-                self._selector.unregister(sock)
+                self._ignore(sock.fileno())
             self._show()
 
     def _back_off(self, why: str) -> None:
@@ -220,6 +240,9 @@ class Worker:
     def _show(self) -> None:
         shown = WorkerRow(os.getpid(), self._accepting, len(self._sessions), self._served)
         self._place.board.set_worker(self._place.row, shown)
+
+    def _count(self) -> None:
+        self._place.board.count_worker(self._place.row, len(self._sessions), self._served)
 
     def _accept(self, listener: socket.socket) -> None:
         if not self._accepting:
@@ -251,7 +274,7 @@ class Worker:
         with self._changed:
             self._sessions[slot] = sock
             self._served += 1
-            self._show()
+            self._count()
         try:
             _thread.start_new_thread(self._session, (sock, slot))  # Thread.start() would wait until it runs
         except RuntimeError as error:
@@ -272,8 +295,9 @@ class Worker:
         slot.release()
         with self._changed:
             del self._sessions[slot]
-            self._show()
-            self._changed.notify_all()
+            self._count()
+            if self._stopping:
+                self._changed.notify_all()
             if self._draining:
                 self._signals.wake()
 
