@@ -15,19 +15,23 @@ import pytest
 from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType
 from ftpsd.guard import quotafile
 from ftpsd.guard.quotafile import LimitFile, TallyFile
-from ftpsd.testing.client import Reply, ScriptedClient
+from ftpsd.testing.client import Reply, ScriptedClient, parse_epsv
 from ftpsd.testing.configs import ServerConfig, User
 from ftpsd.testing.plugin import Certificates
 from ftpsd.testing.server import RunningServer, ServerFault, server_directory, start_ftpsd
+from tests.server.harness import until
 
-ALICE = Key(QuotaType.USER, "alice")
-USERS = (User("alice"), User("bob"), User("carl"), User("dora"), User("eve"), User("fred"), User("gil"))
+ALICE, HAL = Key(QuotaType.USER, "alice"), Key(QuotaType.USER, "hal")
+USERS = (
+    User("alice"), User("bob"), User("carl"), User("dora"), User("eve"), User("fred"), User("gil"),
+    User("hal"))
 LIMITS = (
     Limit(ALICE, Amounts(1000.0, 3000.0, 0.0, 4, 3)),
     Limit(Key(QuotaType.USER, "bob"), Amounts(1000.0, 0.0, 0.0, 4), hard=False),
     Limit(Key(QuotaType.USER, "carl"), Amounts(bytes_xfer=2000.0, files_xfer=5), per_session=True),
     Limit(Key(QuotaType.USER, "dora"), Amounts(bytes_in=1000.0)),
     Limit(Key(QuotaType.USER, "eve"), Amounts(bytes_in=10_000.0, files_in=100)),
+    Limit(HAL, Amounts(bytes_in=20_000.0, files_in=100)),
 )
 
 
@@ -363,6 +367,10 @@ def test_links_and_directories_are_no_way_round(ftps_certificates: Certificates)
         client.expect(200, "SITE COPY d/link other")
         client.expect(250, "DELE other")
         assert tally(server, eve) == Amounts(bytes_in=3000.0, files_in=2)
+        assert store(client, "STOR plain", 500) == DONE
+        client.expect(200, "SITE COPY d/link plain")
+        client.expect(250, "DELE plain")
+        assert tally(server, eve) == Amounts(bytes_in=3000.0, files_in=2)
         client.expect(200, "SITE COPY d e")
         assert tally(server, eve) == Amounts(bytes_in=6000.0, files_in=4)
         client.expect(200, "SITE RMDIR e")
@@ -401,3 +409,175 @@ def test_a_rename_out_of_what_is_spared_counts(server: RunningServer) -> None:
         for name in ("real", "large.tmp", "other.tmp"):
             client.expect(250, f"DELE {name}")
         assert tally(server, dora) == Amounts()
+
+
+class Uploading:
+    """An upload that is under way: its file is open, and nothing has come; `give` and `finish` go on."""
+
+    def __init__(self, client: ScriptedClient, *commands: str) -> None:
+        self._client = client
+        self._connection = client.data()
+        for command in commands[:-1]:
+            client.expect(350, command)
+        client.expect(150, commands[-1])
+        self._stream = self._connection.establish()
+
+    def give(self, size: int, path: Path) -> None:
+        """So many bytes come, and are in the file."""
+        self._stream.write(b"x" * size)
+        until(lambda: path.stat().st_size >= size, f"{size} bytes in {path.name}")
+
+    def finish(self, size: int = 0) -> str:
+        """So many bytes come, and then the end."""
+        self._stream.write(b"x" * size)
+        self._connection.close("fin")
+        return shown(self._client.read_reply())
+
+    def abort(self) -> list[int]:
+        """ABOR; the codes of both replies."""
+        first = self._client.command("ABOR")
+        self._connection.close("fin")
+        return [first.code, self._client.read_reply().code]
+
+
+@pytest.fixture
+def pair(server: RunningServer) -> Iterator[tuple[ScriptedClient, ScriptedClient, Path]]:
+    """Two sessions of hal, and his home."""
+    home = server.home("hal")
+    for path in home.iterdir():
+        path.unlink()
+    table = TallyFile(f"{server.files.directory}/tally.tab")
+    table.remove(HAL)
+    table.close()
+    with login(server, "hal") as one, login(server, "hal") as two:
+        yield one, two, home
+
+
+def at_hand(server: RunningServer) -> tuple[int, int]:
+    """Bytes and files that hal's tally has."""
+    found = tally(server, HAL) or Amounts()
+    return int(found.bytes_in), int(found.files_in)
+
+
+def really(home: Path) -> tuple[int, int]:
+    """What he has."""
+    sizes = [path.stat().st_size for path in home.iterdir()]
+    return sum(sizes), len(sizes)
+
+
+def holders(path: Path) -> int:
+    """How often the file is open."""
+    found = 0
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            found += os.readlink(link) == str(path)
+    return found
+
+
+def test_two_who_overwrite_a_file_do_not_both_get_it_back(
+    server: RunningServer, pair: tuple[ScriptedClient, ScriptedClient, Path],
+) -> None:
+    one, two, home = pair
+    assert store(one, "STOR f", 5000) == DONE
+    assert store(one, "STOR other", 9000) == DONE
+    ports = [parse_epsv(client.expect(229, "EPSV").text) for client in (one, two)]
+    for client in (one, two):
+        client.send_line("STOR f")
+    until(lambda: holders(home / "f") == 2, "the file is open twice")
+    for client, port in zip((one, two), ports, strict=True):
+        connection = client.connect_data(client.host, port)
+        client.expect(150)
+        connection.establish().write(b"x" * 10)
+        connection.close("fin")
+        client.expect(226)
+    assert at_hand(server)[0] >= really(home)[0] == 9010
+
+
+@pytest.mark.parametrize("commands", [("STOR f",), ("APPE f",), ("REST 2000", "STOR f")])
+@pytest.mark.parametrize("finish", [True, False])
+def test_who_removes_a_file_that_another_writes_gets_it_back_once(
+    server: RunningServer, pair: tuple[ScriptedClient, ScriptedClient, Path], commands: tuple[str, ...], finish: bool,
+) -> None:
+    one, two, home = pair
+    assert store(one, "STOR f", 5000) == DONE
+    assert store(one, "STOR other", 3000) == DONE
+    writing = Uploading(one, *commands)
+    two.expect(250, "DELE f")
+    assert writing.finish() == DONE if finish else writing.abort() == [426, 226]
+    assert really(home) == (3000, 1)
+    assert at_hand(server) == (3000, 1)
+
+
+def test_a_hung_upload_whose_file_is_removed_and_sent_anew(
+    server: RunningServer, pair: tuple[ScriptedClient, ScriptedClient, Path],
+) -> None:
+    """What a client does whose connection has died."""
+    one, two, home = pair
+    assert store(two, "STOR other", 3000) == DONE
+    hung = Uploading(one, "STOR f")
+    hung.give(400, home / "f")
+    two.expect(250, "DELE f")
+    assert store(two, "STOR f", 1000) == DONE
+    assert hung.finish() == DONE
+    assert at_hand(server) == really(home) == (4000, 2)
+
+
+def test_who_goes_on_in_a_file_that_another_empties(
+    server: RunningServer, pair: tuple[ScriptedClient, ScriptedClient, Path],
+) -> None:
+    """No hole in a file is a credit for whoever removes it then."""
+    one, two, home = pair
+    assert store(one, "STOR f", 5000) == DONE
+    assert store(one, "STOR other", 3000) == DONE
+    on = Uploading(one, "REST 5000", "STOR f")
+    assert store(two, "STOR f", 0) == DONE
+    assert on.finish(1) == DONE
+    assert at_hand(server) == really(home) == (8001, 2)
+    two.expect(250, "DELE f")
+    assert at_hand(server) == really(home) == (3000, 1)
+
+
+def test_an_overwritten_file_is_counted_by_what_is_there(
+    server: RunningServer, pair: tuple[ScriptedClient, ScriptedClient, Path],
+) -> None:
+    one, _, home = pair
+    assert store(one, "STOR f", 5000) == DONE
+    begun = Uploading(one, "STOR f")
+    begun.give(100, home / "f")
+    assert at_hand(server) == (0, 1)
+    assert begun.finish(100) == DONE
+    assert at_hand(server) == really(home) == (200, 1)
+    assert store(one, "APPE f", 50) == DONE
+    one.expect(350, "REST 10")
+    assert store(one, "STOR f", 20) == DONE
+    assert at_hand(server) == really(home) == (250, 1)
+
+
+def test_what_has_a_hidden_name_counts_as_what_it_is(ftps_certificates: Certificates) -> None:
+    """A part of a hidden upload that stays counts, as its removal does; what it would have replaced is still there."""
+    with running(ftps_certificates, "HiddenStores on", "DeleteAbortedStores off", workers=1) as server:
+        home = server.home("hal")
+        with login(server, "hal") as client:
+            assert store(client, "STOR f", 5000) == DONE
+            assert store(client, "STOR f", 3000) == DONE
+            assert at_hand(server) == really(home) == (3000, 1)
+            begun = Uploading(client, "STOR f")
+            begun.give(100, home / ".in.f.")
+            assert begun.abort() == [426, 226]
+            assert at_hand(server) == really(home) == (3100, 2)
+            client.expect(250, "DELE .in.f.")
+            assert at_hand(server) == really(home) == (3000, 1)
+
+
+def test_a_tree_that_two_remove_is_given_back_once(ftps_certificates: Certificates) -> None:
+    with running(ftps_certificates, "SiteMiscEngine on") as server:
+        home = server.home("hal")
+        with login(server, "hal") as one, login(server, "hal") as two:
+            assert store(one, "STOR other", 9000) == DONE
+            one.expect(257, "MKD d")
+            for number in range(20):
+                assert store(one, f"STOR d/{number}", 300) == DONE
+            for client in (one, two):
+                client.send_line("SITE RMDIR d")
+            assert 200 in {client.read_reply().code for client in (one, two)} or two.command("SITE RMDIR d").code == 200
+            assert at_hand(server) == really(home) == (9000, 1)

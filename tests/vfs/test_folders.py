@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ftpsd.vfs.base import ListingOptions, NotRegularFile
 from ftpsd.vfs.folders import Folder, Folders
 from ftpsd.vfs.jail import Jail
+from ftpsd.vfs.opened import WrittenFile
 from ftpsd.vfs.trees import Storing
 
 
@@ -152,6 +153,15 @@ class Everything:
         return Storing(0o022, 0o022)
 
     def made(self, fd: int, target: str) -> None:
+        return None
+
+    def begin(self, opened: WrittenFile) -> None:
+        opened.begin()
+
+    def end(self, opened: WrittenFile, act: Callable[[], None]) -> None:
+        act()
+
+    def gone(self, target: str, status: os.stat_result) -> None:
         return None
 
     def pause(self) -> None:

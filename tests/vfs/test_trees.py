@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ftpsd.vfs import trees
 from ftpsd.vfs.base import NotRegularFile
 from ftpsd.vfs.folders import Folder, Folders
 from ftpsd.vfs.jail import Jail
+from ftpsd.vfs.opened import WrittenFile
 from ftpsd.vfs.trees import Storing
 
 
@@ -42,6 +44,15 @@ class Guide:
 
     def made(self, fd: int, target: str) -> None:
         self.new.append(target)
+
+    def begin(self, opened: WrittenFile) -> None:
+        opened.begin()
+
+    def end(self, opened: WrittenFile, act: Callable[[], None]) -> None:
+        act()
+
+    def gone(self, target: str, status: os.stat_result) -> None:
+        assert stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
 
 
 def tree(root: Path) -> None:

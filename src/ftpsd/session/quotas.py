@@ -7,6 +7,8 @@ the same as none.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import stat
 import time
@@ -118,21 +120,20 @@ class SessionQuota:
         if self._settings.directory_tally:
             self.check(name, DIRECTORY, path)
 
-    def upload(self, name: str, path: str, mode: StoreMode = "store", offset: int = 0) -> Upload:
+    def upload(self, name: str, path: str, mode: StoreMode, offset: int = 0) -> Upload:
         """What becomes of an upload to the virtual `path`, which `check_upload` has let through."""
-        limit, before = self._limit, None if mode == "unique" else self.size(path)
-        credit = {"store": before or 0, "resume": (before or 0) - offset}.get(mode, 0)
-        space = None
-        if limit is not None and not self.excluded(path):
-            space = room(limit, self._tally, replaced=credit)
-        return Upload(self, name, path, mode, before, space)
+        before = 0 if mode in ("unique", "append") else self.size(path) or 0
+        replaced = {"store": before, "resume": before - offset}.get(mode, 0)
+        return Upload(self, path, self._room(path, replaced), name=name, mode=mode)
 
-    def copy(self, name: str, path: str) -> Copy:
+    def copy(self, path: str) -> Copy:
         """As `upload`, for a copy within the server; `path` is the file itself, not a link to it."""
-        limit, before, space = self._limit, self.stored(path), None
-        if limit is not None and not self.excluded(path):
-            space = room(limit, self._tally, replaced=before or 0)
-        return Copy(self, path, before, space)
+        return Copy(self, path, self._room(path, self.stored(path) or 0))
+
+    def _room(self, path: str, replaced: int) -> int | None:
+        if self._limit is None or self.excluded(path):
+            return None
+        return room(self._limit, self._tally, replaced=replaced)
 
     def counts(self, path: str) -> bool:
         """Whether the entry at `path` is tallied and goes when the user removes it: a file of his own, no link."""
@@ -177,16 +178,6 @@ class SessionQuota:
             self._credit(status.st_uid, change)
             return
         self.count(path, change)
-
-    def gone(self, wanted: Iterable[tuple[str, os.stat_result]]) -> list[tuple[str, os.stat_result]]:
-        """These were to be removed; those that are not there any more count no more. Returns those that still are."""
-        left = []
-        for path, status in wanted:
-            if self.size(path) is None:
-                self.removed(path, status)
-            else:
-                left.append((path, status))
-        return left
 
     def there(self, path: str, source: str) -> os.stat_result | None:
         """What a rename of `source` to `path` will replace; None: nothing, or itself."""
@@ -389,22 +380,23 @@ def replace_amounts(tally: Amounts, change: Amounts) -> Amounts:
 
 
 @dataclass(slots=True)
-class Upload:
-    """An upload that counts: `before` bytes were there (None: nothing), `room` is for how many (None: any number)."""
+class Writing:
+    """A file that is being written, and what that does to the tally. `room`: for how many bytes (None: any number).
+
+    Others may write, empty or remove the same file meanwhile. Nobody is then given back what another is given back for,
+    though more may be counted than there is. Whoever empties a file gives back what is in it, at that moment; whoever
+    removes it, what is in it then; whoever writes counts how far beyond the beginning he has come (`start`: what was
+    there when he came), whether the file still has a name or not. That holds as long as a file is not emptied behind
+    somebody who counts from what was there: so everybody who writes holds a shared lock (flock) on the file, and only
+    who has it alone gives something back for emptying it. The kernel takes the lock back with the descriptor.
+    """
 
     quota: SessionQuota
-    name: str
     path: str
-    mode: StoreMode
-    before: int | None
     room: int | None
-    counted: bool = False
-    reached: Reached | None = None
-
-    @property
-    def spares(self) -> bool:
-        """Whether an upload that is cut leaves what was there before: one that adds to a file."""
-        return self.mode in ("append", "resume") and self.before is not None
+    existed: bool = False
+    start: int = 0
+    grown: int = 0
 
     def bound(self, largest: int | None) -> int | None:
         """How many bytes may come at most, if `largest` may otherwise."""
@@ -412,67 +404,123 @@ class Upload:
             return largest
         return self.room if largest is None else min(self.room, largest)
 
+    def take(self, opened: OpenFile) -> None:
+        """The file has been opened, and not touched yet."""
+        _lock(opened.fd, fcntl.LOCK_SH)
+        self.existed = not opened.created
+        self.start = os.fstat(opened.fd).st_size if self.existed else 0
+
+    def begin(self, opened: OpenFile) -> None:
+        """The bytes come: what was there goes, unless it is added to."""
+        if not self.existed:
+            opened.begin()
+            return
+        alone = _lock(opened.fd, fcntl.LOCK_EX)
+        before = os.fstat(opened.fd).st_size
+        opened.begin()
+        after = os.fstat(opened.fd)
+        if after.st_size < before:
+            self.start = after.st_size
+            if alone and after.st_nlink:
+                self.quota.count(self.path, Amounts(bytes_in=after.st_size - before))
+        _lock(opened.fd, fcntl.LOCK_SH)
+
+    def written(self, opened: OpenFile) -> None:
+        """The bytes are there, and the file is still open."""
+        size, position = os.fstat(opened.fd).st_size, os.lseek(opened.fd, 0, os.SEEK_CUR)
+        self.grown = max(0, (min(size, position) if position > self.start else size) - self.start)
+
+    def replacing(self, opened: OpenFile) -> Amounts:
+        """What a file with a hidden name will take the place of."""
+        replaced = self.quota.stored(self.path) if opened.hidden else None
+        return Amounts() if replaced is None else Amounts(bytes_in=-replaced, files_in=-1)
+
+    def outcome(self, opened: OpenFile) -> Amounts:
+        """What became of the file, once it is closed; without what it has replaced."""
+        if not opened.removed:
+            return Amounts(bytes_in=self.grown, files_in=int(not self.existed))
+        return Amounts(bytes_in=-self.start, files_in=-1) if self.existed else Amounts()
+
+
+@dataclass(slots=True)
+class Upload(Writing):
+    """An upload that counts."""
+
+    name: str = ""
+    mode: StoreMode = "store"
+    charged: Amounts | None = None
+    reached: Reached | None = None
+
+    @property
+    def spares(self) -> bool:
+        """Whether an upload that is cut leaves what was there before: one that adds to a file."""
+        return self.mode in ("append", "resume") and self.existed
+
     def judge(self, opened: OpenFile, outcome: Outcome, largest: int | None) -> Outcome:
         """The outcome with the quota in mind, while the file is open: what was complete may have come too late.
 
         `largest`: what another bound allows.
         """
         too_large = outcome.end is End.STORE_TOO_LARGE and (largest is None or self.bound(largest) != largest)
+        self.path = opened.path
+        self.written(opened)
         if outcome.complete:
-            self.path = opened.path
-            change = self._change(os.fstat(opened.fd).st_size, outcome)
+            change = self._change(outcome, self.outcome(opened), self.replacing(opened))
             self.reached = self.quota.count(self.path, change, strictly=True)
-            self.counted = self.reached is None
+            self.charged = change if self.reached is None else None
         if not too_large and self.reached is None:
             return outcome
         if self.spares:
-            os.ftruncate(opened.fd, min(self.before or 0, os.fstat(opened.fd).st_size))
+            os.ftruncate(opened.fd, min(self.start, os.fstat(opened.fd).st_size))
+            self.written(opened)
         return replace(outcome, end=End.QUOTA_REACHED)
 
-    def settle(self, outcome: Outcome) -> list[str]:
-        """Counts what has become of an incomplete upload; what the reply says beside."""
+    def settle(self, opened: OpenFile, outcome: Outcome) -> list[str]:
+        """Counts what has become of an incomplete upload, which is closed; what the reply says beside."""
         if outcome.end is End.QUOTA_REACHED:
-            self._count_rest(replace(outcome, transferred=0))
+            self._count_rest(opened, replace(outcome, transferred=0))
             return self.quota.passed(self.name, self.path, self.reached, spared=self.spares)
-        if not self.counted:
-            self._count_rest(outcome)
+        if self.charged is not None and not outcome.complete:  # the file could not take its name
+            self.quota.count(self.path, Amounts(*(-amount for amount in self.charged)))
+            self.charged = None
+        if self.charged is None:
+            self._count_rest(opened, replace(outcome, transferred=0) if opened.removed else outcome)
         return self.quota.notice(self.name, APPEND if self.name == "APPE" else UPLOAD)
 
-    def _count_rest(self, outcome: Outcome) -> None:
-        after = self.quota.size(self.path)
-        if after is None:
-            outcome = replace(outcome, transferred=0)
-        if after is not None or self.before is not None:
-            self.quota.count(self.path, self._change(after, outcome))
+    def _count_rest(self, opened: OpenFile, outcome: Outcome) -> None:
+        self.quota.count(self.path, self._change(outcome, self.outcome(opened), Amounts()))
 
-    def _change(self, after: int | None, outcome: Outcome) -> Amounts:
-        files = int(after is not None) - int(self.before is not None)
+    def _change(self, outcome: Outcome, came: Amounts, replaced: Amounts) -> Amounts:
         return Amounts(
-            bytes_in=(after or 0) - (self.before or 0), bytes_xfer=outcome.transferred,
-            files_in=0 if self.mode == "append" else files,
+            bytes_in=came.bytes_in + replaced.bytes_in, bytes_xfer=outcome.transferred,
+            files_in=0 if self.mode == "append" else came.files_in + replaced.files_in,
             files_xfer=int(outcome.complete and self.mode != "append"))
 
 
 @dataclass(slots=True)
-class Copy:
-    """A copy within the server to `path`: it counts as an upload, and no bytes are transferred."""
+class Copy(Writing):
+    """A copy within the server: it counts as an upload, and no bytes are transferred."""
 
-    quota: SessionQuota
-    path: str
-    before: int | None
-    room: int | None
+    def end(self, opened: OpenFile, act: Callable[[], None]) -> None:
+        """`act` is what ends the writing: commits, keeps or discards the file. Raises what it raises."""
+        self.written(opened)
+        replaced = self.replacing(opened)
+        try:
+            act()
+        finally:
+            came = self.outcome(opened)
+            gone = Amounts() if opened.hidden else replaced
+            self.quota.count(
+                self.path, Amounts(bytes_in=came.bytes_in + gone.bytes_in, files_in=came.files_in + gone.files_in))
 
-    def bound(self, largest: int | None) -> int | None:
-        """How large the copy may be at most, if `largest` may otherwise."""
-        if self.room is None:
-            return largest
-        return self.room if largest is None else min(self.room, largest)
 
-    def settle(self) -> None:
-        """Counts what there is now."""
-        after = self.quota.stored(self.path)
-        files = int(after is not None) - int(self.before is not None)
-        self.quota.count(self.path, Amounts(bytes_in=(after or 0) - (self.before or 0), files_in=files))
+def _lock(fd: int, kind: int) -> bool:
+    """Whether the lock is held now. A file system without locks has nobody who could hold one."""
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno != errno.EWOULDBLOCK
+    return True
 
 
 def _called(key: Key) -> str:

@@ -130,6 +130,8 @@ class OpenFile:
         self.path = path
         self.created = created
         self.hidden = hidden
+        self.removed = False
+        """Whether the file is gone, because a transfer that failed was discarded (or could not be committed)."""
 
     def fileno(self) -> int:
         """The descriptor, for whoever wants a file-like thing."""
@@ -259,10 +261,14 @@ class FileSystem(abc.ABC):
         """Make at `path` a symbolic link to what is at `source`, a relative one: it means the same outside the root."""
 
     @abc.abstractmethod
-    def remove_tree(self, path: str, may: Callable[[str, bool], None]) -> None:
+    def remove_tree(
+        self, path: str, may: Callable[[str, bool], None],
+        gone: Callable[[str, os.stat_result], None] = lambda *_: None,
+    ) -> None:
         """Remove a directory and all that is in it; links are removed, not followed.
 
-        `may` is asked with every path and whether it is a directory's, and raises where that may not be removed.
+        `may` is asked with every path and whether it is a directory's, and raises where that may not be removed; `gone`
+        is told what has been removed, and what it was.
         """
 
     @abc.abstractmethod

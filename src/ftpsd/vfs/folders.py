@@ -247,9 +247,12 @@ class Folders(Jail):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
         super().symlink(source, path)
 
-    def remove_tree(self, path: str, may: Callable[[str, bool], None]) -> None:
+    def remove_tree(
+        self, path: str, may: Callable[[str, bool], None],
+        gone: Callable[[str, os.stat_result], None] = lambda *_: None,
+    ) -> None:
         self._entry(path)
-        super().remove_tree(path, may)
+        super().remove_tree(path, may, gone)
 
     def copy(self, source: str, target: str, guide: Guide) -> None:
         """From one jail to another, too; but no directory that folders are shown below, nor onto one."""

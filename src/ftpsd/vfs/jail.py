@@ -367,10 +367,13 @@ class Jail(FileSystem):
         finally:
             os.close(parent)
 
-    def remove_tree(self, path: str, may: Callable[[str, bool], None]) -> None:
+    def remove_tree(
+        self, path: str, may: Callable[[str, bool], None],
+        gone: Callable[[str, os.stat_result], None] = lambda *_: None,
+    ) -> None:
         parent, name = self._seat(path)
         try:
-            trees.remove(trees.Entry(parent, name, path), may)
+            trees.remove(trees.Entry(parent, name, path), may, gone)
         finally:
             os.close(parent)
 

@@ -56,6 +56,7 @@ class WrittenFile(OpenFile):
             there = os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)
             if (there.st_dev, there.st_ino) == self._identity:
                 os.unlink(self._name, dir_fd=self._parent)
+                self.removed = True
         except FileNotFoundError:
             pass
 

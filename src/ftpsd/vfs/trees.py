@@ -60,6 +60,15 @@ class Guide(Protocol):
     def made(self, fd: int, target: str) -> None:
         """A file or directory has been made, open as `fd`."""
 
+    def begin(self, opened: WrittenFile) -> None:
+        """What a file is to hold comes now: calls `opened.begin()`."""
+
+    def end(self, opened: WrittenFile, act: Callable[[], None]) -> None:
+        """Calls `act`, which commits, keeps or discards the file."""
+
+    def gone(self, target: str, status: os.stat_result) -> None:
+        """What was at `target` has been removed; a link takes its place."""
+
     def pause(self) -> None:
         """Called now and then; may raise whatever is to end the work."""
 
@@ -76,30 +85,38 @@ class Entry:
         """An entry of this directory, which is open as `directory`."""
         return Entry(directory, name, f"{self.path.rstrip('/')}/{decode(name)}")
 
-    def mode(self) -> int:
-        """Kind and permission bits, of a link itself."""
-        return os.stat(self.name, dir_fd=self.parent, follow_symlinks=False).st_mode
+    def status(self) -> os.stat_result:
+        """Of a link itself."""
+        return os.stat(self.name, dir_fd=self.parent, follow_symlinks=False)
 
 
-def remove(entry: Entry, may: Callable[[str, bool], None], depth: int = 0) -> None:
+def remove(
+    entry: Entry, may: Callable[[str, bool], None], gone: Callable[[str, os.stat_result], None] = lambda *_: None,
+    depth: int = 0,
+) -> None:
     """Removes a directory and all that is in it. `may` is asked with each path and whether it is a directory's, and
-    raises where that may not be removed. What was removed before a fault stays removed. Raises `OSError`.
+    raises where that may not be removed; `gone` is told what has been removed, and what it was. What was removed before
+    a fault stays removed. Raises `OSError`.
     """
     may(entry.path, True)
+    status = entry.status()
     with _Opened(entry, depth) as directory:
         for below in _entries(entry, directory):
-            if stat.S_ISDIR(below.mode()):
-                remove(below, may, depth + 1)
+            what = below.status()
+            if stat.S_ISDIR(what.st_mode):
+                remove(below, may, gone, depth + 1)
             else:
                 may(below.path, False)
                 os.unlink(below.name, dir_fd=below.parent)
+                gone(below.path, what)
     os.rmdir(entry.name, dir_fd=entry.parent)
+    gone(entry.path, status)
 
 
 def copy(source: Entry, target: Entry, guide: Guide, depth: int = 0) -> None:
     """Copies a file, a link or a directory; a directory that is there already is filled. Raises `OSError`."""
     guide.pause()
-    mode = source.mode()
+    mode = source.status().st_mode
     if not guide.wanted(source.path, target.path, directory=stat.S_ISDIR(mode)):
         return
     if stat.S_ISDIR(mode):
@@ -141,7 +158,9 @@ def _copy_link(source: Entry, target: Entry, guide: Guide) -> None:
     except FileExistsError:
         if not guide.storing(target.path).overwrite:
             raise
+        status = target.status()
         os.unlink(target.name, dir_fd=target.parent)
+        guide.gone(target.path, status)
         os.symlink(text, target.name, dir_fd=target.parent)
 
 
@@ -167,15 +186,12 @@ def _store(found: Settled, target: Entry, guide: Guide, storing: Storing) -> Non
     try:
         if opened.created:
             guide.made(opened.fd, target.path)
-        opened.begin()
+        guide.begin(opened)
         copy_bytes(found.fd, opened.fd, guide.pause, storing.largest)
     except BaseException:
-        if storing.keep:
-            opened.keep()
-        else:
-            opened.discard()
+        guide.end(opened, opened.keep if storing.keep else opened.discard)
         raise
-    opened.commit()
+    guide.end(opened, opened.commit)
 
 
 def _open_target(found: Settled, target: Entry, storing: Storing, mode: int) -> WrittenFile | None:

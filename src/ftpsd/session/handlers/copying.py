@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 
 from ftpsd.errors import Refusal
 from ftpsd.ftp.commands import Command
@@ -19,6 +20,7 @@ from ftpsd.session.handlers.transfer import hidden_part
 from ftpsd.session.labour import Aborted, Labour
 from ftpsd.session.quotas import Copy
 from ftpsd.session.state import Session
+from ftpsd.vfs.opened import WrittenFile
 from ftpsd.vfs.trees import Storing
 
 
@@ -64,7 +66,6 @@ def _copy(session: Session, command: Command, source: str, target: str) -> Reply
     except OSError as error:
         raise errors.refusal(error, command.name) from None
     finally:
-        guide.settle()
         session.forget_overrides()
     return None
 
@@ -92,9 +93,8 @@ class _Guide:
         there = session.settings_for(target)
         largest = bounds.largest(session, there.bounds.max_store_file_size)
         if session.quota is not None:
-            self.settle()
             session.quota.check_upload(self._command.name, target)
-            self._counted = session.quota.copy(self._command.name, target)
+            self._counted = session.quota.copy(target)
             largest = self._counted.bound(largest)
         settings, hidden = there.transfer, there.transfer.hidden_stores
         return Storing(
@@ -109,11 +109,23 @@ class _Guide:
         if session.quota is not None and stat.S_ISDIR(os.fstat(fd).st_mode):
             session.quota.directory(target, 1)
 
-    def settle(self) -> None:
-        """The quota counts what was copied last."""
+    def begin(self, opened: WrittenFile) -> None:
+        if self._counted is None:
+            opened.begin()
+            return
+        self._counted.take(opened)
+        self._counted.begin(opened)
+
+    def end(self, opened: WrittenFile, act: Callable[[], None]) -> None:
         counted, self._counted = self._counted, None
-        if counted is not None:
-            counted.settle()
+        if counted is None:
+            act()
+        else:
+            counted.end(opened, act)
+
+    def gone(self, target: str, status: os.stat_result) -> None:
+        if self._session.quota is not None:
+            self._session.quota.removed(target, status)
 
     def pause(self) -> None:
         self._session.check_running()

@@ -77,7 +77,7 @@ def comb(session: Session, command: Command) -> Reply:
     counted = _quota(session, command, path, parts)
     labour = Labour(session, 250, "Joining files")
     try:
-        _join(session, there, shown, path, before, parts, labour)
+        _join(session, there, shown, path, before, parts, labour, counted)
     except Aborted:
         return labour.aborted()
     except Refusal as refusal:
@@ -85,8 +85,6 @@ def comb(session: Session, command: Command) -> Reply:
     if session.journal is not None:
         session.journal.named(path)
     text = _removed(session, parts)
-    if counted is not None:
-        counted.settle()
     return labour.reply(text)
 
 
@@ -147,12 +145,12 @@ def _quota(session: Session, command: Command, path: str, parts: Sequence[Part])
         quota.check(command.name, APPEND, path)
     if left is not None and more > max(0, left):
         raise Refusal(552, f"{command.name} denied: quota exceeded", Code.QUOTA_REACHED)
-    return quota.copy(command.name, session.fs.canonical(path))
+    return quota.copy(session.fs.canonical(path))
 
 
 def _join(
     session: Session, there: Settings, shown: str, path: str, before: Part | None, parts: Sequence[Part],
-    labour: Labour,
+    labour: Labour, counted: Copy | None,
 ) -> None:
     """Raises `Refusal` and what `Labour.attend` raises; then nothing has happened."""
     try:
@@ -160,8 +158,13 @@ def _join(
     except OSError as error:
         raise errors.refusal(error, shown) from None
     try:
+        if counted is not None:
+            counted.take(target)
         _fill(session, there, target, parts, labour, 0 if before is None else before.size)
-        target.commit()
+        if counted is None:
+            target.commit()
+        else:
+            counted.end(target, target.commit)
     except OSError as error:
         _take_back(target, before)
         raise errors.refusal(error, shown, outcomes.file_error_code(error.errno or 0)) from None

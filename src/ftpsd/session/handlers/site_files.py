@@ -16,8 +16,6 @@ from ftpsd.session.state import Session
 
 _DONE = "SITE {} command successful"
 _UTC = "UTC"
-_MOST_GOING = 1024
-"""Entries of a tree being removed that are remembered for the quota; more than a walk is deep."""
 
 
 def mkdir(session: Session, command: Command) -> Reply:
@@ -59,30 +57,26 @@ def _make(session: Session, command: Command, path: str) -> None:
 
 def rmdir(session: Session, command: Command) -> Reply:
     """SITE RMDIR path: with all that is in it."""
-
-    going: list[tuple[str, os.stat_result]] = []
     labour = Labour(session, 200, command.name, silent=True)
 
     def may(path: str, directory: bool) -> None:
         session.check_running()
         if labour.due():
             labour.attend(0, 0)
-        if session.quota is not None:
-            if len(going) >= _MOST_GOING:
-                going[:] = session.quota.gone(going)
-            going.append((path, session.fs.stat(path, follow=False)))
         if session.guarded:
             permission.check_paths(session, command, (path, "RMD" if directory else "DELE"))
 
+    def gone(path: str, status: os.stat_result) -> None:
+        if session.quota is not None:
+            session.quota.removed(path, status)
+
     try:
-        session.fs.remove_tree(session.path(command.argument), may)
+        session.fs.remove_tree(session.path(command.argument), may, gone)
     except Aborted:
         return labour.aborted()
     except OSError as error:
         raise errors.refusal(error, f"RMDIR {command.argument}") from None
     finally:
-        if session.quota is not None:
-            session.quota.gone(going)
         session.forget_overrides()
     return Reply(200, _DONE.format("RMDIR"))
 

@@ -237,6 +237,8 @@ def _upload_to(
         opened = _open_upload(session, settings, path, command.argument, mode, offset)
     except BadRestart:
         raise _beyond_end(chosen, command.argument) from None
+    if counted is not None:
+        counted.take(opened)
     ownership.hand_over(session, there.access, opened.fd, opened.path)
     most = bounds.largest(session, there.bounds.max_store_file_size)
     room = None if most is None else max(0, most - _already(opened, mode, offset))
@@ -245,7 +247,10 @@ def _upload_to(
     def begin() -> None:
         nonlocal begun
         begun = True
-        opened.begin()
+        if counted is None:
+            opened.begin()
+        else:
+            counted.begin(opened)
 
     job = Job(
         "receive", opened.fd, command.argument, _translates(session, settings), rate=_rate(settings, command.name),
@@ -263,7 +268,7 @@ def _upload_to(
     if most is not None and outcome.end is End.STORE_TOO_LARGE and job.largest == room:
         bounds.too_large(session, "MaxStoreFileSize", most, opened.path)
     outcome = _dispose(settings, opened, outcome, begun=begun, spares=counted is not None and counted.spares)
-    notices = counted.settle(outcome) if counted is not None else []
+    notices = counted.settle(opened, outcome) if counted is not None else []
     return _finish(session, command.name, opened.path, outcome, notices)
 
 
