@@ -545,6 +545,10 @@ SITE_COMMANDS: Mapping[str, SiteSpec] = MappingProxyType({
 
 def parse(text: str) -> Command:
     """The command on one line (without its line end). A line that begins with a blank has no verb."""
+    return _FREQUENT.get(text) or _parse(text)
+
+
+def _parse(text: str) -> Command:
     name, _, rest = text.partition(" ")
     if name not in COMMANDS:
         if "\t" in name:
@@ -558,6 +562,14 @@ def parse(text: str) -> Command:
     if not argument.strip() and not (spec is not None and spec.verbatim):
         argument = ""
     return Command(name, argument, spec, text)
+
+
+_FREQUENT = {
+    line: _parse(line)
+    for line in ("AUTH TLS", "PBSZ 0", "PROT P", "PWD", "QUIT", "NOOP", "SYST", "FEAT", "CDUP", "TYPE A", "TYPE I",
+                 "PASV", "EPSV", "LIST", "MLSD")
+}
+"""What every client sends: taken apart once."""
 
 
 def argument_error(command: Command) -> Reply | None:

@@ -18,8 +18,8 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 IAC = 0xFF
 _DONT, _DO, _WONT, _WILL, _SB, _SE = 0xFE, 0xFD, 0xFC, 0xFB, 0xFA, 0xF0
@@ -37,8 +37,7 @@ _LF, _CR, _NUL = 0x0A, 0x0D, 0x00
 Decoder = Callable[[bytes], tuple[str, bool]]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A command line without its end.
 
     `too_long`: it was over the limit and `text` is empty. `invalid`: it is not valid in the client's character set.

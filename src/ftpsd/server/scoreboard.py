@@ -96,11 +96,10 @@ _USER_SIZE, _COMMAND_SIZE = 64, 160
 # under way: its bytes so far and in all, and the thread.
 _DESCRIPTION = struct.Struct("=16s8s32s64s160s64sQQI")
 _DESCRIPTION_AT = 384
-_PART_SIZES = {
-    "session": 16, "protocol": 8, "client_class": 32, "server": 64, "location": 160, "peer_name": 64,
-}
-_PARTS_AT = dict(zip(_PART_SIZES, itertools.accumulate(_PART_SIZES.values(), initial=_DESCRIPTION_AT), strict=False))
-_TRANSFERRED_AT = _DESCRIPTION_AT + sum(_PART_SIZES.values())
+_PART_SIZES = (16, 8, 32, 64, 160, 64)
+_PARTS = tuple(zip(itertools.accumulate(_PART_SIZES, initial=_DESCRIPTION_AT), _PART_SIZES, strict=False))
+"""Where each of its texts begins, and how long it may be."""
+_TRANSFERRED_AT = _DESCRIPTION_AT + sum(_PART_SIZES)
 _SIZE_AT = _TRANSFERRED_AT + 8
 _THREAD_AT = _SIZE_AT + 8
 # What limits count: standing, then the keys of host, address, user, class and command.
@@ -194,22 +193,21 @@ class Slot:
         thread: int | None = None,
     ) -> None:
         """Show more about the session; None leaves it. Unlike `update()` it does not count as activity."""
-        given = {
-            "session": session, "protocol": protocol, "client_class": client_class, "server": server,
-            "location": location, "peer_name": peer_name,
-        }
-        shown = {name: _field(text, _PART_SIZES[name]) for name, text in given.items() if text is not None}
+        shown: list[tuple[int, bytes]] = []
+        given = (session, protocol, client_class, server, location, peer_name)
+        for (offset, size), text in zip(_PARTS, given, strict=True):
+            if text is not None:
+                shown.append((offset, _field(text, size)))
         if not self._held:
             return
-        memory, at = self._board.memory, self._at
+        board, at = self._board, self._at
         sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
-        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, sequence)
-        for name, field in shown.items():
-            memory[at + _PARTS_AT[name] : at + _PARTS_AT[name] + len(field)] = field
+        board.words[at + _SEQUENCE_AT >> 2] = sequence
+        for offset, field in shown:
+            board.memory[at + offset : at + offset + len(field)] = field
         if thread is not None:
-            _SEQUENCE.pack_into(memory, at + _THREAD_AT, thread)
-        self._sequence = sequence + 1 & 0xFFFF_FFFF
-        _SEQUENCE.pack_into(memory, at + _SEQUENCE_AT, self._sequence)
+            board.words[at + _THREAD_AT >> 2] = thread
+        board.words[at + _SEQUENCE_AT >> 2] = self._sequence = sequence + 1 & 0xFFFF_FFFF
 
     def transfer(self, phase: int, size: int) -> None:
         """A transfer of `size` bytes (0: unknown) begins; `phase` says in which direction."""

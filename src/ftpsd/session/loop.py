@@ -94,6 +94,7 @@ def _last_words(session: Session, ended: SessionEnded) -> None:
     session.slot.give_back()  # before the good-bye: whoever has heard it may come back at once
     if not ended.code:
         return
+    session.control.channel.hold_back()
     try:
         session.reply(Reply(ended.code, *ended.lines))
     except (TLSError, OSError):

@@ -115,6 +115,14 @@ class ControlChannel:
                 if not self._wait(select.POLLOUT, deadline):
                     raise TimeoutError(110, "Connection timed out") from None
 
+    def hold_back(self) -> None:
+        """The connection is about to be closed: what is sent from now on goes out with its end, in one segment.
+
+        (Or after the kernel's 200 ms.)
+        """
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+
     def peek_server_name(self, timeout: float) -> str | None:
         """The name (SNI) in the client's hello, which stays unread; None: it has none, or none came.
 
@@ -163,7 +171,7 @@ class ControlChannel:
         which a 421 can still be sent: in clear, or under TLS where the handshake was good but not the
         certificate.
         """
-        connection = Connection(host.context, self._socket.fileno(), identity=identity)
+        connection = Connection(host.context, self._socket.fileno(), identity=identity, nonblocking=True)
         try:
             connection.handshake(timeout if timeout > 0 else handshake.LONGEST)
         except TLSError as error:

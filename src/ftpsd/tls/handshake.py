@@ -79,16 +79,9 @@ def report(connection: Connection, host: HostTLS, peer: Peer | None) -> Handshak
     )
     if accepted.reason:
         raise HandshakeFailed(accepted.reason, remarks)
+    version, cipher, bits, resumed = connection.version, connection.cipher, connection.bits, connection.resumed
+    lines = logtext.control_accepted(
+        version, cipher, bits, resumed=resumed, secure_renegotiation=connection.secure_renegotiation, client=client)
     return HandshakeReport(
-        version=connection.version, cipher=connection.cipher, bits=connection.bits,
-        resumed=connection.resumed, client=client, server_name=connection.server_name,
-        certificate=der, verified=accepted.verified, pinnable=accepted.pinnable,
-        lines=(
-            *remarks,
-            *logtext.control_accepted(
-                connection.version, connection.cipher, connection.bits, resumed=connection.resumed,
-                secure_renegotiation=connection.secure_renegotiation, client=client,
-            ),
-        ),
-        stapled=connection.stapled,
-    )
+        version, cipher, bits, resumed, client, connection.server_name, der, accepted.verified, accepted.pinnable,
+        (*remarks, *lines), connection.stapled)

@@ -9,12 +9,15 @@ The TLS gate stands before every other check of a command (login, <Limit>, argum
 that may not log in without TLS learns nothing else first. Rules ask for properties of a command, never for
 its name.
 
+What every login asks is remembered (`_remembered`): sessions differ little in state and words.
+
 Sources: RFC 2228 sections 3 and 4, RFC 4217 sections 4 to 12; codes and texts are mod_tls's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple, Protocol
 
 from ftpsd.errors import Refusal
@@ -99,6 +102,10 @@ class Decision:
         return self.code < 400
 
 
+_remembered = lru_cache(maxsize=64)
+"""For decisions, which depend on nothing but what is given; arguments are a client's, so only few are kept."""
+
+
 def gate(
     spec: Gated, state: TLSState, directory_requirement: TLSRequirement | None = None, directory: str = "/"
 ) -> Refusal | None:
@@ -141,6 +148,7 @@ def _gate_data(
     return Refusal(522, "SSL/TLS required on the data channel", Code.TLS_REQUIRED_DATA, log=(line,))
 
 
+@_remembered
 def auth(state: TLSState, argument: str) -> Decision:
     """AUTH (RFC 4217 section 4): TLS and TLS-C leave data connections clear, SSL and TLS-P make them private.
 
@@ -222,6 +230,7 @@ def _has_mechanism(state: TLSState) -> bool:
     return state.engine and state.mechanism
 
 
+@_remembered
 def pbsz(state: TLSState, argument: str) -> Decision:
     """PBSZ (RFC 4217 section 8): the only size is 0."""
     if not _has_mechanism(state):
@@ -235,6 +244,7 @@ def pbsz(state: TLSState, argument: str) -> Decision:
     return Decision(200, text, state, Good.PBSZ_ACCEPTED)
 
 
+@_remembered
 def prot(state: TLSState, argument: str) -> Decision:
     """PROT (RFC 4217 section 9). Neither PBSZ before it nor upper case is insisted on; allowed after CCC."""
     if not _has_mechanism(state):
@@ -360,6 +370,7 @@ def _cut_off(state: TLSState) -> Decision:
     )
 
 
+@_remembered
 def after_login(
     state: TLSState, requirement: TLSRequirement, *, allow_per_user: bool = False
 ) -> Decision:

@@ -53,6 +53,10 @@ class Accepted:
     pinnable: bool = False
 
 
+_WITHOUT = Accepted()
+"""No certificate, and none is needed."""
+
+
 class Verification:
     """Judges client certificates by one host's settings. Safe for threads."""
 
@@ -143,7 +147,7 @@ class Verification:
         certificate = connection.peer_certificate
         if certificate is None:
             if wanted != "on":
-                return Accepted()
+                return _WITHOUT
             lacking = "resumed session lacks the client certificate that is required"
             return Accepted((lacking,), Code.CLIENT_CERT_MISSING)
         lines, problem = self._problem(connection, certificate)
