@@ -15,8 +15,9 @@ from ftpsd.access.occupancy import Exceeded, Holding, Judge, Shown
 from ftpsd.ftp.phase import Phase
 from ftpsd.session.service import Service
 from ftpsd.session.state import Session
-from ftpsd.testing.client import ScriptedClient
+from ftpsd.testing.client import ScriptedClient, client_context
 from ftpsd.testing.configs import ServerConfig, User
+from ftpsd.testing.plugin import Certificates
 from ftpsd.testing.server import server_directory
 
 DEADLINE = 10.0
@@ -86,10 +87,12 @@ class InProcess:
 @contextlib.contextmanager
 def one_session(
     directives: Sequence[str] = (), *, users: Sequence[User] = (User(),), host: str | None = None,
+    certificates: Certificates | None = None, version: str | None = None, tls: Sequence[str] = ("TLSRequired on",),
 ) -> Iterator[InProcess]:
     """A connected client in clear, nothing read yet; at the end the session must end.
 
-    `host` are the lines of a <VirtualHost> on a port of its own, which the client connects to.
+    `host` are the lines of a <VirtualHost> on a port of its own, which the client connects to. With `certificates`
+    there is TLS, configured by the lines `tls`, of which the client wants `version`.
     """
     with server_directory() as files, contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -98,11 +101,14 @@ def one_session(
         if host is not None:
             main = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
             sections = f"<VirtualHost 127.0.0.1>\nPort {port}\n{host}\n</VirtualHost>\n"
-        config = ServerConfig(None, port=main, users=users, directives=directives, sections=sections)
+        config = ServerConfig(
+            None if certificates is None else certificates.server, port=main, users=users, directives=directives,
+            sections=sections, tls=tls)
         config.write(files)
         service = Service(settings.load(str(files.configuration)))
         service.prepare()
-        client = ScriptedClient("127.0.0.1", port)
+        context = client_context(certificates.authority_file, version=version) if certificates is not None else None
+        client = ScriptedClient("127.0.0.1", port, context=context)
         accepted, _ = listener.accept()
         thread = threading.Thread(target=service.serve, args=(accepted, Slot()), daemon=True)
         thread.start()

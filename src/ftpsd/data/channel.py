@@ -26,6 +26,7 @@ from ftpsd.data.outcomes import CloseStyle
 from ftpsd.ftp.addresses import is_hidden_from
 from ftpsd.reasons.codes import Code
 from ftpsd.tls.data import DataTLS, HandshakeFailed
+from ftpsd.tls.errors import TLSError
 
 Securer = Callable[[DataSocket], DataTLS]
 
@@ -133,22 +134,25 @@ class DataChannel:
             raise OSError(number, os.strerror(number))
         self.stage = _CONNECTED
 
-    def shake_hands(self, beside: int, deadline: float) -> bool:
+    def shake_hands(self, deadline: float) -> None:
         """Goes on with the handshake, and waits for it until `deadline` (monotonic seconds).
 
-        True: the descriptor `beside` (-1: none) has input, the handshake is still open. Otherwise the stage tells what
-        came of it; never raises for what the peer does.
+        The stage tells what came of it; never raises for what the peer does.
         """
         try:
-            step = self._secured().handshake_beside(beside, deadline)
+            if self.secured().handshake_until(deadline):
+                self.stage = _READY
         except (OSError, HandshakeFailed) as error:
             self._fail(error)
-            return False
-        if step == "done":
-            self.stage = _READY
-        return step == "beside"
 
-    def _secured(self) -> DataTLS:
+    def handshake_failed(self, error: TLSError | None) -> None:
+        """The handshake that a pump did (`Pump.run`) failed of `error`; None: it took too long."""
+        assert self.tls is not None
+        late = TimeoutError(110, "Connection timed out")
+        self._fail(late if error is None else self.tls.handshake_failure(error))
+
+    def secured(self) -> DataTLS:
+        """Our side of TLS, the handshake of which is under way from now on."""
         if self.tls is None:
             assert self.socket is not None
             self.tls = self._secure(self.socket)
@@ -156,7 +160,7 @@ class DataChannel:
         return self.tls
 
     def _handshake(self) -> None:
-        step = self._secured().handshake_step()
+        step = self.secured().handshake_step()
         if step == "done":
             self.stage = _READY
         else:
@@ -230,7 +234,7 @@ class DataChannel:
 
     def close(self) -> None:
         """Closes whatever is open; harmless when nothing is."""
-        if self._listener is not None:
+        if self._listener is not None and self._listener.descriptor >= 0:
             self._listener.close()
         if self.tls is not None:
             self.tls.close()

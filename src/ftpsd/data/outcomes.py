@@ -14,9 +14,8 @@ from __future__ import annotations
 import errno as errors
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ftpsd.reasons.codes import Code, Good, marked
 from ftpsd.reasons.system import code_of
@@ -47,8 +46,7 @@ class End(Enum):
 _COMPLETE = End.COMPLETE
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One finished transfer: `transferred` payload bytes in `seconds`; `errno` when a file system said no."""
 
     end: End

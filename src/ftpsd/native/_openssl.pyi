@@ -17,6 +17,7 @@ ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", 
 Stapled = Literal["", "response", "try-later", "nothing"]
 Stop = Literal[
     "done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused", "inflate", "cut",
+    "secured", "handshake", "late",
 ]
 
 IDENTITY_SIZE: int
@@ -352,10 +353,8 @@ class Connection:
         """Raises `TLSError`."""
     def handshake_step(self) -> Literal["done", "read", "write"]:
         """As far as it goes without waiting. Raises `TLSError`."""
-    def handshake_beside(self, beside: int, deadline: float) -> Literal["done", "beside", "timeout"]:
-        """The handshake until `deadline` (seconds of the monotonic clock), or until the descriptor `beside` (-1: none)
-        has input; then it may be called again. Raises `TLSError`.
-        """
+    def handshake_until(self, deadline: float) -> bool:
+        """Whether the handshake was done by `deadline` (seconds of the monotonic clock). Raises `TLSError`."""
     def read(self, size: int, timeout: float) -> bytes:
         """1 to `size` bytes; b"": close_notify. Raises `TLSError`."""
     def read_available(self, size: int) -> bytes | None:
@@ -498,7 +497,7 @@ class Pump:
         tls: Connection | None = None, control: int = -1, offset: int | None = None, limit: int = -1,
         ascii: bool = False, rate: float = 0.0, burst: int = 0, stall: float = 0.0,
         sendfile: bool = True, finish: bool = False, progress: memoryview | None = None,
-        expected: int = 0, deflate: int | None = None,
+        expected: int = 0, deflate: int | None = None, secure: float = 0.0, proves: Connection | None = None,
     ) -> None:
         """`source` is a descriptor (the sink when receiving) or the bytes to send; `control` a descriptor
         watched for input (-1: none); `offset` a position for pread/pwrite (None: sequential); `limit` file
@@ -507,7 +506,9 @@ class Pump:
         after "done" (and "limit" when sending) the peer is told that our side has ended, see `finished`;
         `progress`: 8 writable, aligned bytes in which `bytes` is kept for other processes to see; `expected`: bytes
         of the file as far as known, which buffers go by (0: unknown); `deflate`: what travels is a zlib stream
-        (MODE Z), compressed with this level (0 to 9, -1: zlib's usual one) where we send; None: the data itself.
+        (MODE Z), compressed with this level (0 to 9, -1: zlib's usual one) where we send; None: the data itself;
+        `secure`: the handshake of `tls` is still to be done, until this moment of the monotonic clock (0: it is done);
+        `proves`: the control connection whose session has to be resumed then, see "secured".
         """
     def run(self) -> Stop:
         """Moves data until the end and says why it stopped. May be called again after "control" and
@@ -518,6 +519,10 @@ class Pump:
         `error` · "file" see `errno` · "aborted" · "limit" `limit` bytes were sent, or the peer sent more
         than `limit` · "inflate" what came is no zlib stream, see `fault` · "cut" it ended before its stream
         did · "paused" as `pause` asked for; may be called again too.
+
+        While `securing`: "handshake" it failed, see `error` · "late" it took too long. After it: "secured" somebody
+        else has to judge whom we talk to; called again, it moves the data. It does that at once, and does not stop,
+        where the session of `proves` was resumed beyond doubt.
         """
     def pause(self, *, at: int = 0, time: float = 0.0) -> None:
         """Makes `run` return "paused", once, when `bytes` has reached `at` (and no TLS record is half written:
@@ -527,6 +532,12 @@ class Pump:
         """Makes `run` return "aborted", now or at its next call. From any thread."""
     control: int
     """The descriptor that is watched; may be changed while `run` does not run."""
+    @property
+    def securing(self) -> bool:
+        """Whether the handshake is still to be done."""
+    @property
+    def begun(self) -> float:
+        """When the data began (seconds of the monotonic clock); 0: it has not."""
     @property
     def finished(self) -> bool:
         """Whether close_notify (and FIN, where we sent) went out with the last data, as `finish` asked for. False

@@ -42,7 +42,10 @@ from typing import Literal
 VerifyMode = Literal["none", "request", "require"]
 ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", "renegotiation"]
 Stapled = Literal["", "response", "try-later", "nothing"]
-Stop = Literal["done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused", "inflate", "cut"]
+Stop = Literal[
+    "done", "control", "stalled", "reset", "eof", "tls", "file", "aborted", "limit", "paused", "inflate", "cut",
+    "secured", "handshake", "late",
+]
 
 include "ossl_errors.pxi"
 include "ossl_cache.pxi"

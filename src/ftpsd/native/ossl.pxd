@@ -449,7 +449,7 @@ cdef extern from "pump_receive.h" nogil:
 cdef extern from "pump_send.h" nogil:
     enum pump_stop:
         PUMP_DONE, PUMP_CONTROL, PUMP_STALLED, PUMP_RESET, PUMP_EOF, PUMP_TLS, PUMP_FILE, PUMP_ABORTED, PUMP_LIMIT
-        PUMP_PAUSED, PUMP_INTERRUPTED, PUMP_INFLATE, PUMP_CUT
+        PUMP_PAUSED, PUMP_INTERRUPTED, PUMP_INFLATE, PUMP_CUT, PUMP_SECURED, PUMP_HANDSHAKE, PUMP_LATE
     struct pump_z:
         const char *fault
     struct pump:
@@ -459,7 +459,9 @@ cdef extern from "pump_send.h" nogil:
         const unsigned char *memory
         size_t memory_left
         int64_t position, limit
-        double rate, stall
+        double rate, stall, begun_at, secure_until
+        int securing
+        const conn *proves
         size_t burst, expected
         uint64_t pause_at
         double pause_time

@@ -118,21 +118,17 @@ cdef class Connection:
             return "read" if kind == IO_WANT_READ else "write"
         raise tls_error("handshake", kind, call.error)
 
-    def handshake_beside(self, int beside, double deadline):
+    def handshake_until(self, double deadline):
         cdef io_call call
         cdef int kind = IO_INTERRUPTED
         memset(&call, 0, sizeof(call))
         while kind == IO_INTERRUPTED:
             PyErr_CheckSignals()
             with nogil:
-                kind = io_handshake_beside(self.state, beside, deadline, &call)
+                kind = io_handshake_beside(self.state, -1, deadline, &call)
             self.raise_raised()
-        if kind == IO_OK:
-            return "done"
-        if kind == IO_BESIDE:
-            return "beside"
-        if kind == IO_TIMEOUT:
-            return "timeout"
+        if kind == IO_OK or kind == IO_TIMEOUT:
+            return kind == IO_OK
         raise tls_error("handshake", kind, call.error)
 
     def read(self, Py_ssize_t size, double timeout):

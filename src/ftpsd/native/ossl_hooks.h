@@ -751,6 +751,14 @@ static int conn_proof(const struct conn *conn, const struct conn *control)
     return conn->by_id && control->established && same_id(conn, control) ? 1 : -1;
 }
 
+/* Whether the proof is beyond doubt: the identity was in the ticket or session, no external key took part, and there is
+ * no certificate of the client's to be compared. `tls/reuse.py` has all cases. */
+static int conn_proved(const struct conn *conn, const struct conn *control)
+{
+    return conn->has_presented && conn->psk_identity[0] == 0 && conn_proof(conn, control) > 0
+        && SSL_get0_peer_certificate(control->ssl) == NULL;
+}
+
 static void conn_free(struct conn *conn)
 {
     int i;

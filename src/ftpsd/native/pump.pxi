@@ -1,7 +1,8 @@
 cdef dict STOPS = {
     PUMP_DONE: "done", PUMP_CONTROL: "control", PUMP_STALLED: "stalled", PUMP_RESET: "reset", PUMP_EOF: "eof",
     PUMP_TLS: "tls", PUMP_FILE: "file", PUMP_ABORTED: "aborted", PUMP_LIMIT: "limit",
-    PUMP_PAUSED: "paused", PUMP_INFLATE: "inflate", PUMP_CUT: "cut",
+    PUMP_PAUSED: "paused", PUMP_INFLATE: "inflate", PUMP_CUT: "cut", PUMP_SECURED: "secured",
+    PUMP_HANDSHAKE: "handshake", PUMP_LATE: "late",
 }
 
 
@@ -9,7 +10,7 @@ cdef class Pump:
     """One transfer between a file (or buffer) and a socket, in one C loop without the GIL."""
 
     cdef pump state
-    cdef Connection tls
+    cdef Connection tls, proves
     cdef object source
     cdef object failure
     cdef object ended
@@ -21,7 +22,7 @@ cdef class Pump:
         self, *, str direction, source, int sock, Connection tls=None, int control=-1, offset=None,
         int64_t limit=-1, bint ascii=False, double rate=0.0, size_t burst=0,
         double stall=0.0, bint sendfile=True, bint finish=False,
-        progress=None, size_t expected=0, deflate=None,
+        progress=None, size_t expected=0, deflate=None, double secure=0.0, Connection proves=None,
     ):
         self.state.wake = -1
         if direction not in ("send", "receive"):
@@ -44,6 +45,11 @@ cdef class Pump:
         self.state.rate = rate
         self.state.burst = burst
         self.state.stall = stall
+        self.state.securing = secure > 0 and tls is not None
+        self.state.secure_until = secure
+        if proves is not None:
+            self.proves = proves
+            self.state.proves = proves.state
         if progress is not None:
             self.show(progress)
         if deflate is not None:
@@ -110,9 +116,11 @@ cdef class Pump:
         if stop == PUMP_PAUSED:
             self.state.pause_at = 0
             self.state.pause_time = 0
-        if stop == PUMP_CONTROL or stop == PUMP_PAUSED:
+        if stop == PUMP_CONTROL or stop == PUMP_PAUSED or stop == PUMP_SECURED:
             return reason
         self.ended = reason
+        if stop == PUMP_HANDSHAKE:
+            self.failure = tls_error("handshake", self.state.io_kind, self.state.error)
         if self.tls is not None and (stop == PUMP_TLS or stop == PUMP_EOF or stop == PUMP_RESET):
             self.failure = tls_error("transfer", self.state.io_kind, self.state.error)
         if stop == PUMP_INFLATE:
@@ -135,6 +143,14 @@ cdef class Pump:
     @control.setter
     def control(self, int descriptor):
         self.state.control = descriptor
+
+    @property
+    def securing(self):
+        return bool(self.state.securing)
+
+    @property
+    def begun(self):
+        return self.state.begun_at
 
     @property
     def finished(self):

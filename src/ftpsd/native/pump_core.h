@@ -34,6 +34,7 @@ enum pump_stop {
     PUMP_GO, PUMP_DONE, PUMP_CONTROL, PUMP_STALLED, PUMP_RESET, PUMP_EOF, PUMP_TLS, PUMP_FILE, PUMP_ABORTED, PUMP_LIMIT,
     PUMP_INFLATE, PUMP_CUT,             /* MODE Z: broken, or ended too early */
     PUMP_PAUSED,                        /* `pause_at` or `pause_time` has come */
+    PUMP_SECURED, PUMP_HANDSHAKE, PUMP_LATE,    /* pump_secure.h */
     PUMP_INTERRUPTED                    /* a signal: run its handler and come back */
 };
 
@@ -47,6 +48,9 @@ struct pump {
     struct conn *tls;
     struct pump_z *z;                   /* MODE Z; NULL: MODE S */
     const unsigned char *memory;        /* send: instead of `file` */
+    int securing;                       /* the handshake is still to come (pump_secure.h), until `secure_until` */
+    double secure_until;
+    const struct conn *proves;          /* the control connection whose session is to be resumed; NULL: others judge */
     int64_t position;                   /* pread/pwrite; -1: sequential */
     int64_t limit;                      /* file bytes; -1: none */
     double rate, stall;
@@ -62,7 +66,7 @@ struct pump {
     int batch;                          /* the thread is scheduled as batch work */
     int finish;                         /* the end of our side is the pump's to tell the peer */
     int corked, finished;
-    double moved_at, refilled_at, tokens;
+    double begun_at, moved_at, refilled_at, tokens;
     size_t unglanced;
     size_t expected;                    /* file bytes, as far as known; 0: unknown */
     size_t room;                        /* of the buffer */
@@ -305,7 +309,7 @@ static int pump_begin(struct pump *pump)
 
     if (!pump->started) {
         pump->started = 1;
-        pump->moved_at = pump->refilled_at = io_now();
+        pump->begun_at = pump->moved_at = pump->refilled_at = io_now();
         pump->tokens = fmax(1.0, pump->rate / 8);
     }
     return pump_poll(pump, 0, 0, &seen);

@@ -7,6 +7,7 @@
 #define FTPSD_PUMP_RECEIVE_H
 
 #include "pump_core.h"
+#include "pump_secure.h"
 #include "pump_send.h"
 
 #define RECEIVE_ROOM (16 * 1024)        /* flush when less than one TLS record fits */
@@ -172,8 +173,11 @@ static int pump_receive(struct pump *pump)
 
 static int pump_run(struct pump *pump)
 {
-    int stop = pump->sending ? pump_send(pump) : pump_receive(pump);
+    int stop = pump->securing ? pump_secure(pump) : PUMP_GO;
 
+    if (stop != PUMP_GO)
+        return stop;
+    stop = pump->sending ? pump_send(pump) : pump_receive(pump);
     if (stop == PUMP_DONE || (stop == PUMP_LIMIT && pump->sending))
         pump_finish(pump);
     if (pump->batch)

@@ -74,20 +74,17 @@ def log_in(session: Session, settings: Settings, account: Account, *, anonymous:
         raise SessionEnded(exceeded.reason, 530, exceeded.text)
 
 
-_UNBOUNDED = contextlib.nullcontext()
-
-
-def transferring(session: Session, settings: Settings, name: str) -> contextlib.AbstractContextManager[None]:
-    """Has a transfer's place while it lasts. Raises `Refusal` (451), when entered, where there is none."""
+def counts_transfers(session: Session, settings: Settings) -> bool:
+    """Whether transfers need a place (`transferring`)."""
     bounds = settings.bounds
-    if session.holding is None or not (bounds.max_transfers_per_host or bounds.max_transfers_per_user):
-        return _UNBOUNDED
-    return _counted(session, settings, name, session.holding)
+    return session.holding is not None and bool(bounds.max_transfers_per_host or bounds.max_transfers_per_user)
 
 
 @contextlib.contextmanager
-def _counted(session: Session, settings: Settings, name: str, me: Holding) -> Iterator[None]:
-    me = me._replace(command=key(name))
+def transferring(session: Session, settings: Settings, name: str) -> Iterator[None]:
+    """Has a transfer's place while it lasts. Raises `Refusal` (451), when entered, where there is none."""
+    assert session.holding is not None
+    me = session.holding._replace(command=key(name))
     judge = judge_transfer(settings.bounds, me, name)
     if judge is None:
         yield

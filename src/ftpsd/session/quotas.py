@@ -13,7 +13,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftpsd.access.quotas import (
@@ -473,18 +473,18 @@ class Upload(Writing):
         if self.spares:
             os.ftruncate(opened.fd, min(self.start, os.fstat(opened.fd).st_size))
             self.written(opened)
-        return replace(outcome, end=End.QUOTA_REACHED)
+        return outcome._replace(end=End.QUOTA_REACHED)
 
     def settle(self, opened: OpenFile, outcome: Outcome) -> list[str]:
         """Counts what has become of an incomplete upload, which is closed; what the reply says beside."""
         if outcome.end is End.QUOTA_REACHED:
-            self._count_rest(opened, replace(outcome, transferred=0))
+            self._count_rest(opened, outcome._replace(transferred=0))
             return self.quota.passed(self.name, self.path, self.reached, spared=self.spares)
         if self.charged is not None and not outcome.complete:  # the file could not take its name
             self.quota.count(self.path, Amounts(*(-amount for amount in self.charged)))
             self.charged = None
         if self.charged is None:
-            self._count_rest(opened, replace(outcome, transferred=0) if opened.removed else outcome)
+            self._count_rest(opened, outcome._replace(transferred=0) if opened.removed else outcome)
         return self.quota.notice(self.name, APPEND if self.name == "APPE" else UPLOAD)
 
     def _count_rest(self, opened: OpenFile, outcome: Outcome) -> None:

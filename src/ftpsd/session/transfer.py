@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, NoReturn
 
 from ftpsd.data.channel import DataChannel, Stage
 from ftpsd.data.endpoints import PassiveListener
@@ -41,17 +40,19 @@ end of their handshake and close an empty upload before it is done (clients.md 1
 _ROOM_INTERVAL = 0.25
 """Seconds between two attempts to end a download whose client reads slowly."""
 
+_CONNECTED, _READY, _FAILED = Stage.CONNECTED, Stage.READY, Stage.FAILED
+_NOT_THE_END = frozenset({"control", "paused", "aborted"})
 _BEYOND_THE_PUMP = {"vanished": End.VANISHED, "ended": End.ENDED}
 """What `_run` says that no pump can."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What is to be moved.
 
     `source` is a descriptor (file) or the bytes of a listing, `offset` and `size` are bytes, `opening` the
-    text of the 150 where it is not the usual one; `begin` is called when the data connection stands;
-    `sendfile` lets the kernel send where it can; `largest` is how many bytes may be moved (None: any number): what is
+    text of the 150 where it is not the usual one; `begin` is called when the data connection stands: before the
+    first byte where it `empties` an old file, otherwise perhaps after the data; `sendfile` lets the kernel send where
+    it can; `largest` is how many bytes may be moved (None: any number): what is
     received beyond them is an error, what would be sent beyond them is left out. `refused`: none are sent, the file
     being too large for this client.
     """
@@ -65,6 +66,7 @@ class Job:
     rate: TransferRate | None = None
     opening: str | None = None
     begin: Callable[[], None] | None = None
+    empties: bool = False
     sendfile: bool = True
     listing: bool = False
     largest: int | None = None
@@ -76,16 +78,22 @@ def conduct(session: Session, job: Job) -> Outcome:
 
     Raises `Refusal` (425) when there is no usable data connection, `SessionEnded` when the client is gone.
     """
-    channel = _take_channel(session)
+    channel = session.data
+    if channel is None:
+        raise Refusal(
+            425, "Unable to build data connection: no PASV, EPSV, PORT or EPRT command came before",
+            Code.DATA_NO_ADDRESS,
+        )
     session.transfer_started(job.direction, job.size)
     try:
-        _connect(session, channel)
-        if session.tls.data_private:
+        if channel.stage is not _CONNECTED or session.control.waiting:
+            _connect(session, channel)
+        private = session.tls.data_private
+        if private:
             waiting.begun(session, channel, BEGUN_PATIENCE)
-        session.reply(Reply(150, _opening(job)))
-        if session.tls.data_private:
-            _secure(session, channel, client=session.tls.client_method and not job.listing)
-        return _pump(session, channel, job)
+        session.reply(Reply(150, job.opening or opening(job.title, ascii=job.ascii, size=job.size)))
+        pump, stop = _secure(session, channel, job) if private else (_pump(session, channel, job), None)
+        return _move(session, channel, job, pump, stop)
     except waiting.TransferAborted:
         return Outcome(End.ABORTED)
     finally:
@@ -94,22 +102,9 @@ def conduct(session: Session, job: Job) -> Outcome:
         session.data = None
 
 
-def _take_channel(session: Session) -> DataChannel:
-    if session.data is None:
-        raise Refusal(
-            425, "Unable to build data connection: no PASV, EPSV, PORT or EPRT command came before",
-            Code.DATA_NO_ADDRESS,
-        )
-    return session.data
-
-
 def opening(title: str, *, ascii: bool, size: int | None = None) -> str:
     """The text of a 150 reply; `size` in bytes where it is known."""
     return replies.opening_text("ASCII" if ascii else "BINARY", title, size)
-
-
-def _opening(job: Job) -> str:
-    return job.opening if job.opening is not None else opening(job.title, ascii=job.ascii, size=job.size)
 
 
 def _connect(session: Session, channel: DataChannel) -> None:
@@ -121,20 +116,77 @@ def _connect(session: Session, channel: DataChannel) -> None:
         raise Refusal(425, f"Unable to build data connection: {text}", reason)
 
 
-def _secure(session: Session, channel: DataChannel, *, client: bool) -> None:
+def _secure(session: Session, channel: DataChannel, job: Job) -> tuple[Pump, str | None]:
     """The TLS handshake of the data connection and the proof of session reuse; 425 when either fails.
 
-    As the `client` (SSCN) we begin, and it is the server that has to prove who it is.
+    The pump and, where it has gone on with the data by itself, why it stopped. As the client (SSCN) we begin, and it is
+    the server that has to prove who it is.
     """
+    if session.control.waiting:
+        waiting.look_for_abort(session)
+    client = session.tls.client_method and not job.listing
     if client:
         channel.begin_as_client(session.secure_data_as_client)
-    waiting.secured(session, channel, session.settings.tls.timeout_handshake or handshake.LONGEST)
-    if channel.stage is Stage.FAILED:
-        failure = channel.failure
-        if not isinstance(failure, HandshakeFailed):
-            offered = "" if channel.tls is None else channel.tls.connection.client_hello_version
-            failure = handshake.timeout(session.runtime.tls(), offered)
-        _refuse_data(session, failure.reason, failure.lines)
+    elif channel.stage is _CONNECTED:
+        channel.secured()
+    if channel.stage is _FAILED:
+        _refuse_handshake(session, channel)
+    if channel.stage is _READY:
+        pump = _pump(session, channel, job)
+    else:
+        until = waiting.deadline_of(session, session.settings.tls.timeout_handshake or handshake.LONGEST)
+        pump = _pump(session, channel, job, until, judged=client or _interposed(session, job))
+        stop = _shake_hands(session, channel, pump, until)
+        if stop != "secured":
+            return pump, stop
+    _judge(session, channel, client=client)
+    return pump, None
+
+
+def _interposed(session: Session, job: Job) -> bool:
+    """Whether something is to be done between the proof and the first byte, so that the pump must not go on."""
+    settings, log = session.settings, session.log
+    return (
+        job.empties or job.refused or not session.data_logged
+        or settings.tls.renegotiate is not None or settings.limits.timeout_session > 0
+        or log.hears(events.TLSNote) or log.hears(events.Trace)
+    )
+
+
+def _shake_hands(session: Session, channel: DataChannel, pump: Pump, until: float) -> str:
+    """Runs the pump to the end of the handshake at least, and says why it stopped: "secured", or a stop of the data.
+
+    Raises `Refusal` when the handshake fails or is not done `until` then (monotonic seconds).
+    """
+    control = session.control
+    tls = control.channel.connection
+    while True:
+        hidden = tls is not None and tls.pending() and not control.full  # decrypted already: no wait sees it
+        stop: str = "control" if hidden else pump.run()
+        if not pump.securing:
+            channel.stage = _READY
+            return stop
+        if stop == "handshake" or stop == "late":
+            break
+        if not waiting.attend(session):
+            raise waiting.TransferAborted
+        if time.monotonic() >= until:
+            break
+        pump.control = -1 if control.full else control.descriptor
+    channel.handshake_failed(pump.error)
+    _refuse_handshake(session, channel)
+
+
+def _refuse_handshake(session: Session, channel: DataChannel) -> NoReturn:
+    failure = channel.failure
+    if not isinstance(failure, HandshakeFailed):
+        offered = "" if channel.tls is None else channel.tls.connection.client_hello_version
+        failure = handshake.timeout(session.runtime.tls(), offered)
+    _refuse_data(session, failure.reason, failure.lines)
+
+
+def _judge(session: Session, channel: DataChannel, *, client: bool) -> None:
+    """Whether the peer has proved who it is. Raises `Refusal`."""
     assert channel.tls is not None
     proof = channel.tls.prove(ccc_used=session.tls.ccc_used, options=session.settings.tls.options)
     if not proof.ok:
@@ -156,35 +208,47 @@ _SHORT = {
 }
 
 
-def _refuse_data(session: Session, reason: Code, lines: tuple[str, ...]) -> None:
+def _refuse_data(session: Session, reason: Code, lines: tuple[str, ...]) -> NoReturn:
     lines += (reuse.FAILED,)
     session.log.emit(events.DataConnectionRefused(reason, lines))
     text = _SHORT.get(reason, "TLS handshake failed")
     raise Refusal(425, f"Unable to build data connection: {text}", reason)
 
 
-def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
+def _pump(session: Session, channel: DataChannel, job: Job, until: float = 0.0, *, judged: bool = True) -> Pump:
+    """What moves the data of `job`, after the handshake where that is still to be done (`until`: monotonic seconds).
+
+    `judged`: the proof of session reuse is to be looked at by us in any case.
+    """
     assert channel.socket is not None
-    if job.refused:
-        return Outcome(End.RETRIEVE_TOO_LARGE)
-    private = session.tls.data_private
-    tls = channel.tls.connection if channel.tls is not None and private else None
-    receiving = job.direction == "receive"
-    rate = job.rate
+    data = channel.tls if session.tls.data_private else None
+    rate, control = job.rate, session.control
     pump = Pump(
-        direction=job.direction, source=job.source, sock=channel.socket.descriptor, tls=tls,
-        control=session.control.descriptor, offset=job.offset, ascii=job.ascii,
+        direction=job.direction, source=job.source, sock=channel.socket.descriptor,
+        tls=data.connection if data is not None else None,
+        control=-1 if control.waiting and control.full else control.descriptor, offset=job.offset, ascii=job.ascii,
         rate=rate.rate if rate is not None else 0.0, burst=rate.free if rate is not None else 0,
         stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile, finish=True,
         progress=session.slot.progress, limit=-1 if job.largest is None else job.largest,
         expected=job.size or 0, deflate=session.parameters.deflate,
+        secure=until, proves=data.control if data is not None and not judged else None,
     )
     session.pump = pump
+    return pump
+
+
+def _move(session: Session, channel: DataChannel, job: Job, pump: Pump, stop: str | None) -> Outcome:
+    """Moves the data, or what is left of it where the pump has begun and come to a `stop`."""
+    assert channel.socket is not None
+    if job.refused:
+        return Outcome(End.RETRIEVE_TOO_LARGE)
+    private = session.tls.data_private
+    receiving = job.direction == "receive"
     if job.begin is not None:
         job.begin()
-    started = time.monotonic()
-    renewal = _renewal(session, channel, pump, receiving=receiving)
-    stop = _run(session, pump, renewal)
+    renewal = _renewal(session, channel, pump, receiving=receiving) if stop is None else None
+    if stop is None or stop in _NOT_THE_END:
+        stop = _run(session, pump, renewal, stop)
     if renewal is not None:
         renewal.finished()
     if stop in ("done", "limit") and not receiving:
@@ -195,11 +259,12 @@ def _pump(session: Session, channel: DataChannel, job: Job) -> Outcome:
     if pump.error is not None and channel.tls is not None:
         session.note_tls(*channel.tls.failure_lines(pump.error))
     fin = stop == "eof" and accepts_plain_fin(session.settings.transfer.upload_end, session.close_styles)
-    end = _BEYOND_THE_PUMP.get(stop) or classify(stop, receiving=receiving, fin_accepted=fin)
+    end = End.COMPLETE if stop == "done" else _BEYOND_THE_PUMP.get(stop) or classify(
+        stop, receiving=receiving, fin_accepted=fin)
     detail = str(pump.error) if pump.error is not None else pump.fault
     of_file = session.parameters.deflate is not None or (job.ascii and not job.listing)
     moved = pump.file_bytes if of_file else pump.bytes
-    outcome = Outcome(end, moved, time.monotonic() - started, pump.errno, detail)
+    outcome = Outcome(end, moved, time.monotonic() - pump.begun, pump.errno, detail)
     if session.journal is not None:
         session.journal.moved(outcome, channel.socket.library)
     if session.parameters.deflate is not None and session.log.hears(events.Deflated):
@@ -257,13 +322,14 @@ def _overdue(session: Session) -> bool:
     return at is not None and at <= time.monotonic()
 
 
-def _run(session: Session, pump: Pump, renewal: DataRenewal | None) -> str:
-    """Runs the pump to its end, answering the control connection meanwhile.
+def _run(session: Session, pump: Pump, renewal: DataRenewal | None, stop: str | None) -> str:
+    """Runs the pump to its end, answering the control connection meanwhile; `stop`: why it has stopped already.
 
     "ended": the server stops, or the session's time is up (TimeoutSession).
     """
     while True:
-        stop = pump.run()
+        if stop is None:
+            stop = pump.run()
         if stop == "aborted":
             return "ended"
         if stop == "paused":
@@ -271,16 +337,17 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal | None) -> str:
                 return "ended"
             if renewal is not None and not renewal.attend():
                 return "tls"
-            continue
-        if stop != "control":
+        elif stop != "control":
             return stop
-        try:
-            if not waiting.attend(session):
-                return "aborted"
-        except (SessionEnded, TLSError, OSError):  # its end, a reset, or no room for a reply
-            return "ended" if session.stopping else "vanished"
-        if session.control.full:
-            pump.control = -1
+        else:
+            try:
+                if not waiting.attend(session):
+                    return "aborted"
+            except (SessionEnded, TLSError, OSError):  # its end, a reset, or no room for a reply
+                return "ended" if session.stopping else "vanished"
+            if session.control.full:
+                pump.control = -1
+        stop = None
 
 
 def passive(session: Session, local: str) -> PassiveListener:

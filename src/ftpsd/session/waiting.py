@@ -26,7 +26,9 @@ class TransferAborted(Exception):
     """ABOR came while the data connection was still being made."""
 
 
-_UNSECURED = (Stage.CONNECTED, Stage.HANDSHAKING)
+_LISTENING, _CONNECTING, _CONNECTED = Stage.LISTENING, Stage.CONNECTING, Stage.CONNECTED
+_HANDSHAKING, _READY = Stage.HANDSHAKING, Stage.READY
+_UNSECURED = (_CONNECTED, _HANDSHAKING)
 _SETTLES = 1.0
 """Seconds without a command after which a session counts as idle."""
 
@@ -79,7 +81,7 @@ def next_line(session: Session) -> Line:
     """
     control = session.control
     now = session.marks.active = time.monotonic()
-    announced = session.data is not None and session.data.stage is Stage.LISTENING and not session.hasty
+    announced = session.data is not None and session.data.stage is _LISTENING and not session.hasty
     together = now + _TOGETHER if announced else now
     while True:
         if session.stopping:
@@ -152,19 +154,19 @@ def connected(session: Session, channel: DataChannel, timeout: float) -> None:
     seconds.
     """
     if session.control.waiting:
-        _look_for_abort(session)
-    if channel.stage is Stage.HANDSHAKING or channel.stage is Stage.READY:
+        look_for_abort(session)
+    if channel.stage is _HANDSHAKING or channel.stage is _READY:
         session.hasty = True
-    if channel.stage is Stage.CONNECTING:
+    if channel.stage is _CONNECTING:
         channel.connect()
-    elif channel.stage is Stage.LISTENING:
+    elif channel.stage is _LISTENING:
         channel.advance(session.secures_early)  # it has come before the command, as most do
         if channel.strangers:
             report_strangers(session, channel)
-    if channel.stage is not Stage.LISTENING and channel.stage is not Stage.CONNECTING:
+    if channel.stage is not _LISTENING and channel.stage is not _CONNECTING:
         return
-    deadline = _deadline(session, timeout)
-    while channel.stage is Stage.LISTENING or channel.stage is Stage.CONNECTING:
+    deadline = deadline_of(session, timeout)
+    while channel.stage is _LISTENING or channel.stage is _CONNECTING:
         if _overdue(channel, deadline):
             return
         if wait(session, deadline, control=not session.control.full) and not attend(session):
@@ -176,35 +178,18 @@ def begun(session: Session, channel: DataChannel, patience: float) -> None:
 
     A failure is kept in `channel.failure`.
     """
-    if channel.stage is Stage.CONNECTED:
-        interest = channel.interest(private=True)
-        if interest is None or not wait_for(*interest, -1, 0, 0.0):
+    if channel.stage is _CONNECTED:
+        assert channel.socket is not None
+        if not wait_for(channel.socket.descriptor, select.POLLIN, -1, 0, 0.0):
             return
+    elif channel.stage is not _HANDSHAKING:
+        return
     deadline = time.monotonic() + patience
-    while channel.stage in (Stage.CONNECTED, Stage.HANDSHAKING) and time.monotonic() < deadline:
-        channel.shake_hands(-1, deadline)
+    while channel.stage in _UNSECURED and time.monotonic() < deadline:
+        channel.shake_hands(deadline)
 
 
-def secured(session: Session, channel: DataChannel, timeout: float) -> None:
-    """Waits until the data connection's TLS handshake is done; sets `channel.failure` when it is not."""
-    if session.control.waiting:
-        _look_for_abort(session)
-    deadline = _deadline(session, timeout)
-    control = session.control
-    while channel.stage is not Stage.READY and channel.stage is not Stage.FAILED:
-        watched = not (control.waiting and control.full)
-        tls = control.channel.connection
-        if watched and tls is not None and tls.pending():
-            ready = True
-        else:
-            ready = channel.shake_hands(control.descriptor if watched else -1, deadline)
-        if ready and not attend(session):
-            raise TransferAborted
-        if channel.stage in _UNSECURED and _overdue(channel, deadline):
-            return
-
-
-def _look_for_abort(session: Session) -> None:
+def look_for_abort(session: Session) -> None:
     """Raises `TransferAborted` for an ABOR that came along with the transfer command."""
     from ftpsd.session.loop import abort_waits
 
@@ -212,9 +197,11 @@ def _look_for_abort(session: Session) -> None:
         raise TransferAborted
 
 
-def _deadline(session: Session, timeout: float) -> float:
-    """The end of a wait of a transfer that begins now."""
+def deadline_of(session: Session, timeout: float) -> float:
+    """The end of a wait of a transfer that begins now and takes `timeout` seconds at most (monotonic clock)."""
     deadline = time.monotonic() + timeout
+    if not session.settings.limits.timeout_session:
+        return deadline
     of_session = session_moment(session.settings.limits, session.marks)
     return deadline if of_session is None else min(deadline, of_session)
 

@@ -49,29 +49,31 @@ class DataTLS:
         if not nonblocking:
             os.set_blocking(self._fd, False)
         self._host = host
-        self._control = control.session_connection
+        self.control = control.session_connection
+        """What the proof refers to; None after `close`."""
         self.connection = self._connect()
 
     def _connect(self) -> Connection:
         return Connection(
-            self._host.context, self._fd, role="data", control=self._control, nonblocking=True)
+            self._host.context, self._fd, role="data", control=self.control, nonblocking=True)
 
     def handshake_step(self) -> Literal["done", "read", "write"]:
         """As far as the handshake goes without waiting. Raises `HandshakeFailed`."""
         try:
             return self.connection.handshake_step()
         except TLSError as error:
-            raise handshake.failure(error, self.connection, self._host) from None
+            raise self.handshake_failure(error) from None
 
-    def handshake_beside(self, beside: int, deadline: float) -> Literal["done", "beside", "timeout"]:
-        """The handshake until `deadline` (monotonic seconds), or until `beside` (a descriptor, -1: none) has input.
-
-        Raises `HandshakeFailed`.
-        """
+    def handshake_until(self, deadline: float) -> bool:
+        """Whether the handshake was done by `deadline` (monotonic seconds). Raises `HandshakeFailed`."""
         try:
-            return self.connection.handshake_beside(beside, deadline)
+            return self.connection.handshake_until(deadline)
         except TLSError as error:
-            raise handshake.failure(error, self.connection, self._host) from None
+            raise self.handshake_failure(error) from None
+
+    def handshake_failure(self, error: TLSError) -> HandshakeFailed:
+        """What the log says about a handshake of `connection` that ended with `error`."""
+        return handshake.failure(error, self.connection, self._host)
 
     def prove(self, *, ccc_used: bool, options: frozenset[str] = frozenset()) -> Proof:
         """Whether this connection belongs to the control connection, see `reuse`.
@@ -79,7 +81,7 @@ class DataTLS:
         `options` are the TLSOptions of the login, which add to the host's (NoSessionReuseRequired).
         """
         required = self._host.reuse_required and "NoSessionReuseRequired" not in options
-        return reuse.prove(self._control, self.connection, required=required, ccc_used=ccc_used)
+        return reuse.prove(self.control, self.connection, required=required, ccc_used=ccc_used)
 
     def accepted_line(self) -> str:
         """The TLSLog's line about the parameters of a session's first data connection."""
@@ -124,7 +126,7 @@ class DataTLS:
         Without close_notify, unless `send_close_notify` was called: what ends here otherwise is a transfer
         that failed, and the client must not take the part that it has for the whole.
         """
-        self._control = None
+        self.control = None
 
 
 class DataTLSClient(DataTLS):

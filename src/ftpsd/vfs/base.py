@@ -132,6 +132,8 @@ class OpenFile:
         self.hidden = hidden
         self.removed = False
         """Whether the file is gone, because a transfer that failed was discarded (or could not be committed)."""
+        self.spared = False
+        """Whether `begin` has an old file to empty."""
 
     def fileno(self) -> int:
         """The descriptor, for whoever wants a file-like thing."""

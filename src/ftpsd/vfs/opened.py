@@ -29,11 +29,11 @@ class WrittenFile(OpenFile):
         self._identity = (found.device, found.inode)
         self._parent = parent
         self._name = name
-        self._spared = spared
+        self.spared = spared
 
     def begin(self) -> None:
-        if self._spared:
-            self._spared = False
+        if self.spared:
+            self.spared = False
             os.ftruncate(self.fd, 0)
 
     def discard(self) -> None:

@@ -142,24 +142,30 @@ def retr(session: Session, command: Command) -> Reply:
         if stand_in is None:
             raise errors.refusal(error, command.argument) from None
         opened = stand_in
-    with opened:
+    try:
         left = opened.size - offset
         if left < 0 or (chosen is not None and not left):
             raise _beyond_end(chosen, command.argument)
         if chosen is not None:
             left = min(left, chosen.length)
-        most = bounds.largest(session, there.bounds.max_retrieve_file_size)
-        refused = most is not None and opened.size > most
+        sizes = there.bounds.max_retrieve_file_size
+        most = bounds.largest(session, sizes) if sizes else None
+        refused, ascii = most is not None and opened.size > most, session.parameters.ascii
         job = Job(
-            "send", opened.fd, command.argument, _translates(session, settings), offset=offset, size=left or None,
-            opening=_opening(session, settings, command.argument, left) if session.parameters.ascii else None,
-            rate=_rate(settings, "RETR"), sendfile=settings.use_sendfile, refused=refused,
-            largest=None if chosen is None else left,
+            "send", opened.fd, command.argument, ascii and _translates(session, settings), offset=offset,
+            size=left or None, opening=_opening(session, settings, command.argument, left) if ascii else None,
+            rate=_rate(settings, "RETR") if settings.transfer_rate else None, sendfile=settings.use_sendfile,
+            largest=None if chosen is None else left, refused=refused,
         )
         if most is not None and refused:
             bounds.too_large(session, "MaxRetrieveFileSize", most, path)
-        with bounds.transferring(session, there, command.name):
+        if bounds.counts_transfers(session, there):
+            with bounds.transferring(session, there, command.name):
+                outcome = _conduct(session, command.name, path, job)
+        else:
             outcome = _conduct(session, command.name, path, job)
+    finally:
+        opened.close()
     notices = session.quota.downloaded(command.name, path, outcome) if session.quota is not None else ()
     return _finish(session, command.name, path, outcome, notices)
 
@@ -223,6 +229,8 @@ def _upload(
     there = session.settings_for(path)
     settings = there.transfer
     check_restart(session, settings, path, command.argument, mode)
+    if not bounds.counts_transfers(session, there):
+        return _upload_to(session, command, path, mode, offset, there, chosen)
     with bounds.transferring(session, there, command.name):
         return _upload_to(session, command, path, mode, offset, there, chosen)
 
@@ -255,7 +263,7 @@ def _upload_to(
     job = Job(
         "receive", opened.fd, command.argument, _translates(session, settings), rate=_rate(settings, command.name),
         opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else _opening(
-            session, settings, command.argument), begin=begin,
+            session, settings, command.argument), begin=begin, empties=opened.spared,
         largest=_room(room, chosen) if counted is None else counted.bound(_room(room, chosen)),
     )
     try:
@@ -353,6 +361,8 @@ def _finish(session: Session, name: str, path: str, outcome: Outcome, notices: S
     """The last reply to a transfer; `notices` are further lines of it."""
     session.record(name, path, outcome)
     code, text = outcomes.reply_for(outcome)
+    if outcome.complete and session.settings.logins.display_file_transfer is None:
+        return Reply(code, text, *notices)
     match outcome.end:
         case End.ABORTED:
             session.reply(Reply(code, text))
