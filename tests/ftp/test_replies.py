@@ -79,8 +79,9 @@ def test_a_client_always_finds_exactly_one_reply(code: int, lines: list[str]) ->
     (replies.successful("CWD"), "250 CWD command successful"),
     (replies.successful("PORT", 200), "200 PORT command successful"),
     (replies.not_implemented("ACCT"), "502 ACCT command not implemented"),
-    (Reply(150, replies.opening_text("BINARY", "x", 12)), "150 Opening BINARY mode data connection for x (12 bytes)"),
-    (Reply(150, replies.opening_text("ASCII", "file list")), "150 Opening ASCII mode data connection for file list"),
+    (Reply(150, replies.opening_text("x", ascii=False, size=12)),
+     "150 Opening BINARY mode data connection for x (12 bytes)"),
+    (Reply(150, replies.opening_text("file list", ascii=True)), "150 Opening ASCII mode data connection for file list"),
 ])
 def test_texts(reply: Reply, text: str) -> None:
     assert str(reply) == text

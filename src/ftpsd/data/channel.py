@@ -267,6 +267,6 @@ class Lingering:
             return True, None
 
     def close(self) -> None:
-        if self._tls is not None:
-            self._tls.close()
+        """Closes it and lets go of TLS."""
+        self._tls = None
         self._socket.close()

@@ -142,13 +142,16 @@ def ephemeral_ports() -> tuple[int, int]:
     return (low, high) if 1024 <= low <= high else (0, 0)
 
 
-def _ranges(ports: tuple[int, int] | None) -> Sequence[tuple[int, int]]:
-    """Ranges to draw a port from, one after the other; of a small one every port once, so that none is missed."""
-    if ports is None:
-        return ephemeral_ports(), (0, 0)
-    low, high = ports
+@cache
+def _anywhere() -> Sequence[tuple[int, int]]:
+    """The ranges to draw a port from, one after the other, where PassivePorts does not say."""
+    return ephemeral_ports(), (0, 0)
+
+
+def _ranges(low: int, high: int) -> Sequence[tuple[int, int]]:
+    """The same for PassivePorts; of a small one every port once, so that none is missed."""
     if high - low >= _SMALL_RANGE:
-        return (ports,)
+        return ((low, high),)
     order = [(port, port) for port in range(low, high + 1)]
     _RANDOM.shuffle(order)
     return order
@@ -186,7 +189,7 @@ class PassiveListener:
             if error.errno in _EXHAUSTED:
                 raise
             return None, None
-        if self.peer is not None and not same_host(address, self.peer):
+        if self.peer is not None and address != self.peer and not same_host(address, self.peer):
             os.close(fd)
             return None, address
         return DataSocket(fd, six=":" in address), None
@@ -200,7 +203,7 @@ class PassiveListener:
 def _bound(local: str, ports: tuple[int, int] | None, options: tuple[tuple[int, int, int], ...]) -> tuple[int, int]:
     """(descriptor, port) of a listener in the range `ports`. Raises `NoPassivePort`."""
     last: OSError | None = None
-    for low, high in _ranges(ports):
+    for low, high in _anywhere() if ports is None else _ranges(*ports):
         try:
             return _system.listen(local, low, high, options, _LISTEN_BACKLOG)
         except OSError as error:

@@ -114,8 +114,9 @@ def logged_in(user: str, code: int = 230) -> Reply:
     return Reply(code, f"User {user} logged in")
 
 
-def opening_text(mode: str, what: str, size: int | None = None) -> str:
-    """The text of `150 Opening BINARY mode data connection for x (12 bytes)`; `mode` ASCII or BINARY."""
+def opening_text(what: str, *, ascii: bool, size: int | None = None) -> str:
+    """The text of `150 Opening BINARY mode data connection for x (12 bytes)`; `size` where it is known."""
+    mode = "ASCII" if ascii else "BINARY"
     tail = "" if size is None else f" ({size} bytes)"
     return f"Opening {mode} mode data connection for {what}{tail}"
 

@@ -66,6 +66,12 @@ def open_regular(dirfd: int, path: bytes, flags: int, proc: int) -> tuple[int, i
     (descriptor, size, device, inode); None: what is there is no regular file, or lies on the device `proc`.
     """
 
+def create_regular(parent: int, name: bytes, flags: int, mode: int, proc: int) -> tuple[int, int, int, int] | None:
+    """Make a regular file in the open directory `parent`. `FileExistsError` where the name is taken, be it by a link.
+
+    The answer is `open_regular`'s.
+    """
+
 def listen(
     address: str, low: int, high: int, options: tuple[tuple[int, int, int], ...], backlog: int
 ) -> tuple[int, int]:

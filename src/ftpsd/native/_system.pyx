@@ -70,6 +70,7 @@ cdef extern from "sys_format.h" nogil:
     enum:
         SYS_NOT_REGULAR
     int sys_open_regular(int root, const char *path, uint64_t flags, dev_t proc, stat *status)
+    int sys_create_regular(int parent, const char *name, uint64_t flags, mode_t mode, dev_t proc, stat *status)
 
 
 RESOLVE_NO_XDEV = SYS_RESOLVE_NO_XDEV
@@ -187,6 +188,21 @@ def open_regular(int dirfd, bytes path, flags, proc):
         return None
     if fd < 0:
         raise _failure("", path)
+    return (fd, status.st_size, status.st_dev, status.st_ino)
+
+
+def create_regular(int parent, bytes name, flags, unsigned mode, proc):
+    cdef const char *text = _name(name)
+    cdef uint64_t open_flags = flags
+    cdef dev_t device = proc
+    cdef stat status
+    cdef int fd
+    with nogil:
+        fd = sys_create_regular(parent, text, open_flags, mode, device, &status)
+    if fd == SYS_NOT_REGULAR:
+        return None
+    if fd < 0:
+        raise _failure("", name)
     return (fd, status.st_size, status.st_dev, status.st_ino)
 
 

@@ -135,12 +135,26 @@ static int sys_straight_directory(int dirfd, const char *path)
 
 #define SYS_NOT_REGULAR (-2)
 
+/* A file just opened with `flags`, which blocks from now on; closed where it is no regular one or lies on `proc`. */
+static int sys_settle(int fd, uint64_t flags, dev_t proc, struct stat *status)
+{
+    int result = fstat(fd, status), saved;
+
+    if (result == 0 && S_ISREG(status->st_mode) && status->st_dev != proc
+        && fcntl(fd, F_SETFL, (int)flags & (O_ACCMODE | O_APPEND)) == 0)
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return result == 0 && (!S_ISREG(status->st_mode) || status->st_dev == proc) ? SYS_NOT_REGULAR : -1;
+}
+
 /* A regular file: looked at before it is opened (a FIFO would block, a device take notice) and after, in case it was
  * swapped. Nothing of `proc` (a device, see jail.py). SYS_NOT_REGULAR: something else is there. */
 static int sys_open_regular(int root, const char *path, uint64_t flags, dev_t proc, struct stat *status)
 {
     const uint64_t resolve = SYS_RESOLVE_IN_ROOT | SYS_RESOLVE_NO_MAGICLINKS;
-    int fd = sys_openat2(root, path, O_PATH, 0, resolve), result, saved;
+    int fd = sys_openat2(root, path, O_PATH, 0, resolve), result;
 
     if (fd < 0)
         return -1;
@@ -151,16 +165,15 @@ static int sys_open_regular(int root, const char *path, uint64_t flags, dev_t pr
     if (!S_ISREG(status->st_mode))
         return SYS_NOT_REGULAR;
     fd = sys_openat2(root, path, flags | O_NONBLOCK | O_NOCTTY, 0, resolve);
-    if (fd < 0)
-        return -1;
-    result = fstat(fd, status);
-    if (result == 0 && S_ISREG(status->st_mode) && status->st_dev != proc
-        && fcntl(fd, F_SETFL, (int)flags & (O_ACCMODE | O_APPEND)) == 0)
-        return fd;
-    saved = errno;
-    close(fd);
-    errno = saved;
-    return result == 0 && (!S_ISREG(status->st_mode) || status->st_dev == proc) ? SYS_NOT_REGULAR : -1;
+    return fd < 0 ? -1 : sys_settle(fd, flags, proc, status);
+}
+
+/* A new regular file in the open directory `parent`; fails where the name is taken, be it by a link. */
+static int sys_create_regular(int parent, const char *name, uint64_t flags, mode_t mode, dev_t proc, struct stat *status)
+{
+    int fd = openat(parent, name, (int)flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
+
+    return fd < 0 ? -1 : sys_settle(fd, flags, proc, status);
 }
 
 /* fchmodat2 is Linux 6.6; before it the way to an O_PATH descriptor's inode leads through /proc. */

@@ -13,12 +13,10 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, NoReturn
 
 from ftpsd.data.channel import DataChannel, Stage
-from ftpsd.data.endpoints import PassiveListener
 from ftpsd.data.outcomes import End, Outcome, accepts_plain_fin, classify
 from ftpsd.data.pump import Pump
 from ftpsd.errors import Refusal, SessionEnded
-from ftpsd.ftp import replies
-from ftpsd.ftp.replies import Reply
+from ftpsd.ftp.replies import Reply, opening_text
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
 from ftpsd.session import waiting
@@ -91,7 +89,7 @@ def conduct(session: Session, job: Job) -> Outcome:
         private = session.tls.data_private
         if private:
             waiting.begun(session, channel, BEGUN_PATIENCE)
-        session.reply(Reply(150, job.opening or opening(job.title, ascii=job.ascii, size=job.size)))
+        session.reply(Reply(150, job.opening or opening_text(job.title, ascii=job.ascii, size=job.size)))
         pump, stop = _secure(session, channel, job) if private else (_pump(session, channel, job), None)
         return _move(session, channel, job, pump, stop)
     except waiting.TransferAborted:
@@ -100,11 +98,6 @@ def conduct(session: Session, job: Job) -> Outcome:
         session.transfer_ended()
         channel.close()
         session.data = None
-
-
-def opening(title: str, *, ascii: bool, size: int | None = None) -> str:
-    """The text of a 150 reply; `size` in bytes where it is known."""
-    return replies.opening_text("ASCII" if ascii else "BINARY", title, size)
 
 
 def _connect(session: Session, channel: DataChannel) -> None:
@@ -149,7 +142,7 @@ def _interposed(session: Session, job: Job) -> bool:
     return (
         job.empties or job.refused or not session.data_logged
         or settings.tls.renegotiate is not None or settings.limits.timeout_session > 0
-        or log.hears(events.TLSNote) or log.hears(events.Trace)
+        or log.hears_any(events.TLSNote, events.Trace)
     )
 
 
@@ -348,13 +341,3 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal | None, stop: str | 
             if session.control.full:
                 pump.control = -1
         stop = None
-
-
-def passive(session: Session, local: str) -> PassiveListener:
-    """A listener for the session's next data connection, on `local`; the one before it is closed first."""
-    session.drop_data()
-    settings = session.settings.transfer
-    peer = None if settings.allow_foreign_address else session.ends.peer
-    listener = PassiveListener(local, peer, settings.passive_ports, session.tuning)
-    session.data = DataChannel(listener, session.secure_data, session.tuning)
-    return listener

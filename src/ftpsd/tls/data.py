@@ -43,19 +43,17 @@ class DataTLS:
 
     def __init__(
         self, sock: HasDescriptor, host: HostTLS, control: ControlChannel, *, nonblocking: bool = False,
+        connection: Connection | None = None,
     ) -> None:
-        """`nonblocking`: the socket is known to be; otherwise it is made so."""
-        self._fd = sock.fileno()
+        """`nonblocking`: the socket is known to be; otherwise it is made so. `connection`: it is made already."""
+        fd = sock.fileno()
         if not nonblocking:
-            os.set_blocking(self._fd, False)
+            os.set_blocking(fd, False)
         self._host = host
         self.control = control.session_connection
         """What the proof refers to; None after `close`."""
-        self.connection = self._connect()
-
-    def _connect(self) -> Connection:
-        return Connection(
-            self._host.context, self._fd, role="data", control=self.control, nonblocking=True)
+        self.connection = connection or Connection(
+            host.context, fd, role="data", control=self.control, nonblocking=True)
 
     def handshake_step(self) -> Literal["done", "read", "write"]:
         """As far as the handshake goes without waiting. Raises `HandshakeFailed`."""
@@ -137,12 +135,10 @@ class DataTLSClient(DataTLS):
         reverse_name: Callable[[], str | None],
     ) -> None:
         """`address` is the peer's; `reverse_name` looks up its confirmed name, when TLSVerifyServer needs it."""
-        super().__init__(sock, host, control, nonblocking=True)
+        connection = Connection(host.client, sock.fileno(), server=False, role="data")
+        super().__init__(sock, host, control, nonblocking=True, connection=connection)
         self._reverse_name = reverse_name
         self._address = address
-
-    def _connect(self) -> Connection:
-        return Connection(self._host.client, self._fd, server=False, role="data")
 
     def prove(self, *, ccc_used: bool, options: frozenset[str] = frozenset()) -> Proof:
         """Whether the server is the one that is meant (TLSVerifyServer). No session is resumed."""

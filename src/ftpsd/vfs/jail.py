@@ -99,9 +99,8 @@ class Jail(FileSystem):
         parent, name = self._parent_of_file(path)
         try:
             flags = os.O_WRONLY | (os.O_APPEND if mode == "append" else 0)
-            if not dangling:
-                self._check_dangling(parent, name, path)
-            found, created = self._open_or_create(parent, name, path, flags, self._file_mode(umask), overwrite)
+            found, created = self._open_or_create(
+                parent, name, path, flags, self._file_mode(umask), overwrite, dangling)
             opened = WrittenFile(
                 found, path, parent=parent, name=name, created=created, spared=mode == "store" and not created)
         except BaseException:
@@ -130,7 +129,7 @@ class Jail(FileSystem):
             name = encode(prefix) + final + encode(suffix)
             if b"/" in name:
                 raise OSError(errno.EINVAL, "HiddenStores: a slash in the name", path)
-            found = settled(create(parent, name, os.O_WRONLY, self._file_mode(umask)), path)
+            found = create(parent, name, os.O_WRONLY, self._file_mode(umask), path)
             return HiddenFile(found, path, parent=parent, name=name, final=final, overwrite=overwrite)
         except BaseException:
             os.close(parent)
@@ -141,33 +140,37 @@ class Jail(FileSystem):
         try:
             for _ in range(_ATTEMPTS):
                 end = "".join(secrets.choice(_LETTERS) for _ in range(6))
+                name, path = first + encode(end), beginning + end
                 try:
-                    fd = create(parent, first + encode(end), os.O_WRONLY, self._file_mode(umask))
+                    found = create(parent, name, os.O_WRONLY, self._file_mode(umask), path)
                 except FileExistsError:
                     continue
-                path = beginning + end
-                return WrittenFile(
-                    settled(fd, path), path, parent=parent, name=first + encode(end), created=True)
+                return WrittenFile(found, path, parent=parent, name=name, created=True)
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), beginning)
         except BaseException:
             os.close(parent)
             raise
 
     def _open_or_create(
-        self, parent: int, name: bytes, path: str, flags: int, mode: int, overwrite: bool,
+        self, parent: int, name: bytes, path: str, flags: int, mode: int, overwrite: bool, dangling: bool,
     ) -> tuple[Settled, bool]:
-        """(the file, whether it is new). Tries again when others create and remove it meanwhile."""
+        """(the file, whether it is new). Tries again when others create and remove it meanwhile.
+
+        `dangling`: what a link points to may be created.
+        """
         whole = encode(path)
         for _ in range(_ATTEMPTS):
             try:
                 found = self._open_existing(path, whole, flags, overwrite)
                 if found is not None:
                     return found, False
-                return settled(create(parent, name, flags, mode), path), True
+                return create(parent, name, flags, mode, path), True
             except FileNotFoundError:
                 if os.fstat(parent).st_nlink == 0:  # the directory itself is gone
                     raise
             except FileExistsError:
+                if not dangling:
+                    self._check_dangling(parent, name, path)
                 if not overwrite:
                     raise
                 if _is_link(parent, name):  # dangling: what it points to is created, inside the root
@@ -446,7 +449,7 @@ class Jail(FileSystem):
         return self._parent(path, root_is=root_is)
 
     def _parent_of_file(self, path: str) -> tuple[int, bytes]:
-        if not encode(path).strip(b"/"):
+        if not path.strip("/"):
             raise NotRegularFile(path)
         return self._parent(path)
 

@@ -12,7 +12,7 @@ import stat
 
 from ftpsd.native import _system
 from ftpsd.vfs.base import NotRegularFile, OpenFile
-from ftpsd.vfs.resolve import Settled, settle
+from ftpsd.vfs.resolve import PROC, Settled, settle
 
 CALM = os.O_NONBLOCK | os.O_NOCTTY
 """Nothing is waited for, and nothing becomes the process's terminal."""
@@ -113,12 +113,12 @@ def _link_over(old_parent: int, old: bytes, new_parent: int, new: bytes) -> None
     os.unlink(old, dir_fd=old_parent)
 
 
-def create(parent: int, name: bytes, flags: int, mode: int) -> int:
-    """A new file in the open directory `parent`, as a descriptor. Raises `OSError` where the name is taken."""
-    if b"\0" in name:
-        raise OSError(errno.EINVAL, "Name contains a NUL byte", name)
-    flags |= CALM | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(name, flags, mode, dir_fd=parent)
+def create(parent: int, name: bytes, flags: int, mode: int, path: str) -> Settled:
+    """A new file in the open directory `parent`. Raises `OSError` where the name is taken."""
+    found = _system.create_regular(parent, name, flags, mode, PROC)
+    if found is None:
+        raise NotRegularFile(path)
+    return Settled(*found)
 
 
 def settled(fd: int, path: str) -> Settled:

@@ -51,7 +51,8 @@ def _device_of_proc() -> int:
         return -1
 
 
-_PROC = _device_of_proc()
+PROC = _device_of_proc()
+"""The device of /proc, whose files are nobody's (see `settle`); -1: there is none."""
 _HERE = -100
 """AT_FDCWD: no descriptor; absolute paths need none."""
 
@@ -65,7 +66,7 @@ def settle(fd: int) -> Settled | None:
     settled = None
     try:
         status = os.fstat(fd)
-        if stat.S_ISREG(status.st_mode) and status.st_dev != _PROC:
+        if stat.S_ISREG(status.st_mode) and status.st_dev != PROC:
             os.set_blocking(fd, True)
             settled = Settled(fd, status.st_size, status.st_dev, status.st_ino)
     finally:
@@ -117,7 +118,7 @@ class KernelResolver(Resolver):
         return _system.openat2(self.root, path, flags, mode)
 
     def open_regular(self, path: bytes, flags: int) -> Settled | None:
-        found = _system.open_regular(self.root, path, flags, _PROC)
+        found = _system.open_regular(self.root, path, flags, PROC)
         return Settled(*found) if found is not None else None
 
     def lies_straight(self, path: bytes) -> bool:

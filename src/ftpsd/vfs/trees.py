@@ -218,11 +218,11 @@ def _open_target(found: Settled, target: Entry, storing: Storing, mode: int) -> 
 
 def _new_file(parent: int, target: Entry, storing: Storing, mode: int) -> WrittenFile:
     if storing.hidden is None:
-        new = settled(create(parent, target.name, os.O_WRONLY, mode), target.path)
+        new = create(parent, target.name, os.O_WRONLY, mode, target.path)
         return WrittenFile(new, target.path, parent=parent, name=target.name, created=True)
     prefix, suffix = map(encode, storing.hidden)
     name = prefix + target.name + suffix
-    new = settled(create(parent, name, os.O_WRONLY, mode), target.path)
+    new = create(parent, name, os.O_WRONLY, mode, target.path)
     return HiddenFile(new, target.path, parent=parent, name=name, final=target.name, overwrite=storing.overwrite)
 
 

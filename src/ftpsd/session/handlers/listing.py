@@ -17,7 +17,7 @@ from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import facts
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.listing import ListRequest, parse_list, split
-from ftpsd.ftp.replies import Reply, listing_in_reply
+from ftpsd.ftp.replies import Reply, listing_in_reply, opening_text
 from ftpsd.reasons.codes import Code
 from ftpsd.session import disguise, errors, hiding, permission, transfer, visibility
 from ftpsd.session.state import Session
@@ -64,7 +64,7 @@ def options(
 
 def _send(session: Session, body: bytes, title: str) -> Reply:
     """Sends a listing. Its lines end in CRLF under every TYPE; only the 150 names the TYPE."""
-    opening = transfer.opening(title, ascii=session.parameters.ascii)
+    opening = opening_text(title, ascii=session.parameters.ascii)
     charset = session.control.charset
     if charset is not None:
         body = charset.sent(body)

@@ -33,14 +33,22 @@ _LARGEST_FILE = 2**63 - 1
 
 
 def _listen(session: Session, announced: str | None = None) -> int:
-    """The port of a new listener; `announced` is the address that the client is told with it."""
+    """The port of a listener for the next data connection; `announced` is the address that the client is told with it.
+
+    The one before it is closed first.
+    """
+    if session.data is not None:
+        session.drop_data()
+    settings = session.settings.transfer
+    peer = None if settings.allow_foreign_address else session.ends.peer
     try:
-        listener = transfer.passive(session, session.ends.local)
+        listener = endpoints.PassiveListener(session.ends.local, peer, settings.passive_ports, session.tuning)
     except endpoints.NoPassivePort as error:
         reason = Code.PASSIVE_PORTS_EXHAUSTED
         session.log.emit(events.DataConnectionRefused(reason, (f"no passive port could be had: {error}",)))
         raise Refusal(425, "Unable to build data connection: no passive port is free", reason) from None
     listener.announced = announced
+    session.data = DataChannel(listener, session.secure_data, session.tuning)
     return listener.port
 
 
@@ -56,7 +64,7 @@ def pasv(session: Session, command: Command) -> Reply:
 
 def epsv(session: Session, command: Command) -> Reply:
     """EPSV (RFC 2428 section 3)."""
-    wanted = addresses.parse_epsv(command.argument)
+    wanted = addresses.parse_epsv(command.argument) if command.argument else None
     if wanted == "ALL":
         session.parameters.epsv_all = True
         return Reply(200, "EPSV ALL command successful")
@@ -288,7 +296,7 @@ def _translates(session: Session, settings: TransferSettings) -> bool:
 def _opening(session: Session, settings: TransferSettings, title: str, size: int | None = None) -> str | None:
     """The text of the 150 where TYPE, which it names, is not what is done; None: the usual one."""
     if session.parameters.ascii and not _translates(session, settings):
-        return transfer.opening(title, ascii=True, size=size or None)
+        return replies.opening_text(title, ascii=True, size=size or None)
     return None
 
 
