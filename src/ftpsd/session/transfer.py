@@ -49,10 +49,9 @@ class Job(NamedTuple):
 
     `source` is a descriptor (file) or the bytes of a listing, `offset` and `size` are bytes, `opening` the
     text of the 150 where it is not the usual one; `begin` is called when the data connection stands: before the
-    first byte where it `empties` an old file, otherwise perhaps after the data; `sendfile` lets the kernel send where
-    it can; `largest` is how many bytes may be moved (None: any number): what is
-    received beyond them is an error, what would be sent beyond them is left out. `refused`: none are sent, the file
-    being too large for this client.
+    first byte where it must be (`begin_first`), otherwise perhaps after the last; `sendfile` lets the kernel send where
+    it can; `largest` is how many bytes may be moved (None: any number): what is received beyond them is an error, what
+    would be sent beyond them is left out. `refused`: none are sent, the file being too large for this client.
     """
 
     direction: Literal["send", "receive"]
@@ -64,7 +63,7 @@ class Job(NamedTuple):
     rate: TransferRate | None = None
     opening: str | None = None
     begin: Callable[[], None] | None = None
-    empties: bool = False
+    begin_first: bool = False
     sendfile: bool = True
     listing: bool = False
     largest: int | None = None
@@ -140,7 +139,7 @@ def _interposed(session: Session, job: Job) -> bool:
     """Whether something is to be done between the proof and the first byte, so that the pump must not go on."""
     settings, log = session.settings, session.log
     return (
-        job.empties or job.refused or not session.data_logged
+        job.begin_first or job.refused or not session.data_logged
         or settings.tls.renegotiate is not None or settings.limits.timeout_session > 0
         or log.hears_any(events.TLSNote, events.Trace)
     )

@@ -271,7 +271,8 @@ def _upload_to(
     job = Job(
         "receive", opened.fd, command.argument, _translates(session, settings), rate=_rate(settings, command.name),
         opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else _opening(
-            session, settings, command.argument), begin=begin, empties=opened.spared,
+            session, settings, command.argument), begin=begin,
+        begin_first=opened.spared or counted is not None,
         largest=_room(room, chosen) if counted is None else counted.bound(_room(room, chosen)),
     )
     try:
