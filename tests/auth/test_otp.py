@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from ftpsd.auth import otp, passwords
 from ftpsd.auth.chain import Authenticator
-from ftpsd.auth.otp import Entry, Table, next_counter
+from ftpsd.auth.otp import Entry, QueriedTable, Table, next_counter
 from ftpsd.cli import otp as program
-from ftpsd.errors import ConfigError
+from ftpsd.errors import ConfigError, FtpsdError
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.auth import AuthSettings
-from ftpsd.settings.otp import OTPSettings
+from ftpsd.settings.otp import OTPSettings, OTPTable
 from tests.auth.support import ImaginarySystem, user_line, write
 
 KEY = b"12345678901234567890"
@@ -141,6 +141,73 @@ def test_only_one_process_gets_in_with_a_code(tmp_path: Path) -> None:
     assert sorted(found) == [False, False, False, True]
 
 
+class Database:
+    """Queries over rows in memory; `broken` ones fail."""
+
+    def __init__(self, **rows: tuple[str | None, ...]) -> None:
+        self.rows = rows
+        self.broken = ""
+
+    def __contains__(self, name: str) -> bool:
+        return name in ("get", "set")
+
+    def run(self, name: str, numbered: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
+        if name == self.broken:
+            raise FtpsdError("it is away")
+        user = numbered[0]
+        if name == "set":
+            self.rows[user] = (self.rows[user][0], numbered[1])
+            return []
+        return [self.rows[user]] if user in self.rows else []
+
+
+def queried(database: Database, algorithm: str = "hotp", now: float = 0.0) -> QueriedTable:
+    subject = QueriedTable(database, ("get", "set"), algorithm, clock=lambda: now)
+    assert subject.prepare() == ()
+    return subject
+
+
+def test_a_code_from_a_database_is_good_once() -> None:
+    database = Database(alice=(B32, "0"))
+    subject = queried(database)
+    assert (subject.lacks("alice", silent), subject.lacks("bob", silent)) == (False, True)
+    assert subject.accept("bob", code(0), silent) is None
+    assert subject.accept("alice", "000000", silent) is False
+    assert subject.accept("alice", code(2), silent) is True
+    assert [subject.accept("alice", code(n), silent) for n in (2, 1, 0)] == [False, False, False]
+    assert database.rows == {"alice": (B32, "3")}
+
+
+def test_a_time_code_from_a_database() -> None:
+    """With a counter it is good once; where the query has none, until its time is over, as with mod_auth_otp."""
+    counted, uncounted = queried(Database(alice=(B32, None)), "totp", 3000.0), Database(alice=(B32,))
+    assert [counted.accept("alice", code(99), silent) for _ in range(2)] == [True, False]
+    uncounted.run = lambda name, numbered=(): [(B32,)] if name == "get" else []  # type: ignore[method-assign]
+    assert [queried(uncounted, "totp", 3000.0).accept("alice", code(99), silent) for _ in range(2)] == [True, True]
+
+
+@pytest.mark.parametrize(("row", "broken", "words"), [
+    ((B32, "0"), "get", "it is away"), ((B32, "0"), "set", "it is away"),
+    (("!", "0"), "", "does not return a secret"), ((None, "0"), "", "does not return a secret"),
+    ((B32, "x"), "", "does not return a secret"), ((B32,), "", "does not return a secret"),
+])
+def test_a_database_that_does_not_know_lets_nobody_in(row: tuple[str | None, ...], broken: str, words: str) -> None:
+    database, notes = Database(alice=row), list[str]()
+    database.broken = broken
+    subject = queried(database)
+    assert subject.accept("alice", code(0), notes.append) is False
+    assert words in notes[0]
+    assert broken == "set" or subject.lacks("alice", notes.append) is False
+
+
+@pytest.mark.parametrize(("queries", "words"), [
+    (None, "sql: needs a database"), (Database(), "there is no SQLNamedQuery 'change'"),
+])
+def test_a_table_without_its_queries_stops_the_start(queries: Database | None, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        QueriedTable(queries, ("get", "change"), "hotp").prepare()
+
+
 def test_a_table_that_cannot_be_used_lets_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
     assert Table(str(tmp_path / "none"), "hotp").accept("alice", code(0), notes.append) is False
@@ -167,7 +234,7 @@ def make(tmp_path: Path) -> Callable[..., Authenticator]:
             auth_user_file=AccountFile(users), auth_pam=False, require_valid_shell=False, use_ftp_users=False,
             auth_order=order)
         codes = OTPSettings(
-            engine=True, algorithm="hotp", table=str(tmp_path / "otp"), options=frozenset(options), **changes)
+            engine=True, algorithm="hotp", table=OTPTable(str(tmp_path / "otp")), options=frozenset(options), **changes)
         chain = Authenticator(rules, system=ImaginarySystem(), otp=codes)
         assert chain.prepare() == ()
         return chain

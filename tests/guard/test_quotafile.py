@@ -12,8 +12,9 @@ import pytest
 
 from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType, Reached
 from ftpsd.errors import ConfigError
-from ftpsd.guard import quotafile
-from ftpsd.guard.quotafile import LIMITS, TALLIES, LimitFile, TableError, TallyFile, create
+from ftpsd.guard.quotafile import LIMITS, TALLIES, LimitFile, TallyFile, create
+from ftpsd.sql import turns
+from ftpsd.sql.turns import TableError
 
 ALICE, STAFF = Key(QuotaType.USER, "alice"), Key(QuotaType.GROUP, "staff")
 LOCAL, ALL = Key(QuotaType.CLASS, "local"), Key(QuotaType.ALL, "")
@@ -132,7 +133,7 @@ def test_a_lock_dies_with_its_process(path: str, monkeypatch: pytest.MonkeyPatch
             signal.pause()
         os._exit(0)
     os.read(reading, 1)
-    monkeypatch.setattr(quotafile, "PATIENCE", 0.05)
+    monkeypatch.setattr(turns, "PATIENCE", 0.05)
     try:
         with pytest.raises(TableError, match="cannot be locked"):
             table.add(ALICE, Amounts(bytes_in=1.0), None)

@@ -12,9 +12,10 @@ import pytest
 from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType, Reached, keys
 from ftpsd.errors import ConfigError, FtpsdError
 from ftpsd.guard import quotafile
-from ftpsd.guard.quotafile import LimitFile, TableError
+from ftpsd.guard.quotafile import LimitFile
 from ftpsd.guard.quotas import QuotaTables
 from ftpsd.settings.model import Host
+from ftpsd.sql.turns import TableError
 from tests.settings.support import configuration
 
 ALICE, STAFF, ALL = Key(QuotaType.USER, "alice"), Key(QuotaType.GROUP, "staff"), Key(QuotaType.ALL, "")

@@ -423,9 +423,9 @@ class Uploading:
         self._stream = self._connection.establish()
 
     def give(self, size: int, path: Path) -> None:
-        """So many bytes come, and are in the file."""
+        """So many bytes come, and are all that is in the file."""
         self._stream.write(b"x" * size)
-        until(lambda: path.stat().st_size >= size, f"{size} bytes in {path.name}")
+        until(lambda: path.stat().st_size == size, f"{size} bytes in {path.name}")
 
     def finish(self, size: int = 0) -> str:
         """So many bytes come, and then the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import sqlite3
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ CREATE TABLE quotalimits (name, quota_type, per_session, limit_type, bytes_in_av
     bytes_xfer_avail FLOAT, files_in_avail INT, files_out_avail INT, files_xfer_avail INT);
 CREATE TABLE quotatallies (name, quota_type, bytes_in_used FLOAT, bytes_out_used FLOAT, bytes_xfer_used FLOAT,
     files_in_used INT, files_out_used INT, files_xfer_used INT);
+CREATE TABLE auth_otp (user VARCHAR(30), secret VARCHAR(80), counter BIGINT);
 INSERT INTO wrapallow VALUES ('', '192.0.2.1, 127.0.0.0/8', NULL);
 INSERT INTO wrapdeny VALUES ('', 'ALL', NULL), ('bob', 'ALL', NULL);
 INSERT INTO quotalimits VALUES ('alice', 'user', 'false', 'hard', 1000, 0, 0, 3, 0, 0);
@@ -153,3 +155,38 @@ def test_a_database_has_to_be_configured() -> None:
     with pytest.raises(ConfigError, match="needs a database"):
         tables.open(configuration(text), lambda host: None)
     tables.close()
+
+
+OTP = (
+    "SQLNamedQuery get-user-hotp SELECT \"secret, counter FROM auth_otp WHERE user = '%{0}'\"",
+    "SQLNamedQuery update-user-hotp UPDATE \"counter = %{1} WHERE user = '%{0}'\" auth_otp",
+    "AuthOTPEngine on", "AuthOTPAlgorithm hotp", "AuthOTPTable sql:/get-user-hotp/update-user-hotp",
+    "AuthOrder mod_auth_otp.c mod_auth_file.c",
+)
+
+
+def test_one_time_passwords(ftps_certificates: Certificates) -> None:
+    """As mod_auth_otp's own tests have it: a code is good once, in whichever worker; bob has none."""
+    secret = base64.b32encode(b"12345678901234567890").decode()
+    codes = ["755224", "287082"]  # RFC 4226 appendix D
+
+    def attempt(server: RunningServer, user: str, password: str) -> int:
+        client = server.client(tls=False)
+        client.connect()
+        client.expect(331, f"USER {user}")
+        code = client.command(f"PASS {password}").code
+        client.close()
+        return code
+
+    with running(ftps_certificates, *OTP) as (server, path), contextlib.closing(sqlite3.connect(path)) as database:
+        with database:
+            database.execute("INSERT INTO auth_otp VALUES ('alice', ?, 0)", (secret,))
+        assert [attempt(server, "alice", code) for code in (codes[0], codes[0], codes[1])] == [230, 530, 230]
+        assert database.execute("SELECT counter FROM auth_otp").fetchall() == [(2,)]
+        assert [attempt(server, user, "secret") for user in ("alice", "bob")] == [230, 230]
+
+
+def test_one_time_passwords_need_their_queries(ftps_certificates: Certificates) -> None:
+    with pytest.raises(ServerFault, match="there is no SQLNamedQuery 'update-user-hotp'"), running(
+            ftps_certificates, OTP[0], *OTP[2:]):
+        pass

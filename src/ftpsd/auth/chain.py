@@ -37,6 +37,7 @@ from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.otp import OTPSettings
 from ftpsd.sql.errors import Failed, SqlError
+from ftpsd.sql.wanted import Queries
 
 __all__ = ["Account", "Authenticator", "LoginResult", "Selection", "select"]
 
@@ -89,9 +90,10 @@ class Authenticator:
     def __init__(
         self, settings: AuthSettings, *, note: Note = _discard, system: SystemUsers | None = None,
         pam: Callable[[str], Pam] = Pam, backends: Sequence[Backend] = (), sql: SqlAccounts | None = None,
-        sql_needed: bool = True, otp: OTPSettings | None = None,
+        sql_needed: bool = True, otp: OTPSettings | None = None, queries: Queries | None = None,
     ) -> None:
-        """`sql`: the accounts in a database; `sql_needed`: where it cannot be asked, nobody else is."""
+        """`sql`: the accounts in a database; `sql_needed`: where it cannot be asked, nobody else is; `queries`: for an
+        AuthOTPTable in one."""
         self._settings = settings
         self._note = note
         self._backends = {backend.module: backend for backend in backends}
@@ -109,7 +111,7 @@ class Authenticator:
         self._codes: OneTimePasswords | None = None
         if otp is not None and otp.engine:
             codes = self._order.codes
-            self._codes = OneTimePasswords(otp, note, listed=codes != "off", only=codes == "only")
+            self._codes = OneTimePasswords(otp, note, queries, listed=codes != "off", only=codes == "only")
         self._pam: Pam | None = None
         self._pam_problem = ""
         if self._order.pam == "all" or (self._order.pam == "system" and self._serves_system_users()):

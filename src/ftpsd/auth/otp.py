@@ -16,16 +16,20 @@ import fcntl
 import hmac
 import os
 import time
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
 from ftpsd.auth import editing
 from ftpsd.auth.files import Note, WatchedFile, check_permissions
+from ftpsd.errors import FtpsdError
 from ftpsd.settings.otp import OTPSettings
+from ftpsd.sql.turns import Lock, TableError
+from ftpsd.sql.wanted import Queries, check_queries
 
 DIGITS: Final = 6
 STEP: Final = 30
@@ -69,13 +73,18 @@ def decode_secret(text: str) -> bytes | None:
 def _entry(line: str) -> Entry | str:
     name, _, rest = line.partition(":")
     text, _, number = rest.partition(":")
-    secret = decode_secret(text)
-    counter = number.split(":")[0].strip() or "0"
+    secret, counter = decode_secret(text), _counter(number.split(":")[0])
     if not name or secret is None:
         return "it is not name:base32:counter"
-    if not counter.isascii() or not counter.isdecimal() or len(counter) > 18:
+    if counter is None:
         return f"the counter of '{name}' is not a number"
-    return Entry(name, secret, int(counter))
+    return Entry(name, secret, counter)
+
+
+def _counter(text: str) -> int | None:
+    """Nothing is 0; None: it is no number."""
+    number = text.strip() or "0"
+    return int(number) if number.isascii() and number.isdecimal() and len(number) <= 18 else None
 
 
 def parse(data: bytes, path: str) -> Entries:
@@ -113,6 +122,19 @@ def next_counter(entry: Entry, code: str, algorithm: str, now: float) -> int | N
     return found
 
 
+class Codes(Protocol):
+    """An AuthOTPTable. One that cannot be read or written lets nobody in: the log says so. Safe for threads."""
+
+    def prepare(self) -> tuple[str, ...]:
+        """At start: what is wrong with it. Raises `ConfigError` where it cannot be used."""
+
+    def lacks(self, name: str, note: Note) -> bool:
+        """Whether a user is known not to be in it."""
+
+    def accept(self, name: str, code: str, note: Note) -> bool | None:
+        """Whether `code` is good for a user, who then has used it; None: he is not in the table."""
+
+
 class Table(WatchedFile[Entries]):
     """The AuthOTPTable at `path`. `clock` gives seconds since 1970. Safe for threads and processes."""
 
@@ -124,11 +146,19 @@ class Table(WatchedFile[Entries]):
         self._lock_path = lock
         self._clock = clock
 
-    def accept(self, name: str, code: str, note: Note) -> bool | None:
-        """Whether `code` is good for a user, who then has used it; None: he is not in the table.
+    def prepare(self) -> tuple[str, ...]:
+        """See `Codes`."""
+        check_permissions("AuthOTPTable", self.path, world_readable=False)
+        notices: list[str] = []
+        self.current(notices.append)
+        return tuple(notices)
 
-        A table that cannot be read or written lets nobody in: the log says so.
-        """
+    def lacks(self, name: str, note: Note) -> bool:
+        """See `Codes`."""
+        return self.current(note).by_name.get(name) is None and os.path.exists(self.path)
+
+    def accept(self, name: str, code: str, note: Note) -> bool | None:
+        """See `Codes`."""
         try:
             os.stat(self.path)
         except OSError as error:
@@ -157,6 +187,70 @@ class Table(WatchedFile[Entries]):
             note(f"error: AuthOTPTable: {error}")
             return False
         return accepted
+
+
+class QueriedTable:
+    """An AuthOTPTable in a database: one query returns secret and counter of user %{0}, another one sets the counter to
+    %{1}. What is asked and then changed is so under a lock of this server, and AuthOTPTableLock.
+    """
+
+    def __init__(
+        self, queries: Queries | None, names: Sequence[str], algorithm: str, lock: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._queries = queries
+        self._get, self._set = names
+        self._algorithm = algorithm
+        self._lock_path = lock
+        self._clock = clock
+        memory = os.memfd_create("ftpsd-otp", os.MFD_CLOEXEC)
+        weakref.finalize(self, os.close, memory)
+        self._turns = Lock(memory)
+
+    def prepare(self) -> tuple[str, ...]:
+        """See `Codes`."""
+        check_queries((self._get, self._set), self._queries, "AuthOTPTable")
+        return ()
+
+    def lacks(self, name: str, note: Note) -> bool:
+        """See `Codes`."""
+        try:
+            return self._find(name) is None
+        except FtpsdError as error:
+            note(f"error: AuthOTPTable: {error}")
+            return False
+
+    def accept(self, name: str, code: str, note: Note) -> bool | None:
+        """See `Codes`."""
+        try:
+            with self._turns.held(), _locked(self._lock_path):
+                return self._accept(name, code)
+        except (FtpsdError, OSError) as error:
+            note(f"error: AuthOTPTable: {error}")
+            return False
+
+    def _accept(self, name: str, code: str) -> bool | None:
+        entry = self._find(name)
+        if entry is None:
+            return None
+        after = next_counter(entry, code, self._algorithm, self._clock())
+        if after is None:
+            return False
+        assert self._queries is not None
+        self._queries.run(self._set, (name, str(after)))
+        return True
+
+    def _find(self, name: str) -> Entry | None:
+        """Raises `FtpsdError`."""
+        assert self._queries is not None, "prepare"
+        rows = self._queries.run(self._get, (name,))
+        if not rows:
+            return None
+        text, number = (*rows[0], None)[:2]
+        secret, counter = decode_secret(text or ""), _counter(number or "")
+        if secret is None or counter is None or (number is None and self._algorithm == "hotp"):
+            raise TableError(f"query '{self._get}' does not return a secret in base32 and a counter for '{name}'")
+        return Entry(name, secret, counter)
 
 
 def set_counter(data: bytes, name: str, counter: int) -> bytes:
@@ -216,28 +310,30 @@ def _locked(path: str | None) -> Iterator[None]:
 class OneTimePasswords:
     """What mod_auth_otp says of logins to one host. `only`: no other password is good (AuthOrder mod_auth_otp.c*)."""
 
-    def __init__(self, settings: OTPSettings, note: Note, *, listed: bool, only: bool) -> None:
+    def __init__(
+        self, settings: OTPSettings, note: Note, queries: Queries | None = None, *, listed: bool, only: bool,
+    ) -> None:
+        """`queries`: those of the host."""
         assert settings.table is not None
         self._note = note
-        self.table = Table(settings.table, settings.algorithm, settings.table_lock)
+        path, names = settings.table
+        self.table: Codes = (
+            QueriedTable(queries, names, settings.algorithm, settings.table_lock) if names
+            else Table(path, settings.algorithm, settings.table_lock))
         self._behind = "AfterPassword" in settings.options
         self._alone = listed and not self._behind
         self._only = only
         self._required = "RequireTableEntry" in settings.options and (self._behind or only)
 
     def prepare(self) -> tuple[str, ...]:
-        """At start: broken lines. Raises `ConfigError` for a table that others may read."""
-        check_permissions("AuthOTPTable", self.table.path, world_readable=False)
-        notices: list[str] = []
-        self.table.current(notices.append)
-        return tuple(notices)
+        """At start: broken lines. Raises `ConfigError` for a table that others may read, or without its queries."""
+        return self.table.prepare()
 
     def split(self, name: str, password: str) -> tuple[str, str | None]:
         """(the password that somebody else is to check, the code to be checked behind it; None: none is wanted)."""
         if not self._behind:
             return password, None
-        entry = self.table.current(self._note).by_name.get(name)
-        if entry is None and not self._required and os.path.exists(self.table.path):
+        if not self._required and self.table.lacks(name, self._note):
             return password, None
         return password[:-DIGITS], password[-DIGITS:]
 

@@ -122,7 +122,7 @@ def delete(path: str, kind: str, name: str) -> int:
 
 
 def _errors() -> type[Exception]:
-    from ftpsd.guard.quotafile import TableError
+    from ftpsd.sql.turns import TableError
 
     return TableError
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from ftpsd.errors import ConfigError
 from ftpsd.guard.bans import Bans
 from ftpsd.guard.bantable import BanTable
-from ftpsd.guard.queries import Queries, check_queries
 from ftpsd.guard.shared import SharedBans
 from ftpsd.settings.model import Configuration, Host
 from ftpsd.settings.values import SessionCache
+from ftpsd.sql.wanted import Queries, check_queries
 from ftpsd.tls.cache.opening import Stores
 
 

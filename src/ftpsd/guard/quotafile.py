@@ -19,22 +19,16 @@ one. Descriptors are opened before the fork, as a session's user may have no rig
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 import stat
 import struct
-import threading
-import time
 from collections.abc import Callable, Iterator
 
 from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType, Reached, added
-from ftpsd.errors import ConfigError, FtpsdError
+from ftpsd.errors import ConfigError
+from ftpsd.sql.turns import Lock, TableError
 
 LIMITS, TALLIES = 0x7626, 0x7644
-PATIENCE = 5.0
-"""Seconds that one waits for a table that another process has locked."""
-
 LARGEST = 256 << 20
 """Bytes of a table."""
 
@@ -48,41 +42,6 @@ _OF_NUMBERS = {number: kind for kind, number in _TYPES.items()}
 _HARD, _SOFT = 1, 2
 LONGEST_NAME = 80
 _MOST_FILES = 2**32 - 1
-
-
-class TableError(FtpsdError):
-    """A table cannot be read or written now."""
-
-
-class Lock:
-    """A record lock on a whole file and a lock of this process. Raises `TableError` when that takes too long."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._turn = threading.Lock()
-
-    @contextlib.contextmanager
-    def held(self, *, exclusive: bool = True) -> Iterator[None]:
-        """For the block."""
-        deadline = time.monotonic() + PATIENCE
-        kind = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
-        if not self._turn.acquire(timeout=PATIENCE):
-            raise TableError("the quota table is busy")
-        try:
-            while True:
-                try:
-                    fcntl.lockf(self._fd, kind)
-                    break
-                except OSError as error:
-                    if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > deadline:
-                        raise TableError(f"the quota table cannot be locked: {error.strerror}") from None
-                    time.sleep(0.001)
-            try:
-                yield
-            finally:
-                fcntl.lockf(self._fd, fcntl.LOCK_UN)
-        finally:
-            self._turn.release()
 
 
 class _Table:

@@ -15,10 +15,11 @@ from typing import Protocol, TypeVar
 
 from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType, Reached, added
 from ftpsd.errors import ConfigError, FtpsdError
-from ftpsd.guard.queries import Queries, check_queries
-from ftpsd.guard.quotafile import LimitFile, Lock, TableError, TallyFile
+from ftpsd.guard.quotafile import LimitFile, TallyFile
 from ftpsd.settings.model import Configuration, Host
 from ftpsd.settings.quotas import QuotaDefault, QuotaSettings
+from ftpsd.sql.turns import Lock, TableError
+from ftpsd.sql.wanted import Queries, check_queries
 
 Table = TypeVar("Table", LimitFile, TallyFile)
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 from ftpsd.access.wrap import Verdict, WrapClient, WrapRule, decide, malformed, parse, unknown_options, words
 from ftpsd.errors import FtpsdError
-from ftpsd.guard.queries import Queries
 from ftpsd.settings.wrap import WrapTable, WrapTables
+from ftpsd.sql.wanted import Queries
 
 LARGEST = 4 << 20
 """Bytes of a file."""

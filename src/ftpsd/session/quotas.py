@@ -37,11 +37,11 @@ from ftpsd.access.quotas import (
 from ftpsd.data.outcomes import End, Outcome
 from ftpsd.errors import Refusal
 from ftpsd.ftp import paths
-from ftpsd.guard.quotafile import TableError
 from ftpsd.guard.quotas import Quotas
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.quotas import SCAN_ON_LOGIN, QuotaSettings
+from ftpsd.sql.turns import TableError
 from ftpsd.vfs.base import OpenFile, StoreMode
 
 if TYPE_CHECKING:

@@ -192,7 +192,8 @@ class Service:
         needed = "NoDisconnectOnError" not in host.settings.sql.options
         authenticator = Authenticator(
             host.settings.auth, note=self._note, backends=backends(host.settings, self._note),
-            sql=self.sql.accounts(host), sql_needed=needed, otp=host.settings.otp)
+            sql=self.sql.accounts(host), sql_needed=needed, otp=host.settings.otp,
+            queries=self.sql.queries(host))
         self.notices += authenticator.prepare()
         return HostRuntime(
             host, authenticator, secured, masquerade.resolve(host), self._worker_ids(host), _tuning(host.settings),

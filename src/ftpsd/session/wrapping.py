@@ -15,7 +15,6 @@ from ftpsd.access.wrap import WrapClient
 from ftpsd.auth.account import Account
 from ftpsd.auth.selection import Selection
 from ftpsd.errors import SessionEnded
-from ftpsd.guard.queries import Queries
 from ftpsd.guard.wraptables import Whom, judge
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog, SessionLog
@@ -23,6 +22,7 @@ from ftpsd.log.events import Origin
 from ftpsd.reasons.codes import Code
 from ftpsd.session.endpoints import Ends
 from ftpsd.settings.wrap import CHECK_ON_CONNECT, WrapSettings, WrapTables
+from ftpsd.sql.wanted import Queries
 from ftpsd.vfs import rights
 
 if TYPE_CHECKING:

@@ -1,16 +1,16 @@
 """mod_auth_otp: one-time passwords."""
 
-
+# ruff: noqa: RUF009 (`directive` makes a dataclass field)
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftpsd.settings.arguments import (
     ArgumentError,
     Boolean,
-    NotSupportedYet,
     OneOf,
     OptionalPath,
     Path,
@@ -32,15 +32,27 @@ def otp_options(words: Sequence[str]) -> frozenset[str]:
     return options(words, _OPTIONS, "AuthOTPOption")
 
 
-def table(words: Sequence[str]) -> str:
-    """`file:/path`: the path."""
+class OTPTable(NamedTuple):
+    """Where secrets and counters are: in the file `path`, or got and changed by the SQLNamedQuery `queries`."""
+
+    path: str = ""
+    queries: tuple[str, ...] = ()
+
+
+def table(words: Sequence[str]) -> OTPTable:
+    """`file:/path` or `sql:/SELECT/UPDATE`."""
     want(words, 1, 1)
     kind, colon, rest = words[0].partition(":")
     if colon and kind.lower() == "file":
-        return absolute_path(rest)
-    if colon and kind.lower() == "sql":
-        raise NotSupportedYet("a table in a database", remedy="Write file:/path, see `ftpsd otp`.")
-    raise ArgumentError(f"'{words[0]}' is no table", remedy="Write file:/path; `ftpsd otp` makes the file.")
+        return OTPTable(absolute_path(rest))
+    if not colon or kind.lower() != "sql":
+        raise ArgumentError(f"'{words[0]}' is no table", remedy="Write file:/path; `ftpsd otp` makes the file.")
+    queries = tuple(filter(None, rest.split("/")))
+    if len(queries) != 2:
+        raise ArgumentError(
+            f"'{rest}' names {len(queries)} queries",
+            remedy="Write sql:/SELECT/UPDATE, each the name of a SQLNamedQuery.")
+    return OTPTable(queries=queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +80,13 @@ class OTPSettings:
         " OptionalTableEntry is the default; DisplayVerificationCode means nothing in FTP.",
         differs="AfterPassword is ftpsd's own",
     )
-    table: str | None = directive(
-        "AuthOTPTable", Special("file:/path", table), None, module="mod_auth_otp", good=("file:/etc/ftpsd/otp",),
-        bad=("", "/etc/otp", "file:otp", "sql:/get/update"),
+    table: OTPTable | None = directive(
+        "AuthOTPTable", Special("file:/path|sql:/SELECT/UPDATE", table), None, module="mod_auth_otp",
+        good=("file:/etc/ftpsd/otp", "sql:/get-user-totp/update-user-totp"),
+        bad=("", "/etc/otp", "file:otp", "sql:/get", "sql:/get/update/insert"),
         doc="The file of users, secrets and counters that `ftpsd otp` makes, name:base32:counter. The server writes to"
-        " it when a code has been used.",
+        " it when a code has been used. Or two SQLNamedQuery: one returns secret and counter of user %{0}, the other"
+        " sets it to %{1}. Without a counter in the answer codes of totp are good until their time is over.",
     )
     table_lock: str | None = directive(
         "AuthOTPTableLock", Path(), None, module="mod_auth_otp", good=("/run/otp.lock",), bad=("lock", ""),
