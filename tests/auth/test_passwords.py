@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from ftpsd.auth import argon, passwords
 from ftpsd.auth.passwords import SCHEMES, hash_password, matches, stand_in, verify
-from ftpsd.tls import library
 
 # Made by other programs (openssl passwd, Perl's crypt); the SHA ones are those of Drepper's specification.
 FOREIGN = [
@@ -69,40 +67,6 @@ def test_two_hashes_of_one_password_differ(scheme: str) -> None:
 def test_hashes_that_other_programs_made(password: str, stored: str) -> None:
     assert verify(password, stored)
     assert not verify(password + " ", stored if stored[0] == "$" else stored[:-1] + "/")
-
-
-_NO_NUL = st.binary(max_size=passwords.MAX_PASSWORD).map(lambda raw: raw.replace(b"\0", b"x"))
-_SALT = st.text("./0129AZaz", min_size=1, max_size=16)
-
-
-@settings(max_examples=60, deadline=None, database=None)
-@given(_NO_NUL, _SALT, st.sampled_from(["rounds=1000$", "rounds=1001$", "rounds=1042$", ""]))
-def test_sha512_is_that_of_libcrypt(password: bytes, salt: str, rounds: str) -> None:
-    setting = f"$6${rounds}{salt}$".encode()
-    theirs = passwords.crypt(password, setting)  # no whole hash: libcrypt's turn
-    assert theirs is not None
-    with mock.patch.object(passwords, "_library", side_effect=AssertionError("libcrypt was asked")):
-        assert passwords.crypt(password, theirs) == theirs
-
-
-@pytest.mark.parametrize("size", [*range(20, 50), 63, 64, 65, 127, 128, 129, 255, 256, 511])
-def test_sha512_of_every_length_that_fills_a_block(size: int) -> None:
-    theirs = passwords.crypt(b"p" * size, b"$6$rounds=1000$sixteencharacter$")
-    assert theirs is not None
-    assert passwords.crypt(b"p" * size, theirs) == theirs
-
-
-@pytest.mark.parametrize("rounds", ["rounds=999$", "rounds=01000$", "rounds=$", "rounds=1e3$", "rounds=10000000000$"])
-def test_sha512_with_odd_rounds_is_left_to_libcrypt(rounds: str) -> None:
-    with mock.patch.object(library, "sha512_crypt", side_effect=AssertionError("asked")):
-        assert not verify("geheim", f"$6${rounds}saltstring$" + "a" * 86)
-
-
-def test_sha512_without_openssl_is_left_to_libcrypt() -> None:
-    stored = hash_password("geheim", "sha512", cost=1000)
-    with mock.patch.object(library, "sha512_crypt", return_value=None):
-        assert verify("geheim", stored)
-        assert not verify("Geheim", stored)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftpsd.native._openssl import Digest, OpenSSLError, sha512_crypt
+from ftpsd.native._openssl import Digest, OpenSSLError
 
 DATA = random.Random(7).randbytes(9_000_000)
 ALGORITHMS = ("crc32", "md5", "sha1", "sha256", "sha512")
@@ -104,14 +104,3 @@ def test_a_long_one_leaves_its_processor() -> None:
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     every = len(os.sched_getaffinity(0))
     assert (said.stdout.split(), said.stderr) == (["1", str(every), "control", "1"], "")
-
-
-def test_the_password_hash_of_its_specification() -> None:
-    digest = b"OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v."
-    assert sha512_crypt(b"Hello world!", b"saltstringsaltst", 10_000) == digest
-
-
-@pytest.mark.parametrize(("key", "salt"), [(b"x" * 512, b"salt"), (b"key", b"s" * 17)])
-def test_a_password_or_a_salt_that_is_too_long(key: bytes, salt: bytes) -> None:
-    with pytest.raises(ValueError, match="too long"):
-        sha512_crypt(key, salt, 1000)

@@ -1,8 +1,7 @@
 """Hashed passwords through libcrypt, and Argon2 (`argon.py`).
 
 Every scheme that the system's libcrypt reads works here, because the stored hash itself is the "setting"
-that is handed to crypt(3): the library sees by its prefix which function and which cost were used. Whole hashes of
-SHA-512, which most files have, are computed with OpenSSL's, to the same result in half the time.
+that is handed to crypt(3): the library sees by its prefix which function and which cost were used.
 `crypt_rn` works in a buffer of ours, so that any number of threads may hash at the same time, and ctypes
 releases the GIL meanwhile. Modern schemes want memory (yescrypt: 16 MiB a call); therefore only as many
 hashes are computed at once as the machine has processors.
@@ -17,13 +16,11 @@ import ctypes
 import hmac
 import os
 import queue
-import re
 from functools import cache
 from types import TracebackType
 from typing import Final
 
 from ftpsd.auth import argon
-from ftpsd.tls import library
 
 SCHEMES: Final[dict[str, bytes]] = {
     "yescrypt": b"$y$", "gost-yescrypt": b"$gy$", "scrypt": b"$7$", "bcrypt": b"$2b$",
@@ -36,8 +33,6 @@ _LIBRARIES: Final = ("libcrypt.so.1", "libcrypt.so.2")
 _CRYPT_DATA_SIZE: Final = 32768
 _SETTING_SIZE: Final = 192
 _QUEUE_SECONDS: Final = 30.0
-_SHA512: Final = re.compile(rb"(\$6\$(?:rounds=([1-9][0-9]{3,8})\$)?([./0-9A-Za-z]{1,16})\$)[./0-9A-Za-z]{86}")
-_SHA512_ROUNDS: Final = 5000
 
 
 class _Slot:
@@ -108,19 +103,15 @@ def crypt(password: bytes, setting: bytes) -> bytes | None:
 
     Raises `TimeoutError` as `turn` does.
     """
+    library = _library()
     with turn() as slot:
         if setting.startswith(argon.PREFIX):
             return argon.hashed(password, setting)
-        found = _SHA512.fullmatch(setting)
-        if found is not None and len(password) <= MAX_PASSWORD:
-            digest = library.sha512_crypt(password, found[3], int(found[2] or _SHA512_ROUNDS))
-            if digest is not None:
-                return found[1] + digest
         data = slot.space
         if data is None:
             data = slot.space = ctypes.create_string_buffer(_CRYPT_DATA_SIZE)
         try:
-            hashed = _library().crypt_rn(password, setting, data, _CRYPT_DATA_SIZE)
+            hashed = library.crypt_rn(password, setting, data, _CRYPT_DATA_SIZE)
             return hashed if isinstance(hashed, bytes) else None
         finally:
             ctypes.memset(data, 0, _CRYPT_DATA_SIZE)

@@ -582,12 +582,6 @@ class Digest:
     def hexdigest(self) -> str:
         """In hexadecimal digits, once."""
 
-def sha512_crypt(key: builtins.bytes, salt: builtins.bytes, rounds: int) -> builtins.bytes | None:
-    """The digest part (86 characters) of crypt(3)'s $6$; None: this OpenSSL has no SHA-512 to be had directly.
-
-    What may be a password, a salt and a number of rounds the caller knows; `ValueError` for what is too long.
-    """
-
 def keep_to_processor(number: int) -> None:
     """Keeps this thread, and those that it starts, on processor `number`; a pump that moves much leaves it for that
     time. Once in a process. Raises `OSError`.

@@ -9,14 +9,13 @@
     ossl_devices.pxi     engines, providers, memory for secrets
     ossl_session.pxi     Session: what a client keeps
     ossl_connection.pxi  Connection: handshake, read, write, shutdown, and what was negotiated
-    ossl_digest.pxi      Digest: of a part of a file; the password hash $6$
+    ossl_digest.pxi      Digest: of a part of a file
     pump.pxi             Pump and wait_readable
 
 What runs without the GIL is C: `ossl_hooks.h` (OpenSSL's callbacks and the theory of resumption), `ossl_io.h`
 (deadlines), `ossl_keys.h`, `ossl_seal.h`, `ossl_held.h` (the ticket keys), `ossl_cache.h` (sessions by id), `ossl_psk.h`,
-`ossl_staples.h` (OCSP responses), `ossl_devices.h`, `ossl_digest.h`, `ossl_shacrypt.h`, `pump_*.h` (the transfer loops).
-A callback of OpenSSL never enters Python, save those that are asked for: SNI, info, message, revocation, sessions in a
-cache that is not ours.
+`ossl_staples.h` (OCSP responses), `ossl_devices.h`, `ossl_digest.h`, `pump_*.h` (the transfer loops). A callback of OpenSSL never enters Python, save those that are asked
+for: SNI, info, message, revocation, sessions in a cache that is not ours.
 """
 
 cimport cython

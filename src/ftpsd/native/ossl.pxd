@@ -421,15 +421,6 @@ cdef extern from "ossl_io.h" nogil:
     int op_close(conn *connection, io_call *call) noexcept
 
 
-cdef extern from "ossl_shacrypt.h" nogil:
-    enum:
-        SHACRYPT_AVAILABLE
-        SHACRYPT_KEY_MAX
-        SHACRYPT_SALT_MAX
-        SHACRYPT_TEXT
-    void shacrypt(const void *key, size_t key_size, const void *salt, size_t salt_size, unsigned long rounds, char *out)
-
-
 cdef extern from "ossl_digest.h" nogil:
     enum digest_stop:
         DIGEST_DONE, DIGEST_CONTROL, DIGEST_PAUSED, DIGEST_SHORT, DIGEST_FILE, DIGEST_FAILED

@@ -52,17 +52,3 @@ cdef class Digest:
         if size == 0:
             raise openssl_error("cannot end a digest")
         return PyBytes_FromStringAndSize(<char *>out, size).hex()
-
-
-def sha512_crypt(bytes key not None, bytes salt not None, unsigned long rounds):
-    cdef char out[SHACRYPT_TEXT]
-    cdef const char *secret = PyBytes_AS_STRING(key)
-    cdef const char *grain = PyBytes_AS_STRING(salt)
-    cdef size_t key_size = len(key), salt_size = len(salt)
-    if not SHACRYPT_AVAILABLE:
-        return None
-    if key_size > SHACRYPT_KEY_MAX or salt_size > SHACRYPT_SALT_MAX:
-        raise ValueError("the password or the salt is too long")
-    with nogil:
-        shacrypt(secret, key_size, grain, salt_size, rounds, out)
-    return out[:SHACRYPT_TEXT]

@@ -18,14 +18,6 @@ def rest_thread() -> None:
     _openssl.rest_thread()
 
 
-def sha512_crypt(password: bytes, salt: bytes, rounds: int) -> bytes | None:
-    """The digest (86 characters) of the password hash $6$, in half of libcrypt's time; None: there is none to be had.
-
-    The salt has at most 16 bytes, the password at most 511.
-    """
-    return _openssl.sha512_crypt(password, salt, rounds)
-
-
 def notices() -> list[str]:
     """mod_tls's warning when the OpenSSL that is loaded is older than the headers we were built with.
 
