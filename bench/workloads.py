@@ -139,7 +139,7 @@ def noop(quick: bool) -> Iterator[Case]:
     for transfers in (4,) if quick else (4, 32):
         size = (256 << 20) if quick else GIB
         line = f"RETR {bulk_name(size)}"
-        load: Load = {"mode": "noop", "line": line, "clients": transfers + 1, "count": 300 if quick else 1500}
+        load: Load = {"mode": "noop", "line": line, "clients": transfers + 1, "count": 1500 if quick else 5000}
         yield Case("noop", f"NOOP p99, {transfers} downloads", "NOOP", load, "latency", bulk=size)
 
 
