@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpsd.ftp import facts, reference
+from ftpsd.ftp import commands, facts, reference
 from ftpsd.ftp.commands import (
     COMMANDS,
     SITE_COMMANDS,
@@ -259,3 +260,10 @@ def test_parse_takes_anything(text: str) -> None:
     argument_error(command)
     assert command.text == text
     assert command.spec is None or command.name in COMMANDS
+
+
+@pytest.mark.parametrize("line", commands._FREQUENT)
+def test_a_line_that_is_taken_apart_once_is_like_any_other(line: str) -> None:
+    assert parse(line) == commands._parse(line)
+    with mock.patch.object(commands, "_FREQUENT", {}):
+        assert argument_error(parse(line)) is None

@@ -569,13 +569,13 @@ _FREQUENT = {
     for line in ("AUTH TLS", "PBSZ 0", "PROT P", "PWD", "QUIT", "NOOP", "SYST", "FEAT", "CDUP", "TYPE A", "TYPE I",
                  "PASV", "EPSV", "LIST", "MLSD")
 }
-"""What every client sends: taken apart once."""
+"""What every client sends, and rightly: taken apart once."""
 
 
 def argument_error(command: Command) -> Reply | None:
     """The reply to a wrong number of arguments, or None when the number is right."""
     spec = command.spec
-    if spec is None:
+    if spec is None or command.text in _FREQUENT:
         return None
     if spec.argument is Argument.NONE:
         wrong = bool(command.argument)

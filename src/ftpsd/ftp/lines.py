@@ -30,7 +30,6 @@ _MAX_LINES = 1024
 _MAX_RESPONSES = 96
 _MAX_SUBNEGOTIATION = 512
 _SPECIAL = re.compile(rb"[\n\r\xff]")
-_ONE_LINE = re.compile(rb"[^\n\r\xff]*\r\n")
 _LF, _CR, _NUL = 0x0A, 0x0D, 0x00
 
 
@@ -55,6 +54,11 @@ class _State(Enum):
     OPTION = "after IAC and WILL, WONT, DO or DONT"
     SUB = "in a subnegotiation"
     SUB_COMMAND = "after IAC in a subnegotiation"
+
+
+def _is_one_line(data: bytes, size: int) -> bool:
+    """Whether it is a whole line and nothing else, with nothing special in it."""
+    return data.find(b"\n") == size - 1 and 0 <= data.find(b"\r") == size - 2 and b"\xff" not in data
 
 
 class LineReader:
@@ -110,7 +114,7 @@ class LineReader:
         """Takes in bytes as they came from the connection."""
         position, size = 0, len(data)
         if not self._line and size - 2 <= self.limit and self._state is _State.DATA and not self._too_long \
-                and self.decode is None and _ONE_LINE.fullmatch(data) is not None:
+                and self.decode is None and _is_one_line(data, size):
             self.lines.append(Line(data[:-2].decode("utf-8", "surrogateescape")))
             return
         while position < size:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ftpsd.ftp.charset import Charset
 
@@ -44,9 +45,10 @@ class Reply:
 
     def encode(self, *, every_line: bool = False, charset: Charset | None = None) -> bytes:
         """The bytes to send. `every_line` repeats `code-` on each line (MultilineRFC2228); `charset`: the client's."""
-        first = self.lines[0]
-        if not self.lines[1:] and first.isascii() and first.isprintable():
-            return f"{self.code} {first}\r\n".encode("ascii")
+        if len(self.lines) == 1:
+            raw = _plain(self.code, self.lines[0])
+            if raw is not None:
+                return raw
         lines = [line.translate(_HARMLESS) for line in self.lines]
         last = f"{self.code} {lines.pop()}\r\n"
         if not lines:
@@ -58,6 +60,12 @@ class Reply:
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}"
+
+
+@lru_cache(maxsize=128)
+def _plain(code: int, line: str) -> bytes | None:
+    """The bytes of a reply that is the same in every character set; None: it may not be."""
+    return f"{code} {line}\r\n".encode("ascii") if line.isascii() and line.isprintable() else None
 
 
 def _wire(text: str, charset: Charset | None) -> bytes:

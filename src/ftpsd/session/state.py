@@ -192,8 +192,8 @@ class Session:
         """What the login may use; None: there is no QuotaEngine."""
         self.ban_generation = 0
         """Which bans the session has looked at."""
-        self.inhabit(Places(settings))
         self.marks = marks
+        self.inhabit(Places(settings))
         self.identity = identity
         self.id = session_id
         self.peer_name = ends.peer
@@ -261,6 +261,7 @@ class Session:
         Works out whether commands have to be looked at for them at all.
         """
         self.settings = places.base
+        self.marks.due = 0.0
         self.places, self.overrides = places, overrides
         self.bans = self.service.bans if self.settings.bans.engine else None
         self._here: tuple[str, float, Settings] | None = None

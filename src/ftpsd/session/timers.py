@@ -19,7 +19,8 @@ from ftpsd.settings.limits import LimitSettings
 class Marks:
     """Moments of a session, in seconds of the monotonic clock; None: has not happened.
 
-    `lingers`: a download's connection was half-closed.
+    `lingers`: a download's connection was half-closed. `due`: no timer runs out before that (each of them only moves
+    on, as long as the settings stay).
     """
 
     connected: float
@@ -27,6 +28,7 @@ class Marks:
     logged_in: float | None = None
     transferred: float | None = None
     lingers: float = 0.0
+    due: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,11 +101,12 @@ def next_line(session: Session) -> Line:
 
 def _wakes_at(session: Session, now: float) -> float:
     """When a wait for a command ends at the latest; what is due `now` is done. Raises `SessionEnded`."""
-    until = next_moment(session.settings.limits, session.marks)
-    if until is None:
-        until = math.inf
-    elif until <= now:
-        _timed_out(session)
+    marks = session.marks
+    if session.settled or marks.due < now + _SETTLES:
+        marks.due = next_moment(session.settings.limits, marks) or math.inf
+        if marks.due <= now:
+            _timed_out(session)
+    until = marks.due
     if session.renewal.deadline is not None:
         session.renewal.watch(session.settings.tls.renegotiate)
         if session.renewal.deadline is not None and session.renewal.deadline < until:
