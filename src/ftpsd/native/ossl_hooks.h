@@ -77,7 +77,7 @@ struct conn {
     unsigned char identity[IDENTITY_SIZE];
     unsigned char presented[IDENTITY_SIZE];
     int has_presented, by_id;
-    SSL_SESSION *parent;                /* data: copy of the control connection's session */
+    SSL_SESSION *parent;                /* data: the control connection's session, of which a copy is resumed */
     struct held_set held;               /* keys of tickets: a control connection's own, and for its data connections */
     unsigned char parent_identity[IDENTITY_SIZE];
 
@@ -728,8 +728,8 @@ static void data_prepare(struct conn *conn, struct conn *control)
     memcpy(conn->parent_identity, control->identity, IDENTITY_SIZE);
     held_copy(&conn->held, &control->held);
     session = control->established ? SSL_get_session(control->ssl) : NULL;
-    if (session != NULL && SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION)
-        conn->parent = SSL_SESSION_dup(session);
+    if (session != NULL && SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION && SSL_SESSION_up_ref(session))
+        conn->parent = session;
 }
 
 static int same_id(const struct conn *one, const struct conn *other)

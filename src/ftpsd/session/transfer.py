@@ -261,7 +261,7 @@ def _move(session: Session, channel: DataChannel, job: Job, pump: Pump, stop: st
         session.journal.moved(outcome, channel.socket.library)
     if session.parameters.deflate is not None and session.log.hears(events.Deflated):
         session.log.emit(events.Deflated(job.direction, pump.file_bytes, pump.bytes, pump.fault))
-    complete = outcome.complete
+    complete = end is End.COMPLETE
     if stop == "eof" and receiving and complete:
         session.log.emit(events.TLSNote(
             "client closed the data connection without close_notify, accepting the upload"))

@@ -31,6 +31,8 @@ from ftpsd.vfs.base import BadRestart, OpenFile, StoreMode
 _LARGEST_FILE = 2**63 - 1
 """Bytes: what the system can count. A range from the first byte to the last possible one is one byte longer."""
 
+_COMPLETE = Reply(*outcomes.reply_for(Outcome(End.COMPLETE)))
+
 
 def _listen(session: Session, announced: str | None = None) -> int:
     """The port of a listener for the next data connection; `announced` is the address that the client is told with it.
@@ -236,7 +238,8 @@ def _upload(
         session.quota.check_upload(command.name, path)
     there = session.settings_for(path)
     settings = there.transfer
-    check_restart(session, settings, path, command.argument, mode)
+    if mode != "store":
+        check_restart(session, settings, path, command.argument, mode)
     if not bounds.counts_transfers(session, there):
         return _upload_to(session, command, path, mode, offset, there, chosen)
     with bounds.transferring(session, there, command.name):
@@ -256,7 +259,8 @@ def _upload_to(
     if counted is not None:
         counted.take(opened)
     ownership.hand_over(session, there.access, opened.fd, opened.path)
-    most = bounds.largest(session, there.bounds.max_store_file_size)
+    sizes, ascii = there.bounds.max_store_file_size, session.parameters.ascii
+    most = bounds.largest(session, sizes) if sizes else None
     room = None if most is None else max(0, most - _already(opened, mode, offset))
     begun = False
 
@@ -269,10 +273,11 @@ def _upload_to(
             counted.begin(opened)
 
     job = Job(
-        "receive", opened.fd, command.argument, _translates(session, settings), rate=_rate(settings, command.name),
+        "receive", opened.fd, command.argument, ascii and _translates(session, settings),
+        rate=_rate(settings, command.name) if settings.transfer_rate else None,
         opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else _opening(
-            session, settings, command.argument), begin=begin,
-        begin_first=opened.spared or counted is not None,
+            session, settings, command.argument) if ascii else None,
+        begin=begin, begin_first=opened.spared or counted is not None,
         largest=_room(room, chosen) if counted is None else counted.bound(_room(room, chosen)),
     )
     try:
@@ -369,9 +374,9 @@ def stou(session: Session, command: Command) -> Reply:
 def _finish(session: Session, name: str, path: str, outcome: Outcome, notices: Sequence[str] = ()) -> Reply:
     """The last reply to a transfer; `notices` are further lines of it."""
     session.record(name, path, outcome)
+    if outcome.end is End.COMPLETE and not notices and session.settings.logins.display_file_transfer is None:
+        return _COMPLETE
     code, text = outcomes.reply_for(outcome)
-    if outcome.complete and session.settings.logins.display_file_transfer is None:
-        return Reply(code, text, *notices)
     match outcome.end:
         case End.ABORTED:
             session.reply(Reply(code, text))
