@@ -23,6 +23,7 @@ from ftpsd.access.quotas import (
     masked,
     report,
     room,
+    shown,
 )
 
 ALICE = Key(QuotaType.USER, "alice")
@@ -107,3 +108,15 @@ def test_what_site_quota_says() -> None:
         "Name: ", "Quota Type: All", "Per Session: True", "Limit Type: Soft", "  Uploaded Kb:\tunlimited",
         "  Downloaded Kb:\tunlimited", "  Transferred Kb:\t0.39/1.95"]
     assert len(FIELDS) == 6
+
+
+@pytest.mark.parametrize(("unit", "limit", "tally"), [
+    ("b", "2048.00", "700.00"), ("Kb", "2.00 KB", "0.68 KB"), ("Mb", "0.00 MB", "0.00 MB"),
+])
+def test_what_display_files_say(unit: str, limit: str, tally: str) -> None:
+    """As ProFTPD's limits; of tallies it says (unlimited) whatever there is."""
+    found = shown(Limit(Key(QuotaType.USER, "alice"), Amounts(2048.0, files_in=5)), Amounts(700.0, files_in=1), unit)
+    assert found == dict.fromkeys(found, "(unlimited)") | {
+        "limit.bytes_in": limit, "limit.files_in": "5", "tally.bytes_in": tally, "tally.files_in": "1"}
+    assert len(found) == 12
+    assert set(shown(None, Amounts(700.0)).values()) == {"(unlimited)"}

@@ -581,3 +581,15 @@ def test_a_tree_that_two_remove_is_given_back_once(ftps_certificates: Certificat
                 client.send_line("SITE RMDIR d")
             assert 200 in {client.read_reply().code for client in (one, two)} or two.command("SITE RMDIR d").code == 200
             assert at_hand(server) == really(home) == (9000, 1)
+
+
+def test_display_files_tell_of_quotas(ftps_certificates: Certificates) -> None:
+    with running(ftps_certificates, "DisplayChdir .message", workers=1) as server:
+        text = b"%{mod_quotatab.tally.bytes_in} of %{mod_quotatab.limit.bytes_in}, %{mod_quotatab.x}, %{"
+        server.give(".message", text)
+        with login(server) as client:
+            assert store(client, "STOR f", 300) == DONE
+            assert shown(client.expect(250, "CWD /")).startswith("250 300.00 of 1000.00, %{mod_quotatab.x}, %{ / ")
+        with login(server, "gil") as client:
+            (server.home("gil") / ".message").write_text("%{mod_quotatab.limit.bytes_in}")
+            assert shown(client.expect(250, "CWD /")).startswith("250 (unlimited) / ")

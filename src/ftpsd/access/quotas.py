@@ -157,6 +157,19 @@ def report(limit: Limit, tally: Amounts, unit: str = "b") -> list[str]:
     ]
 
 
+def shown(limit: Limit | None, tally: Amounts, unit: str = "b") -> dict[str, str]:
+    """`limit.bytes_in`, `tally.files_out` … as mod_quotatab writes them in display files: `2.00 KB`, `5`."""
+    word, size = UNITS[unit.lower()]
+    kind = "" if size == 1 else f" {word.upper()}"
+    found = {}
+    for which in ("limit", "tally"):
+        for field in FIELDS:
+            amount: float = getattr(tally if which == "tally" or limit is None else limit.amounts, field)
+            text = f"{int(amount)}" if field in FILE_FIELDS else f"{amount / size:.2f}{kind}"
+            found[f"{which}.{field}"] = text if limit is not None and limit.limited(field) else "(unlimited)"
+    return found
+
+
 _VERBS = ("Uploaded", "Downloaded", "Transferred")
 
 

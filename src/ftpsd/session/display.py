@@ -16,6 +16,8 @@ from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.session.state import Session
 
+_QUOTA = "mod_quotatab."
+
 MOST_BYTES = 64 * 1024
 """Bytes of a display file that are shown; the rest is cut off."""
 
@@ -79,7 +81,7 @@ def expanded(lines: Iterable[str], session: Session) -> list[str]:
 
 
 def expand(text: str, session: Session, *, user: str | None = None) -> str:
-    """`text` with its variables: %C %E %L %R %T %U %u %V %v %a %p %% (unknown ones stay)."""
+    """`text` with its variables: %C %E %L %R %T %U %u %V %v %a %p %%, %{mod_quotatab…} (unknown ones stay)."""
     if "%" not in text:
         return text
     core = session.settings.core
@@ -90,6 +92,8 @@ def expand(text: str, session: Session, *, user: str | None = None) -> str:
         "V": core.server_name, "v": core.server_name, "a": session.peer, "p": str(session.ends.local_port),
         "N": str(session.service.session_count()), "%": "%",
     }
+    if session.quota is not None and _QUOTA in text:
+        values |= {f"{{{_QUOTA}{key}}}": value for key, value in session.quota.variables().items()}
     return "".join(_pieces(text, values))
 
 
@@ -99,8 +103,10 @@ def _pieces(text: str, values: dict[str, str]) -> Iterable[str]:
         plain, mark, rest = rest.partition("%")
         yield plain
         if mark:
-            yield values.get(rest[:1], "%" + rest[:1])
-            rest = rest[1:]
+            name = rest[: rest.find("}") + 1] if rest.startswith("{") else rest[:1]
+            name = name if name in values else rest[:1]
+            yield values.get(name, "%" + name)
+            rest = rest[len(name) :]
 
 
 def chdir(session: Session) -> list[str]:

@@ -7,6 +7,7 @@ the same as none.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -33,6 +34,7 @@ from ftpsd.access.quotas import (
     masked,
     report,
     room,
+    shown,
 )
 from ftpsd.data.outcomes import End, Outcome
 from ftpsd.errors import Refusal
@@ -254,6 +256,15 @@ class SessionQuota:
         if limit is None:
             return None
         return report(limit, self._present("SITE QUOTA", limit), self._settings.display_units)
+
+    def variables(self) -> dict[str, str]:
+        """What stands for %{mod_quotatab.limit.bytes_in} and its kin in display files, behind `mod_quotatab.`."""
+        limit = self._limit
+        tally = self._tally
+        if limit is not None and not limit.per_session:
+            with contextlib.suppress(TableError):
+                tally = self._quotas.tallies.read(limit.key) or Amounts()
+        return shown(limit, tally, self._settings.display_units)
 
     def excluded(self, path: str) -> bool:
         """QuotaExcludeFilter: whether what lies at a virtual path does not count."""
