@@ -221,6 +221,40 @@ def test_an_idle_thread_gives_back_its_stack() -> None:
     assert freed[0] >= 48
 
 
+FRAMES = """
+import _thread, resource, threading
+from ftpsd.native import _system
+
+def deep(n):
+    return n and 1 + deep(n - 1)
+
+def faults(count):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(count):
+        done = _thread.allocate_lock()
+        done.acquire()
+        _thread.start_new_thread(lambda: (deep(50), done.release()), ())
+        done.acquire()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults(50)
+before = faults(300)
+_system.keep_frames()
+_system.keep_frames()
+faults(50)
+fewer = before - faults(300)
+together = [threading.Thread(target=deep, args=(900,)) for _ in range(60)]
+for thread in together: thread.start()
+for thread in together: thread.join()
+print(fewer >= 200, deep(900))
+"""
+
+
+def test_the_frames_of_a_thread_serve_the_next() -> None:
+    done = subprocess.run([sys.executable, "-c", FRAMES], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "True 900"
+
+
 def test_the_allocator_can_be_told() -> None:
     script = "from ftpsd.native import _system; print(_system.tune_allocator(2, 131072))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -92,6 +92,9 @@ def wait_for(first: int, first_events: int, second: int, second_events: int, dea
 def release_stack() -> None:
     """Give back the pages of the calling thread's stack that are not in use now. Raises `OSError`."""
 
+def keep_frames() -> None:
+    """The interpreter's memory for the frames of threads that end serves those that begin (256 KiB at most)."""
+
 def tune_allocator(arenas: int, large: int) -> bool:
     """At most so many arenas for all threads; blocks of `large` bytes go back to the system at once when freed.
 

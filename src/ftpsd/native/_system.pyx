@@ -250,6 +250,14 @@ cdef extern from "sys_memory.h" nogil:
     int memory_tune(int arenas, int large)
 
 
+cdef extern from "sys_frames.h":
+    void frames_keep()
+
+
+def keep_frames():
+    frames_keep()
+
+
 def release_stack():
     if memory_release_stack() != 0:
         raise _failure()

@@ -54,6 +54,9 @@ GOODBYE = 0.5
 CUT_OFF = 0.2
 """Seconds more, after their sockets have been shut down."""
 
+_AT_ONCE = 16
+"""Descriptors that one wait tells of."""
+
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _COMPLAINT_INTERVAL = 10.0
 
@@ -127,9 +130,9 @@ class Worker:
 
     def _turn(self) -> None:
         if self._resume_at is None and not self._overdue:
-            ready = self._epoll.poll()
+            ready = self._epoll.poll(-1, _AT_ONCE)
         else:
-            ready = self._epoll.poll(self._keep_time())
+            ready = self._epoll.poll(self._keep_time(), _AT_ONCE)
         for fd, _ in ready:
             handler = self._handlers.get(fd)
             if handler is not None:  # one of this turn may have ended the interest in it

@@ -18,7 +18,9 @@ from ftpsd.ftp.lines import Line, LineReader
 from ftpsd.ftp.replies import Reply
 from ftpsd.tls.channel import ControlChannel
 
-_READ_SIZE = 4096
+_READ_SIZE = 960
+"""Bytes at a time: a piece of memory that the allocator keeps at hand for each thread."""
+
 MAX_WAITING = 64
 """Lines that may wait while a transfer runs."""
 

@@ -14,6 +14,7 @@ _LARGE: Final = 128 * 1024
 def prepare_process() -> None:
     """Once per process, before it starts threads: how memory is given out to thousands of them."""
     _system.tune_allocator(_ARENAS, _LARGE)
+    _system.keep_frames()
 
 
 def settle() -> None:
