@@ -176,7 +176,7 @@ def test_abor_before_the_end_of_the_handshake(client: ScriptedClient, gone: Path
 
 def test_commands_are_answered_while_the_handshake_is_to_come(client: ScriptedClient) -> None:
     connection = begun(client, "RETR hello.txt")
-    client.expect(200, "NOOP")
+    assert client.expect(211, "STAT").lines[-2].strip() == "Data connection announced"
     client.send(b"PWD\r\n")
     client.expect(200, "NOOP")
     assert connection.handshake().read_all() == CONTENT

@@ -192,6 +192,6 @@ def _protection(session: Session) -> str:
 
 def _data_status(session: Session) -> str:
     pump = session.pump
-    if pump is not None:
+    if pump is not None and not pump.securing:
         return f"Data connection in use: {pump.bytes} bytes so far"
     return "No data connection" if session.data is None else "Data connection announced"
