@@ -502,10 +502,46 @@ def test_who_removes_a_file_that_another_writes_gets_it_back_once(
     assert store(one, "STOR f", 5000) == DONE
     assert store(one, "STOR other", 3000) == DONE
     writing = Uploading(one, *commands)
+    if len(commands) == 1 and commands[0].startswith("STOR"):
+        until(lambda: at_hand(server) == (3000, 2), "the file is emptied")
     two.expect(250, "DELE f")
     assert writing.finish() == DONE if finish else writing.abort() == [426, 226]
     assert really(home) == (3000, 1)
     assert at_hand(server) == (3000, 1)
+
+
+@pytest.mark.parametrize("removal", [("DELE f",), ("RNFR new", "RNTO f"), ("SITE RMDIR d",)])
+def test_a_file_that_is_emptied_and_removed_at_once(
+    ftps_certificates: Certificates, removal: tuple[str, ...],
+) -> None:
+    """Whoever comes first: it is not given back twice. (In between, nobody may be able to say what was in it.)"""
+    with running(ftps_certificates, "SiteMiscEngine on", "CopyEngine on", workers=1) as server:
+        home = server.home("hal")
+        with login(server, "hal") as one, login(server, "hal") as two:
+            one.expect(257, "MKD d")
+            assert store(one, "STOR other", 9000) == DONE
+            name = "d/f" if removal[0].startswith("SITE") else "f"
+            for _ in range(8):
+                assert store(one, f"STOR {name}", 5000) == DONE
+                assert store(one, "STOR new", 1) == DONE
+                port = parse_epsv(one.expect(229, "EPSV").text)
+                one.send_line(f"STOR {name}")
+                until(lambda: holders(home / name) == 1, "the file is open")
+                for command in removal[:-1]:
+                    two.expect(350, command)
+                two.send_line(removal[-1])
+                connection = one.connect_data(one.host, port)
+                one.expect(150)
+                connection.close("fin")
+                one.expect(226)
+                assert two.read_reply().code in (200, 250)
+                there = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
+                counted = at_hand(server)[0]
+                assert counted >= there
+                if counted > there:
+                    break
+                if removal[0].startswith("SITE"):
+                    one.expect(257, "MKD d")
 
 
 def test_a_hung_upload_whose_file_is_removed_and_sent_anew(

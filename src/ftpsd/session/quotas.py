@@ -13,7 +13,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -181,14 +181,37 @@ class SessionQuota:
             return
         self.count(path, change)
 
-    def there(self, path: str, source: str) -> os.stat_result | None:
-        """What a rename of `source` to `path` will replace; None: nothing, or itself."""
+    def unlink(self, path: str) -> os.stat_result:
+        """Removes the file (or link) at `path` and gives back what is in it when its name is gone. Raises `OSError`."""
+        fd = self._session.fs.pin(path)
         try:
-            status = self._session.fs.stat(path, follow=False)
-            moved = self._session.fs.stat(source, follow=False)
+            self._session.fs.unlink(path)
+            status = os.fstat(fd)
+        finally:
+            os.close(fd)
+        self.removed(path, status)
+        return status
+
+    @contextlib.contextmanager
+    def renaming_over(self, path: str, source: str) -> Iterator[None]:
+        """A rename of `source` to `path` in the block gives back what it replaces, unless that is itself."""
+        fd = -1
+        with contextlib.suppress(OSError):
+            fd = self._session.fs.pin(path)
+        try:
+            itself = fd >= 0 and self._is(source, fd)
+            yield
+            if fd >= 0 and not itself:
+                self.removed(path, os.fstat(fd))
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
+    def _is(self, path: str, fd: int) -> bool:
+        try:
+            return os.path.samestat(self._session.fs.stat(path, follow=False), os.fstat(fd))
         except OSError:
-            return None
-        return None if os.path.samestat(status, moved) else status
+            return False
 
     def renaming(self, name: str, source: str, path: str) -> Amounts | None:
         """What a rename changes that leads a file out of what QuotaExcludeFilter spares, or into it; None: nothing.

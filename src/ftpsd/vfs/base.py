@@ -248,6 +248,10 @@ class FileSystem(abc.ABC):
         """Remove an empty directory."""
 
     @abc.abstractmethod
+    def pin(self, path: str) -> int:
+        """A descriptor (O_PATH) of what stands at `path`, a link itself: what it was can be asked when it is gone."""
+
+    @abc.abstractmethod
     def unlink(self, path: str) -> None:
         """Remove a file or a symbolic link (the link itself). A directory is `IsADirectoryError`."""
 

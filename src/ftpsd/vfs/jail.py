@@ -343,6 +343,13 @@ class Jail(FileSystem):
         finally:
             os.close(parent)
 
+    def pin(self, path: str) -> int:
+        parent, name = self._parent(path)
+        try:
+            return os.open(name, trees.PIN, dir_fd=parent)
+        finally:
+            os.close(parent)
+
     def unlink(self, path: str) -> None:
         parent, name = self._parent(path, root_is=errno.EISDIR)
         try:

@@ -30,6 +30,7 @@ DEEPEST = 128
 PIECE = 16 * 1024 * 1024
 """Bytes that are copied before the guide is asked again."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+PIN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_IN_KERNEL = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 """What copy_file_range says where it cannot do what read and write can."""
 
@@ -102,15 +103,23 @@ def remove(
     status = entry.status()
     with _Opened(entry, depth) as directory:
         for below in _entries(entry, directory):
-            what = below.status()
-            if stat.S_ISDIR(what.st_mode):
+            if stat.S_ISDIR(below.status().st_mode):
                 remove(below, may, gone, depth + 1)
             else:
                 may(below.path, False)
-                os.unlink(below.name, dir_fd=below.parent)
-                gone(below.path, what)
+                gone(below.path, _unlinked(below))
     os.rmdir(entry.name, dir_fd=entry.parent)
     gone(entry.path, status)
+
+
+def _unlinked(entry: Entry) -> os.stat_result:
+    """Removes a file or link; what it is without its name, as somebody may have been writing. Raises `OSError`."""
+    fd = os.open(entry.name, PIN, dir_fd=entry.parent)
+    try:
+        os.unlink(entry.name, dir_fd=entry.parent)
+        return os.fstat(fd)
+    finally:
+        os.close(fd)
 
 
 def copy(source: Entry, target: Entry, guide: Guide, depth: int = 0) -> None:
@@ -158,9 +167,7 @@ def _copy_link(source: Entry, target: Entry, guide: Guide) -> None:
     except FileExistsError:
         if not guide.storing(target.path).overwrite:
             raise
-        status = target.status()
-        os.unlink(target.name, dir_fd=target.parent)
-        guide.gone(target.path, status)
+        guide.gone(target.path, _unlinked(target))
         os.symlink(text, target.name, dir_fd=target.parent)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 
 from ftpsd.errors import Refusal
@@ -46,13 +47,13 @@ def rmd(session: Session, command: Command) -> Reply:
 def dele(session: Session, command: Command) -> Reply:
     path = session.path(command.argument)
     try:
-        status = session.fs.stat(path, follow=False)
-        size = status.st_size
-        session.fs.unlink(path)
+        if session.quota is None:
+            size = session.fs.stat(path, follow=False).st_size
+            session.fs.unlink(path)
+        else:
+            size = session.quota.unlink(path).st_size
     except OSError as error:
         raise errors.refusal(error, command.argument) from None
-    if session.quota is not None:
-        session.quota.removed(path, status)
     if session.journal is not None:
         session.journal.removed(size)
     session.log.emit(events.FileDeleted(session.fs.real_path(path), size, session.parameters.ascii))
@@ -79,16 +80,14 @@ def rnto(session: Session, command: Command) -> Reply:
     target = session.path(command.argument)
     overwrite = session.settings_for(target).transfer.allow_overwrite
     quota = session.quota
-    replaced = quota.there(target, source) if quota is not None else None
     change = quota.renaming(command.name, source, target) if quota is not None else None
     try:
-        session.fs.rename(source, target, overwrite=overwrite)
+        with quota.renaming_over(target, source) if quota is not None else contextlib.nullcontext():
+            session.fs.rename(source, target, overwrite=overwrite)
     except OSError as error:
         if isinstance(error, FileExistsError) and not overwrite:
             raise Refusal(550, f"{command.argument}: Rename permission denied", Code.OVERWRITE_DENIED) from None
         raise errors.refusal(error, command.argument) from None
-    if quota is not None and replaced is not None:
-        quota.removed(target, replaced)
     if quota is not None and change is not None:
         quota.count(source if change.files_in < 0 else target, change)
     return Reply(250, "Rename successful")

@@ -228,11 +228,11 @@ def _removed(session: Session, parts: Sequence[Part]) -> str:
     """Removes the parts; the text of the reply, which says so where one could not be."""
     for part in parts:
         try:
-            status = session.fs.stat(part.path, follow=False)
-            session.fs.unlink(part.path)
+            if session.quota is None:
+                session.fs.unlink(part.path)
+            else:
+                session.quota.unlink(part.path)
         except OSError as error:
             return f"COMB command successful, but {part.shown} could not be removed: {errors.words(error)}"
-        if session.quota is not None:
-            session.quota.removed(part.path, status)
         session.log.emit(events.FileDeleted(session.fs.real_path(part.path), part.size, session.parameters.ascii))
     return "COMB command successful"
