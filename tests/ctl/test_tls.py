@@ -179,6 +179,15 @@ def test_a_distant_cache_that_never_answers(here: Desk, words: Path, monkeypatch
     assert_no_children()
 
 
+def test_a_process_whose_end_was_seen_by_another(here: Desk, words: Path) -> None:
+    """As process 1 the supervisor takes note of every end: nobody else is killed then, who may have got the number."""
+    waiting = here.send("tls", "sesscache", "clear")
+    here.turn()
+    here.turn()
+    os.waitpid(-1, 0)
+    assert parse(here.receive(waiting)) == (-1, ["no answer in time"])
+
+
 def assert_no_children() -> None:
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)

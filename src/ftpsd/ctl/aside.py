@@ -57,9 +57,10 @@ class Aside:
 
     def kill(self) -> None:
         """Ends the process, in whatever state it is; `fd` is still to be closed."""
-        with contextlib.suppress(OSError):  # as process 1 of a container the supervisor may have seen its end already
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
+        with contextlib.suppress(ChildProcessError):  # process 1 of a container may have taken note of its end already
+            if not os.waitpid(self._pid, os.WNOHANG)[0]:
+                os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
 
 
 def _be(work: Callable[[], Answer], writer: int) -> NoReturn:
