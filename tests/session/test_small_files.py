@@ -107,6 +107,19 @@ def test_only_what_needs_it_is_judged_in_python(served: InProcess, judged: list[
     client.quit()
 
 
+def test_what_openssl_reports_has_its_listener(
+    ftps_certificates: Certificates, tls_version: str, judged: list[str]
+) -> None:
+    """Under EnableDiags the handshake's messages are ours to hear, so the handshake is not the pump's alone."""
+    options = (*QUIET_TLS, "TLSOptions EnableDiags")
+    with one_session(QUIET, certificates=ftps_certificates, version=tls_version, tls=options) as one:
+        client = one.client.begin()
+        for number in range(2):
+            client.store(f"STOR diag{number}", CONTENT)
+        assert len(judged) == 2
+        client.quit()
+
+
 def test_whoever_does_not_resume_gets_nothing_and_empties_nothing(
     server: RunningServer, client: ScriptedClient, gone: Path,
 ) -> None:

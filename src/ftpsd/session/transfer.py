@@ -24,7 +24,7 @@ from ftpsd.session.renewal import DataRenewal
 from ftpsd.session.state import Session
 from ftpsd.session.timers import session_moment
 from ftpsd.settings.values import TransferRate
-from ftpsd.tls import handshake, reuse
+from ftpsd.tls import diagnostics, handshake, reuse
 from ftpsd.tls.data import HandshakeFailed
 from ftpsd.tls.errors import TLSError
 
@@ -141,7 +141,7 @@ def _interposed(session: Session, job: Job) -> bool:
     return (
         job.begin_first or job.refused or not session.data_logged
         or settings.tls.renegotiate is not None or settings.limits.timeout_session > 0
-        or log.hears_any(events.TLSNote, events.Trace)
+        or diagnostics.OPTION in settings.tls.options or log.hears_any(events.TLSNote, events.Trace)
     )
 
 
