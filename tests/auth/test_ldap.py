@@ -407,6 +407,30 @@ def test_an_answer_that_never_ends(
     assert ("timed out" if len(piece) == 1 else "longer than") in notes[0]
 
 
+@pytest.mark.parametrize("answer", [
+    "300c02020178070a01000400040000", "3003020100", "30020200", "300702010178020a01", "04050102030405",
+])
+@pytest.mark.parametrize("tls", [False, True])
+def test_an_answer_that_is_no_ldap(make: Any, notes: list[str], answer: str, tls: bool) -> None:
+    """To a bind or StartTLS: the server cannot be asked, and the login goes on without it."""
+    def garble(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(bytes.fromhex(answer))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=garble, args=(listener,))
+        thread.start()
+        backend = make(f"127.0.0.1:{listener.getsockname()[1]}", connect_timeout=1, query_timeout=1, use_tls=tls)
+        with pytest.raises(Unavailable):
+            backend.lookup("alice")
+        thread.join(10)
+        assert not thread.is_alive()
+    assert len(notes) == 1
+    assert "does not answer" in notes[0]
+
+
 def test_a_handshake_that_drips(make: Any, notes: list[str]) -> None:
     """StartTLS is answered just in time, and then TLS comes byte by byte: all of it has one deadline."""
     def answer(listener: socket.socket) -> None:
@@ -415,7 +439,9 @@ def test_a_handshake_that_drips(make: Any, notes: list[str]) -> None:
             with contextlib.suppress(OSError):
                 asked = connection.recv(4096)
                 time.sleep(1.2)
-                connection.sendall(b"\x30\x0c" + asked[2:5] + bytes.fromhex("78070a010004000400"))
+                number = asked[2:4 + asked[3]]  # of the message, as long as it is
+                granted = number + bytes.fromhex("78070a010004000400")
+                connection.sendall(bytes([0x30, len(granted)]) + granted)
                 connection.recv(4096)
                 for byte in b"\x16\x03\x03\x40\x00" + bytes(500):
                     connection.sendall(bytes([byte]))

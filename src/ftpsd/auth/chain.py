@@ -318,7 +318,7 @@ class Authenticator:
         everybody = self._order.pam == "all"
         like = self._users.last.sample if self._users is not None else None
         if account is not None and account.source == "file":
-            entry = self._users.last.by_name.get(account.name) if self._users is not None else None
+            entry = self._file_entry(account.name)
             matched = passwords.matches(password, entry.password if entry is not None else None, like=like)
             vouched = self._ask_pam(pam, account.name, password) if everybody else None
             return _verdict(matched, vouched, self._order.pam_final, _FILE)

@@ -101,6 +101,16 @@ class _Bounded:
         return getattr(self._sock, name)
 
 
+_UNREADABLE: Final = (LookupError, TypeError, ValueError)
+"""What ldap3 raises over an answer that it cannot take apart."""
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What makes a server one that cannot be asked."""
+    ldap: type[Exception] = importlib.import_module("ldap3.core.exceptions").LDAPException
+    return (ldap, OSError, Unavailable, *_UNREADABLE)
+
+
 class Directory:
     """Servers with the same content. Safe for threads. `clock` (monotonic seconds) is for tests."""
 
@@ -165,10 +175,9 @@ class Directory:
     @contextlib.contextmanager
     def _watched(self, state: _State, for_names: bool = False) -> Iterator[None]:
         """Suppresses the failure of a server, which is then left alone; a success makes it one like others."""
-        exceptions = importlib.import_module("ldap3.core.exceptions")
         try:
             yield
-        except (exceptions.LDAPException, OSError, Unavailable) as error:
+        except _failures() as error:
             if for_names:
                 self._nameless_until = self._clock() + NAMELESS_SECONDS
             else:
@@ -183,6 +192,8 @@ class Directory:
             known, state.away = state.away, True
         if not known:
             text = " ".join(str(error).split()) or type(error).__name__
+            if isinstance(error, _UNREADABLE):
+                text = f"its answer is no LDAP ({type(error).__name__} {text})"
             self._note(f"notice: LDAP server {state.settings} does not answer: {text[:300]}")
 
     def _answered(self, state: _State) -> None:
@@ -197,7 +208,7 @@ class Directory:
     def _asked(self, question: Callable[[_State, Any], list[Entry]], for_names: bool) -> list[Entry]:
         """The answer over a connection that is kept, else over a new one."""
         answer: list[Entry] | None = None
-        failures = (importlib.import_module("ldap3.core.exceptions").LDAPException, OSError, Unavailable)
+        failures = _failures()
         while answer is None and (kept := self._take()) is not None:
             with contextlib.suppress(*failures):
                 answer = question(kept.state, kept.connection)
