@@ -122,7 +122,7 @@ def listings(quick: bool) -> Iterator[Case]:
     """Workload 4: large directories. vsftpd knows no MLSD."""
     for entries in (10_000,) if quick else (10_000, 100_000):
         for verb in ("LIST", "MLSD"):
-            load: Load = {"mode": "fetch", "line": f"{verb} many{entries}", "count": 30_000 // entries or 1}
+            load: Load = {"mode": "fetch", "line": f"{verb} many{entries}", "count": 100_000 // entries}
             without = ("bare", "vsftpd") if verb == "MLSD" else ("bare",)
             yield Case("list", f"{verb} of {entries:,}", "listing", load, entries=entries, without=without)
 

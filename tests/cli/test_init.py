@@ -48,7 +48,7 @@ def test_what_it_writes_runs(directory: Path, tls_version: str) -> None:
     said = init(str(directory), "--name", "ftp.example.org", "--port", str(port), "--user", "alice", "--stdin",
                 stdin="open sesame\n")
     assert said.exit_code == 0, said.output
-    assert "It was checked: nothing is wrong with it." in said.output
+    assert "It was checked: nothing is wrong with it." in said.output, said.output
     assert f"Then: ftpsd -n -c {directory}/ftpsd.conf" in said.output
     assert "open sesame" not in said.output
     process = subprocess.Popen(
