@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -359,6 +359,22 @@ def deaf() -> Iterator[str]:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
+@contextlib.contextmanager
+def _answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The place of a server whose only connection `answer` serves, until it returns or the client has gone."""
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            answer(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 @pytest.mark.parametrize("kind", ["ldap://", "ldaps://", "tls"])
 def test_a_server_that_says_nothing_costs_a_bounded_time(make: Any, notes: list[str], deaf: str, kind: str) -> None:
     backend = make(("" if kind == "tls" else kind) + deaf, connect_timeout=1, query_timeout=1, use_tls=kind == "tls")
@@ -380,29 +396,20 @@ def test_an_answer_that_never_ends(
     """To a bind or StartTLS. It drips, or is endless: the login has its answer in time, and the memory is bounded."""
     monkeypatch.setattr(directory, "LARGEST_ANSWER", 1024 * 1024)
 
-    def answer(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            try:
-                connection.recv(4096)
-                connection.sendall(b"\x30\x84\x7f\xff\xff\xff")
-                while True:
-                    connection.sendall(piece)
-                    if len(piece) == 1:
-                        time.sleep(0.2)
-            except OSError:
-                return
+    def answer(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"\x30\x84\x7f\xff\xff\xff")
+        while True:
+            connection.sendall(piece)
+            if len(piece) == 1:
+                time.sleep(0.2)
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=answer, args=(listener,))
-        thread.start()
-        backend = make(f"127.0.0.1:{listener.getsockname()[1]}", connect_timeout=1, query_timeout=1, use_tls=tls)
+    with _answering(answer) as place:
+        backend = make(place, connect_timeout=1, query_timeout=1, use_tls=tls)
         began = time.monotonic()
         with pytest.raises(Unavailable):
             backend.lookup("alice")
         assert time.monotonic() - began < 4
-        thread.join(10)
-        assert not thread.is_alive()
     assert len(notes) == 1
     assert ("timed out" if len(piece) == 1 else "longer than") in notes[0]
 
@@ -413,50 +420,37 @@ def test_an_answer_that_never_ends(
 @pytest.mark.parametrize("tls", [False, True])
 def test_an_answer_that_is_no_ldap(make: Any, notes: list[str], answer: str, tls: bool) -> None:
     """To a bind or StartTLS: the server cannot be asked, and the login goes on without it."""
-    def garble(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection, contextlib.suppress(OSError):
-            connection.recv(4096)
-            connection.sendall(bytes.fromhex(answer))
+    def garble(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(bytes.fromhex(answer))
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=garble, args=(listener,))
-        thread.start()
-        backend = make(f"127.0.0.1:{listener.getsockname()[1]}", connect_timeout=1, query_timeout=1, use_tls=tls)
+    with _answering(garble) as place:
+        backend = make(place, connect_timeout=1, query_timeout=1, use_tls=tls)
         with pytest.raises(Unavailable):
             backend.lookup("alice")
-        thread.join(10)
-        assert not thread.is_alive()
     assert len(notes) == 1
     assert "does not answer" in notes[0]
 
 
 def test_a_handshake_that_drips(make: Any, notes: list[str]) -> None:
     """StartTLS is answered just in time, and then TLS comes byte by byte: all of it has one deadline."""
-    def answer(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            with contextlib.suppress(OSError):
-                asked = connection.recv(4096)
-                time.sleep(1.2)
-                number = asked[2:4 + asked[3]]  # of the message, as long as it is
-                granted = number + bytes.fromhex("78070a010004000400")
-                connection.sendall(bytes([0x30, len(granted)]) + granted)
-                connection.recv(4096)
-                for byte in b"\x16\x03\x03\x40\x00" + bytes(500):
-                    connection.sendall(bytes([byte]))
-                    time.sleep(0.2)
+    def answer(connection: socket.socket) -> None:
+        asked = connection.recv(4096)
+        time.sleep(1.2)
+        number = asked[2:4 + asked[3]]  # of the message, as long as it is
+        granted = number + bytes.fromhex("78070a010004000400")
+        connection.sendall(bytes([0x30, len(granted)]) + granted)
+        connection.recv(4096)
+        for byte in b"\x16\x03\x03\x40\x00" + bytes(500):
+            connection.sendall(bytes([byte]))
+            time.sleep(0.2)
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=answer, args=(listener,))
-        thread.start()
-        backend = make(f"127.0.0.1:{listener.getsockname()[1]}", connect_timeout=1, query_timeout=1, use_tls=True)
+    with _answering(answer) as place:
+        backend = make(place, connect_timeout=1, query_timeout=1, use_tls=True)
         began = time.monotonic()
         with pytest.raises(Unavailable):
             backend.lookup("alice")
         assert 1.9 < time.monotonic() - began < 3
-        thread.join(10)
-        assert not thread.is_alive()
     assert "does not answer" in notes[0]
 
 

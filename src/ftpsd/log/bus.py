@@ -149,11 +149,6 @@ class SessionLog:
         """Whether any sink does anything about events of this kind: those of every command are made only then."""
         return self._log.audiences[kind] != ()
 
-    def hears_any(self, first: type[Event], second: type[Event]) -> bool:
-        """Whether any sink does anything about events of one of these kinds."""
-        audiences = self._log.audiences
-        return audiences[first] != () or audiences[second] != ()
-
     def emit(self, event: Event) -> None:
         if isinstance(event, SessionClosed):
             summary = self._repeats.summary()

@@ -176,6 +176,15 @@ def straight_directory(int dirfd, bytes path):
     return None if found < 0 else found == 1
 
 
+cdef object _regular(int fd, const stat *status, bytes name):
+    """What has been opened as `fd`; None: it is no regular file."""
+    if fd == SYS_NOT_REGULAR:
+        return None
+    if fd < 0:
+        raise _failure("", name)
+    return (fd, status.st_size, status.st_dev, status.st_ino)
+
+
 def open_regular(int dirfd, bytes path, flags, proc):
     cdef const char *text = _name(path)
     cdef uint64_t open_flags = flags
@@ -184,11 +193,7 @@ def open_regular(int dirfd, bytes path, flags, proc):
     cdef int fd
     with nogil:
         fd = sys_open_regular(dirfd, text, open_flags, device, &status)
-    if fd == SYS_NOT_REGULAR:
-        return None
-    if fd < 0:
-        raise _failure("", path)
-    return (fd, status.st_size, status.st_dev, status.st_ino)
+    return _regular(fd, &status, path)
 
 
 def create_regular(int parent, bytes name, flags, unsigned mode, proc):
@@ -199,11 +204,7 @@ def create_regular(int parent, bytes name, flags, unsigned mode, proc):
     cdef int fd
     with nogil:
         fd = sys_create_regular(parent, text, open_flags, mode, device, &status)
-    if fd == SYS_NOT_REGULAR:
-        return None
-    if fd < 0:
-        raise _failure("", name)
-    return (fd, status.st_size, status.st_dev, status.st_ino)
+    return _regular(fd, &status, name)
 
 
 def chmod_fd(int fd, unsigned mode):

@@ -411,7 +411,6 @@ cdef extern from "ossl_io.h" nogil:
     double io_deadline(double timeout)
     int io_milliseconds(double deadline)
     int io_run(conn *connection, io_operation operation, io_call *call, double deadline)
-    int io_handshake_beside(conn *connection, int beside, double deadline, io_call *call)
     int io_peer_end(conn *connection, size_t most, io_call *call)
     int io_shutdown(conn *connection, int wait_peer, double deadline, io_call *call)
     int op_handshake(conn *connection, io_call *call) noexcept

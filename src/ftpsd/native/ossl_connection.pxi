@@ -120,13 +120,9 @@ cdef class Connection:
 
     def handshake_until(self, double deadline):
         cdef io_call call
-        cdef int kind = IO_INTERRUPTED
+        cdef int kind
         memset(&call, 0, sizeof(call))
-        while kind == IO_INTERRUPTED:
-            PyErr_CheckSignals()
-            with nogil:
-                kind = io_handshake_beside(self.state, -1, deadline, &call)
-            self.raise_raised()
+        kind = self.run(op_handshake, &call, deadline)
         if kind == IO_OK or kind == IO_TIMEOUT:
             return kind == IO_OK
         raise tls_error("handshake", kind, call.error)

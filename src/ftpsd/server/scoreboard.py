@@ -172,9 +172,7 @@ class Slot:
         board, at = self._board, self._at
         memory = board.memory
         # The fields are read before the number turns odd: nothing can fail while it is.
-        shown = None
-        if command is not None:
-            shown = command.encode("utf-8", "surrogateescape")[:_COMMAND_SIZE].ljust(_COMMAND_SIZE, b"\0")
+        shown = None if command is None else _field(command, _COMMAND_SIZE)
         name = None if user is None else _field(user, _USER_SIZE)
         sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
         board.words[at + _SEQUENCE_AT >> 2] = sequence

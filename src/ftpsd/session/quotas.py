@@ -282,11 +282,10 @@ class SessionQuota:
 
     def variables(self) -> dict[str, str]:
         """What stands for %{mod_quotatab.limit.bytes_in} and its kin in display files, behind `mod_quotatab.`."""
-        limit = self._limit
-        tally = self._tally
-        if limit is not None and not limit.per_session:
+        limit, tally = self._limit, self._tally
+        if limit is not None:
             with contextlib.suppress(TableError):
-                tally = self._quotas.tallies.read(limit.key) or Amounts()
+                tally = self._read(limit)
         return shown(limit, tally, self._settings.display_units)
 
     def excluded(self, path: str) -> bool:
@@ -305,14 +304,16 @@ class SessionQuota:
 
     def _present(self, name: str, limit: Limit) -> Amounts:
         """The tally, as others may have changed it."""
-        if not limit.per_session:
-            try:
-                self._tally = self._quotas.tallies.read(limit.key) or Amounts()
-            except TableError as error:
-                self._tell(f"error: unable to read tally: {error}")
-                raise Refusal(
-                    451, f"{name}: the quota cannot be determined", Code.QUOTA_UNAVAILABLE) from None
+        try:
+            self._tally = self._read(limit)
+        except TableError as error:
+            self._tell(f"error: unable to read tally: {error}")
+            raise Refusal(451, f"{name}: the quota cannot be determined", Code.QUOTA_UNAVAILABLE) from None
         return self._tally
+
+    def _read(self, limit: Limit) -> Amounts:
+        """The tally of `limit` now: the session's own, or the table's. Raises `TableError`."""
+        return self._tally if limit.per_session else self._quotas.tallies.read(limit.key) or Amounts()
 
     def _credit(self, uid: int, change: Amounts) -> None:
         owner = self._session.runtime.authenticator.names.owner(uid)

@@ -141,7 +141,7 @@ def _interposed(session: Session, job: Job) -> bool:
     return (
         job.begin_first or job.refused or not session.data_logged
         or settings.tls.renegotiate is not None or settings.limits.timeout_session > 0
-        or diagnostics.OPTION in settings.tls.options or log.hears_any(events.TLSNote, events.Trace)
+        or diagnostics.OPTION in settings.tls.options or log.hears(events.TLSNote) or log.hears(events.Trace)
     )
 
 

@@ -162,8 +162,8 @@ def retr(session: Session, command: Command) -> Reply:
         most = bounds.largest(session, sizes) if sizes else None
         refused, ascii = most is not None and opened.size > most, session.parameters.ascii
         job = Job(
-            "send", opened.fd, command.argument, ascii and _translates(session, settings), offset=offset,
-            size=left or None, opening=_opening(session, settings, command.argument, left) if ascii else None,
+            "send", opened.fd, command.argument, ascii and _translates(settings), offset=offset,
+            size=left or None, opening=_opening(settings, command.argument, left) if ascii else None,
             rate=_rate(settings, "RETR") if settings.transfer_rate else None, sendfile=settings.use_sendfile,
             largest=None if chosen is None else left, refused=refused,
         )
@@ -273,10 +273,10 @@ def _upload_to(
             counted.begin(opened)
 
     job = Job(
-        "receive", opened.fd, command.argument, ascii and _translates(session, settings),
+        "receive", opened.fd, command.argument, ascii and _translates(settings),
         rate=_rate(settings, command.name) if settings.transfer_rate else None,
         opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else _opening(
-            session, settings, command.argument) if ascii else None,
+            settings, command.argument) if ascii else None,
         begin=begin, begin_first=opened.spared or counted is not None,
         largest=_room(room, chosen) if counted is None else counted.bound(_room(room, chosen)),
     )
@@ -294,16 +294,14 @@ def _upload_to(
     return _finish(session, command.name, opened.path, outcome, notices)
 
 
-def _translates(session: Session, settings: TransferSettings) -> bool:
-    """Whether line ends are translated: under TYPE A, unless TransferOptions says otherwise."""
-    return session.parameters.ascii and "IgnoreASCII" not in settings.transfer_options
+def _translates(settings: TransferSettings) -> bool:
+    """Whether TYPE A translates line ends: unless TransferOptions says otherwise."""
+    return "IgnoreASCII" not in settings.transfer_options
 
 
-def _opening(session: Session, settings: TransferSettings, title: str, size: int | None = None) -> str | None:
-    """The text of the 150 where TYPE, which it names, is not what is done; None: the usual one."""
-    if session.parameters.ascii and not _translates(session, settings):
-        return replies.opening_text(title, ascii=True, size=size or None)
-    return None
+def _opening(settings: TransferSettings, title: str, size: int | None = None) -> str | None:
+    """The text of the 150 under TYPE A where that, which it names, is not what is done; None: the usual one."""
+    return None if _translates(settings) else replies.opening_text(title, ascii=True, size=size or None)
 
 
 def _room(room: int | None, chosen: ByteRange | None) -> int | None:
