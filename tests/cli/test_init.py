@@ -123,6 +123,15 @@ def test_nothing_is_written_over_something(tmp_path: Path) -> None:
     assert isinstance(init(str(tmp_path / "file")).exception, ConfigError)
 
 
+@pytest.mark.parametrize(("port", "passive"), [(29999, "30000 to 30999"), (30000, "31000 to 31999"),
+                                               (30999, "31000 to 31999"), (31500, "30000 to 30999")])
+def test_the_port_is_none_of_the_passive_ones(tmp_path: Path, port: int, passive: str) -> None:
+    said = init(str(tmp_path / "site"), "--name", "ftp.example.org", "--port", str(port))
+    assert said.exit_code == 0
+    assert "It was checked: nothing is wrong with it." in said.output, said.output
+    assert f"Open the ports {port} and {passive} (TCP)" in said.output
+
+
 def test_with_acme(tmp_path: Path) -> None:
     base = tmp_path / "site"
     said = init(str(base), "--name", "ftp.example.org", "--acme", "--contact", "admin@example.org")

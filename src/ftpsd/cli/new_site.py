@@ -18,8 +18,8 @@ from ftpsd.settings.certificates import KNOWN_SERVERS
 DAYS = 825
 """Of the self-signed certificate: the most that all clients take."""
 
-PASSIVE = "30000 30999"
-"""Below the ports that Linux gives to outgoing connections."""
+PASSIVE = ((30000, 30999), (31000, 31999))
+"""Passive ports, below those that Linux gives to outgoing connections; the second ones where the first hold Port."""
 
 _CONFIGURATION = """\
 # {config}: written by `ftpsd init`.
@@ -179,7 +179,12 @@ def text(plan: Plan) -> str:
     config = f"{plan.base}/ftpsd.conf"
     return _CONFIGURATION.format(
         base=plan.base, config=config, commands=_commands(config), name=plan.names[0], port=plan.port, uid=uid, gid=gid,
-        rights=_rights(), passive=PASSIVE, acme=_acme(plan), admin=_own_name())
+        rights=_rights(), passive="{} {}".format(*passive_ports(plan.port)), acme=_acme(plan), admin=_own_name())
+
+
+def passive_ports(port: int) -> tuple[int, int]:
+    """The first and the last of them, for a server that listens on `port`."""
+    return next((low, high) for low, high in PASSIVE if not low <= port <= high)
 
 
 def _commands(config: str) -> str:
@@ -242,6 +247,7 @@ def left_to_do(plan: Plan) -> list[str]:
             known = KNOWN_SERVERS.get(plan.acme.server, plan.acme.server)
             found.append(f"Read the terms of {known}, and take the # away before ACMEAgreeToTerms.")
         found.append(f"Let DNS lead {', '.join(plan.names)} here, and port 80 of this machine be reached from outside.")
-    found.append(f"Open the ports {plan.port} and {PASSIVE.replace(' ', ' to ')} (TCP) in the firewall.")
+    low, high = passive_ports(plan.port)
+    found.append(f"Open the ports {plan.port} and {low} to {high} (TCP) in the firewall.")
     found.append("Behind NAT, set MasqueradeAddress.")
     return found

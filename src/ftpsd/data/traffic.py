@@ -1,4 +1,9 @@
-"""How many bytes a TCP connection has carried, those of TLS included: the kernel counts them (TCP_INFO, tcp(7))."""
+"""How many bytes a TCP connection has carried, those of TLS included: the kernel counts them (TCP_INFO, tcp(7)).
+
+It counts the peer's FIN as a byte, and reads the state, which tells whether there was one, before it takes the lock
+under which the counters are read: a FIN that arrives just then is counted in an answer that says ESTABLISHED. An
+answer counts only when the next one has the same state, and as many bytes were unread before it as behind it.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +24,12 @@ _PEER_HAS_ENDED = frozenset({6, 7, 8, 9, 11})
 def carried(sock: socket.socket) -> tuple[int, int]:
     """(bytes read, bytes given to the kernel to be sent); (0, 0) where the kernel does not tell."""
     try:
-        unread = _unread(sock)
+        before, info = _unread(sock), _info(sock)
         for _ in range(_ATTEMPTS):
-            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
-            before, unread = unread, _unread(sock)
-            if before == unread:
+            unread, later = _unread(sock), _info(sock)
+            if before == unread and info[:1] == later[:1]:
                 break  # nothing has come in between
+            before, info = unread, later
     except OSError:
         return 0, 0
     if len(info) < _SIZE:
@@ -33,6 +38,10 @@ def carried(sock: socket.socket) -> tuple[int, int]:
     (waiting,) = struct.unpack_from("=I", info, _NOT_SENT)
     sent, again = struct.unpack_from("=QQ", info, _SENT)
     return received - (info[0] in _PEER_HAS_ENDED) - unread, sent - again + waiting
+
+
+def _info(sock: socket.socket) -> bytes:
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
 
 
 def _unread(sock: socket.socket) -> int:
