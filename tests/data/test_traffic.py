@@ -17,9 +17,8 @@ class Torn(socket.socket):
 
     torn = 0
 
-    def getsockopt(self, *arguments: int) -> bytes:  # type: ignore[override]
-        info = super().getsockopt(*arguments)
-        assert isinstance(info, bytes)
+    def getsockopt(self, level: int, name: int, size: int) -> bytes:  # type: ignore[override]
+        info = super().getsockopt(level, name, size)
         self.torn -= 1
         return ESTABLISHED + info[1:] if self.torn >= 0 else info
 
