@@ -52,6 +52,24 @@ def test_lines_and_replies(size: int) -> None:
     reader.decode = Charset("utf-8", "ascii").received
     reader.feed(b"CWD \xe9\r\n")
     assert reader.lines[-1].invalid
-    latin = Charset("utf-8", "iso8859-1")
-    assert Reply(257, "\u00ff").encode(charset=latin) == b"257 \xff\xff\r\n"
     assert Reply(211, "a", NAME, "b").encode(charset=KOI) == b"211-a\r\n " + NAME.encode("koi8-r") + b"\r\n211 b\r\n"
+
+
+@pytest.mark.parametrize(("client", "letter"), [
+    ("iso8859-1", True), ("cp1252", True), ("cp1251", True), ("koi8-r", True), ("cp866", False), ("cp437", False),
+    ("shift_jis", False), ("utf-8", False), ("ascii", False)])
+def test_0xff_is_doubled_where_it_is_no_letter(client: str, letter: bool) -> None:
+    """As long as such a character set is spoken, ProFTPD has no Telnet either."""
+    charset = Charset("utf-8", client)
+    assert charset.letter == letter
+    assert Reply(257, "\udcff").encode(charset=charset) == (b"257 \xff\r\n" if letter else b"257 \xff\xff\r\n")
+    assert Reply(257, "\udcff").encode() == b"257 \xff\xff\r\n"
+
+
+def test_every_letter_of_a_legacy_character_set_goes_both_ways() -> None:
+    name = "\u0441\u0442\u0430\u0442\u044c\u044f \u044f\u0442\u044c \u044f\u0441\u044f\u044f"
+    charset, reader = Charset("utf-8", "cp1251"), LineReader()
+    reader.decode, reader.letter = charset.received, charset.letter
+    reader.feed(b"MKD " + name.encode("cp1251") + b"\r\n")
+    assert reader.lines[-1].text == f"MKD {name}"
+    assert Reply(257, name).encode(charset=charset) == b"257 " + name.encode("cp1251") + b"\r\n"

@@ -64,9 +64,13 @@ def texts(data: bytes, limit: int = 64) -> list[str]:
     (b"\xff\xf4\xff\xf2ABOR\r\n", ["ABOR"]),
     (b"\xff\xf4\xffABOR\r\n", ["ABOR"]),
     (b"\xf2ABOR\r\n", ["\udcf2ABOR"]),
-    (b"AB\xff\xf1OR\r\n", ["ABOR"]),
+    (b"\xff\xf1ABOR\r\n", ["ABOR"]),
+    (b"AB\xff\xf2O\xff\xf4R\r\n", ["ABOR"]),
+    (b"MKD a\xff\xf1b\xff\xfab\xff\xeeb\r\n", ["MKD a\udcff\udcf1b\udcff\udcfab\udcff\udceeb"]),
+    (b"MKD a\xff\r\0b\xff\r\n", ["MKD a\udcff\rb\udcff"]),
     (b"\xff\xff\xff\xff\n", ["\udcff\udcff"]),
-    (b"A\xff\r\nB\r\n", ["A", "B"]),
+    (b"A\xff\r\nB\r\n", ["A\udcff", "B"]),
+    (b"\xff\r\nB\r\n", ["", "B"]),
     (b"\xff\xfa\x18\x01xx\xff\xf0NOOP\r\n", ["NOOP"]),
     (b"\xff\xfa\x18 lost\nNOOP\r\n", ["NOOP"]),
     (b"a\0b\n", ["a\0b"]),
@@ -85,6 +89,23 @@ def test_lines(data: bytes, expected: list[str]) -> None:
 def test_every_telnet_option_is_declined(data: bytes, answer: bytes) -> None:
     lines, responses, pending = read_every_way(data + b"NOOP\r\n")
     assert (lines, responses, pending) == ([Line("NOOP")], answer, 0)
+
+
+@pytest.mark.parametrize(("data", "expected"), [
+    (b"MKD \xff\r\n", ["MKD \udcff"]),
+    (b"MKD a\xff\xf2b\xff\xfbb\xff\xffb\xff\r\n", ["MKD a\udcff\udcf2b\udcff\udcfbb\udcff\udcffb\udcff"]),
+    (b"\xff\xf4\xff\xf2ABOR\r\n\xff\xf4\xffABOR\r\n", ["ABOR", "ABOR"]),
+    (b"\xff\xfa\x18\x01xx\xff\xf0NOOP\r\n", ["NOOP"]),
+])
+def test_where_0xff_is_a_letter(data: bytes, expected: list[str]) -> None:
+    """Only what stands before a command is Telnet's."""
+    for size in (1, 3, len(data)):
+        reader = LineReader()
+        reader.letter = True
+        for start in range(0, len(data), size):
+            reader.feed(data[start:start + size])
+        assert [line.text for line in reader.lines] == expected
+        assert reader.responses == b""
 
 
 def test_answers_are_bounded() -> None:
@@ -113,7 +134,7 @@ def test_a_line_without_end_takes_no_memory() -> None:
 
 
 def test_a_line_too_long_is_reported_once_and_the_next_is_whole() -> None:
-    lines, _, _ = read_every_way(b"b" * 200 + b"\xff\xff\r\0" + b"b" * 200 + b"\r\nPWD\r\n")
+    lines, _, _ = read_every_way(b"b" * 200 + b"\xff\xff\xff\xfa\r\0" + b"b" * 200 + b"\r\nPWD\r\n")
     assert lines == [Line("", too_long=True), Line("PWD")]
 
 

@@ -123,6 +123,23 @@ def test_another_character_set(ftps_server: ServerFactory) -> None:
     assert (server.home() / NAME).is_dir()
 
 
+@pytest.mark.parametrize("encoding", ["UTF-8 CP1251", "CP1251 CP1251"])
+def test_a_name_with_the_letter_0xff(ftps_server: ServerFactory, encoding: str) -> None:
+    """In CP1251 a byte that Telnet has for itself is among the most frequent letters."""
+    server, client = begin(ftps_server, f"UseEncoding {encoding}")
+    name = "\u0441\u0442\u0430\u0442\u044c\u044f \u0445\u044f\u0442\u044b\u044f"
+    wire = name.encode("cp1251").decode("utf-8", "surrogateescape")
+    converse(client, f"""
+        MKD {wire} => 257 "/{wire}" - Directory successfully created
+        CWD {wire} => 250 CWD command successful
+        PWD => 257 "/{wire}" is the current directory
+    """)
+    disk = encoding.partition(" ")[0]
+    assert os.path.isdir(os.path.join(os.fsencode(server.home()), name.encode(disk)))
+    client.send(b"\xff\xf4\xff\xf2NOOP\r\n")
+    client.expect(200)
+
+
 @pytest.mark.parametrize("directives", [
     ["UseEncoding utf-8 koi8-r strict"], ["UseEncoding utf-8 koi8-r", "LangOptions PreferServerEncoding"]])
 def test_a_character_set_that_stays(ftps_server: ServerFactory, directives: list[str]) -> None:

@@ -26,6 +26,11 @@ class Charset:
     def converts(self) -> bool:
         return self.local != self.client
 
+    @property
+    def letter(self) -> bool:
+        """Whether 0xFF, Telnet's IAC, is a letter of the client's: then there is no Telnet within lines."""
+        return b"\xff".decode(self.client, "ignore").isalpha()
+
     def received(self, raw: bytes) -> tuple[str, bool]:
         """(the text of what a client has sent, whether it was valid)."""
         if raw.isascii():

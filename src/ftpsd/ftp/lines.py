@@ -9,8 +9,11 @@ One pass, one state: each byte is looked at once (whole pieces where nothing spe
 time is linear and nothing is ever scanned again. Memory is bounded by `limit`: of a line that is longer
 nothing is kept, and when its end has come the reader says so once (`Line.too_long`).
 
-IAC followed by a byte that is no Telnet command is dropped and the byte kept: when urgent data is not
-received in line, the DM that belongs to an IAC is missing and what follows is the client's next command.
+Before a command everything of Telnet is known, and an IAC that begins none of its commands is dropped: when urgent
+data is not received in line, the DM that belongs to an IAC is missing and what follows is the client's next command.
+Within a command only what clients send is Telnet's: a doubled IAC, IP, DM and options. Any other 0xFF is part of a name
+in a character set that nobody has told us. Where one has been told in which 0xFF is a letter (`letter`), it is just
+that within a command, as few clients of such character sets double it, and nothing is doubled in replies.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ IAC = 0xFF
 _DONT, _DO, _WONT, _WILL, _SB, _SE = 0xFE, 0xFD, 0xFC, 0xFB, 0xFA, 0xF0
 _ANSWER = {_WILL: _DONT, _DO: _WONT}
 _OPTIONS = frozenset({_WILL, _WONT, _DO, _DONT})
+_IP, _DM = 0xF4, 0xF2
 _FIRST_COMMAND = 0xF0
 _MAX_LINES = 1024
 _MAX_RESPONSES = 96
@@ -74,6 +78,8 @@ class LineReader:
         self.limit = limit
         self.decode: Decoder | None = None
         """What makes text of a line and says whether that was valid; None: UTF-8 with `surrogateescape`."""
+        self.letter = False
+        """Whether 0xFF within a command is data and no IAC (`Charset.letter`)."""
         self.lines: deque[Line] = deque()
         """The whole lines that have come; whoever takes them does so from the left."""
         self._clean()
@@ -140,6 +146,10 @@ class LineReader:
         else:
             self._line += piece
 
+    @property
+    def _within(self) -> bool:
+        return bool(self._line) or self._too_long
+
     def _end_line(self) -> None:
         if self.decode is None:
             text, valid = self._line.decode("utf-8", "surrogateescape"), True
@@ -170,7 +180,7 @@ class LineReader:
             self._end_line()
         elif byte == _CR:
             self._state = _State.CR
-        elif byte == IAC:
+        elif byte == IAC and not (self.letter and self._within):
             self._state = _State.COMMAND
         else:
             self._keep(bytes((byte,)))
@@ -191,6 +201,10 @@ class LineReader:
         elif byte in _OPTIONS:
             self._verb = byte
             self._state = _State.OPTION
+        elif self._within:
+            if byte not in (_IP, _DM):
+                self._keep(b"\xff")
+                self._in_data(byte)
         elif byte == _SB:
             self._sub = 0
             self._state = _State.SUB

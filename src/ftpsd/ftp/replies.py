@@ -2,8 +2,8 @@
 
 On the wire a reply of several lines opens with `213-`, indents what stands between by a blank (so that no
 line of it can pass for the last) and closes with `213 `. The control connection is a Telnet stream: a byte
-0xFF is doubled. Text that came from a client or a file name may hold anything; a control character becomes
-`?`, so that nobody can make the server say something else.
+0xFF is doubled, unless it is a letter of the client's (`ftp.lines`). Text that came from a client or a file
+name may hold anything; a control character becomes `?`, so that nobody can make the server say something else.
 """
 
 from __future__ import annotations
@@ -70,7 +70,11 @@ def _plain(code: int, line: str) -> bytes | None:
 
 def _wire(text: str, charset: Charset | None) -> bytes:
     raw = text.encode("utf-8", "surrogateescape")
-    return (raw if charset is None else charset.sent(raw)).replace(b"\xff", b"\xff\xff")
+    if charset is not None:
+        raw = charset.sent(raw)
+        if charset.letter:
+            return raw
+    return raw.replace(b"\xff", b"\xff\xff")
 
 
 def opened(code: int, line: str, charset: Charset | None = None) -> bytes:

@@ -47,7 +47,9 @@ class Control:
 
     def speak(self, charset: Charset, *, judged: bool) -> None:
         """From now on the client speaks `charset`; `judged`: its lines are looked at for what is not valid in it."""
-        self.charset = charset if charset.converts else None
+        letter = charset.letter
+        self.charset = charset if charset.converts or letter else None
+        self.reader.letter = letter
         self.reader.decode = charset.received if charset.converts or judged else None
 
     def carried(self) -> tuple[int, int]:

@@ -101,6 +101,7 @@ class LangSettings:
         bad=("", "maybe", "utf8 klingon", "utf-8 utf-16", "utf8 utf8 lax", "utf8 cp037"), default_text="on",
         doc="The character sets of names on the server's disks and on the wire, between which names, listings and"
         " replies are converted; `on`: both are UTF-8. What cannot be converted is passed as it is. A client may change"
-        " its own to UTF-8 (OPTS UTF8 ON), except with `strict`. `off`: names are bytes as they are, and FEAT does not"
-        " say UTF8.",
+        " its own to UTF-8 (OPTS UTF8 ON), except with `strict`. While 0xFF is a letter of the client's (ISO-8859-1,"
+        " CP1251, KOI8-R …), it is no Telnet command within lines. `off`: names are bytes as they are, and FEAT does"
+        " not say UTF8.",
     )
