@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import mmap
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from ftpsd.native import _openssl
 from ftpsd.native._openssl import Connection, Context, OpenSSLError, TLSError
-from tests.native.openssl_support import TIMEOUT, leaf, server_context
+from tests.native.openssl_support import (
+    TIMEOUT,
+    TLS13,
+    client_context,
+    connected,
+    leaf,
+    newest_session,
+    server_context,
+)
 
 KEY = bytes(range(32))
 
@@ -92,8 +102,11 @@ def test_passwords_may_lie_in_memory_that_can_be_wiped() -> None:
 # --- pre-shared keys ----------------------------------------------------------------------------------------
 
 
-def accept(context: Context, *arguments: str) -> tuple[Connection | None, str]:
-    """OpenSSL's client connects to `context`: the server's side (None: refused) and what the client said."""
+def accept(context: Context, *arguments: str, control: Connection | None = None) -> tuple[Connection | None, str]:
+    """OpenSSL's client connects to `context`: the server's side (None: refused) and what the client said.
+
+    `control`: it is that connection's data connection.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *arguments]
@@ -103,7 +116,8 @@ def accept(context: Context, *arguments: str) -> tuple[Connection | None, str]:
             listener.settimeout(TIMEOUT)
             sock, _ = listener.accept()
             sock.setblocking(False)
-            tls: Connection | None = Connection(context, sock.fileno())
+            role: Literal["control", "data"] = "control" if control is None else "data"
+            tls: Connection | None = Connection(context, sock.fileno(), role=role, control=control)
             try:
                 assert tls is not None
                 tls.handshake(TIMEOUT)
@@ -153,6 +167,25 @@ def test_who_offers_an_unknown_name_gets_the_certificate(arguments: list[str]) -
     assert tls is not None, said
     assert tls.psk_identity == ""
     assert "BEGIN CERTIFICATE" in said
+
+
+def test_a_ticket_beside_a_shared_key_proves_nothing(tmp_path: Path) -> None:
+    """Tickets go over the network in clear. Who offers somebody else's, which does not fit the cipher of his own shared
+    key, has shown nothing but that key.
+    """
+    context = psk_context(certificate=True)
+    with connected(context, client_context(TLS13)) as victim:
+        ticket = newest_session(victim).to_der()
+        seen = tmp_path / "ticket.pem"
+        name = "SSL SESSION PARAMETERS"
+        seen.write_text(f"-----BEGIN {name}-----\n{base64.encodebytes(ticket).decode()}-----END {name}-----\n")
+        tls, said = accept(
+            context, "-tls1_3", "-sess_in", str(seen), *psk_arguments("alice"), control=victim.server)
+        assert tls is not None, said
+        assert tls.psk_identity == "alice"
+        assert not tls.resumed
+        assert tls.ticket_identity == b""
+        assert tls.proof_of(victim.server) != "ok"
 
 
 def test_impossible_keys_are_refused() -> None:

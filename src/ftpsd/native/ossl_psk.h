@@ -5,6 +5,9 @@
  * for what is really a ticket. There a key without a hash of its own is one for SHA-256 (RFC 8446, 4.2.11), so the
  * cipher of the connection must be one of SHA-256, and it is chosen before the extension is read: psk_prepare_hello
  * puts those ciphers first when the hello names an identity that we know.
+ *
+ * A ticket that does not fit that cipher is opened and passed over, and nobody has shown then that he knows its secret
+ * (tickets go over the network in clear). So an external key that is taken wipes out what the ticket said.
  */
 #ifndef FTPSD_OSSL_PSK_H
 #define FTPSD_OSSL_PSK_H
@@ -65,8 +68,10 @@ static unsigned hook_psk(SSL *ssl, const char *identity, unsigned char *key, uns
     if (entry == NULL || entry->key_size > size)
         return 0;
     memcpy(key, entry->key, entry->key_size);
-    if (conn != NULL)
+    if (conn != NULL) {
         memcpy(conn->psk_identity, entry->identity, entry->identity_size + 1);
+        conn->has_presented = conn->by_id = 0;  /* a ticket named before was passed over: it has proved nothing */
+    }
     return (unsigned)entry->key_size;
 }
 
