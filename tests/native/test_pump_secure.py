@@ -183,10 +183,30 @@ def test_the_control_connection_is_heard_in_the_handshake_and_it_goes_on(version
 
 
 def test_an_abort_in_the_handshake_ends_the_data() -> None:
-    with arriving(TLS13) as arrival:
+    """Where the control connection is watched, its end is what wakes the pump up; the data sees the abort."""
+    watched, talks = socket_pair()
+    with arriving(TLS13) as arrival, watched, talks:
         thread, _ = in_thread(arrival, arrival.session, b"")
-        pump = arrival.pump("receive", 0)
+        pump = arrival.pump("receive", 0, watched=watched.fileno())
         pump.abort()
         assert pump.run() == "aborted"
         assert pump.bytes == 0
         thread.join(TIMEOUT)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_an_abort_ends_a_handshake_beside_which_nothing_is_watched(when: str) -> None:
+    """A client that has sent more commands than are kept is not listened to, and may keep silent here, too."""
+    with arriving(TLS13) as arrival:
+        pump = arrival.pump("receive", 0)
+        aborting = threading.Timer(0.1, pump.abort)
+        if when == "before":
+            pump.abort()
+        else:
+            aborting.start()
+        began = time.monotonic()
+        assert pump.run() == "aborted"
+        assert time.monotonic() - began < TIMEOUT / 2
+        assert pump.securing
+        assert pump.error is None
+        aborting.cancel()
