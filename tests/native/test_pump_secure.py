@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -210,3 +211,20 @@ def test_an_abort_ends_a_handshake_beside_which_nothing_is_watched(when: str) ->
         assert pump.securing
         assert pump.error is None
         aborting.cancel()
+
+
+def test_a_pump_that_is_refused_its_arguments_closes_nothing() -> None:
+    """What is not a pump yet has no descriptor of its own, and 0 is somebody's."""
+    kept = os.dup(0)
+    try:
+        reader, writer = os.pipe()
+        os.dup2(reader, 0)
+        for wrong in ({"limit": 1 << 63}, {"expected": -1}, {"rate": "much"}):
+            with pytest.raises((OverflowError, TypeError)):
+                Pump(direction="receive", source=0, sock=reader, **wrong)
+            assert os.fstat(0).st_ino == os.fstat(reader).st_ino
+        os.close(reader)
+        os.close(writer)
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)

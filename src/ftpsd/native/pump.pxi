@@ -16,6 +16,7 @@ cdef class Pump:
     cdef object ended
     cdef str broken
     cdef bint running
+    cdef bint begun_well  # the arguments were good: until then `wake` is 0, somebody else's descriptor
     cdef Py_buffer shown
 
     def __cinit__(
@@ -25,6 +26,7 @@ cdef class Pump:
         progress=None, size_t expected=0, deflate=None, double secure=0.0, Connection proves=None,
     ):
         self.state.wake = -1
+        self.begun_well = True
         if direction not in ("send", "receive"):
             raise ValueError(f"unknown direction {direction!r}")
         if tls is None or tls.state.fd != sock:  # a Connection has looked already
@@ -88,7 +90,7 @@ cdef class Pump:
         if self.state.progress != NULL:
             PyBuffer_Release(&self.shown)
         pump_release(&self.state)
-        if self.state.wake >= 0:
+        if self.begun_well and self.state.wake >= 0:
             c_close(self.state.wake)
 
     def run(self):
