@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import struct
@@ -197,3 +198,27 @@ def test_a_table_that_others_may_write_to_is_refused(tmp_path: Path, mode: int) 
     path.chmod(mode)
     with pytest.raises(ConfigError, match="others may write to it"):
         BanTable.open(str(path))
+
+
+def test_a_table_has_its_whole_place_on_the_disk(table: BanTable, path: str) -> None:
+    whole = os.stat(path).st_size
+    assert os.stat(path).st_blocks * 512 >= whole, "who writes into a hole of a full disk is killed"
+    table.close()
+    os.truncate(path, 4096)
+    os.truncate(path, whole)
+    again = BanTable.open(path)
+    assert os.stat(path).st_blocks * 512 >= whole
+    assert again.read() == (0, [])
+    again.close()
+
+
+def test_a_full_disk(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int, offset: int, length: int) -> None:
+        os.ftruncate(fd, 100)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(ConfigError, match="No space left on device"):
+        BanTable.open(path)
+    monkeypatch.undo()
+    BanTable.open(path).close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -277,3 +278,30 @@ def test_the_rate_of_connections(board: Scoreboard) -> None:
     assert board.denied == "MaxConnectionRate (2/60 secs) reached"
     board.rate = None
     assert board.acquire() is not None
+
+
+def _full(fd: int, offset: int, length: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_refuses_what_it_has_no_place_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "board")
+    board = Scoreboard.create(path)
+    before = os.stat(path).st_blocks
+    monkeypatch.setattr(os, "posix_fallocate", _full)
+    slots = [board.acquire() for _ in range(65)]
+    assert None not in slots[:64]
+    assert slots[64] is None
+    assert board.denied == f"ScoreboardFile {path}: No space left on device"
+    assert os.stat(path).st_blocks == before, "what slots lie in was there before"
+    monkeypatch.undo()
+    assert all(board.acquire() is not None for _ in range(65))
+    assert os.stat(path).st_blocks > before
+    board.close()
+
+
+def test_none_is_made_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", _full)
+    with pytest.raises(OSError, match="No space left"):
+        Scoreboard.create(str(tmp_path / "board"))
+    assert list(tmp_path.iterdir()) == []

@@ -55,6 +55,8 @@ _GENERATION_AT = 8
 _BANS_AT, _BAN_SIZE = 4096, 1024
 _COUNTERS_AT, _COUNTER_SIZE = _BANS_AT + BANS * _BAN_SIZE, 512
 _SIZE = _COUNTERS_AT + COUNTERS * _COUNTER_SIZE
+_BLOCK = 512
+"""Bytes that `st_blocks` counts in."""
 _CHECKSUM = struct.Struct("<I")
 # kind, server, expires, name, reason, message
 _BAN = struct.Struct("<B3x8sd448s128s208s")
@@ -101,10 +103,12 @@ class BanTable:
             if status.st_mode & 0o022:
                 raise _unusable(path, "others may write to it, and so ban and permit whom they like")
             if status.st_size == 0:
-                os.ftruncate(fd, _SIZE)
+                _allocate(fd)
                 os.pwrite(fd, MAGIC, 0)
             elif status.st_size != _SIZE or os.pread(fd, len(MAGIC), 0) != MAGIC:
                 raise _unusable(path, "is something else than a ban table of this version of ftpsd")
+            elif status.st_blocks * _BLOCK < _SIZE:
+                os.posix_fallocate(fd, 0, _SIZE)
             return cls(path, fd)
         except OSError as error:
             os.close(fd)
@@ -249,6 +253,16 @@ class BanTable:
                 fcntl.lockf(self._fd, fcntl.LOCK_UN, 1)
         finally:
             self._turn.release()
+
+
+def _allocate(fd: int) -> None:
+    """Makes the empty file as large as it will ever be: where the file system is full, who writes into a hole of a mapped
+    file is killed (SIGBUS). Raises `OSError`; then it is empty again."""
+    try:
+        os.posix_fallocate(fd, 0, _SIZE)
+    except OSError:
+        os.ftruncate(fd, 0)
+        raise
 
 
 def _unusable(path: str, why: str) -> ConfigError:

@@ -28,7 +28,8 @@ offset                what
 … + slots             the slots: `_SLOT` below
 ====================  ========================================================================
 
-The file is sparse and slots are claimed from the front, so memory follows the peak of sessions.
+The file is sparse and slots are claimed from the front, so memory follows the peak of sessions. Where slots lie is
+allocated before the first of them is claimed: who writes into a hole of a file system that is full is killed (SIGBUS).
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ _RATE = struct.Struct("=II")
 _RATE_AT = 64
 _ARRIVALS = struct.Struct("=Qd")
 _ARRIVALS_AT = _RATE_AT + _RATE.size
+# Slots whose place in the file is allocated
+_SPACE = struct.Struct("=I")
+_SPACE_AT = _ARRIVALS_AT + _ARRIVALS.size
 # What whoever looks should know: UTF-8, a line each, zeros behind it
 _WARNINGS_AT, _WARNINGS_SIZE = 512, 2048
 _CLAIM_LOCK, _TAKE_LOCK = 0, 1
@@ -84,6 +88,8 @@ _MAP_AT = _WORKERS_AT + WORKERS * _ROW_SIZE
 _SLOTS_AT = _MAP_AT + SLOTS
 _SLOT_SIZE = 1024
 _SIZE = _SLOTS_AT + SLOTS * _SLOT_SIZE
+_AT_ONCE = 64
+"""Slots that are allocated together."""
 
 # sequence, pid, process start, opened, changed, bytes, phase, ports, addresses, user, command
 _SLOT = struct.Struct("=IIQddQBxHH46s46s64s160s")
@@ -323,8 +329,10 @@ class Scoreboard:
     @classmethod
     def _fill(cls, fd: int, path: str | None) -> Scoreboard:
         os.ftruncate(fd, _SIZE)
+        os.posix_fallocate(fd, 0, _SLOTS_AT + _AT_ONCE * _SLOT_SIZE)
         memory = mmap.mmap(fd, _SIZE)
         _HEADER.pack_into(memory, 0, MAGIC, SLOTS, _SLOT_SIZE, WORKERS, 0, os.getpid(), time.time())
+        _SPACE.pack_into(memory, _SPACE_AT, _AT_ONCE)
         return cls(fd, memory, path)
 
     @classmethod
@@ -404,6 +412,8 @@ class Scoreboard:
             if self._too_fast():
                 return None
             index -= _MAP_AT
+            if not self._has_space(index):
+                return None
             self._write(index, peer, local)
             self.memory[_MAP_AT + index] = 1
         finally:
@@ -414,6 +424,20 @@ class Scoreboard:
         """Whether MaxInstances sessions are on, where `free` is the first free slot."""
         limit = self.limit
         return limit < SLOTS and (free >= limit or self.count >= limit)
+
+    def _has_space(self, index: int) -> bool:
+        """Whether slot `index` can be written to."""
+        (there,) = _SPACE.unpack_from(self.memory, _SPACE_AT)
+        if index < there:
+            return True
+        more = (index - there) // _AT_ONCE * _AT_ONCE + _AT_ONCE
+        try:
+            os.posix_fallocate(self._fd, _SLOTS_AT + there * _SLOT_SIZE, more * _SLOT_SIZE)
+        except OSError as error:
+            self.denied = f"ScoreboardFile {self.path or 'in memory'}: {error.strerror}"
+            return False
+        _SPACE.pack_into(self.memory, _SPACE_AT, there + more)
+        return True
 
     def _too_fast(self) -> bool:
         """MaxConnectionRate: a time of `seconds` begins with the first connection after the last one's end."""

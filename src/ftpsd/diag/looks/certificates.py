@@ -183,11 +183,12 @@ def _trusted(subject: Subject) -> tuple[x509.Certificate, ...]:
 
 def _leaf(subject: Subject, credential: Credential) -> None:
     leaf, path, directive = credential.leaf, credential.certificate_file, credential.kind.certificate_directive
-    days = (leaf.not_valid_after_utc - subject.machine.now()).days
+    left = leaf.not_valid_after_utc - subject.machine.now()
+    until = expiry.span(left) if left.total_seconds() > 0 else "over"
     subject.fact(
         "certificates",
         f"{path}: {name_text(leaf.subject) or 'no subject'}, {described_key(leaf)}, valid until "
-        f"{leaf.not_valid_after_utc:%Y-%m-%d} ({days} days), names: {', '.join(names.of(leaf)) or 'none'}")
+        f"{leaf.not_valid_after_utc:%Y-%m-%d} ({until}), names: {', '.join(names.of(leaf)) or 'none'}")
     _dates(subject, leaf, path, directive)
     _strength(subject, leaf, path, directive)
     _purpose(subject, leaf, path, directive)
@@ -208,10 +209,8 @@ def _dates(subject: Subject, leaf: x509.Certificate, path: str, directive: str) 
             f"the certificate '{path}' is not valid before {_day(leaf.not_valid_before_utc)}: clients refuse it",
             "Wait, or set this machine's clock right.", of=directive)
     elif expiry.is_near(leaf.not_valid_before_utc, leaf.not_valid_after_utc, now):
-        days = (leaf.not_valid_after_utc - now).days
         subject.warn(
-            Code.CERT_EXPIRES_SOON,
-            f"the certificate '{path}' expires on {_day(leaf.not_valid_after_utc)}, in {days} days", renew,
+            Code.CERT_EXPIRES_SOON, f"the certificate '{path}' {expiry.when(leaf.not_valid_after_utc, now)}", renew,
             of=directive)
 
 

@@ -79,8 +79,7 @@ def due(wish: Wanted, present: Present | None, now: datetime) -> str | None:
     if not all(any(stands_for(pattern, name) for pattern in present.names) for name in wish.names):
         return "the present one lacks a name"
     if is_near(present.begins, present.ends, now):
-        left = max(present.ends - now, timedelta())
-        return f"the present one has {left.days} days left"
+        return f"the present one {when(present.ends, now)}"
     return None
 
 

@@ -32,9 +32,15 @@ def when(ends: datetime, now: datetime) -> str:
     """`expires on 2026-12-03, in 12 days`, `expired on …`."""
     if ends <= now:
         return f"expired on {ends:%Y-%m-%d}"
-    days = (ends - now).days
-    left = f"in {days} day{'' if days == 1 else 's'}" if days else f"in {(ends - now).seconds // 3600} hours"
-    return f"expires on {ends:%Y-%m-%d}, {left}"
+    return f"expires on {ends:%Y-%m-%d}, in {span(ends - now)}"
+
+
+def span(left: timedelta) -> str:
+    """`12 days`, `1 day`; of the last day the hours, of the last hour the minutes."""
+    for count, unit in ((left.days, "day"), (left.seconds // 3600, "hour"), (left.seconds // 60, "minute")):
+        if count > 0:
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "less than a minute"
 
 
 def warnings(certificates: Iterable[Served], now: datetime) -> list[str]:

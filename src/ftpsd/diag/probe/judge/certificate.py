@@ -48,7 +48,7 @@ def judge(facts: Facts, now: datetime) -> Iterator[Verdict]:
     if not found:
         found = [good(
             f"The certificate is trusted, names “{shown.named}”, and is valid for "
-            f"{(chain[0].not_valid_after_utc - now).days} days.")]
+            f"{expiry.span(chain[0].not_valid_after_utc - now)}.")]
         if shown.strict:
             found.append(note(Code.CERT_IRREGULAR, f"The certificate breaks rules for public sites: {shown.strict}."))
     yield from found
@@ -84,7 +84,7 @@ def _dates(chain: Sequence[x509.Certificate], now: datetime) -> Iterator[Verdict
         yield error(Code.CERT_NOT_YET_VALID, f"The certificate is not valid before {first:%Y-%m-%d %H:%M} UTC.")
     elif expiry.is_near(first, last, now):
         yield warning(
-            Code.CERT_EXPIRES_SOON, f"The certificate expires on {last:%Y-%m-%d}, in {(last - now).days} days.")
+            Code.CERT_EXPIRES_SOON, f"The certificate {expiry.when(last, now)}.")
     for each in rest:
         if each.not_valid_after_utc < now:
             yield error(Code.CHAIN_EXPIRED, f"“{name_text(each.subject)}” in the chain expired on "
