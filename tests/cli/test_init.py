@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ from cryptography import x509
 
 import ftpsd
 from ftpsd.access.closing import parse
-from ftpsd.cli import new_site, shut
+from ftpsd.cli import fresh, new_site, shut
 from ftpsd.cli.init import command
 from ftpsd.errors import ConfigError
 from ftpsd.settings import load
@@ -121,6 +122,25 @@ def test_nothing_is_written_over_something(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in base.iterdir() if path.is_file()} == before
     (tmp_path / "file").touch()
     assert isinstance(init(str(tmp_path / "file")).exception, ConfigError)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool) -> None:
+    def full(path: Path, data: bytes, mode: int) -> None:
+        if path.name == "users":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(path, data, mode)
+
+    write = fresh.write
+    base = tmp_path / "site"
+    if is_there:
+        base.mkdir()
+    monkeypatch.setattr(fresh, "write", full)
+    said = init(str(base), "--name", "ftp.example.org")
+    assert isinstance(said.exception, ConfigError)
+    why = f"fatal: unable to write '{base}/users': No space left on device"
+    assert str(said.exception) == f"{why}\n  Nothing was written."
+    assert list(tmp_path.rglob("*")) == ([base] if is_there else [])
 
 
 @pytest.mark.parametrize(("port", "passive"), [(29999, "30000 to 30999"), (30000, "31000 to 31999"),

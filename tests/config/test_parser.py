@@ -54,6 +54,14 @@ def test_directives_and_sections_with_places() -> None:
     assert tree.files == ("/etc/main.conf",)
 
 
+@pytest.mark.parametrize(("name", "always"), [("mod_tls", "false"), ("!mod_tls", "true")])
+def test_a_module_without_its_ending_is_told(name: str, always: str) -> None:
+    tree = read(f"A\n<IfModule {name}>\nB\n</IfModule>\n<IfModule mod_x>\n</IfModule>")
+    assert tree.notices == (
+        f"<IfModule {name}> on line 2 of '/etc/main.conf' is always {always}: the module is called mod_tls.c",)
+    assert len(tree.nodes) == (1 if always == "false" else 2)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

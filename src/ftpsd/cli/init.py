@@ -52,7 +52,8 @@ def command(
         made = new_site.make(plan)
     except OSError as error:
         where = error.filename or directory
-        raise ConfigError(f"unable to write '{where}': {error.strerror}", remedy="Run it as root?") from None
+        remedy = "Run it as root?" if isinstance(error, PermissionError) else "Nothing was written."
+        raise ConfigError(f"unable to write '{where}': {error.strerror}", remedy=remedy) from None
     except (EditError, ValueError) as error:
         raise ConfigError(f"user '{user}': {error}") from None
     return _tell(plan, made)

@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,7 +140,26 @@ def make(plan: Plan) -> Made:
     """Writes everything into a directory that is not there yet, or is empty. Raises `ConfigError`, `OSError`."""
     base = Path(plan.base)
     _check(base)
+    was_there = base.exists()
     base.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        return _fill(base, plan)
+    except BaseException:
+        _empty(base)  # the next attempt finds it as this one did
+        if not was_there:
+            base.rmdir()
+        raise
+
+
+def _empty(base: Path) -> None:
+    for path in base.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _fill(base: Path, plan: Plan) -> Made:
     for name, mode in (("log", 0o750), ("run", 0o755), ("files", 0o755), ("acme", 0o700)):
         if name != "acme" or plan.acme is not None:
             (base / name).mkdir(mode=mode)

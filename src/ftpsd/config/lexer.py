@@ -45,7 +45,9 @@ def logical_lines(text: str, file: str) -> Iterator[Line]:
     for number, physical in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         line = physical.rstrip(BLANKS)
         if "\0" in line:
-            raise ConfigError("the line holds a NUL character", location=Location(file, number))
+            raise ConfigError(
+                "the line holds a NUL character", location=Location(file, number),
+                remedy="Configurations are text: save the file as UTF-8 (UTF-16 has such characters).")
         if not begun and line.lstrip(BLANKS).startswith("#"):
             continue
         begun = begun or number

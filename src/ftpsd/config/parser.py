@@ -46,7 +46,7 @@ def parse(
     """
     parser = _Parser(source, environment, set(defines), has_module)
     nodes = parser.file(path, None)
-    return Tree(nodes, tuple(parser.files), frozenset(parser.defines))
+    return Tree(nodes, tuple(parser.files), frozenset(parser.defines), tuple(parser.notices))
 
 
 @dataclass(slots=True)
@@ -74,6 +74,7 @@ class _Parser:
         self.has_module = has_module
         self.files: list[str] = []
         self.active: list[object] = []
+        self.notices: list[str] = []
         self.include_options: set[str] = set()
         """Words of IncludeOptions so far, in lower case."""
 
@@ -206,8 +207,17 @@ class _FileParser:
                 remedy=f"Write <{section.name} name> or <{section.name} !name>.",
             )
         name = section.words[0].removeprefix("!")
-        known = self.parser.has_module(name) if section.name == "IfModule" else name in self.parser.defines
+        known = self._has_module(section, name) if section.name == "IfModule" else name in self.parser.defines
         return known is not section.words[0].startswith("!")
+
+    def _has_module(self, section: _Open, name: str) -> bool:
+        if self.parser.has_module(name):
+            return True
+        if self.parser.has_module(f"{name}.c"):  # as in ProFTPD no module, and seldom meant
+            always = "true" if section.words[0].startswith("!") else "false"
+            self.parser.notices.append(
+                f"<IfModule {section.words[0]}> on {section.location} is always {always}: the module is called {name}.c")
+        return False
 
     def _close(self, line: Line, words: tuple[Word, ...]) -> None:
         name = closing(words, line.location)

@@ -32,8 +32,9 @@ Node = Directive | Section
 @dataclass(frozen=True, slots=True)
 class Tree:
     """A configuration: its nodes in order, the files that were read, the names that are defined at the
-    end."""
+    end, and what is doubtful about its conditions."""
 
     nodes: tuple[Node, ...]
     files: tuple[str, ...]
     defines: frozenset[str]
+    notices: tuple[str, ...] = ()

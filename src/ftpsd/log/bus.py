@@ -93,8 +93,9 @@ class EventLog:
             first = id(sink) not in self._reported
             self._reported.add(id(sink))
         if first:
+            why = (error.strerror if isinstance(error, OSError) else None) or error
             try:
-                print(f"ftpsd: cannot write to {sink}: {error}", file=sys.stderr)
+                print(f"ftpsd: cannot write to {sink}: {why}", file=sys.stderr)
             except (OSError, ValueError):
                 pass
 

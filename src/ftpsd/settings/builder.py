@@ -101,6 +101,7 @@ class _Builder:
 
     def run(self, tree: Tree, listen: str | None) -> Configuration:
         main = _Body(Context.SERVER, "server config")
+        self.notices += tree.notices
         self._fill(main, tree.nodes)
         hosts = [self._main_host(main, listen, Location(tree.files[0], 1))]
         hosts += [
@@ -433,7 +434,8 @@ _INHERITED = {
 
 def _unknown(name: str, location: Location) -> ConfigError:
     return ConfigError(
-        f"unknown configuration directive '{name}'", location=location, remedy=remedy_for_unknown(name)
+        f"unknown configuration directive '{name}'", location=location,
+        remedy=remedy_for_unknown(name) or "Take the line out; `ftpsd help` lists the directives that there are.",
     )
 
 

@@ -105,7 +105,9 @@ def use(context: Context, credential: Credential, unlocker: Unlocker) -> None:
     except OpenSSLError as error:
         reason = certificates.reason_of(error)
         path, directive = credential.certificate_file, kind.certificate_directive
-        raise certificates.unusable(path, reason, directive, where) from None
+        weak = reason.endswith(("too small", "too weak"))
+        remedy = f"`ftpsd explain '{reason}'` says why, and what to do." if weak else None
+        raise certificates.unusable(path, reason, directive, where, remedy) from None
     try:
         if is_token(credential.key_file):
             _use_token(context, credential, unlocker)

@@ -32,10 +32,10 @@ ON = "ACMEServer letsencrypt\nACMENames a.example.org\n"
     (Present(("*.example.org",), GOOD.begins, GOOD.ends), None),
     (Present(("a.example.org",), GOOD.begins, GOOD.ends), "the present one lacks a name"),
     (Present(GOOD.names, GOOD.begins, GOOD.ends, True), "the present one is only provisional (self-signed)"),
-    (Present(GOOD.names, NOW - 61 * DAY, NOW + 29 * DAY), "the present one has 29 days left"),
-    (Present(GOOD.names, NOW - 5 * DAY, NOW + 1 * DAY), "the present one has 1 days left"),
+    (Present(GOOD.names, NOW - 61 * DAY, NOW + 29 * DAY), "the present one expires on 2026-12-20, in 29 days"),
+    (Present(GOOD.names, NOW - 5 * DAY, NOW + 1 * DAY), "the present one expires on 2026-11-22, in 1 day"),
     (Present(GOOD.names, NOW - 3 * DAY, NOW + 3 * DAY), None),
-    (Present(GOOD.names, NOW - 90 * DAY, NOW - DAY), "the present one has 0 days left"),
+    (Present(GOOD.names, NOW - 90 * DAY, NOW - DAY), "the present one expired on 2026-11-20"),
 ])
 def test_when_a_certificate_is_due(present: Present | None, why: str | None) -> None:
     assert plan.due(WISH, present, NOW) == why

@@ -75,6 +75,8 @@ def test_when_the_end_is_announced(lasts: int, left: int, code: Code | None) -> 
 
 @pytest.mark.parametrize(("left", "said"), [
     (9 * DAY, "expires on 2026-11-30, in 9 days"), (DAY, "expires on 2026-11-22, in 1 day"),
+    (DAY / 24, "expires on 2026-11-21, in 1 hour"), (DAY / 25, "expires on 2026-11-21, in 57 minutes"),
+    (DAY / 100_000, "expires on 2026-11-21, in less than a minute"),
     (timedelta(hours=5), "expires on 2026-11-21, in 5 hours"), (-DAY, "expired on 2026-11-20"),
 ])
 def test_in_what_words(left: timedelta, said: str) -> None:

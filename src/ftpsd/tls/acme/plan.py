@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ftpsd.errors import ConfigError
 from ftpsd.settings.model import Configuration, Host
 from ftpsd.tls.certificates import KEY_KINDS
 from ftpsd.tls.identity import stands_for
-from ftpsd.tls.live.expiry import is_near
+from ftpsd.tls.live.expiry import is_near, when
 
 FIRST_PAUSE, LONGEST_PAUSE = 3600.0, 86_400.0
 """Seconds until the next attempt after a failure; doubled at each further one."""
