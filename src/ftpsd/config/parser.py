@@ -216,7 +216,8 @@ class _FileParser:
         if self.parser.has_module(f"{name}.c"):  # as in ProFTPD no module, and seldom meant
             always = "true" if section.words[0].startswith("!") else "false"
             self.parser.notices.append(
-                f"<IfModule {section.words[0]}> on {section.location} is always {always}: the module is called {name}.c")
+                f"<IfModule {section.words[0]}> on {section.location} is always {always}: "
+                f"the module is called {name}.c")
         return False
 
     def _close(self, line: Line, words: tuple[Word, ...]) -> None:

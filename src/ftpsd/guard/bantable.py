@@ -256,8 +256,8 @@ class BanTable:
 
 
 def _allocate(fd: int) -> None:
-    """Makes the empty file as large as it will ever be: where the file system is full, who writes into a hole of a mapped
-    file is killed (SIGBUS). Raises `OSError`; then it is empty again."""
+    """Makes the empty file as large as it will ever be. Who writes into a hole of a mapped file is killed (SIGBUS)
+    where the file system is full. Raises `OSError`; then it is empty again."""
     try:
         os.posix_fallocate(fd, 0, _SIZE)
     except OSError:
