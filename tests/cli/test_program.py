@@ -227,3 +227,35 @@ def test_a_daemon_loads_a_relative_path_again(tmp_path: Path, monkeypatch: pytes
     finally:
         os.kill(pid, signal.SIGTERM)
     until(lambda: not (tmp_path / "pid").exists(), "the end")
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8:strict", "'/x\\udce9'"), ("ascii:strict", "'/x?'")])
+def test_what_no_terminal_can_show(tmp_path: Path, encoding: str, shown: str) -> None:
+    path = tmp_path / "test.conf"
+    path.write_bytes(MINIMAL.encode() + b"Include /x\xe9\n")
+    done = call("check", str(path), PYTHONIOENCODING=encoding)
+    assert done.returncode == 2
+    assert f"unable to include {shown}: No such file or directory" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["ftpsd", "ftpwho"])
+def test_where_nothing_can_be_written(name: str) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", CALL_AS.format(name=f"/usr/sbin/{name}"), "--help"], stdout=full, timeout=60,
+            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False,
+            env=dict(os.environ, PYTHONPATH=str(SOURCES)))
+    assert done.stderr == b"fatal: cannot write the output: No space left on device\n"
+    assert done.returncode == 1
+
+
+def test_who_reads_no_more() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as gone:
+        done = subprocess.run(
+            [sys.executable, "-c", CALL_AS.format(name="/usr/sbin/ftpsd"), "help"], stdout=gone, timeout=60,
+            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False,
+            env=dict(os.environ, PYTHONPATH=str(SOURCES)))
+    assert (done.returncode, done.stderr) == (1, b"")

@@ -5,9 +5,11 @@ Everything beyond the arguments is imported when it is needed, so that `ftpsd -v
 
 from __future__ import annotations
 
+import errno
 import functools
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -46,6 +48,7 @@ PERSONAS = {
 }
 """ProFTPD's programs: called by their names (symbolic links) we are the sub-command."""
 
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EPIPE})
 _UNNAMED = frozenset({"", "__main__.py", "main.py"})
 """What `python -m` puts where a program's name stands."""
 
@@ -86,10 +89,11 @@ def main(arguments: list[str] | None = None) -> None:
     program = os.path.basename(sys.argv[0])
     if program in _UNNAMED:
         program = "ftpsd"
+    _say_anything()
     if program in PERSONAS:
         _be(program, arguments)
     try:
-        status = PROGRAM.main(arguments, prog_name=program, standalone_mode=False)
+        status = _status(PROGRAM, arguments, program)
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx is not None else program
         print(f"fatal: {error.format_message()}\n  `{asked} --help` lists the options", file=sys.stderr)
@@ -97,28 +101,46 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         print(f"fatal: {error.format_message()}", file=sys.stderr)
         status = 1
+    sys.exit(status)
+
+
+def _say_anything() -> None:
+    """No text is an error, whatever the terminal's character set: configurations and names are made of bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace" if stream.encoding.lower() == "utf-8" else "replace")
+
+
+def _status(command: click.Command, arguments: list[str] | None, program: str) -> int:
+    """The exit status of `command`. Raises `click.ClickException`, whose words depend on the program."""
+    try:
+        status = command.main(arguments, prog_name=program, standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except ConfigError as error:
         print(error, file=sys.stderr)
-        status = 1
+        return 1
     except (KeyboardInterrupt, click.Abort):
-        status = 130
-    sys.exit(status if isinstance(status, int) else 0)
+        return 130
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail at the exit again
+        if error.errno != errno.EPIPE:
+            print(f"fatal: cannot write the output: {error.strerror}", file=sys.stderr)
+        return 1
+    return status if isinstance(status, int) else 0
 
 
 def _be(program: str, arguments: list[str] | None) -> NoReturn:
     """Be one of ProFTPD's programs, whose errors begin with its name."""
     command = importlib.import_module(f"ftpsd.cli.{PERSONAS[program]}").command
     try:
-        status = command.main(arguments, prog_name=program, standalone_mode=False)
+        status = _status(command, arguments, program)
     except click.ClickException as error:
         print(f"{program}: {error.format_message()}", file=sys.stderr)
         status = 1
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        status = 1
-    except (KeyboardInterrupt, click.Abort):
-        status = 130
-    sys.exit(status if isinstance(status, int) else 0)
+    sys.exit(status)
 
 
 def _program(**given: Any) -> int:
