@@ -50,6 +50,16 @@ def beside(entry: Declaration) -> str:
     return "".join(f"{name} {DIRECTIVES[name.lower()].good[0]}\n" for name in needed)
 
 
+def elsewhere(entry: Declaration) -> str:
+    """What it needs in server config."""
+    if entry.group != "redis_logs":
+        return ""
+    at = 0 if entry.field == "extras" else 1
+    named = {word for text in entry.good for word in text.split()[at:at + 1]}
+    formats = "".join(f'LogFormat {name} "%m"\n' for name in sorted(named))
+    return f"\nRedisEngine on\nRedisServer 127.0.0.1\n{formats}"
+
+
 @pytest.mark.parametrize("entry", PARSED, ids=names(PARSED))
 def test_declarations_are_complete(entry: Declaration) -> None:
     assert entry.doc.endswith("."), "documentation is a sentence"
@@ -75,7 +85,7 @@ def test_good_examples_parse_in_every_context(entry: Declaration) -> None:
     assert contexts
     for example in entry.good:
         for context in contexts:
-            configuration(in_context(f"{beside(entry)}{entry.name.upper()} {example}", context))
+            configuration(in_context(f"{beside(entry)}{entry.name.upper()} {example}", context) + elsewhere(entry))
 
 
 @pytest.mark.parametrize("entry", PARSED, ids=names(PARSED))

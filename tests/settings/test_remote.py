@@ -84,7 +84,6 @@ def test_time_limits() -> None:
     ("RedisSentinel /s", "a Sentinel has a host and a port"),
     ("RedisTimeouts soon 1", "badly formatted connect timeout value: soon"),
     ("MemcacheTimeouts 1 2 x", "badly formatted write timeout value: x"),
-    ("RedisLogOnCommand ALL default", "not supported yet"),
 ])
 def test_errors(line: str, text: str) -> None:
     assert text in failure(line)

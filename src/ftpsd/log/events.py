@@ -305,6 +305,11 @@ class Notice(Event):
     reason: Code | Good = Good.NOTICE
 
 
+def of_server(text: str, reason: Code | None) -> Notice:
+    """What a server that we use (a database, Redis) has come to; an error where there is a reason."""
+    return Notice(text, Level.NOTICE if reason is None else Level.ERR, reason or Good.NOTICE)
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class TLSNote(Event):
     """Lines for the TLSLog; a line may have several rows (the library's error queue)."""

@@ -170,9 +170,11 @@ def _environment(name: str) -> Meaning:
     return value
 
 
-def plain(field: Field) -> Line:
-    """A function that tells what a line shows of a variable, before anything is escaped."""
-    value, absent, form = meaning(field), _ABSENT.get(field.key, "-"), _NUMBERS.get(field.key, "")
+def plain(field: Field, absent: str | None = None) -> Line:
+    """A function that tells what a line shows of a variable, before anything is escaped. `absent` stands for a value
+    that is not there (None: what a line shows then)."""
+    value, form = meaning(field), _NUMBERS.get(field.key, "")
+    absent = _ABSENT.get(field.key, "-") if absent is None else absent
 
     def text(record: Record, origin: Origin, now: float) -> str:
         found = value(record, origin, now)
@@ -197,6 +199,13 @@ def line(chosen: LogFormat) -> Line:
     """A function that makes the line of a record."""
     parts: list[Line] = [_literal(part) if isinstance(part, str) else _shown(part) for part in chosen.parts]
     return lambda record, origin, now: "".join([part(record, origin, now) for part in parts])
+
+
+def words(parts: tuple[str | Field, ...]) -> Line:
+    """A function that makes a text of a record in which nothing stands for what is not there, and nothing is
+    escaped."""
+    found = [_literal(part) if isinstance(part, str) else plain(part, "") for part in parts]
+    return lambda record, origin, now: "".join([part(record, origin, now) for part in found])
 
 
 def _literal(text: str) -> Line:

@@ -1,6 +1,6 @@
-"""What an ExtendedLog can say of one command.
+"""What an ExtendedLog (or a log in Redis or a database) can say of one command.
 
-A session makes a `Record` only when some ExtendedLog is configured, and fills in what costs nothing; what would take
+A session makes a `Record` only when some such log is configured, and fills in what costs nothing; what would take
 a system call (real paths, sizes, counters of the network) is a function, asked by the formats that want it.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from ftpsd.log.events import Event
+from ftpsd.settings.redis_logs import Extra, RedisLog
 
 Status = Literal["success", "failed", "cancelled", "timeout"]
 
@@ -103,3 +104,13 @@ class CommandDone(Event):
 
     kind: ClassVar[str] = "command-done"
     record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class CommandForRedis(Event):
+    """The same, for the `logs` in Redis that want the command where it happened; only where there may be some."""
+
+    kind: ClassVar[str] = "command-for-redis"
+    record: Record
+    logs: tuple[RedisLog, ...]
+    extras: tuple[Extra, ...]

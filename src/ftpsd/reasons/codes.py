@@ -177,6 +177,8 @@ class Code(StrEnum):
     SQL_UNAVAILABLE = "sql-unavailable"
     SQL_STATEMENT_FAILED = "sql-statement-failed"
     SQL_LOG_DROPPED = "sql-log-dropped"
+    REDIS_LOG_UNREACHABLE = "redis-log-unreachable"
+    REDIS_LOG_LOST = "redis-log-lost"
     LOGIN_ATTEMPTS_EXCEEDED = "login-attempts-exceeded"
     REAUTHENTICATION = "reauthentication"
     BANNED = "banned"

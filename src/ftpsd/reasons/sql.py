@@ -46,4 +46,33 @@ REASONS = (
         server=("Log less (SQLLog names commands), or make the table faster: fewer indexes, no locks.",),
         shown=("System log: SQL database 'log' (postgres): 17 statements of the log were dropped",),
     ),
+    Reason(
+        Code.REDIS_LOG_UNREACHABLE,
+        "The Redis server that commands are logged to does not answer. Sessions go on; entries wait for it.",
+        causes=(
+            "It is down, or restarts; address, user or password in RedisServer are wrong; a firewall is in between.",
+            "It takes longer than RedisTimeouts.",
+        ),
+        confirm=(
+            "The line in the system log has the library's own words; it stands there once, and once more when Redis"
+            " answers again.",
+            "`redis-cli -h HOST -p PORT ping`; `ftpsd check` tries to connect.",
+        ),
+        server=("Start it, or correct RedisServer; ftpsd tries again every few seconds.",),
+        shown=("System log: Redis (10.0.0.5:6379) does not answer: Connection refused; entries wait",),
+    ),
+    Reason(
+        Code.REDIS_LOG_LOST,
+        "Entries of RedisLogOnCommand or RedisLogOnEvent are lost.",
+        causes=(
+            "Redis is away or slow for longer than the queue of a worker lasts (4096 entries).",
+            "It did not answer in time after entries had been sent, which are never sent twice.",
+            "It refuses them: the key is no list (WRONGTYPE), the user may not write it (NOPERM), its memory is full"
+            " (OOM).",
+        ),
+        confirm=("The lines in the system log have Redis' own words, and count what was lost.",),
+        server=("Log less, give another key as the third word, or give Redis more memory; RedisTimeouts can be longer,"
+                " no session waits for it.",),
+        shown=("System log: Redis (10.0.0.5:6379): 17 entries were lost",),
+    ),
 )

@@ -1,6 +1,6 @@
-"""What ExtendedLogs get to know: one record for every command, and for the beginning and end of the session.
+"""What logs of commands get to know: one record for every command, and for the beginning and end of the session.
 
-A session has a journal only where somebody hears `CommandDone`, which is where the configuration has an ExtendedLog;
+A session has a journal only where the configuration has an ExtendedLog, RedisLogOnCommand, RedisLogOnEvent or SQLLog;
 without one nothing here runs. A record begins when the command has been read and is handed on when its reply has been
 sent, so that no client waits for a log. Commands that are answered during a transfer lie inside the transfer's: hence
 the stack.
@@ -22,6 +22,7 @@ from ftpsd.ftp.commands import Command, PathArgument, parse_site
 from ftpsd.ftp.replies import Reply
 from ftpsd.log.record import CommandDone, Record, Transfer
 from ftpsd.reasons.codes import Code, Good
+from ftpsd.session import redislogs
 
 if TYPE_CHECKING:
     from ftpsd.session.state import Session
@@ -55,6 +56,8 @@ class Journal:
     """The records of one session."""
 
     session: Session
+    to_redis: bool = False
+    """Whether some host has logs in Redis."""
     _open: list[_Entry] = field(default_factory=list)
     _interrupting: _Entry | None = None
     _received: int = 0
@@ -175,7 +178,8 @@ class Journal:
         session, record = self.session, entry.record
         wanted = any(log.classes.wants(record.classes) for log in session.settings.logging.extended_logs)
         sql = session.sql if session.sql is not None and session.sql.logs(record) else None
-        if not wanted and sql is None:
+        shipped = redislogs.wanted(session, record) if self.to_redis else None
+        if not wanted and sql is None and shipped is None:
             return
         record.seconds = time.monotonic() - entry.began
         if entry.command is not None and entry.command.spec is not None:
@@ -183,6 +187,8 @@ class Journal:
         self._complete(record)
         if wanted:
             session.log.emit(CommandDone(record))
+        if shipped is not None:
+            session.log.emit(shipped)
         if sql is not None:
             sql.log(record)
 

@@ -55,6 +55,10 @@ class Places:
         settings = getattr(self.base, group)
         return any(getattr(settings, name) for name in names) or any((group, name) in self._changed for name in names)
 
+    def touches(self, group: str) -> bool:
+        """Whether a <Directory> changes a field of the group."""
+        return any(changed == group for changed, _ in self._changed)
+
     def at(self, real: str, dynamic: Sequence[DirectorySection] = ()) -> Settings:
         """What is in force at the real path `real`; `dynamic` are the .ftpaccess files on its way, outer ones first.
 

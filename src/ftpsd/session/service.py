@@ -31,6 +31,7 @@ from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
 from ftpsd.log.identity import writer_id
+from ftpsd.log.redislog import RedisLogSink, open_redis_log
 from ftpsd.log.sinks import open_sinks
 from ftpsd.metrics.tally import Tally
 from ftpsd.reasons.codes import Code, Good
@@ -44,6 +45,7 @@ from ftpsd.session import (
     languages,
     loop,
     masquerade,
+    redislogs,
     resources,
     wrapping,
 )
@@ -147,6 +149,7 @@ class Service:
             self.log.add, self.log.remove, partial(self._trace_tls, True), partial(self._trace_tls, False))
         self.bans: Bans | None = None
         self.quotas = QuotaTables()
+        self._redis_log: RedisLogSink | None = None
 
     def prepare(self) -> None:
         """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
@@ -154,6 +157,7 @@ class Service:
         ephemeral_ports()
         self._prepare_tls()
         self.notices += limits.unknown_words(self.configuration)
+        self.notices += redislogs.unknown_words(self.configuration)
         self.notices += acme.check(self.configuration)
         self.notices += resources.notices(self.configuration.hosts[0].settings.logins)
         self.bans = open_bans(self.configuration, self._resumption.stores, self._note)
@@ -164,6 +168,7 @@ class Service:
         self.staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
         if self._passphrases is not None:
             self._passphrases.settled()
+        self._redis_log = open_redis_log(self.configuration, time.time, self._report)
         self.notices += self._open_logs()
         core = self.configuration.hosts[0].settings.core
         environment.apply(core.set_env, core.unset_env)
@@ -207,6 +212,9 @@ class Service:
     def _note(self, text: str) -> None:
         self.log.emit(events.Notice(text))
 
+    def _report(self, text: str, reason: Code | None) -> None:
+        self.log.emit(events.of_server(text, reason))
+
     def start_worker(self) -> None:
         """In a worker, once, before the first session."""
         self._tally.join()
@@ -223,6 +231,8 @@ class Service:
         if self.bans is not None:
             self.bans.start()
         self.sql.start()
+        if self._redis_log is not None:
+            self._redis_log.start()
         if _gives(self.configuration):
             self.giver.start()
         self.staples.start_worker()
@@ -446,6 +456,8 @@ class Service:
         own, more = self.sql.sinks()
         sinks += own
         notices += more
+        if self._redis_log is not None:
+            sinks.append(self._redis_log)
         if self.configuration.server.metrics_address is not None:
             sinks.append(counting.sink(self._tally))
         self.log.replace(sinks)
@@ -457,6 +469,8 @@ class Service:
         for runtime in self._runtimes.values():
             runtime.authenticator.close()
         self.sql.close()
+        if self._redis_log is not None:
+            self._redis_log.close()
         self.giver.stop()
         self.staples.close()
         if self.bans is not None:
@@ -486,13 +500,8 @@ def _tls_state(runtime: HostRuntime, settings: TLSSettings) -> TLSState:
 
 def _gives(configuration: Configuration) -> bool:
     """Whether UserOwner or GroupOwner stands anywhere."""
-    sections = [
-        section for host in configuration.hosts
-        for section in (*host.anonymous, *host.settings.directories, *host.conditionals)
-    ]
-    inner = [one for section in sections for one in getattr(section, "directories", ())]
     return any(
-        change.field in ("user_owner", "group_owner") for section in (*sections, *inner) for change in section.changes)
+        change.field in ("user_owner", "group_owner") for host in configuration.hosts for change in host.every_change())
 
 
 def _welcome(host: Host, settings: Settings, client: limits.Client) -> bool:

@@ -8,11 +8,11 @@ from ftpsd.auth.sqlaccounts import SqlAccounts
 from ftpsd.log import events, stamps
 from ftpsd.log.bus import EventLog, Sink
 from ftpsd.log.escape import escape
-from ftpsd.log.events import Event, Level, Origin
+from ftpsd.log.events import Event, Origin
 from ftpsd.log.files import LogFileError, LogFiles
 from ftpsd.log.identity import writer_id
 from ftpsd.log.writers import Clock, FileSink
-from ftpsd.reasons.codes import Code, Good
+from ftpsd.reasons.codes import Code
 from ftpsd.session.sql import EventSink
 from ftpsd.settings.model import Configuration, Host
 from ftpsd.settings.sql import SQLSettings
@@ -101,8 +101,7 @@ class SqlHosts:
         self._databases.close()
 
     def _report(self, text: str, reason: Code | None) -> None:
-        level = Level.NOTICE if reason is None else Level.ERR
-        self._log.emit(events.Notice(text, level, reason or Good.NOTICE))
+        self._log.emit(events.of_server(text, reason))
         if self._file is not None:
             self._file.say(f"{text} [{reason}]" if reason is not None else text)
 

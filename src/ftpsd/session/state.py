@@ -30,7 +30,7 @@ from ftpsd.ftp.replies import Reply
 from ftpsd.guard.bans import Bans
 from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
-from ftpsd.log.record import CommandDone
+from ftpsd.log.record import CommandDone, CommandForRedis
 from ftpsd.reasons.codes import Code
 from ftpsd.session import ftpaccess, languages
 from ftpsd.session.control import Control
@@ -283,8 +283,9 @@ class Session:
         queries = self.runtime.queries
         self.sql = SqlSession(self, queries) if queries is not None else None
         logged = self.sql is not None and bool(self.settings.sql.logs)
-        if self.journal is None and (logged or self.log.hears(CommandDone)):
-            self.journal = Journal(self)
+        to_redis = self.log.hears(CommandForRedis)
+        if self.journal is None and (logged or to_redis or self.log.hears(CommandDone)):
+            self.journal = Journal(self, to_redis)
 
     @property
     def host(self) -> Host:

@@ -252,13 +252,6 @@ class _Builder:
         """The value of a directive that may stand here; raises `ConfigError`."""
         name, location = declaration.name, node.location
         match declaration.status:
-            case Status.NOT_YET:
-                raise ConfigError(
-                    "not supported yet",
-                    location=location,
-                    directive=name,
-                    remedy="This version of ftpsd cannot do it and does not ignore it: take the line out.",
-                )
             case Status.RENAMED:
                 raise ConfigError(
                     "renamed",
@@ -303,6 +296,9 @@ class _Builder:
         match combine:
             case Combine.APPEND | Combine.BY_KEY | Combine.TOGETHER:
                 return dataclasses.replace(change, value=(*earlier.value, *change.value))
+            case Combine.CLEARABLE:
+                both = (*earlier.value, *change.value) if earlier.value and change.value else ()
+                return dataclasses.replace(change, value=both)
             case Combine.UNION:
                 return dataclasses.replace(change, value=earlier.value | change.value)
             case Combine.ERROR:

@@ -1,10 +1,8 @@
 """What is known of a directive: one `Declaration`, attached to the field that holds its value.
 
 A directive with an effect is a field of one of the settings classes, made with `directive(...)`. One without
-a field (accepted without effect, renamed, refused, not supported yet) is declared with `without_value(...)`
-in
-`undone.py`. Everything else (parsing, contexts, merging, help, the reference page, tests) is derived from
-here.
+a field (accepted without effect, renamed, refused) is declared with `without_value(...)` in `undone.py`.
+Everything else (parsing, contexts, merging, help, the reference page, tests) is derived from here.
 """
 
 from __future__ import annotations
@@ -61,6 +59,7 @@ class Combine(enum.Enum):
     FIRST = "the first one counts; a section's replaces what it inherits"
     LAST = "the last one counts; a section's replaces what it inherits"
     APPEND = "all count, in order; a section's stand before what it inherits"
+    CLEARABLE = "all count, in order; a section's stand before what it inherits; `none` takes all of them away"
     UNION = "all words count, also those that a section inherits"
     BY_KEY = "all count; a section's replace those of the same name that it inherits"
     TOGETHER = "all of a section count; they replace what it inherits"
@@ -74,7 +73,6 @@ class Status(enum.Enum):
     NO_EFFECT = "accepted without effect"
     RENAMED = "renamed"
     REFUSED = "refused"
-    NOT_YET = "not supported yet"
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,9 @@ _SYNONYMS = {"SECURE": "SEC", "DISCONNECT": "EXIT"}
 _OF_SFTP = frozenset({"SSH", "SFTP"})
 """mod_sftp's: known, and no command of ours is in them."""
 
+CLASS_WORDS = frozenset({"ALL", *CLASSES, *_SYNONYMS, *_OF_SFTP})
+"""Every word that names classes of commands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Classes:
@@ -233,8 +236,8 @@ def extended_log(words: Sequence[str]) -> tuple[ExtendedLog, ...]:
     """`path|syslog:level|journal:level|stdout|stderr [class,!class… [format]]`."""
     want(words, 1, 3)
     kind, path, level = _target(words[0])
-    classes = _classes(words[1]) if len(words) > 1 else Classes(everything=True)
-    return (ExtendedLog(kind, path, level, classes, words[2] if len(words) > 2 else None),)
+    chosen = classes(words[1]) if len(words) > 1 else Classes(everything=True)
+    return (ExtendedLog(kind, path, level, chosen, words[2] if len(words) > 2 else None),)
 
 
 def event_log(words: Sequence[str]) -> str | None:
@@ -260,7 +263,8 @@ def _target(word: str) -> tuple[TargetKind, str, str]:
     return "file", absolute_path(word), "info"
 
 
-def _classes(text: str) -> Classes:
+def classes(text: str) -> Classes:
+    """Words with commas, bars or blanks between them, `!` before those that are excluded."""
     everything, included, excluded = False, set[str](), set[str]()
     for word in re.split("[,| ]", text):
         name = word.removeprefix("!").upper()

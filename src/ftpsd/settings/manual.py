@@ -70,9 +70,6 @@ def _default(declaration: Declaration) -> str:
 
 def _facts(declaration: Declaration) -> Iterable[tuple[str, str]]:
     yield "Module", declaration.module
-    if declaration.status is Status.NOT_YET:
-        yield "Status", "not supported yet: a configuration with it does not load"
-        return
     if declaration.status is Status.RENAMED:
         yield "Status", f"renamed: write {declaration.reason}"
         return

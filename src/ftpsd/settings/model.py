@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,7 @@ from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.logins import LoginSettings
 from ftpsd.settings.otp import OTPSettings
 from ftpsd.settings.quotas import QuotaSettings
+from ftpsd.settings.redis_logs import RedisLogSettings
 from ftpsd.settings.remote import RemoteSettings
 from ftpsd.settings.restrictions import UNRESTRICTED, LimitSection, Restrictions
 from ftpsd.settings.server import ServerSettings
@@ -63,6 +64,8 @@ class Change:
         """The value in force where `inherited` was."""
         if self.combine is Combine.APPEND:
             return (*self.value, *inherited)
+        if self.combine is Combine.CLEARABLE:
+            return (*self.value, *inherited) if self.value else ()
         if self.combine is Combine.UNION:
             return self.value | inherited
         if self.combine is Combine.BY_KEY:
@@ -94,6 +97,7 @@ class Settings:
     digest: DigestSettings = DigestSettings()
     server: ServerSettings = ServerSettings()
     remote: RemoteSettings = RemoteSettings()
+    redis_logs: RedisLogSettings = RedisLogSettings()
     controls: ControlsSettings = ControlsSettings()
     site: SiteSettings = SiteSettings()
     certificates: CertificateSettings = CertificateSettings()
@@ -291,6 +295,13 @@ class Host:
         ]
         return found[-1] if found else None
 
+    def every_change(self) -> Iterator[Change]:
+        """What is said here and in every section: for all sessions, for some, for some directories."""
+        sections: tuple[AnonymousSection | ConditionalSection, ...] = (*self.anonymous, *self.conditionals)
+        inner = [directory for section in sections for directory in section.directories]
+        for changes in (self.changes, *(one.changes for one in (*sections, *self.directories, *inner))):
+            yield from changes
+
     @property
     def directories(self) -> tuple[DirectorySection, ...]:
         """<Directory> sections of the host itself."""
@@ -384,7 +395,7 @@ def _taken(holding: Iterable[ConditionalSection]) -> set[tuple[str, str]]:
     """The fields that sections in force give a value, not those that they only add to."""
     return {
         (change.group, change.field) for section in holding for change in section.changes
-        if change.combine not in (Combine.APPEND, Combine.UNION)
+        if change.combine not in (Combine.APPEND, Combine.CLEARABLE, Combine.UNION)
     }
 
 

@@ -181,11 +181,12 @@ def memcache_servers(words: Sequence[str]) -> tuple[Address, ...]:
 
 @dataclass(frozen=True, slots=True)
 class RemoteSettings:
-    """Servers that caches of the whole ftpsd may lie in."""
+    """Servers that caches and logs of the whole ftpsd may lie in."""
 
     redis_engine: bool = directive(
         "RedisEngine", Boolean(), False, module="mod_redis", contexts=_CONTEXTS, combine=Combine.LAST,
-        good=("on", "off"), bad=("maybe",), doc="Redis may be used: TLSSessionCache redis:, TLSStaplingCache redis:.",
+        good=("on", "off"), bad=("maybe",),
+        doc="Redis may be used: TLSSessionCache redis:, TLSStaplingCache redis:, RedisLogOnCommand and the like.",
     )
     redis_server: RedisServer | None = directive(
         "RedisServer",
@@ -236,3 +237,18 @@ class RemoteSettings:
         doc="Milliseconds for connecting to memcached, and for each question (the longer one of read and write); the"
         " fourth number has no effect: a server that failed is tried again by itself.",
     )
+
+    def missing(self, kind: str) -> str:
+        """The directive that servers of a kind (`redis`, `memcache`) want before they can be used; "": none."""
+        engine, known = (
+            (self.redis_engine, self.redis_server or self.redis_sentinel) if kind == "redis"
+            else (self.memcache_engine, self.memcache_servers))
+        name = kind.capitalize()
+        if not engine:
+            return f"{name}Engine on"
+        return "" if known else server_directive(kind)
+
+
+def server_directive(kind: str) -> str:
+    """The directive that names the servers of a kind."""
+    return "RedisServer" if kind == "redis" else "MemcacheServers"

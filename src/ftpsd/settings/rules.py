@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ftpsd.errors import ConfigError
-from ftpsd.settings import logformat, sql_rules
+from ftpsd.settings import logformat, redis_rules, sql_rules
 from ftpsd.settings.addresses import canonical
 from ftpsd.settings.model import Change, Configuration, DirectorySection, Host
 from ftpsd.settings.registry import DIRECTIVES
@@ -21,6 +21,7 @@ def check(configuration: Configuration) -> tuple[str, ...]:
         _formats(host)
         notices.extend(_too_late(host))
     notices.extend(sql_rules.check(configuration))
+    redis_rules.check(configuration)
     notices.extend(_shared_addresses(configuration.hosts))
     notices.extend(_unknown_classes(configuration))
     return tuple(notices)

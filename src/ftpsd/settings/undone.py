@@ -1,14 +1,12 @@
-"""Directives that set nothing: accepted without effect, renamed, refused, or not supported yet.
+"""Directives that set nothing: accepted without effect, renamed or refused.
 
 A directive that a later version gives an effect moves from here to a field of a settings class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ftpsd.settings.arguments import Boolean, Integer, OneOf, OptionalPath, Path, Words
-from ftpsd.settings.declaration import ANYWHERE, HOST, ROOT, Context, Declaration, Status, without_value
+from ftpsd.settings.declaration import HOST, ROOT, Context, Declaration, Status, without_value
 from ftpsd.settings.idle import IDLE
 
 _ANY = Words("…", least=0)
@@ -169,21 +167,6 @@ REFUSED = (
     ),
 )
 
-_LATER = {
-    "mod_redis": """
-        RedisLogFormatExtra
-        RedisLogOnCommand
-        RedisLogOnEvent
-    """,
-}
-
-
-def _not_yet() -> Iterable[Declaration]:
-    for module, names in _LATER.items():
-        for name in names.split():
-            yield without_value(name, Status.NOT_YET, module=module, contexts=ANYWHERE, argument=_ANY)
-
-
 OF_CLASSES = (
     without_value(
         "From", Status.SUPPORTED, contexts=Context.CLASS, argument=Words("[!]address|block|name …"),
@@ -198,4 +181,4 @@ OF_CLASSES = (
     ),
 )
 
-DECLARATIONS: tuple[Declaration, ...] = (*NO_EFFECT, *IDLE, *RENAMED, *REFUSED, *OF_CLASSES, *_not_yet())
+DECLARATIONS: tuple[Declaration, ...] = (*NO_EFFECT, *IDLE, *RENAMED, *REFUSED, *OF_CLASSES)

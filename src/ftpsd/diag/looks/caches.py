@@ -1,4 +1,4 @@
-"""Whether the servers answer that TLS sessions and OCSP responses are to be kept by."""
+"""Whether the servers answer that TLS sessions and OCSP responses are to be kept by, and logs written to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from ftpsd.diag.subject import Subject
 from ftpsd.errors import ConfigError
+from ftpsd.log.redislog import open_redis_log
 from ftpsd.reasons.codes import Code
-from ftpsd.settings.remote import Address, RemoteSettings
+from ftpsd.settings.redis_rules import first_log
+from ftpsd.settings.remote import Address, RemoteSettings, server_directive
 from ftpsd.settings.values import SessionCache
 from ftpsd.tls.cache.opening import REMOTE_KINDS, Purpose, Stores
 
@@ -19,6 +21,7 @@ def look(subject: Subject) -> None:
         tls = main.settings.tls
         _look_at(subject, "TLSSessionCache", "sessions", tls.session_cache)
         _look_at(subject, "TLSStaplingCache", "responses", tls.stapling_cache)
+        _look_at_logs(subject)
 
 
 def _look_at(subject: Subject, directive: str, purpose: Purpose, place: SessionCache | None) -> None:
@@ -31,15 +34,30 @@ def _look_at(subject: Subject, directive: str, purpose: Purpose, place: SessionC
     except ConfigError as error:
         subject.config_error(Code.CONFIG_ERROR, error)
         return
-    for address in servers_of(place.kind, remote):
+    _ask(subject, directive, place.kind, remote, Code.CACHE_UNREACHABLE)
+
+
+def _look_at_logs(subject: Subject) -> None:
+    first = first_log(subject.configuration)
+    if first is None:
+        return
+    try:
+        open_redis_log(subject.configuration, float, lambda text, reason: None)
+    except ConfigError as error:
+        subject.config_error(Code.CONFIG_ERROR, error)
+        return
+    remote = subject.configuration.hosts[0].settings.remote
+    _ask(subject, first.directive, "redis", remote, Code.REDIS_LOG_UNREACHABLE)
+
+
+def _ask(subject: Subject, directive: str, kind: str, remote: RemoteSettings, code: Code) -> None:
+    for address in servers_of(kind, remote):
         silent = subject.machine.unreachable(address.host, address.port, address.path)
-        subject.fact("caches", f"{directive}: {place.kind} at {address}" + (f", {silent}" if silent else ""))
+        subject.fact("caches", f"{directive}: {kind} at {address}" + (f", {silent}" if silent else ""))
         if silent:
             subject.warn(
-                Code.CACHE_UNREACHABLE,
-                f"{directive} {place.kind}: {address} cannot be reached ({silent}): the server runs without it",
-                "Start it, or correct " + ("MemcacheServers." if place.kind == "memcache" else "RedisServer."),
-                of=directive)
+                code, f"{directive} {kind}: {address} cannot be reached ({silent}): the server runs without it",
+                f"Start it, or correct {server_directive(kind)}.", of=directive)
 
 
 def servers_of(kind: str, remote: RemoteSettings) -> Sequence[Address]:

@@ -11,6 +11,7 @@ from ftpsd.diag.finding import Finding, Severity
 from ftpsd.diag.reading import Reading
 from ftpsd.errors import ConfigError, Location
 from ftpsd.reasons.codes import Code
+from ftpsd.session import redislogs
 from ftpsd.settings.declaration import Status
 from ftpsd.settings.registry import DIRECTIVES
 
@@ -22,7 +23,8 @@ _UNREMARKABLE = frozenset({"LoadModule", "ModulePath", "ModuleOrder", "LoadFile"
 def look(reading: Reading) -> list[Finding]:
     found = [_error(error) for error in reading.errors]
     if reading.configuration is not None:
-        notices = (*reading.configuration.notices, *limits.unknown_words(reading.configuration))
+        said = reading.configuration
+        notices = (*said.notices, *limits.unknown_words(said), *redislogs.unknown_words(said))
         found += [_notice(text) for text in notices]
     found += _idle(reading)
     found += _different(reading)

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ftpsd.errors import ConfigError
+from ftpsd.errors import ConfigError, Location
 from ftpsd.native._openssl import SharedCache, TicketKeys
-from ftpsd.settings.remote import RemoteSettings
+from ftpsd.settings.remote import RemoteSettings, server_directive
 from ftpsd.settings.values import SessionCache
 from ftpsd.tls.cache.base import Store
 from ftpsd.tls.cache.files import FileStore, prepare_directory
@@ -104,21 +104,23 @@ def _open(plan: Plan, note: Note, sealer: TicketKeys | None) -> Store:
 
 def _open_remote(plan: Plan, sealer: TicketKeys | None) -> Store:
     servers, counters = plan.servers or RemoteSettings(), SharedCounters(SharedCache(SMALLEST))
-    what = plan.place.kind.capitalize()
-    engine, known = (
-        (servers.redis_engine, servers.redis_server or servers.redis_sentinel)
-        if plan.place.kind == "redis" else (servers.memcache_engine, servers.memcache_servers))
-    if not engine or not known:
-        missing = f"{what}Server" + ("" if what == "Redis" else "s") if engine else f"{what}Engine on"
+    kind = plan.place.kind
+    missing = servers.missing(kind)
+    if missing:
         raise ConfigError(
-            f"{plan.place.kind}: needs {missing}", directive=plan.directive, remedy=f"Write {what}Engine on and"
-            f" {'RedisServer' if what == 'Redis' else 'MemcacheServers'}, or another cache.")
+            f"{kind}: needs {missing}", directive=plan.directive,
+            remedy=f"Write {kind.capitalize()}Engine on and {server_directive(kind)}, or another cache.")
     try:
         return _remote(plan, servers, counters, sealer)
     except ImportError as error:
-        raise ConfigError(
-            f"{plan.place.kind}: the Python library {error.name} is not installed", directive=plan.directive,
-            remedy=f"Write: pip install 'ftpsd[{plan.place.kind}]'") from None
+        raise without_library(kind, error, plan.directive) from None
+
+
+def without_library(kind: str, error: ImportError, directive: str, location: Location | None = None) -> ConfigError:
+    """What to say where the library for servers of a kind cannot be imported."""
+    return ConfigError(
+        f"{kind}: the Python library {error.name} is not installed", directive=directive, location=location,
+        remedy=f"Write: pip install 'ftpsd[{kind}]'")
 
 
 def _remote(plan: Plan, servers: RemoteSettings, counters: SharedCounters, sealer: TicketKeys | None) -> Store:

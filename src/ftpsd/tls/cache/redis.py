@@ -1,4 +1,4 @@
-"""`redis:`: entries on a Redis server, with the library redis-py; Sentinels may say where it is."""
+"""`redis:`: entries on a Redis server, with the library redis-py."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-from redis.sentinel import Sentinel
-
 from ftpsd.native._openssl import TicketKeys
-from ftpsd.settings.remote import Address, ClientTLS, RedisSentinels, RedisServer, Timeouts
+from ftpsd.settings.remote import Address, RedisSentinels, RedisServer, Timeouts
 from ftpsd.tls.cache.base import CacheError, Counters, Status
+from ftpsd.tls.cache.redisplace import RedisPlace
 from ftpsd.tls.cache.remote import RemoteStore
 
 BATCH = 500
@@ -34,48 +30,14 @@ class RedisStore(RemoteStore):
         super().__init__(
             purpose, timeout=timeouts.connect + timeouts.io, prefix=prefix, json=json, sealer=sealer, note=note,
             clock=clock, counters=counters)
-        self._server = server or RedisServer(Address())
-        self._sentinels = sentinels
-        self._timeouts = timeouts
+        self._place = RedisPlace(server or RedisServer(Address()), sentinels, timeouts)
 
     @property
     def name(self) -> str:
-        return f"redis cache ({self._place()})"
-
-    def _place(self) -> str:
-        if self._sentinels is None:
-            return str(self._server.address)
-        return f"{self._sentinels.master or 'master'} by {' '.join(map(str, self._sentinels.addresses))}"
-
-    def _options(self, tls: ClientTLS | None) -> dict[str, Any]:
-        options: dict[str, Any] = {
-            "socket_connect_timeout": self._timeouts.connect, "socket_timeout": self._timeouts.io,
-            "retry": Retry(NoBackoff(), 0),
-        }
-        if tls is not None:
-            options |= {
-                "ssl": True, "ssl_ca_certs": tls.authority or None, "ssl_certfile": tls.certificate or None,
-                "ssl_keyfile": tls.key or None,
-            }
-        return options
+        return f"redis cache ({self._place})"
 
     def _connect(self) -> Any:
-        server = self._server
-        options = self._options(server.tls) | {
-            "db": server.database, "username": server.username or None, "password": server.password or None,
-        }
-        if self._sentinels is not None:
-            return self._master(self._sentinels, options)
-        if server.address.path:
-            return Redis(unix_socket_path=server.address.path, **options)
-        return Redis(host=server.address.host, port=server.address.port, **options)
-
-    def _master(self, sentinels: RedisSentinels, options: dict[str, Any]) -> Any:
-        """A client of the server that the Sentinels call master, which follows when that changes."""
-        watch = Sentinel(  # type: ignore[no-untyped-call]
-            [(address.host, address.port) for address in sentinels.addresses],
-            sentinel_kwargs=self._options(sentinels.tls), **options)
-        return watch.master_for(sentinels.master or _first_master(watch))  # type: ignore[no-untyped-call]
+        return self._place.connect()
 
     def _fetch(self, key: bytes, deadline: float) -> bytes | None:
         name = self._name(key)
@@ -117,7 +79,7 @@ class RedisStore(RemoteStore):
 
     def _status(self, deadline: float) -> Status:
         count = self._ask(lambda client: sum(map(len, self._batches(client, deadline))), deadline)
-        return Status(self.counters.snapshot(), entries=count, details=(("Redis server", self._place()),))
+        return Status(self.counters.snapshot(), entries=count, details=(("Redis server", str(self._place)),))
 
     def _entries(self, deadline: float) -> list[tuple[bytes, bytes, float]]:
         def collect(client: Any) -> list[tuple[bytes, bytes | None]]:
@@ -146,15 +108,3 @@ def _key_of(name: bytes) -> bytes:
 def _literally(text: str) -> str:
     """A pattern that fits this text alone."""
     return "".join(f"\\{sign}" if sign in "*?[]\\^-" else sign for sign in text)
-
-
-def _first_master(watch: Sentinel) -> str:
-    """The first name that a Sentinel knows. Raises what the library raises."""
-    trouble: Exception = CacheError("no Sentinel knows a master")
-    for sentinel in watch.sentinels:
-        try:
-            for name in sentinel.sentinel_masters():
-                return str(name)
-        except Exception as error:  # the next one may know
-            trouble = error
-    raise trouble

@@ -131,29 +131,31 @@ class RemoteStore(Store):
             raise
         except Exception as error:  # whatever the library and the network raise: the cache is not to be had
             self._thread.client = self._after_failure(self._thread.client)
-            raise CacheError(_reason(error)) from None
+            raise CacheError(reason_of(error)) from None
 
     def _after_failure(self, client: Any) -> Any:
         """The client with which the next question is put; None: a new one."""
-        _close(client)
+        close_client(client)
 
     def _leave(self) -> None:
         """A thread ends its conversation with the server."""
         client, self._thread.client = self._thread.client, None
-        _close(client)
+        close_client(client)
 
     @abstractmethod
     def _connect(self) -> Any:
         """A client of the library."""
 
 
-def _close(client: Any) -> None:
+def close_client(client: Any) -> None:
+    """Ends a conversation, whatever its state."""
     if client is not None:
         with contextlib.suppress(Exception):  # it may be broken already
             client.close()
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What a library or the network has to say, on one line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
