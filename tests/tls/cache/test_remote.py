@@ -403,7 +403,8 @@ def test_a_library_that_is_missing_is_named(kind: str, monkeypatch: pytest.Monke
     import sys
 
     library = {"redis": "redis", "memcache": "pymemcache"}[kind]
-    for name in [name for name in sys.modules if name.split(".")[0] == library or name == f"ftpsd.tls.cache.{kind}"]:
+    ours = {f"ftpsd.tls.cache.{kind}", "ftpsd.tls.cache.redisplace"}
+    for name in [name for name in sys.modules if name.split(".")[0] == library or name in ours]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ConfigError, match="is not installed") as caught:
