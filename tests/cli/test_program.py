@@ -259,3 +259,15 @@ def test_who_reads_no_more() -> None:
             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False,
             env=dict(os.environ, PYTHONPATH=str(SOURCES)))
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(("name", "says"), [
+    ("stor", "STOR <sp> pathname\n\nFTP command: uploads a file.\n\nSource:    RFC 959 4.1.3\n"),
+    ("mod_dso.c", "mod_dso is part of ftpsd.\n\nLoadFile  LoadModule  "),
+    ("mod_tls_shmcache", "mod_tls_shmcache is part of ftpsd.\n\nIt has no directives.\n"),
+    ("mod_sftp", "ftpsd does not have mod_sftp: take its directives out"),
+])
+def test_help_on_modules_and_commands(name: str, says: str) -> None:
+    done = call("help", name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(says)

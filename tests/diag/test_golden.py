@@ -18,7 +18,7 @@ from tests.diag.world import World, examine
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(GOLDEN.glob("*.txt"))
 MARK = "=== findings\n"
-ELSEWHERE = {Code.DIRECTIVE_DIFFERS, Code.CANNOT_LOOK, Code.WORKER_ROOT, Code.BEHIND_NAT}
+ELSEWHERE = {Code.DIRECTIVE_DIFFERS, Code.CANNOT_LOOK, Code.WORKER_ROOT, Code.BEHIND_NAT, Code.PAM_UNUSABLE}
 """Codes that depend on who runs the check and where: test_looks.py has them."""
 
 

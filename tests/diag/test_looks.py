@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from ftpsd.diag import check, render
 from ftpsd.diag.machine import Machine
 from ftpsd.reasons.codes import Code
 from ftpsd.server import options
+from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.registry import DIRECTIVES
 from ftpsd.tls import certificates, suites
 from tests.diag.world import Bench, World, examine
@@ -236,3 +238,42 @@ def test_it_writes_nothing(world: World) -> None:
     run(world, f"{GOOD}TLSLog @/new.log\nTransferLog @/other.log\nAuthUserFile @/users\n")
     after = sorted(path.name for path in world.directory.iterdir())
     assert set(after) - set(before) <= {"asked.conf"}
+
+
+class WithoutPam(Bench):
+    """A machine whose PAM lacks the service."""
+
+    def pam_problem(self, settings: AuthSettings) -> str:
+        return pam_problem(settings, "nosuch")
+
+
+def pam_problem(settings: AuthSettings, service: str) -> str:
+    return Machine().pam_problem(dataclasses.replace(settings, auth_pam_config=service))
+
+
+def test_pam_is_missed_where_it_would_be_asked(world: World) -> None:
+    text = "Include @/tls.conf\nUser nobody\nWtmpLog off\nSystemLog none\nDefaultRoot ~\n"
+    (line,) = examine(text, world, machine=WithoutPam())[1]
+    assert "[pam-unusable] there is no PAM service 'nosuch' (/etc/pam.d/nosuch)" in line
+    assert line.endswith("-> Set AuthPAMConfig to a service that exists, or AuthPAM off.")
+    without = examine(f"{text}AuthPAM off\n", world, machine=WithoutPam())[1]
+    assert Code.PAM_UNUSABLE not in codes(without)
+
+
+def test_directories_that_do_not_answer(world: World) -> None:
+    text = f"{GOOD}LDAPServer 10.0.0.1 ldaps://10.0.0.2/\n"
+    assert Code.DIRECTORY_UNREACHABLE not in codes(examine(text, world)[1]), "nobody's account is there"
+    found = examine(f"{text}LDAPUsers ou=people,dc=example,dc=org\n", world)[1]
+    (line,) = [each for each in found if Code.DIRECTORY_UNREACHABLE in each]
+    assert line.startswith("warning")
+    assert "[directory-unreachable] ldaps://10.0.0.2:636 cannot be reached (Connection refused)" in line
+
+
+@pytest.mark.parametrize("directive", ["PidFile", "ScoreboardFile", "ControlsSocket"])
+def test_files_that_cannot_be_made(world: World, tmp_path: Path, directive: str) -> None:
+    (tmp_path / "file").touch()
+    for parent, why in (("nothere", "No such file or directory"), ("file", "Not a directory")):
+        (line,) = examine(f"{GOOD}{directive} {tmp_path}/{parent}/it\n", world)[1]
+        assert f"{directive} '{tmp_path}/{parent}/it': {tmp_path}/{parent}: {why}; it will not be there" in line
+    assert examine(f"{GOOD}{directive} {tmp_path}/it\n", world)[1] == []
+    assert examine(f"{GOOD}{directive} none\n", world)[1] == [] or directive == "ControlsSocket"

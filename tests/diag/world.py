@@ -13,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from ftpsd.diag.check import Report, check
 from ftpsd.diag.finding import Finding
 from ftpsd.diag.machine import Machine
+from ftpsd.settings.auth import AuthSettings
 from ftpsd.testing.ca import Identity
 from ftpsd.testing.configs import SALT, hash_password
 from tests.tls import pki
@@ -53,6 +54,9 @@ class Bench(Machine):
 
     def unreachable(self, host: str, port: int, path: str = "") -> str:
         return "" if host in ("ocsp.example.org", "10.0.0.1") else "Connection refused"
+
+    def pam_problem(self, settings: AuthSettings) -> str:
+        return ""
 
     def public_roots(self) -> frozenset[x509.Name]:
         return frozenset({pki.subject("Public Root"), *self._roots})

@@ -113,12 +113,13 @@ class Authenticator:
             codes = self._order.codes
             self._codes = OneTimePasswords(otp, note, queries, listed=codes != "off", only=codes == "only")
         self._pam: Pam | None = None
-        self._pam_problem = ""
+        self.pam_problem = ""
+        """Why PAM cannot be asked, though it should."""
         if self._order.pam == "all" or (self._order.pam == "system" and self._serves_system_users()):
             try:
                 self._pam = pam(settings.auth_pam_config)
             except PamUnavailable as error:
-                self._pam_problem = f"notice: AuthPAM: {error}"
+                self.pam_problem = str(error)
 
     def _serves_system_users(self) -> bool:
         return any(name == _SYSTEM for name, _ in self._order.sources)
@@ -139,8 +140,8 @@ class Authenticator:
         self.names.refresh(notices.append)
         if "SyntaxCheck" in options and notices:
             raise ConfigError(notices[0], directive="AuthFileOptions SyntaxCheck", remedy="Mend or delete the line.")
-        if self._pam_problem:
-            notices.append(self._pam_problem)
+        if self.pam_problem:
+            notices.append(f"notice: AuthPAM: {self.pam_problem}")
         for backend in self._asked.values():
             notices += backend.prepare()
         if self._codes is not None:

@@ -63,7 +63,9 @@ def _from_socket(path: str) -> Report:
         answer = ask(path, ["sessions"])
         return Report.unpacked(answer.texts)
     except (Unreachable, ValueError) as error:
-        raise click.ClickException(f"there is no ScoreboardFile, and no control socket: {error}") from None
+        raise click.ClickException(
+            f"there is no ScoreboardFile, and no control socket: {error}\n(Is the server running? ScoreboardFile or "
+            "ControlsSocket in its configuration is what is read.)") from None
 
 
 def options(command: Callable[..., int]) -> Callable[..., int]:

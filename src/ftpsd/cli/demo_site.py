@@ -26,7 +26,7 @@ Port             {port}
 DefaultAddress   {addresses}
 SocketBindTight  on
 PidFile          {base}/ftpsd.pid
-ScoreboardFile   none
+ScoreboardFile   {base}/scoreboard
 SystemLog        {base}/ftpsd.log
 WtmpLog          off
 UseReverseDNS    off
@@ -63,6 +63,7 @@ FileZilla:  Host ftpes://localhost  Username {user}  Password {password}  Port {
             {fingerprint}
 
 Configuration: {config}   Logs: {base}/ftpsd.log, {base}/tls.log
+Who is on:     ftpsd who -c {config}
 """
 
 

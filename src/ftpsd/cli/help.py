@@ -19,7 +19,8 @@ _FACT = re.compile(r"[A-Z][A-Za-z]+: +")
 def command(directive: str | None) -> int:
     """Explain DIRECTIVE: syntax, where it may stand, default, what it does.
 
-    The name of a command shows that command's help. Without anything: the names of all directives.
+    The name of a command of ftpsd's shows that command's help, one of FTP's (STOR) what it is, one of a module
+    (mod_tls) its directives. Without anything: the names of all directives.
     """
     from ftpsd.settings import manual, registry
 
@@ -31,6 +32,7 @@ def command(directive: str | None) -> int:
     text = manual.help(directive)
     if text is None and _shown_command(directive):
         return 0
+    text = text or _of_module(directive.lower().removesuffix(".c")) or _of_ftp_command(directive.upper())
     if text is None:
         hint = manual.did_you_mean(directive) or "`ftpsd help` lists all directives."
         raise click.ClickException(f"there is no directive or section '{directive}'\n  {hint}")
@@ -47,6 +49,33 @@ def _shown_command(name: str) -> bool:
         return False
     program.command.main([name, "--help"], prog_name=program.info_name, standalone_mode=False)
     return True
+
+
+def _of_module(name: str) -> str | None:
+    """What there is of a module of ProFTPD's; None if it is not known."""
+    from ftpsd.settings import modules, registry
+
+    if name in modules.OTHERS and f"{name}.c" not in registry.MODULES:
+        return (
+            f"ftpsd does not have {name}: take its directives out, or put them between <IfModule {name}.c> and "
+            "</IfModule>.")
+    if f"{name}.c" not in registry.MODULES:
+        return None
+    names = [declaration.name for declaration in registry.DIRECTIVES.values() if declaration.module == name]
+    return f"{name} is part of ftpsd.\n\n" + ("  ".join(names) if names else "It has no directives.")
+
+
+def _of_ftp_command(name: str) -> str | None:
+    """What a command of FTP's does and what `<Limit>` and ExtendedLog call it; None if there is none."""
+    from ftpsd.ftp.commands import COMMANDS
+
+    spec = COMMANDS.get(name)
+    if spec is None:
+        return None
+    groups, classes = (" ".join(sorted(each)) or "none" for each in (spec.limit_groups, spec.log_classes))
+    rfc = f"RFC {spec.rfc}" if spec.rfc[:1].isdigit() else spec.rfc
+    facts = f"Source:    {rfc}\nLimit:     {groups}\nLog:       {classes}"
+    return f"{spec.name} {spec.syntax}".rstrip() + f"\n\nFTP command: {spec.help}.\n\n{facts}"
 
 
 def _filled(text: str, indent: str = "") -> str:

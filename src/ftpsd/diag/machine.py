@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 
+from ftpsd.auth.chain import Authenticator
+from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.loader import look_up
 from ftpsd.tls import certificates
 
@@ -64,6 +66,10 @@ class Machine:
             return answers.get(timeout=PATIENCE)
         except queue.Empty:
             return f"no answer within {PATIENCE:g} seconds"
+
+    def pam_problem(self, settings: AuthSettings) -> str:
+        """Why PAM cannot be asked where `settings` want it to be; "": it can, or nobody wants it."""
+        return Authenticator(settings).pam_problem
 
     def public_roots(self) -> frozenset[x509.Name]:
         """The names of the authorities that this system trusts, as an example of what clients have."""

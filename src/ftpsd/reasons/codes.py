@@ -240,6 +240,8 @@ class Code(StrEnum):
     STAPLING_IMPOSSIBLE = "stapling-impossible"
     RESPONDER_UNREACHABLE = "responder-unreachable"
     CACHE_UNREACHABLE = "cache-unreachable"
+    DIRECTORY_UNREACHABLE = "directory-unreachable"
+    PAM_UNUSABLE = "pam-unusable"
     CHAIN_INCOMPLETE = "chain-incomplete"
     CHAIN_DISORDERED = "chain-disordered"
     CHAIN_UNRELATED = "chain-unrelated"

@@ -109,6 +109,17 @@ REASONS = (
         confirm=("`redis-cli -h HOST -p PORT ping`, or `nc HOST PORT` for memcached.",),
         server=("Start it, or correct RedisServer or MemcacheServers.",)),
     _found(
+        Code.DIRECTORY_UNREACHABLE, "The LDAP server does not answer. Who has his account there cannot log in; of "
+        "several servers the next one is asked.",
+        "It does not run.", "Its address is wrong, or a firewall is in between.",
+        confirm=("`ldapsearch -x -H ldap://HOST -s base` must print an entry.",),
+        server=("Start it, or correct LDAPServer.",)),
+    _found(
+        Code.PAM_UNUSABLE, "PAM cannot be asked: passwords of the system's users are looked up in /etc/shadow.",
+        "ftpsd was installed without its extra `pam`.", "There is no service of the name that AuthPAMConfig says.",
+        confirm=("`ls /etc/pam.d`",),
+        server=("Install ftpsd[pam], correct AuthPAMConfig, or write AuthPAM off.",)),
+    _found(
         Code.CHAIN_INCOMPLETE, "Clients do not get all certificates between the server's and the authority that they "
         "trust. Some fetch the rest, most refuse.", "The intermediate certificate was not configured.",
         "The authority has changed its intermediate certificate.",

@@ -43,8 +43,28 @@ def look(subject: Subject) -> None:
         subject.warn(
             Code.ROOT_LOGIN, "RootLogin on: whoever guesses root's password has the machine",
             "Log in as somebody else.", of="RootLogin")
+    _pam(subject)
+    _directory(subject)
     _worker(subject)
     _places(subject)
+
+
+def _pam(subject: Subject) -> None:
+    problem = subject.machine.pam_problem(subject.settings.auth)
+    if problem:
+        text, _, remedy = problem.partition(". ")
+        subject.note(Code.PAM_UNUSABLE, text, f"{remedy}.", of="AuthPAM")
+
+
+def _directory(subject: Subject) -> None:
+    ldap = subject.settings.ldap
+    for server in ldap.servers if ldap.users is not None else ():
+        silent = subject.machine.unreachable(server.host, server.port, server.path)
+        subject.fact("directories", f"{server}" + (f", {silent}" if silent else ""))
+        if silent:
+            subject.warn(
+                Code.DIRECTORY_UNREACHABLE, f"{server} cannot be reached ({silent}): nobody whose account is there can "
+                "log in", "Start it, or correct LDAPServer.", of="LDAPServer")
 
 
 def _used(subject: Subject) -> None:

@@ -1,4 +1,4 @@
-"""Log files and the directories that they are in."""
+"""Log files and the directories that they are in; the files that the server makes for others to find."""
 
 from __future__ import annotations
 
@@ -14,9 +14,33 @@ _FATAL = frozenset({"SystemLog", "TraceLog"})
 """Without these the server does not start."""
 
 
+_MADE = ("PidFile", "ScoreboardFile", "ControlsSocket")
+
+
 def look(subject: Subject) -> None:
     for directive, path in _files(subject):
         _file(subject, directive, path)
+    if subject.host.id == 0:
+        for directive in _MADE:
+            _made(subject, directive, subject.value(directive))
+
+
+def _made(subject: Subject, directive: str, path: str | None) -> None:
+    """The server starts without it, and ftpsctl, `ftpsd who` or a script looks for it in vain."""
+    parent = os.path.dirname(path or "/")
+    if path is None or not subject.says(directive) or os.path.isdir(parent):
+        return
+    try:
+        os.stat(parent)
+    except PermissionError:
+        return
+    except OSError as error:
+        why = error.strerror
+    else:
+        why = "Not a directory"
+    subject.warn(
+        Code.CONFIG_NOTICE, f"{directive} '{path}': {parent}: {why}; it will not be there", f"mkdir -m 755 {parent}",
+        of=directive)
 
 
 def _files(subject: Subject) -> Iterator[tuple[str, str]]:
