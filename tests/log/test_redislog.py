@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import select
 import socket
@@ -15,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ftpsd.errors import ConfigError
-from ftpsd.log import shipping
+from ftpsd.log import formats, shipping
+from ftpsd.log.escape import escape
 from ftpsd.log.record import CommandForRedis, Record
 from ftpsd.log.redislog import LONGEST_KEY, RedisLogSink, open_redis_log
 from ftpsd.log.shipping import LAST_MOMENT, MOST_BYTES, MOST_WAITING, Courier, Entry, NotSent, Shipper
@@ -59,12 +63,12 @@ class Basket(Shipper):
 def logged(directives: str, record: Record) -> list[tuple[str, dict[str, Any]]]:
     """The entries that a record makes."""
     found = configuration(SERVER + directives)
-    basket, settings = Basket(), found.hosts[0].settings.redis_logs
+    basket, own = Basket(), found.hosts[0].settings.redis_logs
     sink = RedisLogSink(found, basket, clock)
     logs = tuple(
-        log for log in (*settings.on_command, *settings.on_event) if log.wants(record.command, record.classes))
+        log for log in (*own.on_command, *own.on_event) if log.wants(record.command, record.classes))
     for _ in range(2):  # what is compiled the first time serves the second time
-        sink.emit(CommandForRedis(record, logs, settings.extras), CLIENT)
+        sink.emit(CommandForRedis(record, logs, own.extras), CLIENT)
     half = len(basket.entries) // 2
     assert basket.entries[:half] == basket.entries[half:]
     return [(entry.key.decode(), json.loads(entry.text)) for entry in basket.entries[:half]]
@@ -108,6 +112,39 @@ def test_extras() -> None:
         'RedisLogFormatExtra f {"site":"second","t":true}\nRedisLogFormatExtra g {"other":1}', record)
     assert found == {
         "command": "RETR", "site": "|", "n": [1, {"x": "%m"}], "t": True, "path": '/"\\xff\n'}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=400), st.text(max_size=40), st.integers(0, 1100))
+def test_whatever_a_client_sends_is_one_object_in_a_list_with_a_name(path: str, command: str, length: int) -> None:
+    record = replace(RETR, path="/" + "\u00e9" * length + path, command=command, line=f"{command} {path}")
+    key, text = _found().entry(record)
+    assert json.loads(text)["command"].encode() == formats.utf8(command).encode()  # type: ignore[union-attr]
+    assert text.isascii()
+    assert b"\n" not in text
+    assert len(key) <= LONGEST_KEY
+    assert key.decode().startswith("key:")
+    assert escape(key.decode()) == key.decode()
+
+
+class _Entries:
+    """Entries of one log, without a server."""
+
+    def __init__(self) -> None:
+        self._configuration = configuration(
+            f'{SERVER}LogFormat f "%m %r %f"\nRedisLogOnEvent ALL f key:%F\nRedisLogFormatExtra f {{"a":"%F%m"}}')
+        self._basket = Basket()
+        self._sink = RedisLogSink(self._configuration, self._basket, clock)
+
+    def entry(self, record: Record) -> Entry:
+        own = self._configuration.hosts[0].settings.redis_logs
+        self._sink.emit(CommandForRedis(record, own.on_event, own.extras), CLIENT)
+        return self._basket.entries.pop()
+
+
+@functools.cache
+def _found() -> _Entries:
+    return _Entries()
 
 
 def test_nothing_is_opened_for_nobody() -> None:

@@ -144,6 +144,26 @@ def test_directories_have_logs_of_their_own(logged: Logged) -> None:
     assert [one["command"] for one in logged.list("STOR:ftp:alice", port)] == ["STOR"]
 
 
+def test_what_names_nothing_is_logged_too(logged: Logged) -> None:
+    home = logged.server.home()
+
+    def act(client: ScriptedClient) -> None:
+        client.begin()
+        for name in ("x" * 300, "in/" + "y/" * 200, "../../..", "in/file.txt/z", "file.txt/z", "//in//.."):
+            client.command(f"DELE {name}")
+        client.expect(257, "MKD gone")
+        client.expect(250, "CWD gone")
+        (home / "gone").rmdir()
+        client.command("PWD")
+        client.command("WHAT is this")
+        client.expect(221, "QUIT")
+
+    port = logged.session(act)
+    commands = [one["command"] for one in logged.list("full", port, "EXIT")]
+    assert commands.count("DELE") == 6
+    assert commands[-6:] == ["MKD", "CWD", "PWD", "WHAT", "QUIT", "EXIT"]
+
+
 def test_logins_have_logs_of_their_own(logged: Logged) -> None:
     def act(client: ScriptedClient) -> None:
         client.connect()

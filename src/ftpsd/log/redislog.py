@@ -26,6 +26,9 @@ from ftpsd.tls.cache.opening import without_library
 LONGEST_KEY = 1023
 """Bytes of a key, as in mod_redis; what is longer is cut off."""
 
+_MOST_REMEMBERED = 512
+"""Combinations of RedisLogFormatExtras (each <Directory> may add some) that are kept compiled."""
+
 More = Callable[[dict[str, Any], Record, Origin, float], None]
 """Adds members to an object."""
 
@@ -95,6 +98,8 @@ class RedisLogSink:
         if event.extras:
             more = self._more.get((name, event.extras))
             if more is None:
+                if len(self._more) >= _MOST_REMEMBERED:
+                    self._more.clear()
                 more = self._more[name, event.extras] = _more(name, event.extras)
             more(found, event.record, origin, now)
         return found
@@ -103,7 +108,8 @@ class RedisLogSink:
         line = self._keys.get(log.key)
         if line is None:
             line = self._keys[log.key] = formats.words(log.key)
-        return (escape(line(record, origin, now)) or log.format).encode()[:LONGEST_KEY]
+        key = (escape(line(record, origin, now)) or log.format).encode()
+        return key if len(key) <= LONGEST_KEY else key[:LONGEST_KEY].decode(errors="ignore").encode()
 
 
 def _more(name: str, extras: tuple[Extra, ...]) -> More:

@@ -77,7 +77,7 @@ class LoggingSettings:
         "LogFormat", Special('name "format"', logformat.log_format), (), contexts=Context.SERVER | Context.GLOBAL,
         combine=Combine.BY_KEY, module="mod_log", good=('short "%a %u %m %s"', 'timed "%{%F %T}t %R %r"'),
         bad=("", "short", 'x "%{bogus}"', 'x "100%"'), default_text='default "%h %l %u %t \\"%r\\" %s %b"',
-        doc="A format for ExtendedLog, by its name. docs/logs.md lists the variables.",
+        doc="A format for ExtendedLog and for logs in Redis, by its name. docs/logs.md lists the variables.",
     )
     extended_logs: tuple[ExtendedLog, ...] = directive(
         "ExtendedLog", Special(
