@@ -115,6 +115,14 @@ def test_debug_level_is_for_the_sessions_that_are_there(shared: RunningServer) -
     assert not any("PWD" in line for line in shared.system_log())
 
 
+def test_what_the_server_indents_is_shown_so(shared: RunningServer) -> None:
+    with shared.client() as client:
+        client.begin()
+        done = run(shared, "who", "-v")
+    assert "ftpsctl: \tprotocol: ftps\n" in done.stdout
+    assert "\\t" not in done.stdout
+
+
 def test_failures_have_an_exit_status(shared: RunningServer, tmp_path: Path) -> None:
     done = run(shared, "kick", "bogus", "x")
     assert (done.returncode, done.stdout) == (1, "ftpsctl: unknown kick type requested: 'bogus'\n")

@@ -41,6 +41,7 @@ def ask(here: Desk, text: str, *fds: int) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(("asked", "order", "answer"), [
     ("trace user alice", Watch("user", "alice", 300.0), "trace: user 'alice' for 300 seconds"),
     ("trace host -t 7 192.0.2.0/24", Watch("host", "192.0.2.0/24", 7.0), "trace: host '192.0.2.0/24' for 7 seconds"),
+    ("trace user bob -t 1", Watch("user", "bob", 1.0), "trace: user 'bob' for 1 second"),
     ("trace session 0123 -t 3600", Watch("session", "0123", 3600.0), "trace: session '0123' for 3600 seconds"),
 ])
 def test_a_pipe_goes_to_the_workers(here: Desk, asked: str, order: Watch, answer: str) -> None:

@@ -81,7 +81,8 @@ def _ask(program: str, path: str, words: tuple[str, ...], *, prefix: str, verbos
         if writer is not None:
             os.close(writer)
     for line in answer.texts:
-        print(f"{prefix}{escape(line)}")
+        text = line.lstrip("\t")  # the server indents so
+        print(f"{prefix}{line[: len(line) - len(text)]}{escape(text)}")
     if answer.status == 0 and reader is not None:
         return _copy(reader)
     if answer.status == 0 or program == DROP_IN:

@@ -24,7 +24,7 @@ def watch(office: Office, request: Request) -> Answer:
     if not stat.S_ISFIFO(os.fstat(request.fd).st_mode):
         raise Failed(f"trace {kind}: what came with the request is no pipe")
     office.supervisor.command(Watch(kind, names[0], float(seconds)), [request.fd])
-    return Answer.of(f"trace: {kind} '{names[0]}' for {seconds} seconds")
+    return Answer.of(f"trace: {kind} '{names[0]}' for {seconds} second{'' if seconds == 1 else 's'}")
 
 
 def _timed(words: Sequence[str]) -> tuple[list[str], int]:
