@@ -23,10 +23,10 @@ def shut(path: Path, *arguments: str, name: str = "ftpshut") -> str:
 def test_it_writes_what_ftpshut_writes(tmp_path: Path) -> None:
     path = tmp_path / "shutmsg"
     before = datetime.now()
-    assert shut(path, "-l", "90", "-d", "0", "+30", "Going", "down", "-x", "%s") == ""
+    assert shut(path, "-l", "90", "-d", "0", "+30", "Going", "down", "-x", "-l 90", "%s") == ""
     lines = path.read_text().splitlines()
     assert re.fullmatch(r"\d{4} \d+ \d+ \d+ \d+ \d+ 0130 0000", lines[0])
-    assert lines[1:] == ["Going down -x %s"]
+    assert lines[1:] == ["Going down -x -l 90 %s"]
     written = parse(path.read_text())
     assert timedelta(minutes=29, seconds=59) < written.at - before < timedelta(minutes=31)
     assert path.stat().st_mode & 0o777 == 0o644
@@ -41,6 +41,8 @@ def test_it_writes_what_ftpshut_writes(tmp_path: Path) -> None:
     (["2561"], "ftpshut: Invalid time interval specified."),
     (["-l", "x", "+3"], "ftpshut: Invalid value for '-l'"),
     (["-R"], "error removing '"),
+    (["now", "Going", "-c", "/etc/other.conf"], "ftpshut: -c stands behind the time: write options before it"),
+    (["+30", "-R"], "ftpshut: -R stands behind the time"),
 ])
 def test_misuse(tmp_path: Path, arguments: list[str], says: str) -> None:
     assert says in shut(tmp_path / "shutmsg", *arguments)

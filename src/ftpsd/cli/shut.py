@@ -56,6 +56,7 @@ def command(
     In the message %s is the time of the shutdown, %r of the last login, %d of the end of sessions, %T now, %U the
     user, %C the directory, %R the client, %L the server.
     """
+    _check_order(message)
     path = _path(file, config)
     if remove:
         return _remove(path)
@@ -67,6 +68,14 @@ def command(
         raise click.UsageError(str(error)) from None
     _write(path, closing.text())
     return 0
+
+
+def _check_order(message: tuple[str, ...]) -> None:
+    """An option behind the time would be part of the message, and `-c FILE` there the shutdown of another server."""
+    for param in click.get_current_context().command.params:
+        if isinstance(param, click.Option) and (late := set(param.opts) & set(message)):
+            raise click.UsageError(
+                f"{late.pop()} stands behind the time: write options before it, or the message as one word in quotes")
 
 
 def _remove(path: str) -> int:
