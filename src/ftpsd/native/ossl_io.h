@@ -135,6 +135,16 @@ static int io_misbehaved(struct conn *conn)
 
 static int op_handshake(struct conn *conn, struct io_call *call);
 
+static int io_once(struct conn *conn, io_operation operation, struct io_call *call)
+{
+    int kind;
+
+    ERR_clear_error();
+    errno = 0;
+    kind = operation(conn, call);
+    return io_misbehaved(conn) ? IO_RENEGOTIATION : kind;
+}
+
 static int io_run(struct conn *conn, io_operation operation, struct io_call *call, double deadline)
 {
     unsigned long before;
@@ -144,11 +154,7 @@ static int io_run(struct conn *conn, io_operation operation, struct io_call *cal
         return IO_PROTOCOL;
     for (;;) {
         before = conn->messages;
-        ERR_clear_error();
-        errno = 0;
-        kind = operation(conn, call);
-        if (io_misbehaved(conn))
-            return IO_RENEGOTIATION;
+        kind = io_once(conn, operation, call);
         if (kind != IO_WANT_READ && kind != IO_WANT_WRITE)
             return kind;
         if (kind == IO_WANT_READ && conn->messages != before && operation != op_handshake) {
@@ -217,6 +223,19 @@ static int op_read(struct conn *conn, struct io_call *call)
     }
     call->done = 0;
     return io_judge(conn, result, call);
+}
+
+/* Reads one record, and nothing that comes after it. */
+static int io_read_record(struct conn *conn, struct io_call *call)
+{
+    int kind;
+
+    if (conn->broken)
+        return IO_PROTOCOL;
+    SSL_set_read_ahead(conn->ssl, 0);
+    kind = io_once(conn, op_read, call);
+    SSL_set_read_ahead(conn->ssl, conn->data_role);
+    return kind;
 }
 
 static int write_all(struct conn *conn, struct io_call *call)

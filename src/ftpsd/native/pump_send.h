@@ -3,8 +3,9 @@
  * Plain sockets get sendfile(2), TLS with kernel encryption SSL_sendfile, everything else goes through the buffer.
  * The peer should be silent, but what it does is noticed while we wait for it: TLS messages (a key update) are
  * processed, data is thrown away up to a bound, its FIN or close_notify is no reason to stop (it may have closed its
- * sending half), RST is. A TLS <= 1.2 handshake message (the peer's answer to our request for a renegotiation) must
- * wait until the record that is half written is out: OpenSSL cannot put a handshake record in between.
+ * sending half), RST is. What makes OpenSSL write a handshake message must wait until the record that is half written is
+ * out, as it cannot put one in between: a TLS <= 1.2 handshake message (the peer's answer to our request for a
+ * renegotiation), and whatever comes after a key update that asks for ours. Therefore one record at a time is read then.
  */
 #ifndef FTPSD_PUMP_SEND_H
 #define FTPSD_PUMP_SEND_H
@@ -231,7 +232,7 @@ static int send_hear(struct pump *pump)
     unsigned char scratch[4096];
     struct io_call call = {scratch, sizeof scratch, 0, 0};
     ssize_t n = recv(pump->sock, scratch, 1, MSG_PEEK | MSG_DONTWAIT);
-    int kind;
+    int kind, half_written = send_half_written(pump);
 
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? PUMP_GO : pump_socket_verdict(pump, errno);
@@ -239,10 +240,11 @@ static int send_hear(struct pump *pump)
         pump->peer_ended = 1;
         return PUMP_GO;
     }
-    pump->deferred = scratch[0] == SSL3_RT_HANDSHAKE && send_half_written(pump);
+    pump->deferred = half_written && (scratch[0] == SSL3_RT_HANDSHAKE
+                                      || SSL_get_key_update_type(pump->tls->ssl) != SSL_KEY_UPDATE_NONE);
     if (pump->deferred)
         return PUMP_GO;
-    kind = io_run(pump->tls, op_read, &call, IO_NOWAIT);
+    kind = half_written ? io_read_record(pump->tls, &call) : io_run(pump->tls, op_read, &call, IO_NOWAIT);
     pump->discarded += call.done;
     if (kind == IO_CLOSED || kind == IO_EOF || pump->discarded > DISCARD_MAX)
         pump->peer_ended = 1;
