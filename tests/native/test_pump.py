@@ -642,6 +642,66 @@ def test_key_updates_while_a_record_is_half_written(updates: int) -> None:
         assert 1 <= link.peer.key_updates_by_peer <= updates
 
 
+def test_answers_to_requests_of_ours_are_no_flood() -> None:
+    payload = random.Random(12).randbytes(64 * MEGABYTE)
+    with wire(TLS13) as link, file_of(payload) as file:
+        assert link.tls is not None
+        assert link.peer is not None
+        pump = link.pump("send", file.fileno())
+        got = bytearray()
+        for turn in range(1, 61):
+            pump.pause(at=turn * 65536)
+            assert pump.run() == "paused"
+            link.tls.key_update(True)
+            while len(got) < pump.bytes:
+                got += link.peer_reads()
+        pump.pause()
+        sending = Running(pump)
+        blocked(sending)
+        while len(got) < len(payload):
+            got += link.peer_reads()
+        assert sending.join() == "done"
+        assert got == payload
+        assert link.tls.key_updates_by_peer > 40
+
+
+def test_key_updates_of_a_peer_that_gets_data_are_no_flood() -> None:
+    payload = random.Random(14).randbytes(48 * MEGABYTE)
+    with wire(TLS13) as link, file_of(payload) as file:
+        assert link.tls is not None
+        assert link.peer is not None
+        sending = Running(link.pump("send", file.fileno()))
+        got = bytearray()
+        for turn in range(1, 4):
+            blocked(sending)
+            for _ in range(20):
+                link.peer.key_update(False)
+                link.peer.flush(TIMEOUT)
+            while len(got) < turn * 12 * MEGABYTE:
+                got += link.peer_reads()
+        while len(got) < len(payload):
+            got += link.peer_reads()
+        assert sending.join() == "done"
+        assert got == payload
+        assert link.tls.key_updates_by_peer == 60
+
+
+def test_more_key_updates_than_were_asked_for_are_a_flood() -> None:
+    with wire(TLS13) as link, file_of(random.Random(13).randbytes(32 * MEGABYTE)) as file:
+        assert link.tls is not None
+        assert link.peer is not None
+        link.tls.key_update(True)
+        pump = link.pump("send", file.fileno())
+        sending = Running(pump)
+        blocked(sending)
+        for _ in range(60):
+            link.peer.key_update(False)
+            link.peer.flush(TIMEOUT)
+        assert sending.join() == "tls"
+        assert pump.error is not None
+        assert pump.error.kind == "renegotiation"
+
+
 def test_renegotiation_while_sending() -> None:
     payload = random.Random(10).randbytes(32 * MEGABYTE)
     server, client = server_context(), client_context(TLS12)

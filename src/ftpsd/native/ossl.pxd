@@ -368,6 +368,7 @@ cdef extern from "ossl_hooks.h" nogil:
         unsigned char presented[32]
         int has_presented, by_id
         int hello_version
+        unsigned key_updates_asked
         unsigned long key_updates, handshakes, started_by_peer
         int renegotiating, alert_received, alert_sent
         char psk_identity[257]

@@ -285,6 +285,8 @@ cdef class Connection:
             self.state.ssl, SSL_KEY_UPDATE_REQUESTED if request_peer else SSL_KEY_UPDATE_NOT_REQUESTED
         ) != 1:
             raise openssl_error("cannot update the keys")
+        if request_peer:
+            self.state.key_updates_asked += 1
 
     # ---- client side
 

@@ -83,7 +83,8 @@ struct conn {
 
     int hello_version;
     unsigned long messages;             /* handshake and alert messages read */
-    unsigned key_updates_in_row;
+    unsigned key_updates_in_row;        /* without our leave: neither asked for by us nor beside data */
+    unsigned key_updates_asked;         /* by us, and not answered yet */
     unsigned long key_updates, finished, handshakes, started_by_peer;
     int renegotiating;                  /* we asked for it */
     int corked;                         /* until this call into OpenSSL is over */
@@ -582,7 +583,10 @@ static void note_handshake_message(struct conn *conn, int type)
     }
     if (type == SSL3_MT_KEY_UPDATE) {
         conn->key_updates++;
-        conn->key_updates_in_row++;
+        if (conn->key_updates_asked > 0)
+            conn->key_updates_asked--;
+        else
+            conn->key_updates_in_row++;
     }
 }
 

@@ -77,6 +77,7 @@ struct pump {
     const unsigned char *out;
     size_t out_size, retry_size, memory_left;
     int source_ended, peer_ended, deferred;
+    uint64_t heard_at;                  /* `wire_bytes` when the peer was listened to last */
     size_t discarded;
     unsigned char last;
 

@@ -244,6 +244,9 @@ static int send_hear(struct pump *pump)
                                       || SSL_get_key_update_type(pump->tls->ssl) != SSL_KEY_UPDATE_NONE);
     if (pump->deferred)
         return PUMP_GO;
+    if (pump->heard_at != pump->wire_bytes)
+        pump->tls->key_updates_in_row = 0;      /* as who sends data may */
+    pump->heard_at = pump->wire_bytes;
     kind = half_written ? io_read_record(pump->tls, &call) : io_run(pump->tls, op_read, &call, IO_NOWAIT);
     pump->discarded += call.done;
     if (kind == IO_CLOSED || kind == IO_EOF || pump->discarded > DISCARD_MAX)
