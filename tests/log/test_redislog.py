@@ -26,7 +26,7 @@ from ftpsd.log.record import CommandForRedis, Record
 from ftpsd.log.redislog import LONGEST_KEY, RedisLogSink, open_redis_log
 from ftpsd.log.shipping import LAST_MOMENT, MOST_BYTES, MOST_WAITING, Courier, Entry, NotSent, Shipper
 from ftpsd.reasons.codes import Code
-from ftpsd.settings.remote import Address, RedisServer, Timeouts
+from ftpsd.settings.remote import Address, RedisSentinels, RedisServer, Timeouts
 from ftpsd.testing import daemons
 from ftpsd.tls.cache.base import CacheError
 from tests.log.support import CLIENT, clock
@@ -375,7 +375,9 @@ def test_the_queue_has_a_bound(size: int, room: int) -> None:
     shipper = Shipper(Courier(object, SHORT), "Redis", said)
     for _ in range(room + 7):
         shipper.ship(Entry(b"k", bytes(size)))
-    assert said.lines == [("Redis is slower than the log: more entries are lost", Code.REDIS_LOG_LOST)]
+    (text, reason), = said.lines
+    assert reason is Code.REDIS_LOG_LOST
+    assert text == "Redis is slower than the log: 4096 entries or 4194304 bytes wait, more are lost"
     shipper.close()
     assert said.lines[1:] == [(f"Redis: {room + 7} entries were lost", Code.REDIS_LOG_LOST)]
 
@@ -387,6 +389,36 @@ def test_the_queue_is_bounded_while_it_is_emptied(daemon: daemons.Daemon) -> Non
             eventually(lambda: to.shipper._bytes == 0)
         assert len(to.list("big")) == 3 * (MOST_BYTES // 100_003)
         assert to.said.lines == []
+
+
+def test_an_overflow_is_told_again_when_it_comes_again(daemon: daemons.Daemon) -> None:
+    with way(daemon.port) as to, to.place.connect() as client:
+        for count in (1, 2):
+            client.client_pause(60_000, all=False)
+            to.ship("flood", *["x"] * (MOST_WAITING + 3))
+            client.client_unpause()
+            eventually(lambda count=count: len(to.said.lines) == 2 * count)  # type: ignore[misc]
+        assert [text.partition(": ")[2][:4] for text, _ in to.said.lines] == ["4096", "3 en"] * 2
+        assert len(to.list("flood")) == 2 * MOST_WAITING
+
+
+def test_sentinels_say_where_to(daemon: daemons.Daemon, tmp_path: Path) -> None:
+    config = tmp_path / "sentinel.conf"
+    config.write_text(f"bind 127.0.0.1\nsentinel monitor ftp 127.0.0.1 {daemon.port} 1\n")
+    sentinel = daemons.Daemon(
+        ["redis-server", str(config), "--sentinel", "--port", "{port}", "--dir", str(tmp_path)], tmp_path)
+    said = Said()
+    place = RedisPlace(RedisServer(Address()), RedisSentinels((Address("127.0.0.1", sentinel.port),)), LONG)
+    shipper = Shipper(Courier(place.connect, LONG), str(place), said)
+    try:
+        shipper.start()
+        shipper.ship(Entry(b"sentinel", b"x"))
+        with redis.Redis(port=daemon.port) as client:
+            eventually(lambda: client.lrange("sentinel", 0, -1) == [b"x"], said.lines)
+    finally:
+        shipper.close()
+        sentinel.stop()
+    assert said.lines == []
 
 
 def test_entries_that_are_given_up_in_time_are_not_sent() -> None:

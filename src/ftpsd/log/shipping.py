@@ -183,6 +183,7 @@ class Shipper:
         self._changed = threading.Condition()
         self._closing = False
         self._lost = 0
+        self._overflowing = False
         self._refusing = False
         self._outage = Outage()
         self._thread: threading.Thread | None = None
@@ -204,9 +205,10 @@ class Shipper:
                 self._changed.notify()
                 return
             self._lost += 1
-            first = self._lost == 1
-        if first:
-            self._report(f"{self._name} is slower than the log: more entries are lost", Code.REDIS_LOG_LOST)
+            known, self._overflowing = self._overflowing, True
+        if not known:
+            bound = f"{MOST_WAITING} entries or {MOST_BYTES} bytes"
+            self._report(f"{self._name} is slower than the log: {bound} wait, more are lost", Code.REDIS_LOG_LOST)
 
     def close(self) -> None:
         """Ends the thread; what waits has LAST_MOMENT to be written."""
@@ -279,6 +281,6 @@ class Shipper:
 
     def _tell_losses(self) -> None:
         with self._changed:
-            lost, self._lost = self._lost, 0
+            lost, self._lost, self._overflowing = self._lost, 0, False
         if lost:
             self._report(f"{self._name}: {lost} entries were lost", Code.REDIS_LOG_LOST)
