@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,20 @@ def _password(file: Any) -> str:
     if file is not None:
         return str(file.readline()).rstrip("\r\n")
     told = os.environ.get(_PASSWORD)
-    return told if told is not None else str(click.prompt("Password", hide_input=True, err=True))
+    if told is not None:
+        return told
+    if not _has_terminal():
+        raise click.UsageError(
+            f"there is no terminal to ask for the password; name a --password-file, or put it into {_PASSWORD}")
+    return str(click.prompt("Password", hide_input=True, err=True))
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return sys.stdin.isatty()
+    return True
 
 
 def _is_one_line(text: str) -> bool:

@@ -121,6 +121,16 @@ def test_the_password_stays_here_without_trust(server: RunningServer) -> None:
     assert "[server-cert-untrusted]" in done.stdout
 
 
+def test_without_a_terminal_nobody_can_be_asked(server: RunningServer) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "FTPSD_PROBE_PASSWORD"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ftpsd", "probe", f"localhost:{server.port}", "--user", "alice"], text=True,
+        stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True, timeout=60, check=False,
+        env={**environment, "PYTHONPATH": str(Path(ftpsd.__file__).parents[1])})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("fatal: there is no terminal to ask for the password; name a --password-file, or ")
+
+
 def test_nobody_there(server: RunningServer) -> None:
     done = call("127.0.0.1:1", "--timeout", "2")
     assert done.returncode == 3
