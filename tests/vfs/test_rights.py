@@ -416,3 +416,37 @@ def test_what_everybody_may_read_is_asked_for_once(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("a")
     found = rights._outermost([f"{tmp_path}/link/b", f"{tmp_path}/a", f"{tmp_path}/c", f"{tmp_path}/a/b", "/"])
     assert found == [f"{tmp_path}/a", f"{tmp_path}/c"]
+
+
+class _Together:
+    """A lock that three threads ask for before the first of them gets it."""
+
+    def __init__(self) -> None:
+        self._lock, self._all = threading.Lock(), threading.Barrier(3, timeout=10)
+
+    def __enter__(self) -> None:
+        self._all.wait()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_threads_that_need_it_at_once_open_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many first logins at a time: what is opened for all of them stays open, so each more would be lost for good."""
+    asked: list[object] = []
+    monkeypatch.setattr(rights, "_shared", rights._Everybodys())
+    monkeypatch.setattr(rights._shared, "lock", _Together())
+
+    def nothing(paths: object) -> list[str]:
+        asked.append(paths)
+        return []
+
+    monkeypatch.setattr(rights, "_outermost", nothing)
+    threads = [threading.Thread(target=rights._everybodys) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(asked) == 1

@@ -262,11 +262,12 @@ _shared = _Everybodys()
 def _everybodys() -> bytes:
     if _shared.process != os.getpid():
         with _shared.lock, privileged():
-            found = []
-            for path in _outermost((*READABLE, sys.prefix, sys.base_prefix, *filter(None, sys.path))):
-                with contextlib.suppress(OSError):
-                    found.append((os.open(path, os.O_PATH | os.O_CLOEXEC), False))
-            _shared.rules, _shared.process = _system.landlock_rules(found), os.getpid()
+            if _shared.process != os.getpid():  # whoever had the lock before has not opened it all
+                found = []
+                for path in _outermost((*READABLE, sys.prefix, sys.base_prefix, *filter(None, sys.path))):
+                    with contextlib.suppress(OSError):
+                        found.append((os.open(path, os.O_PATH | os.O_CLOEXEC), False))
+                _shared.rules, _shared.process = _system.landlock_rules(found), os.getpid()
     return _shared.rules
 
 
