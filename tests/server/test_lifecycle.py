@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ftpsd.server.process import has_ended
 from tests.server.harness import PATIENCE, Server, alive, children, running, until
 
 
@@ -83,6 +84,21 @@ def test_end_within_two_seconds(server: Server, number: signal.Signals) -> None:
     assert [talk.read() for talk in talks] == [""] * 4
     assert not [pid for pid in workers if alive(pid)]
     assert "SHUTDOWN" in server.said
+
+
+def test_workers_that_end_with_it_are_no_loss(server: Server) -> None:
+    server.start()
+    assert server.process is not None
+    workers = children(server.pid)
+    server.signal(signal.SIGSTOP)
+    for worker in workers:
+        os.kill(worker, signal.SIGTERM)
+    until(lambda: all(has_ended(worker) for worker in workers), "the end of the workers")
+    server.signal(signal.SIGTERM)
+    server.signal(signal.SIGCONT)
+    assert server.process.wait(PATIENCE) == 0
+    assert "SHUTDOWN (SIGTERM)" in server.said
+    assert "sessions are lost" not in server.said
 
 
 def test_a_session_that_hangs_does_not_delay_the_end(server: Server) -> None:

@@ -221,13 +221,15 @@ class Supervisor:
 
     def _handle_signals(self) -> None:
         taken, self._pending = self._pending, self._pending & set(END_SIGNALS)
+        if self._pending:
+            return  # workers that were told to end as well (by systemd, `timeout`, a terminal) are no loss
         if signal.SIGCHLD in taken:
             self._crew.reap()
         if signal.SIGUSR1 in taken:
             self._journal.reopen()
             self._present.service.reopen_logs()
             self._crew.reopen_logs()
-        if signal.SIGHUP in taken and not self._pending:
+        if signal.SIGHUP in taken:
             self._reload()
 
     def _reload(self) -> None:
