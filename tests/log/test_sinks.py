@@ -395,7 +395,7 @@ def test_a_full_disk_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[st
     log.emit(events.TLSNote("x"), Origin())
     log.close()
     assert (notices, log.failures) == ([], 1)
-    assert "cannot write to TLSLog: [Errno 28]" in capsys.readouterr().err
+    assert "cannot write to TLSLog: No space left on device" in capsys.readouterr().err
 
 
 def test_file_names_itself(tmp_path: Path) -> None:

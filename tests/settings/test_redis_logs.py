@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ftpsd.settings import rules
 from ftpsd.settings.logformat import Field
 from ftpsd.settings.model import Host
 from ftpsd.settings.redis_logs import Member, RedisLog, extra, on_command, on_event
@@ -86,16 +87,31 @@ def test_errors(line: str, texts: list[str]) -> None:
         assert text in message
 
 
-@pytest.mark.parametrize(("server", "missing"), [
-    ("", "RedisEngine on"), ("RedisEngine off\nRedisServer 127.0.0.1", "RedisEngine on"),
-    ("RedisEngine on", "RedisServer"),
-])
-@pytest.mark.parametrize("section", ["", "Directory /srv", "IfUser joe", "Anonymous ~ftp", "VirtualHost 127.0.0.2"])
-def test_a_log_needs_a_server(server: str, missing: str, section: str) -> None:
+SECTIONS = pytest.mark.parametrize(
+    "section", ["", "Directory /srv", "IfUser joe", "Anonymous ~ftp", "VirtualHost 127.0.0.2"])
+
+
+def _within(section: str) -> str:
     begin, end = (f"<{section}>\n", f"</{section.split()[0]}>\n") if section else ("", "")
-    message = failure(f"{begin}RedisLogOnEvent READ default\n{end}{server}\n")
-    assert message.startswith(f"fatal: RedisLogOnEvent: needs {missing} on line {2 if section else 1} of ")
-    assert "Write RedisEngine on and RedisServer in server config" in message
+    return f"{begin}RedisLogOnEvent READ default\n{end}"
+
+
+@SECTIONS
+def test_a_log_needs_a_server(section: str) -> None:
+    message = failure(f"{_within(section)}RedisEngine on\n")
+    assert message.startswith(f"fatal: RedisLogOnEvent: needs RedisServer on line {2 if section else 1} of ")
+    assert "Write RedisServer in server config" in message
+
+
+@SECTIONS
+@pytest.mark.parametrize("server", ["", "RedisEngine off\n", "RedisEngine off\nRedisServer 127.0.0.1\n"])
+def test_without_redis_engine_nothing_is_logged(server: str, section: str) -> None:
+    """As in ProFTPD: the file works as it is. It is told."""
+    loaded = configuration(_within(section) + server)
+    assert first_log(loaded) is None
+    (notice,) = rules.check(loaded)
+    assert notice.startswith(f"RedisLogOnEvent on line {2 if section else 1} of ")
+    assert notice.endswith(" logs nothing: RedisEngine is off")
 
 
 def test_nothing_is_needed_for_none_and_for_extras_alone() -> None:

@@ -136,7 +136,7 @@ class RedisLogSettings:
         doc="Each of these commands (ALL: every one, but not the ends of a session) appends a JSON object with the"
         f" variables of the LogFormat to a list in Redis.{_KEY} No session waits for Redis. docs/logs.md has more.",
         differs="ALL is every command, as ProFTPD's documentation says (1.3.8 and 1.3.9 log nothing for it); a class of"
-        " commands, or a Redis that is not configured, is an error",
+        " commands, or RedisEngine on without a server, is an error",
     )
     on_event: tuple[RedisLog, ...] = directive(
         "RedisLogOnEvent", Special("none|command|class,… format [key]", on_event), (), module="mod_redis",

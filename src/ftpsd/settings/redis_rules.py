@@ -10,7 +10,7 @@ from ftpsd.settings import logformat
 from ftpsd.settings.model import Configuration, Host
 from ftpsd.settings.redis_logs import Extra, RedisLog
 from ftpsd.settings.registry import DIRECTIVES
-from ftpsd.settings.remote import RemoteSettings, server_directive
+from ftpsd.settings.remote import server_directive
 
 GROUP = "redis_logs"
 _NAMES = {one.field: one.name for one in DIRECTIVES.values() if one.group == GROUP}
@@ -34,12 +34,19 @@ def entries(host: Host) -> Iterator[Written]:
 
 def first_log(configuration: Configuration) -> Written | None:
     """The first RedisLogOnCommand or RedisLogOnEvent; None: nobody logs to Redis."""
+    return _first(configuration) if configuration.hosts[0].settings.remote.redis_engine else None
+
+
+def _first(configuration: Configuration) -> Written | None:
     found = (one for host in configuration.hosts for one in entries(host))
     return next((one for one in found if isinstance(one.entry, RedisLog)), None)
 
 
-def check(configuration: Configuration) -> None:
-    """Raises `ConfigError` for logs to a Redis that is not configured, and for formats that there are not."""
+def check(configuration: Configuration) -> tuple[str, ...]:
+    """Notices about logs that RedisEngine off keeps from Redis.
+
+    Raises `ConfigError` for logs to a Redis that is not configured, and for formats that there are not.
+    """
     for host in configuration.hosts:
         known = {one.name for one in host.settings.logging.log_formats} | {logformat.DEFAULT.name, logformat.JSON}
         for one in entries(host):
@@ -47,15 +54,13 @@ def check(configuration: Configuration) -> None:
                 raise ConfigError(
                     f"no LogFormat '{one.entry.format}' configured", location=one.location, directive=one.directive,
                     remedy=f"There are {', '.join(sorted(known))}; define another with LogFormat.")
-    first = first_log(configuration)
-    if first is not None:
-        _servers(configuration.hosts[0].settings.remote, first)
-
-
-def _servers(remote: RemoteSettings, first: Written) -> None:
-    missing = remote.missing("redis")
-    if missing:
+    first, remote = _first(configuration), configuration.hosts[0].settings.remote
+    if first is None:
+        return ()
+    if not remote.redis_engine:
+        return (f"{first.directive} on {first.location} logs nothing: RedisEngine is off",)
+    if remote.missing("redis"):
         raise ConfigError(
-            f"needs {missing}", location=first.location, directive=first.directive,
-            remedy=f"Write RedisEngine on and {server_directive('redis')} in server config, or take"
-            f" {first.directive} out.")
+            f"needs {remote.missing('redis')}", location=first.location, directive=first.directive,
+            remedy=f"Write {server_directive('redis')} in server config, or take {first.directive} out.")
+    return ()

@@ -21,7 +21,7 @@ def check(configuration: Configuration) -> tuple[str, ...]:
         _formats(host)
         notices.extend(_too_late(host))
     notices.extend(sql_rules.check(configuration))
-    redis_rules.check(configuration)
+    notices.extend(redis_rules.check(configuration))
     notices.extend(_shared_addresses(configuration.hosts))
     notices.extend(_unknown_classes(configuration))
     return tuple(notices)
