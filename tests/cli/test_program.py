@@ -250,6 +250,12 @@ def test_where_nothing_can_be_written(name: str) -> None:
     assert done.returncode == 1
 
 
+def test_files_that_no_command_expects() -> None:
+    done = call("demo", "--directory", "/proc/nothere")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "fatal: /proc/nothere: No such file or directory\n"
+
+
 def test_who_reads_no_more() -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -123,7 +123,10 @@ def _status(command: click.Command, arguments: list[str] | None, program: str) -
     except (KeyboardInterrupt, click.Abort):
         return 130
     except OSError as error:
-        if error.errno not in _UNWRITABLE or error.filename is not None:
+        if error.filename is not None:  # the machine's fault, not ours
+            print(f"fatal: {error.filename}: {error.strerror}", file=sys.stderr)
+            return 1
+        if error.errno not in _UNWRITABLE:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail at the exit again
         if error.errno != errno.EPIPE:
