@@ -203,8 +203,10 @@ def test_down_and_up(here: Desk) -> None:
     assert here.supervisor.configuration.host_for("127.0.0.2", 2122) is not None
     assert here.ask("down", "all") == (0, ["down: all servers disabled"])
     assert here.ask("status", "all") == (0, [line.replace("UP", "DOWN") for line in both])
+    assert here.ask("get", "config", "Port")[1][0] == "Port: 0 [main server] (a control action)"
     assert here.ask("up", "all") == (0, ["up: all servers enabled"])
     assert here.ask("status", "all") == (0, both)
+    assert here.ask("get", "config", "Port")[1][0] == "Port: 2121 [main server] (line 2 of '/etc/main.conf')"
 
 
 def test_a_default_server_that_is_down_serves_nobody(tmp_path: Path) -> None:
@@ -249,6 +251,15 @@ def test_get_config_says_value_and_place(here: Desk) -> None:
     assert status == 0
     assert "TLSEngine (mod_tls.c)" in lines
     assert lines == sorted(lines, key=lambda line: line.partition(" ")[0])
+
+
+@pytest.mark.parametrize(("words", "shown"), [
+    ("Umask 027 022", "027 022"), ("TLSRequired ctrl+!data", "control required, data forbidden, login required"),
+])
+def test_get_config_shows_values_as_people_read_them(here: Desk, words: str, shown: str) -> None:
+    here.ask("config", "set", "127.0.0.1:2121", *words.split())
+    name = words.partition(" ")[0]
+    assert here.ask("get", "config", name)[1] == [f"{name}: {shown} [main server] (a control action)"]
 
 
 def test_get_config_shows_no_secret(here: Desk) -> None:

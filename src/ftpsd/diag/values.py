@@ -16,11 +16,8 @@ def shown(value: Any) -> str:
             return "none"
         case bool():
             return "on" if value else "off"
-        case TLSRequirement():
-            words = {1: "required", 0: "free", -1: "forbidden"}
-            return f"control {words[value.ctrl]}, data {words[value.data]}, login {words[value.auth]}"
-        case Umask():
-            return f"{value.file:03o} {value.directory:03o}"
+        case TLSRequirement() | Umask():
+            return str(value)
         case re.Pattern():
             return str(value.pattern)
         case frozenset() | set():

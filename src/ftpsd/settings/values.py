@@ -96,6 +96,9 @@ class Umask(NamedTuple):
     file: int
     directory: int
 
+    def __str__(self) -> str:
+        return f"{self.file:03o} {self.directory:03o}"
+
 
 class PortRange(NamedTuple):
     """Ports `low` to `high`, both included."""
@@ -173,6 +176,10 @@ class TLSRequirement(NamedTuple):
     ctrl: int = 0
     data: int = 0
     auth: int = 0
+
+    def __str__(self) -> str:
+        words = {1: "required", 0: "free", -1: "forbidden"}
+        return f"control {words[self.ctrl]}, data {words[self.data]}, login {words[self.auth]}"
 
 
 @dataclass(frozen=True, slots=True)

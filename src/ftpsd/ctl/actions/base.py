@@ -8,11 +8,14 @@ from typing import Literal
 
 from ftpsd.ctl.access import Peer
 from ftpsd.ctl.protocol import FAILED, OK
-from ftpsd.errors import FtpsdError
+from ftpsd.errors import FtpsdError, Location
 from ftpsd.server.supervisor import Supervisor
 
 CORE, ADMIN, TLS, OWN, BAN = "mod_ctrls.c", "mod_ctrls_admin.c", "mod_tls.c", "mod_ftpsd.c", "mod_ban.c"
 """Modules, as lsctrl names them."""
+
+HERE = Location("a control action", 0)
+"""Where a directive stands that an action has set."""
 
 
 class Failed(FtpsdError):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from ftpsd.ctl.actions import watching
-from ftpsd.ctl.actions.base import ADMIN, Action, Answer, Failed, Office, Request, want
+from ftpsd.ctl.actions.base import ADMIN, HERE, Action, Answer, Failed, Office, Request, want
 from ftpsd.ctl.actions.life import adopt, host_at, with_changes
 from ftpsd.errors import ConfigError, Location
 from ftpsd.server.orders import DebugLevel, ForgetNames
@@ -20,8 +20,8 @@ from ftpsd.settings.arguments import ArgumentError, boolean
 from ftpsd.settings.declaration import Combine, Context, Declaration
 from ftpsd.settings.model import Change
 from ftpsd.settings.parsers import trace as parse_trace
+from ftpsd.settings.values import TLSRequirement, Umask
 
-_HERE = Location("a control action", 0)
 _SECRET = re.compile("password|passphrase|secret|sharedkey|connectinfo|bind|redisserver", re.IGNORECASE)
 HIGHEST_DEBUG_LEVEL = 10
 
@@ -70,7 +70,7 @@ def _value(declaration: Declaration, value: object) -> str:
         return "on" if value else "off"
     if value is None:
         return "none"
-    if isinstance(value, str | int | float):
+    if isinstance(value, str | int | float | TLSRequirement | Umask):
         return str(value)
     if isinstance(value, tuple | frozenset) and all(isinstance(each, str | int) for each in value):
         return " ".join(str(each) for each in (value if isinstance(value, tuple) else sorted(value)))
@@ -96,7 +96,7 @@ def _config(office: Office, request: Request) -> Answer:
         return _set(office, host, declaration, words)
     if declaration is None or host.origin(declaration.group, declaration.field) is None:
         return Answer.of(f"config remove: {name} not found in configuration")
-    change = Change(declaration.group, declaration.field, declaration.default, Combine.LAST, _HERE)
+    change = Change(declaration.group, declaration.field, declaration.default, Combine.LAST, HERE)
     _change(office, lambda each: (change,) if each is host else ())
     return Answer.of(f"config remove: {declaration.name} removed")
 
@@ -109,7 +109,7 @@ def _set(office: Office, host: Host, declaration: Declaration, words: Sequence[s
         value = declaration.argument.parse(words)
     except ArgumentError as error:
         return Answer.failure(f"config set: {declaration.name}: {error.text}")
-    change = Change(declaration.group, declaration.field, value, declaration.combine, _HERE)
+    change = Change(declaration.group, declaration.field, value, declaration.combine, HERE)
     _change(office, lambda each: (change,) if each is host else ())
     return Answer.of(f"config set: {declaration.name} configured")
 
@@ -150,7 +150,7 @@ def _dns(office: Office, request: Request) -> Answer:
     value = boolean(request.words[0])
     if value is None or len(request.words) > 1:
         raise Failed(f"dns: error: expected Boolean parameter: '{request.words[0]}'")
-    _change(office, lambda host: (Change("core", "use_reverse_dns", value, Combine.LAST, _HERE),))
+    _change(office, lambda host: (Change("core", "use_reverse_dns", value, Combine.LAST, HERE),))
     return Answer.of(f"dns: UseReverseDNS set to '{'on' if value else 'off'}'")
 
 
@@ -169,7 +169,7 @@ def _trace(office: Office, request: Request) -> Answer:
         raise Failed(f"trace: {error.text}") from None
     if office.supervisor.configuration.hosts[0].settings.logging.trace_log is None:
         raise Failed("trace: there is no TraceLog to write to")
-    _change(office, lambda host: (Change("logging", "trace", channels, Combine.LAST, _HERE),))
+    _change(office, lambda host: (Change("logging", "trace", channels, Combine.LAST, HERE),))
     return Answer.of(*(
         f"trace: set channel '{rule.channel}' to levels {rule.low}-{rule.high}" for rule in channels))
 

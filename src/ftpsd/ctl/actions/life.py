@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from ftpsd.ctl.actions.base import ADMIN, Action, Answer, Failed, Office, Request, want
+from ftpsd.ctl.actions.base import ADMIN, HERE, Action, Answer, Failed, Office, Request, want
 from ftpsd.errors import ConfigError
 from ftpsd.server.crew import StartError
 from ftpsd.settings import Configuration, Host
@@ -176,9 +176,13 @@ def _set_ports(office: Office, ports: dict[int, int]) -> None:
         return
 
     def changes(host: Host) -> tuple[Change, ...]:
-        port = changed[host.id]
-        default = bool(port) and base.hosts[host.id].settings.core.default_server
-        return (Change("core", "port", port, Combine.LAST), Change("core", "default_server", default, Combine.LAST))
+        port, before = changed[host.id], base.hosts[host.id]
+        default = bool(port) and before.settings.core.default_server
+
+        def change(field: str, value: int) -> Change:
+            return Change("core", field, value, Combine.LAST, before.origin("core", field) if port else HERE)
+
+        return (change("port", port), change("default_server", default))
 
     hosts = tuple(with_changes(host, changes(host)) if host.id in changed else host for host in present.hosts)
     adopt(lambda: office.supervisor.adopt(dataclasses.replace(present, hosts=hosts)))
