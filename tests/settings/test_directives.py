@@ -198,6 +198,10 @@ def test_names_are_unique_in_any_case() -> None:
         ("RadiusLog /x", "unknown configuration directive 'RadiusLog'", "belongs to mod_radius,"),
         ("RadiusEngine on", "unknown configuration directive 'RadiusEngine'", "belongs to mod_radius,"),
         ("Ratios on", "unknown configuration directive 'Ratios'", "belongs to mod_ratio,"),
+        ("Port abc", "fatal: Port: 'abc' is not a valid number", "Its form is: Port port"),
+        ("PassivePorts 50000", "fatal: PassivePorts: missing parameters", "Its form is: PassivePorts low high"),
+        ("<Limit>\n</Limit>", "fatal: <Limit>: wrong number of parameters", "`ftpsd help Limit` shows its form."),
+        ("SQLHomedirOnDemand on", "unknown configuration directive", "Take the line out; `ftpsd help` lists"),
         ("RewriteHom on", "unknown configuration directive 'RewriteHom'", "Did you mean RewriteHome?"),
     ],
 )

@@ -270,7 +270,8 @@ class _Builder:
         try:
             return declaration.argument.parse(node.words)
         except ArgumentError as error:
-            raise _bad_argument(name, error, location) from None
+            form = f"Its form is: {name} {declaration.argument.syntax}".rstrip()
+            raise _bad_argument(name, error, location, form) from None
 
     def _directive(self, body: _Body, node: Directive) -> None:
         declaration = self._declaration(node)
@@ -441,5 +442,7 @@ def _not_here(name: str, location: Location, context_name: str, remedy: str | No
     )
 
 
-def _bad_argument(name: str, error: ArgumentError, location: Location | None) -> ConfigError:
-    return ConfigError(error.text, location=location, directive=name, remedy=error.remedy)
+def _bad_argument(
+    name: str, error: ArgumentError, location: Location | None, remedy: str | None = None,
+) -> ConfigError:
+    return ConfigError(error.text, location=location, directive=name, remedy=error.remedy or remedy)

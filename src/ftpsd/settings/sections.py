@@ -37,7 +37,9 @@ class SectionRule:
             )
         count = len(section.words)
         if count < self.least or (self.most is not None and count > self.most):
-            raise ConfigError("wrong number of parameters", location=section.location, directive=self.tag)
+            raise ConfigError(
+                "wrong number of parameters", location=section.location, directive=self.tag,
+                remedy=f"`ftpsd help {section.name}` shows its form.")
 
     @property
     def tag(self) -> str:

@@ -202,7 +202,7 @@ def renegotiate(words: Sequence[str]) -> Renegotiate:
             values[key] = whole_number(value, f"{key} value")
         else:
             raise ArgumentError(
-                f"unknown TLSRenegotiate argument '{keyword}'", remedy="ctrl, data, required, timeout."
+                f"unknown TLSRenegotiate argument '{keyword}'", remedy="It is one of ctrl, data, required, timeout."
             )
     return Renegotiate(
         ctrl=values["ctrl"], data=values["data"], timeout=values["timeout"], required=is_required,
