@@ -99,7 +99,7 @@ CASES = {
     "wrong-context": ("<Directory /x>\nPort 21\n</Directory>\n", ["Port", "on line 2 of"]),
     "missing-include": ("Include {dir}/none.conf\n", ["{dir}/none.conf", "on line 1 of"]),
     "missing-user-file": ("AuthUserFile {dir}/none\n", ["AuthUserFile", "{dir}/none", "on line 1 of"]),
-    "not-yet": ("AuthOrder mod_radius.c\n", ["not supported yet", "on line 1 of"]),
+    "not-yet": ("AuthOrder mod_radius.c\n", ["is not supported", "on line 1 of"]),
     "unknown-user": ("User no-such-user-here\n", ["no-such-user-here", "on line 1 of"]),
 }
 ROOT_ONLY = {"unknown-user"}

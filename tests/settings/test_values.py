@@ -138,12 +138,12 @@ def test_tls_protocol(words: str, versions: set[str]) -> None:
         ("Port 70000", "Port: value must be between 0 and 65535"),
         ("MaxInstances 0", "MaxInstances: parameter must be 'none' or a number greater than 0"),
         ("DefaultRoot foo", "DefaultRoot: parameter must be an absolute path or start with '~'"),
-        ("AuthOrder mod_radius.c", "authentication by mod_radius.c is not supported yet"),
+        ("AuthOrder mod_radius.c", "authentication by mod_radius.c is not supported"),
         ("TimeoutIdle foo", "TimeoutIdle: error parsing timeout value 'foo'"),
         ("Trace tls", "Trace: badly formatted parameter: 'tls'"),
         ("DenyFilter (", "DenyFilter: unable to compile regex '('"),
         ("ServerName a b", "Put a value with blanks into quotes."),
-        ("TimeoutSession 5 user bob", "TimeoutSession for a user, group or class is not supported yet"),
+        ("TimeoutSession 5 user bob", "TimeoutSession for a user, group or class is not supported"),
     ],
 )
 def test_errors_have_the_words_that_people_look_for(line: str, message: str) -> None:

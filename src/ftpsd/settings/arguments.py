@@ -34,7 +34,7 @@ class NotSupportedYet(ArgumentError):
     """The words are right but ask for something that this version does not do."""
 
     def __init__(self, what: str, *, remedy: str | None = None) -> None:
-        super().__init__(f"{what} is not supported yet", remedy=remedy)
+        super().__init__(f"{what} is not supported", remedy=remedy)
 
 
 def boolean(word: str) -> bool | None:
