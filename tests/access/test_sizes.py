@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpsd.access.sizes import Pace, largest
-from ftpsd.settings.bound_parsers import size_bound
+from ftpsd.access.sizes import Client, Pace, nearest, pace_of
+from ftpsd.settings.bound_parsers import session_timeout, size_bound, transfer_rate
 from ftpsd.settings.values import Rate
+
+ALICE = Client("alice", ("staff",), {"local"})
 
 
 @pytest.mark.parametrize(("lines", "size"), [
@@ -24,7 +26,27 @@ from ftpsd.settings.values import Rate
 ])
 def test_whose_line_counts(lines: tuple[str, ...], size: int | None) -> None:
     bounds = [one for line in lines for one in size_bound(line.split())]
-    assert largest(bounds, user="alice", groups=("staff",), classes={"local"}) == size
+    line = nearest(bounds, ALICE)
+    assert (None if line is None else line.size) == size
+
+
+@pytest.mark.parametrize(("lines", "seconds"), [
+    (("60", "90"), 60), (("60", "90 user alice"), 90), (("60", "90 user !alice"), 60), (("60", "0 group staff"), 0),
+    (("9 class local", "8 group staff", "7 user alice"), 7), (("5 class far",), None),
+])
+def test_whose_time_counts(lines: tuple[str, ...], seconds: int | None) -> None:
+    line = nearest([one for line in lines for one in session_timeout(line.split())], ALICE)
+    assert (None if line is None else line.seconds) == seconds
+
+
+@pytest.mark.parametrize(("lines", "rate"), [
+    (("RETR 1", "RETR 2 user alice"), 1), (("RETR 2 user alice", "RETR 1"), 2), (("RETR 2 user bob", "RETR 1"), 1),
+    (("STOR 2 user alice", "STOR,RETR 1"), 1), (("RETR 3 group staff,admin", "RETR 1"), 1),
+    (("RETR 3 class far,local", "RETR 1"), 3), (("STOR 1", "RETR 2 user bob"), None),
+])
+def test_whose_rate_counts(lines: tuple[str, ...], rate: int | None) -> None:
+    line = pace_of([one for line in lines for one in transfer_rate(line.split())], "RETR", ALICE)
+    assert (None if line is None else line.rate / 1024) == rate
 
 
 def test_a_burst_then_one_by_one() -> None:

@@ -26,6 +26,8 @@ HOSTS = {
     "deleted": "DeleteAbortedStores on",
     "kept": "",
     "slow": "TransferRate RETR,APPE 16:1024\nTransferRate STOR 16",
+    "slow for the user": "TransferRate RETR 16:1024 user alice\nTransferRate RETR 100000",
+    "slow for others": "TransferRate RETR 1 user bob\nTransferRate RETR 1 class far",
     "no percents": 'DenyFilter "%"',
     "directories": """
         AllowOverwrite on
@@ -165,9 +167,10 @@ def _wait_for_size(path: os.PathLike[str], size: int) -> None:
         time.sleep(0.005)
 
 
-def test_rates_are_kept(hosts: Hosts) -> None:
+@pytest.mark.parametrize("host", ["slow", "slow for the user"])
+def test_rates_are_kept(hosts: Hosts, host: str) -> None:
     """16 KiB/s: what has come long before the time for it is up is within the rate, never the whole file."""
-    with binary(hosts, "slow") as client:
+    with binary(hosts, host) as client:
         data = client.data()
         client.expect(150, "RETR big.bin")
         stream = data.establish()
@@ -179,6 +182,14 @@ def test_rates_are_kept(hosts: Hosts) -> None:
         assert 1024 <= len(got) <= 1024 + 16 * 1024 * elapsed + 8192
         data.close("rst")
         assert client.read_reply().code == 426
+
+
+def test_rates_of_others_slow_nobody(hosts: Hosts) -> None:
+    """16 KiB at 1 KiB/s would take longer than a test may."""
+    with binary(hosts, "slow for others") as client:
+        begin = time.monotonic()
+        assert len(client.retrieve("RETR big.bin")) == 16384
+        assert time.monotonic() - begin < 10
 
 
 def test_filter_of_arguments(hosts: Hosts) -> None:

@@ -16,6 +16,8 @@ HOSTS = {
     "login": "TimeoutLogin 1",
     "no transfer": "TimeoutNoTransfer 1",
     "session": "TimeoutSession 1",
+    "session of the user": "TimeoutSession 3600\nTimeoutSession 1 user alice\nTimeoutSession 3600 class far",
+    "session of another": "TimeoutSession 3600\nTimeoutSession 1 user bob",
     "stalled": "TimeoutStalled 1",
     "linger": "TimeoutLinger 1",
     "none": "TimeoutIdle 0\nTimeoutLogin 0\nTimeoutNoTransfer 0\nTimeoutSession 0",
@@ -45,7 +47,7 @@ def ended(client: ScriptedClient, text: str) -> None:
 def test_timers_end_the_session_and_say_why(hosts: Hosts, version: str | None) -> None:
     begin = time.monotonic()
     clients = {}
-    for name in ("idle", "login", "no transfer", "session", "anonymous"):
+    for name in ("idle", "login", "no transfer", "session", "session of the user", "anonymous"):
         client = clients[name] = hosts.client(name, version)
         client.connect()
         if version is not None:
@@ -58,14 +60,15 @@ def test_timers_end_the_session_and_say_why(hosts: Hosts, version: str | None) -
     ended(clients["login"], "Login timeout (1 second): closing control connection")
     ended(clients["idle"], "Idle timeout (1 seconds): closing control connection")
     ended(clients["no transfer"], "No transfer timeout (1 seconds): closing control connection")
-    ended(clients["session"], "Session Timeout (1 seconds): closing control connection")
+    for name in ("session", "session of the user"):
+        ended(clients[name], "Session Timeout (1 seconds): closing control connection")
     ended(clients["anonymous"], "Idle timeout (1 seconds): closing control connection")
     assert time.monotonic() - begin >= 1
 
 
 def test_what_a_timer_counts_from(hosts: Hosts) -> None:
     """Commands feed the idle timer and no other, transfers feed that of transfers, and none that of sessions."""
-    names = ("idle", "no transfer", "session", "none")
+    names = ("idle", "no transfer", "session", "session of another", "none")
     clients = {name: hosts.logged_in(name) for name in names}
     begin = time.monotonic()
     alive = dict.fromkeys(names, True)
@@ -77,7 +80,8 @@ def test_what_a_timer_counts_from(hosts: Hosts) -> None:
             alive[name] = client.command("NOOP").code == 200
         if alive["no transfer"]:
             clients["no transfer"].retrieve("NLST")
-    assert alive == {"idle": True, "no transfer": True, "session": False, "none": True}
+    assert alive == {"idle": True, "no transfer": True, "session": False, "session of another": True,
+                     "none": True}
 
 
 def test_noop_does_not_feed_the_timer_of_transfers(hosts: Hosts) -> None:

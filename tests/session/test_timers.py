@@ -8,8 +8,8 @@ from ftpsd.session.timers import Marks, next_timer, running
 from ftpsd.settings.limits import LimitSettings
 
 LIMITS = LimitSettings(
-    timeout_idle=600, timeout_login=30, timeout_no_transfer=300, timeout_session=5000, timeout_stalled=60)
-NONE = LimitSettings(timeout_idle=0, timeout_login=0, timeout_no_transfer=0, timeout_session=0)
+    timeout_idle=600, timeout_login=30, timeout_no_transfer=300, timeout_stalled=60)
+NONE = LimitSettings(timeout_idle=0, timeout_login=0, timeout_no_transfer=0)
 
 
 @pytest.mark.parametrize(("marks", "reason", "at"), [
@@ -17,7 +17,7 @@ NONE = LimitSettings(timeout_idle=0, timeout_login=0, timeout_no_transfer=0, tim
     (Marks(connected=100, active=129), "timeout-login", 130),
     (Marks(connected=100, active=110, logged_in=110), "timeout-no-transfer", 410),
     (Marks(connected=100, active=500, logged_in=110, transferred=450), "timeout-no-transfer", 750),
-    (Marks(connected=100, active=5000, logged_in=110, transferred=5000), "timeout-session", 5110),
+    (Marks(connected=100, active=5000, logged_in=110, transferred=5000, longest=5000), "timeout-session", 5110),
 ])
 def test_the_timer_that_runs_out_first(marks: Marks, reason: str, at: float) -> None:
     timer = next_timer(LIMITS, marks)
@@ -31,7 +31,7 @@ def test_zero_switches_a_timer_off() -> None:
 
 
 def test_the_login_timer_ends_with_the_login() -> None:
-    assert {timer.reason for timer in running(LIMITS, Marks(0, 0, logged_in=1))} == {
+    assert {timer.reason for timer in running(LIMITS, Marks(0, 0, logged_in=1, longest=5000))} == {
         "timeout-idle", "timeout-no-transfer", "timeout-session"}
 
 

@@ -143,7 +143,8 @@ def test_tls_protocol(words: str, versions: set[str]) -> None:
         ("Trace tls", "Trace: badly formatted parameter: 'tls'"),
         ("DenyFilter (", "DenyFilter: unable to compile regex '('"),
         ("ServerName a b", "Put a value with blanks into quotes."),
-        ("TimeoutSession 5 user bob", "TimeoutSession for a user, group or class is not supported"),
+        ("TimeoutSession 5 host bob", "TimeoutSession: unknown classifier used: 'host'"),
+        ("TransferRate RETR 5 user", "TransferRate: missing parameters"),
     ],
 )
 def test_errors_have_the_words_that_people_look_for(line: str, message: str) -> None:

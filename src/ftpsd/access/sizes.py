@@ -1,21 +1,42 @@
-"""How large a file may be for a client (MaxStoreFileSize, MaxRetrieveFileSize), how fast he is (MaxCommandRate)."""
+"""How large a file may be for a client (MaxStoreFileSize, MaxRetrieveFileSize), how fast he is (TransferRate,
+MaxCommandRate), how long he may stay (TimeoutSession)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
 
-from ftpsd.settings.values import Rate, SizeBound
+from ftpsd.settings.values import Rate, SessionTimeout, SizeBound, TransferRate
 
 _KINDS = ("user", "group", "class", None)
+_Line = TypeVar("_Line", SizeBound, TransferRate, SessionTimeout)
 
 
-def largest(
-    bounds: Iterable[SizeBound], *, user: str, groups: Collection[str], classes: Collection[str],
-) -> int | None:
-    """Bytes; None: any number. A line for the user comes first, then his groups', his class's, everybody's."""
-    present: dict[str | None, Collection[str]] = {"user": {user}, "group": groups, "class": classes}
-    fitting = [one for one in bounds if one.whom is None or one.whom.holds(present[one.kind])]
-    return min(fitting, key=lambda one: _KINDS.index(one.kind)).size if fitting else None
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who a session is for lines that end in `user|group|class expression`."""
+
+    user: str
+    groups: Collection[str]
+    classes: Collection[str]
+
+    def fits(self, line: SizeBound | TransferRate | SessionTimeout) -> bool:
+        """Whether the line is for him."""
+        if line.whom is None:
+            return True
+        present = {"user": {self.user}, "group": self.groups, "class": self.classes}
+        return line.kind is not None and line.whom.holds(present[line.kind])
+
+
+def nearest(lines: Iterable[_Line], client: Client) -> _Line | None:
+    """The line that counts: the user's comes first, then his groups', his class's, everybody's."""
+    return min(filter(client.fits, lines), key=lambda one: _KINDS.index(one.kind), default=None)
+
+
+def pace_of(lines: Iterable[TransferRate], command: str, client: Client) -> TransferRate | None:
+    """The first line that names the command and is for the client."""
+    return next((line for line in lines if command in line.commands and client.fits(line)), None)
 
 
 class Pace:

@@ -23,7 +23,7 @@ from ftpsd.access.occupancy import (
     judge_transfer,
     key,
 )
-from ftpsd.access.sizes import Pace
+from ftpsd.access.sizes import Client, Pace
 from ftpsd.auth.account import Account
 from ftpsd.data.waits import wait_for
 from ftpsd.errors import Refusal, SessionEnded
@@ -32,7 +32,7 @@ from ftpsd.reasons.codes import Code
 from ftpsd.session import banning
 from ftpsd.session.state import Session, SlotView
 from ftpsd.settings.model import Host, Settings
-from ftpsd.settings.values import Bound, SizeBound
+from ftpsd.settings.values import Bound, SessionTimeout, SizeBound, TransferRate
 
 PATIENCE = 0.2
 """Seconds in which somebody who has left, but whose session has not noticed yet, may still go before others are
@@ -100,10 +100,28 @@ def transferring(session: Session, settings: Settings, name: str) -> Iterator[No
 
 def largest(session: Session, lines: tuple[SizeBound, ...]) -> int | None:
     """Bytes that a file may have for the session's user; None: any number."""
+    client = _client(session)
+    line = None if client is None else sizes.nearest(lines, client)
+    return None if line is None else line.size
+
+
+def pace(session: Session, lines: tuple[TransferRate, ...], command: str) -> TransferRate | None:
+    """The TransferRate for the command; None: as fast as it goes."""
+    client = _client(session)
+    return None if client is None else sizes.pace_of(lines, command, client)
+
+
+def longest(session: Session, lines: tuple[SessionTimeout, ...]) -> int:
+    """TimeoutSession of the session's user in seconds; 0: none."""
+    client = _client(session) if lines else None
+    line = None if client is None else sizes.nearest(lines, client)
+    return 0 if line is None else line.seconds
+
+
+def _client(session: Session) -> Client | None:
+    """Who the session is; None before the login."""
     account = session.login.account
-    if not lines or account is None:
-        return None
-    return sizes.largest(lines, user=account.name, groups=account.group_names, classes=session.classes)
+    return None if account is None else Client(account.name, account.group_names, session.classes)
 
 
 def check_password_size(session: Session, password: str) -> str | None:

@@ -192,6 +192,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     session.login.account = account
     session.login.anonymous = section
     session.marks.logged_in = time.monotonic()
+    session.marks.longest = bounds.longest(session, settings.limits.timeout_session)
     if session.sql is not None:
         session.notes = {**session.notes, **session.sql.entered(account)}
     session.cwd = _first_directory(session, where)

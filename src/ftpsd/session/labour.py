@@ -54,7 +54,7 @@ class Labour:
         """When to call `attend` at the latest, in seconds of the monotonic clock."""
         if self._unread:
             return _PAST
-        until = session_moment(self._session.settings.limits, self._session.marks)
+        until = session_moment(self._session.marks)
         return self._next if until is None else min(self._next, until)
 
     def due(self) -> bool:
@@ -77,7 +77,7 @@ class Labour:
             raise SessionEnded(Code.CLIENT_DISCONNECTED)
         now = time.monotonic()
         session.marks.active = now
-        over = session_moment(session.settings.limits, session.marks)
+        over = session_moment(session.marks)
         if over is not None and over <= now:
             raise Refusal(426, "Session Timeout: aborted", Code.TRANSFER_CUT)
         if now >= self._next:

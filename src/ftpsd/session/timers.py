@@ -20,7 +20,7 @@ class Marks:
     """Moments of a session, in seconds of the monotonic clock; None: has not happened.
 
     `lingers`: a download's connection was half-closed. `due`: no timer runs out before that (each of them only moves
-    on, as long as the settings stay).
+    on, as long as the settings stay). `longest`: seconds from the login to the end of the session (0: any number).
     """
 
     connected: float
@@ -29,6 +29,7 @@ class Marks:
     transferred: float | None = None
     lingers: float = 0.0
     due: float = 0.0
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def next_moment(limits: LimitSettings, marks: Marks) -> float | None:
 
     What every wait asks for; `running` says which timer it is.
     """
-    idle, login, session = limits.timeout_idle, limits.timeout_login, limits.timeout_session
+    idle, login, session = limits.timeout_idle, limits.timeout_login, marks.longest
     first = marks.active + idle if idle else math.inf
     if marks.logged_in is None:
         if login and marks.connected + login < first:
@@ -61,11 +62,9 @@ def next_moment(limits: LimitSettings, marks: Marks) -> float | None:
     return None if first == math.inf else first
 
 
-def session_moment(limits: LimitSettings, marks: Marks) -> float | None:
+def session_moment(marks: Marks) -> float | None:
     """When the session ends whatever it does, even within a transfer (TimeoutSession); None: never."""
-    if marks.logged_in is None or not limits.timeout_session:
-        return None
-    return marks.logged_in + limits.timeout_session
+    return None if marks.logged_in is None or not marks.longest else marks.logged_in + marks.longest
 
 
 def running(limits: LimitSettings, marks: Marks) -> list[Timer]:
@@ -84,9 +83,9 @@ def running(limits: LimitSettings, marks: Marks) -> list[Timer]:
         since = marks.logged_in if marks.transferred is None else marks.transferred
         text = f"No transfer timeout ({limits.timeout_no_transfer} seconds): closing control connection"
         timers.append(Timer(since + limits.timeout_no_transfer, Code.TIMEOUT_NO_TRANSFER, text))
-    at = session_moment(limits, marks)
+    at = session_moment(marks)
     if at is not None:
-        text = f"Session Timeout ({limits.timeout_session} seconds): closing control connection"
+        text = f"Session Timeout ({marks.longest} seconds): closing control connection"
         timers.append(Timer(at, Code.TIMEOUT_SESSION, text))
     return timers
 

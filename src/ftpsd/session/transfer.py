@@ -140,7 +140,7 @@ def _interposed(session: Session, job: Job) -> bool:
     settings, log = session.settings, session.log
     return (
         job.begin_first or job.refused or not session.data_logged
-        or settings.tls.renegotiate is not None or settings.limits.timeout_session > 0
+        or settings.tls.renegotiate is not None or session.marks.longest > 0
         or diagnostics.OPTION in settings.tls.options or log.hears(events.TLSNote) or log.hears(events.Trace)
     )
 
@@ -275,7 +275,7 @@ def _move(session: Session, channel: DataChannel, job: Job, pump: Pump, stop: st
 def _renewal(session: Session, channel: DataChannel, pump: Pump, *, receiving: bool) -> DataRenewal | None:
     """What has to interrupt the pump: new keys that come due, the end of the session; None: nothing."""
     setting = session.settings.tls.renegotiate
-    until = session_moment(session.settings.limits, session.marks)
+    until = session_moment(session.marks)
     if setting is None and until is None:
         return None
     tls = channel.tls if session.tls.data_private else None
@@ -310,7 +310,7 @@ def _end_sending(session: Session, channel: DataChannel) -> str:
 
 
 def _overdue(session: Session) -> bool:
-    at = session_moment(session.settings.limits, session.marks)
+    at = session_moment(session.marks)
     return at is not None and at <= time.monotonic()
 
 

@@ -201,9 +201,7 @@ def look_for_abort(session: Session) -> None:
 def deadline_of(session: Session, timeout: float) -> float:
     """The end of a wait of a transfer that begins now and takes `timeout` seconds at most (monotonic clock)."""
     deadline = time.monotonic() + timeout
-    if not session.settings.limits.timeout_session:
-        return deadline
-    of_session = session_moment(session.settings.limits, session.marks)
+    of_session = session_moment(session.marks)
     return deadline if of_session is None else min(deadline, of_session)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ftpsd.settings.arguments import ArgumentError, boolean, want
 from ftpsd.settings.regexes import posix
-from ftpsd.settings.sections import expression
+from ftpsd.settings.sections import for_whom
 from ftpsd.settings.values import HiddenOwner, HideFiles
 
 
@@ -15,10 +15,7 @@ def hide_files(words: Sequence[str]) -> tuple[HideFiles, ...]:
     """`[!]regex|none [user|group|class expression]`."""
     if len(words) not in (1, 3):
         raise ArgumentError("wrong number of parameters", remedy="Write HideFiles regex [user|group|class expression].")
-    kind = words[1].lower() if len(words) == 3 else None
-    if kind is not None and kind not in ("user", "group", "class"):
-        raise ArgumentError(f"unknown classifier used: '{words[1]}'", remedy="It is user, group or class.")
-    whom = expression(kind, (words[2],)) if kind is not None else None
+    kind, whom = for_whom(words[1:])
     if words[0].lower() == "none":
         return (HideFiles(None, kind=kind, whom=whom),)
     negated = words[0].startswith("!")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from ftpsd.settings.arguments import ArgumentError, Integer, OptionalInteger, want
+from ftpsd.settings.arguments import ArgumentError, Integer, OptionalInteger, duration, want
 from ftpsd.settings.parsers import TRANSFER_COMMANDS
-from ftpsd.settings.sections import expression
-from ftpsd.settings.values import Bound, ClassBound, Rate, SizeBound, TransferBound
+from ftpsd.settings.sections import for_whom
+from ftpsd.settings.values import Bound, ClassBound, Rate, SessionTimeout, SizeBound, TransferBound, TransferRate
 
 _MOST = OptionalInteger(1, 2**31 - 1)
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
@@ -29,10 +30,14 @@ def class_bound(words: Sequence[str]) -> tuple[ClassBound, ...]:
 def transfer_bound(words: Sequence[str]) -> tuple[TransferBound, ...]:
     """`command,command… number|none ["message"]`."""
     want(words, 2, 3)
-    commands = frozenset(word.upper() for word in words[0].split(","))
+    return (TransferBound(_commands(words[0]), bound(words[1:])),)
+
+
+def _commands(word: str) -> frozenset[str]:
+    commands = frozenset(name.upper() for name in word.split(","))
     if not commands <= TRANSFER_COMMANDS:
-        raise ArgumentError(f"invalid FTP command in list: '{words[0]}'", remedy="It can be RETR,STOR,APPE,STOU.")
-    return (TransferBound(commands, bound(words[1:])),)
+        raise ArgumentError(f"invalid FTP command in list: '{word}'", remedy="It can be RETR,STOR,APPE,STOU.")
+    return commands
 
 
 def rate(words: Sequence[str]) -> Rate | None:
@@ -56,10 +61,23 @@ def size_bound(words: Sequence[str]) -> tuple[SizeBound, ...]:
         raise ArgumentError("incorrect number of parameters", remedy="Write a number and B, Kb, Mb, Gb or Tb.")
     else:
         size = Integer(1, 2**40).parse(words[:1]) * unit
-    if not rest:
-        return (SizeBound(size),)
-    want(rest, 2, 2)
-    kind = rest[0].lower()
-    if kind not in ("user", "group", "class"):
-        raise ArgumentError(f"unknown classifier used: '{rest[0]}'", remedy="It is user, group or class.")
-    return (SizeBound(size, kind, expression(kind, (rest[1],))),)
+    return (SizeBound(size, *for_whom(rest)),)
+
+
+def transfer_rate(words: Sequence[str]) -> tuple[TransferRate, ...]:
+    """`commands KiB-per-second[:free-bytes]`, commands by commas; then for whom: `user|group|class expression`."""
+    want(words, 2, 4)
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(?::([0-9]{1,15}))?", words[1])
+    if match is None:
+        raise ArgumentError(
+            f"badly formatted rate '{words[1]}'", remedy="Write KiB per second, or rate:free-bytes."
+        )
+    if float(match[1]) <= 0:
+        raise ArgumentError("rate must be greater than zero")
+    return (TransferRate(_commands(words[0]), float(match[1]) * 1024, int(match[2] or 0), *for_whom(words[2:])),)
+
+
+def session_timeout(words: Sequence[str]) -> tuple[SessionTimeout, ...]:
+    """Seconds, then for whom: `user|group|class expression`."""
+    want(words, 1, 3)
+    return (SessionTimeout(duration(words[0]), *for_whom(words[1:])),)

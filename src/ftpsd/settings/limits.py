@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftpsd.settings import parsers
+from ftpsd.settings import bound_parsers
 from ftpsd.settings.arguments import Duration, OptionalInteger, Special
 from ftpsd.settings.declaration import HOST, LOGIN, ROOT, Combine, directive
+from ftpsd.settings.values import SessionTimeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,12 @@ class LimitSettings:
         "TimeoutStalled", Duration(), 3600, module="mod_xfer", contexts=LOGIN, good=("600",), bad=("x",),
         doc="Seconds without a byte after which a transfer is given up and the session ends.",
     )
-    timeout_session: int = directive(
-        "TimeoutSession", Special("seconds", parsers.timeout_session), 0, module="mod_auth", contexts=LOGIN,
-        good=("3600", "8h"), bad=("", "x", "3600 user fred"),
-        doc="Seconds after login when the session ends whatever it does.",
+    timeout_session: tuple[SessionTimeout, ...] = directive(
+        "TimeoutSession", Special("seconds [user|group|class expression]", bound_parsers.session_timeout), (),
+        module="mod_auth", contexts=LOGIN, combine=Combine.APPEND, default_text="0",
+        good=("3600", "8h", "3600 user fred"), bad=("", "x", "3600 user", "3600 host fred"),
+        doc="Seconds after login when the session ends whatever it does. A line for the user counts before one for his"
+        " group, that before one for his class, that before one for all.",
     )
     timeout_linger: int = directive(
         "TimeoutLinger", Duration(), 10, contexts=HOST, good=("30",), bad=("x",),

@@ -12,7 +12,6 @@ from ftpsd.settings.arguments import (
     Integer,
     NotSupportedYet,
     boolean,
-    duration,
     want,
 )
 from ftpsd.settings.regexes import posix
@@ -27,7 +26,6 @@ from ftpsd.settings.values import (
     ServerIdent,
     SocketOptions,
     TraceChannel,
-    TransferRate,
     Umask,
     UserAlias,
 )
@@ -174,7 +172,8 @@ def allow_foreign_address(words: Sequence[str]) -> bool:
     value = boolean(words[0])
     if value is None:
         raise NotSupportedYet(
-            "AllowForeignAddress with a class", remedy="Put it into an <IfClass> section."
+            "AllowForeignAddress with a class",
+            remedy="Write AllowForeignAddress on in an <IfClass> section; that is the class of the client.",
         )
     return value
 
@@ -193,26 +192,6 @@ def hidden_stores(words: Sequence[str]) -> HiddenStores | None:
 
 
 TRANSFER_COMMANDS = frozenset({"RETR", "STOR", "APPE", "STOU"})
-
-
-def transfer_rate(words: Sequence[str]) -> tuple[TransferRate, ...]:
-    """`commands KiB-per-second[:free-bytes]`; commands by commas."""
-    want(words, 2, 4)
-    if len(words) > 2:
-        raise NotSupportedYet(
-            "TransferRate for a user, group or class", remedy="Put it into an <IfUser> section."
-        )
-    commands = frozenset(word.upper() for word in words[0].split(","))
-    if not commands <= TRANSFER_COMMANDS:
-        raise ArgumentError(f"invalid FTP command: '{words[0]}'", remedy="It can be RETR,STOR,APPE,STOU.")
-    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(?::([0-9]{1,15}))?", words[1])
-    if match is None:
-        raise ArgumentError(
-            f"badly formatted rate '{words[1]}'", remedy="Write KiB per second, or rate:free-bytes."
-        )
-    if float(match[1]) <= 0:
-        raise ArgumentError("rate must be greater than zero")
-    return (TransferRate(commands, float(match[1]) * 1024, int(match[2] or 0)),)
 
 
 _LIST_FLAGS = {
@@ -357,16 +336,6 @@ def environment_name(word: str) -> str:
     if not word or "=" in word or "\0" in word:
         raise ArgumentError(f"'{word}' is not the name of an environment variable")
     return word
-
-
-def timeout_session(words: Sequence[str]) -> int:
-    """Seconds; ProFTPD also takes `user|group|class name`."""
-    want(words, 1, 3)
-    if len(words) > 1:
-        raise NotSupportedYet(
-            "TimeoutSession for a user, group or class", remedy="Put it into an <IfUser> section."
-        )
-    return duration(words[0])
 
 
 def workers(words: Sequence[str]) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ftpsd.config import Section
 from ftpsd.errors import ConfigError
-from ftpsd.settings.arguments import ArgumentError
+from ftpsd.settings.arguments import ArgumentError, want
 from ftpsd.settings.declaration import Context
 from ftpsd.settings.expressions import ClassRule, Expression
 from ftpsd.settings.regexes import posix
@@ -91,6 +92,17 @@ def expression(kind: str, words: tuple[str, ...]) -> Expression:
         raise ArgumentError(
             f"badly formatted expression '{' '.join(words)}'", remedy="Write [AND|OR|regex] name,!name,…")
     return Expression(operator, names)
+
+
+def for_whom(words: Sequence[str]) -> tuple[str | None, Expression | None]:
+    """`user|group|class expression` at the end of a line: the kind and the condition; without words both are None."""
+    if not words:
+        return None, None
+    want(words, 2, 2)
+    kind = words[0].lower()
+    if kind not in ("user", "group", "class"):
+        raise ArgumentError(f"unknown classifier used: '{words[0]}'", remedy="It is user, group or class.")
+    return kind, expression(kind, (words[1],))
 
 
 def class_rules(words: tuple[str, ...]) -> tuple[ClassRule, ...]:

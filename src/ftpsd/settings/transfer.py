@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ftpsd.settings import parsers
+from ftpsd.settings import bound_parsers, parsers
 from ftpsd.settings.arguments import Addresses, Boolean, OneOf, Special
 from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, PLACES, Combine, directive
 from ftpsd.settings.values import HiddenStores, ListOptions, PortRange, SocketOptions, TransferRate, Umask
@@ -91,10 +91,13 @@ class TransferSettings:
         differs="off, a private address in PORT is foreign, too; ProFTPD takes it for the client's own",
     )
     transfer_rate: tuple[TransferRate, ...] = directive(
-        "TransferRate", Special("commands KiB/s[:free-bytes]", parsers.transfer_rate), (), module="mod_xfer",
-        contexts=ANYWHERE, combine=Combine.APPEND, good=("RETR 100", "STOR,APPE,STOU 2.5:4096"),
-        bad=("RETR", "LIST 10", "RETR 0", "RETR fast", "RETR 10 user fred"),
-        doc="Speed of a transfer. The first line with the command counts.",
+        "TransferRate",
+        Special("commands KiB/s[:free-bytes] [user|group|class expression]", bound_parsers.transfer_rate), (),
+        module="mod_xfer", contexts=ANYWHERE, combine=Combine.APPEND,
+        good=("RETR 100", "STOR,APPE,STOU 2.5:4096", "RETR 10 user fred"),
+        bad=("RETR", "LIST 10", "RETR 0", "RETR fast", "RETR 10 user", "RETR 10 host fred"),
+        doc="Speed of a transfer. The first line with the command counts that is for the user, for his groups, for his"
+        " class or for all.",
     )
     use_sendfile: bool = directive(
         "UseSendfile", Boolean(), True, module="mod_xfer", contexts=ANYWHERE, good=("off",), bad=("50%",),

@@ -122,11 +122,22 @@ class HiddenStores:
 @dataclass(frozen=True, slots=True)
 class TransferRate:
     """`rate` bytes per second for `commands` (RETR, STOR, APPE, STOU) once `free` bytes have gone at full
-    speed."""
+    speed, for whom the expression holds, or everybody. `kind` is user, group or class."""
 
     commands: frozenset[str]
     rate: float
     free: int = 0
+    kind: str | None = None
+    whom: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTimeout:
+    """TimeoutSession: seconds (0: none) for whom the expression holds, or everybody. `kind` is user, group or class."""
+
+    seconds: int
+    kind: str | None = None
+    whom: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)

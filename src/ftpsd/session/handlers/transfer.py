@@ -25,7 +25,6 @@ from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
 from ftpsd.settings.model import Settings
 from ftpsd.settings.transfer import TransferSettings
-from ftpsd.settings.values import TransferRate
 from ftpsd.vfs.base import BadRestart, OpenFile, StoreMode
 
 _LARGEST_FILE = 2**63 - 1
@@ -115,14 +114,6 @@ def rang(session: Session, command: Command) -> Reply:
     return Reply(350, ranges.accepted(chosen))
 
 
-def _rate(settings: TransferSettings, name: str) -> TransferRate | None:
-    """The first TransferRate that names the command."""
-    for rate in settings.transfer_rate:
-        if name in rate.commands:
-            return rate
-    return None
-
-
 def _take_start(session: Session) -> tuple[int, ByteRange | None]:
     """Where the transfer begins that is about to, and the range it is confined to; what comes after begins anew."""
     parameters = session.parameters
@@ -164,8 +155,8 @@ def retr(session: Session, command: Command) -> Reply:
         job = Job(
             "send", opened.fd, command.argument, ascii and _translates(settings), offset=offset,
             size=left or None, opening=_opening(settings, command.argument, left) if ascii else None,
-            rate=_rate(settings, "RETR") if settings.transfer_rate else None, sendfile=settings.use_sendfile,
-            largest=None if chosen is None else left, refused=refused,
+            rate=bounds.pace(session, settings.transfer_rate, "RETR") if settings.transfer_rate else None,
+            sendfile=settings.use_sendfile, largest=None if chosen is None else left, refused=refused,
         )
         if most is not None and refused:
             bounds.too_large(session, "MaxRetrieveFileSize", most, path)
@@ -274,7 +265,7 @@ def _upload_to(
 
     job = Job(
         "receive", opened.fd, command.argument, ascii and _translates(settings),
-        rate=_rate(settings, command.name) if settings.transfer_rate else None,
+        rate=bounds.pace(session, settings.transfer_rate, command.name) if settings.transfer_rate else None,
         opening=f"FILE: {opened.path.rpartition('/')[2]}" if mode == "unique" else _opening(
             settings, command.argument) if ascii else None,
         begin=begin, begin_first=opened.spared or counted is not None,
