@@ -123,6 +123,19 @@ def test_given_sockets_are_used_instead_of_binding() -> None:
         assert notices == ("no socket for port 1 among those passed by LISTEN_FDS: nobody listens there",)
 
 
+@pytest.mark.parametrize(("given", "wanted", "unheard"), [
+    ("127.0.0.1", "192.0.2.1", True), ("127.0.0.1", "127.0.0.1", False), ("127.0.0.1", "0.0.0.0", False),
+    ("127.0.0.1", "::", False), ("0.0.0.0", "192.0.2.1", False), ("0.0.0.0", "2001:db8::1", True),
+])
+def test_an_address_that_no_given_socket_hears_is_told(given: str, wanted: str, unheard: bool) -> None:
+    """A reload that names another DefaultAddress cannot have it: the sockets are systemd's."""
+    with socket.create_server((given, 0)) as sock:
+        port = sock.getsockname()[1]
+        _, notices = Listeners.from_sockets([sock]).changed_to([Endpoint(wanted, port)])
+    text = f"no socket for {wanted} port {port} among those passed by LISTEN_FDS: nobody listens there"
+    assert notices == ((text,) if unheard else ())
+
+
 def test_ipv6_sockets_serve_ipv6_only() -> None:
     try:
         sock = listen(Endpoint("::1", 0))

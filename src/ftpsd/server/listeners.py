@@ -107,6 +107,17 @@ class Listeners:
         ports = {endpoint.port for endpoint in self.sockets}
         for port in sorted({endpoint.port for endpoint in wanted} - ports):
             yield f"no socket for port {port} among those passed by LISTEN_FDS: nobody listens there"
+        for endpoint in wanted:
+            if endpoint.port in ports and not self._covered(endpoint):
+                yield (f"no socket for {endpoint.address} port {endpoint.port} among those passed by LISTEN_FDS:"
+                       " nobody listens there")
+
+    def _covered(self, endpoint: Endpoint) -> bool:
+        """Whether connections to it arrive here. Which of all addresses it has, the service manager says."""
+        everywhere = {EVERY_IPV4, EVERY_IPV6}
+        there = {each.address for each in self.sockets if each.port == endpoint.port}
+        return endpoint.address in {*there, *everywhere} or EVERY_IPV6 in there or (
+            EVERY_IPV4 in there and ":" not in endpoint.address)
 
     def _open(
         self, endpoint: Endpoint, wanted: Sequence[Endpoint], notices: list[str]
