@@ -176,7 +176,7 @@ def test_a_bad_reload_changes_nothing(server: Server, name: str, why: str) -> No
     assert old.ask("x") == "200 x"
     assert server.talk().name == "first"
     until(lambda: children(server.pid) == workers, "the workers as before")
-    assert descriptors(server.pid) == count
+    until(lambda: descriptors(server.pid) <= count, "no more descriptors than before")
     server.reload(name="mended")
     server.await_name("mended")
 
@@ -194,7 +194,7 @@ def test_fifty_reloads_leak_nothing(server: Server) -> None:
     last = server.await_name("reload-49")
     first.close()
     until(lambda: len(children(server.pid)) == 3, "the end of all workers but the present two and the first")
-    assert descriptors(server.pid) == before
+    until(lambda: descriptors(server.pid) <= before, "no more descriptors than before")
     assert last.ask("DESCRIPTORS") == inside
     assert kept.ask("x") == "200 x"
 

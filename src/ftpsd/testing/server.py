@@ -311,7 +311,7 @@ def _socket_inode(local: int, remote: int) -> int:
         for line in Path(table).read_text().splitlines()[1:]:
             fields = line.split()
             ports = [int(fields[number].rpartition(":")[2], 16) for number in (1, 2)]
-            if ports == [local, remote]:
+            if ports == [local, remote] and fields[9] != "0":  # 0: one that was closed, from another address
                 return int(fields[9])
     return 0
 
