@@ -59,7 +59,8 @@ class Desk:
         return variables, notes
 
     def _lines(self, log: str) -> list[str]:
-        return (self.server.files.directory / log).read_text().splitlines()
+        """Whole ones: the last may still be on its way."""
+        return (self.server.files.directory / log).read_text().rpartition("\n")[0].splitlines()
 
     def _next(self, log: str, count: int) -> dict[str, str]:
         deadline = time.monotonic() + 10

@@ -259,7 +259,8 @@ def test_what_is_wrong_in_the_cache_is_not_sent(store: FileStore, junk: bytes | 
     rig = Rig([about], store)
     kept = junk if isinstance(junk, bytes) else response(other)
     if junk == "forged":
-        kept = response(about)[:-1] + b"\0"
+        signed = response(about)
+        kept = signed[:-1] + bytes([signed[-1] ^ 1])
     store.store(bytes.fromhex(about.fingerprint), kept, rig.clock[0] + 3600)
     rig.sender.mode = "down"
     rig.after(0)
