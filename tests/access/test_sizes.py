@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpsd.access.sizes import Client, Pace, nearest, pace_of
+from ftpsd.access.sizes import Pace, nearest, pace_of
 from ftpsd.settings.bound_parsers import session_timeout, size_bound, transfer_rate
-from ftpsd.settings.values import Rate
+from ftpsd.settings.values import Rate, SessionTimeout, SizeBound, TransferRate
 
-ALICE = Client("alice", ("staff",), {"local"})
+
+def for_alice(line: SizeBound | SessionTimeout | TransferRate) -> bool:
+    return line.whom is None or line.whom.holds("alice", ("staff",), {"local"})
 
 
 @pytest.mark.parametrize(("lines", "size"), [
@@ -26,7 +28,7 @@ ALICE = Client("alice", ("staff",), {"local"})
 ])
 def test_whose_line_counts(lines: tuple[str, ...], size: int | None) -> None:
     bounds = [one for line in lines for one in size_bound(line.split())]
-    line = nearest(bounds, ALICE)
+    line = nearest(filter(for_alice, bounds))
     assert (None if line is None else line.size) == size
 
 
@@ -35,7 +37,7 @@ def test_whose_line_counts(lines: tuple[str, ...], size: int | None) -> None:
     (("9 class local", "8 group staff", "7 user alice"), 7), (("5 class far",), None),
 ])
 def test_whose_time_counts(lines: tuple[str, ...], seconds: int | None) -> None:
-    line = nearest([one for line in lines for one in session_timeout(line.split())], ALICE)
+    line = nearest(one for line in lines for one in session_timeout(line.split()) if for_alice(one))
     assert (None if line is None else line.seconds) == seconds
 
 
@@ -45,7 +47,7 @@ def test_whose_time_counts(lines: tuple[str, ...], seconds: int | None) -> None:
     (("RETR 3 class far,local", "RETR 1"), 3), (("STOR 1", "RETR 2 user bob"), None),
 ])
 def test_whose_rate_counts(lines: tuple[str, ...], rate: int | None) -> None:
-    line = pace_of([one for line in lines for one in transfer_rate(line.split())], "RETR", ALICE)
+    line = pace_of((one for line in lines for one in transfer_rate(line.split()) if for_alice(one)), "RETR")
     assert (None if line is None else line.rate / 1024) == rate
 
 

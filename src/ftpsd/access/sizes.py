@@ -3,40 +3,24 @@ MaxCommandRate), how long he may stay (TimeoutSession)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TypeVar
 
 from ftpsd.settings.values import Rate, SessionTimeout, SizeBound, TransferRate
 
 _KINDS = ("user", "group", "class", None)
-_Line = TypeVar("_Line", SizeBound, TransferRate, SessionTimeout)
+_Line = TypeVar("_Line", SizeBound, SessionTimeout)
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who a session is for lines that end in `user|group|class expression`."""
-
-    user: str
-    groups: Collection[str]
-    classes: Collection[str]
-
-    def fits(self, line: SizeBound | TransferRate | SessionTimeout) -> bool:
-        """Whether the line is for him."""
-        if line.whom is None:
-            return True
-        present = {"user": {self.user}, "group": self.groups, "class": self.classes}
-        return line.kind is not None and line.whom.holds(present[line.kind])
+def nearest(lines: Iterable[_Line]) -> _Line | None:
+    """Of the lines that are for a client the one that counts: first the user's, then his groups', his class's,
+    everybody's."""
+    return min(lines, key=lambda one: _KINDS.index(one.whom.kind if one.whom is not None else None), default=None)
 
 
-def nearest(lines: Iterable[_Line], client: Client) -> _Line | None:
-    """The line that counts: the user's comes first, then his groups', his class's, everybody's."""
-    return min(filter(client.fits, lines), key=lambda one: _KINDS.index(one.kind), default=None)
-
-
-def pace_of(lines: Iterable[TransferRate], command: str, client: Client) -> TransferRate | None:
-    """The first line that names the command and is for the client."""
-    return next((line for line in lines if command in line.commands and client.fits(line)), None)
+def pace_of(lines: Iterable[TransferRate], command: str) -> TransferRate | None:
+    """Of the lines that are for a client the first that names the command."""
+    return next((line for line in lines if command in line.commands), None)
 
 
 class Pace:

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from typing import Any
 
+from ftpsd.settings.expressions import Expression, Whom
 from ftpsd.settings.values import TLSRequirement, Umask
 
 
@@ -16,7 +17,7 @@ def shown(value: Any) -> str:
             return "none"
         case bool():
             return "on" if value else "off"
-        case TLSRequirement() | Umask():
+        case TLSRequirement() | Umask() | Expression() | Whom():
             return str(value)
         case re.Pattern():
             return str(value.pattern)

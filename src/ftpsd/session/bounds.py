@@ -23,7 +23,7 @@ from ftpsd.access.occupancy import (
     judge_transfer,
     key,
 )
-from ftpsd.access.sizes import Client, Pace
+from ftpsd.access.sizes import Pace
 from ftpsd.auth.account import Account
 from ftpsd.data.waits import wait_for
 from ftpsd.errors import Refusal, SessionEnded
@@ -100,28 +100,19 @@ def transferring(session: Session, settings: Settings, name: str) -> Iterator[No
 
 def largest(session: Session, lines: tuple[SizeBound, ...]) -> int | None:
     """Bytes that a file may have for the session's user; None: any number."""
-    client = _client(session)
-    line = None if client is None else sizes.nearest(lines, client)
+    line = sizes.nearest(line for line in lines if session.concerned(line.whom))
     return None if line is None else line.size
 
 
 def pace(session: Session, lines: tuple[TransferRate, ...], command: str) -> TransferRate | None:
     """The TransferRate for the command; None: as fast as it goes."""
-    client = _client(session)
-    return None if client is None else sizes.pace_of(lines, command, client)
+    return sizes.pace_of((line for line in lines if session.concerned(line.whom)), command)
 
 
 def longest(session: Session, lines: tuple[SessionTimeout, ...]) -> int:
     """TimeoutSession of the session's user in seconds; 0: none."""
-    client = _client(session) if lines else None
-    line = None if client is None else sizes.nearest(lines, client)
+    line = sizes.nearest(line for line in lines if session.concerned(line.whom))
     return 0 if line is None else line.seconds
-
-
-def _client(session: Session) -> Client | None:
-    """Who the session is; None before the login."""
-    account = session.login.account
-    return None if account is None else Client(account.name, account.group_names, session.classes)
 
 
 def check_password_size(session: Session, password: str) -> str | None:

@@ -30,20 +30,10 @@ def hidden(session: Session, path: str, real: str, settings: Settings) -> bool:
 def by_name(session: Session, lines: Iterable[HideFiles], name: str) -> bool:
     """HideFiles: the first line that concerns the user decides."""
     for line in lines:
-        if not _concerns(session, line):
+        if not session.concerned(line.whom):
             continue
         return line.pattern is not None and (line.pattern.search(name) is not None) is not line.negated
     return False
-
-
-def _concerns(session: Session, line: HideFiles) -> bool:
-    if line.whom is None:
-        return True
-    account = session.login.account
-    if account is None:
-        return False
-    present = {"user": (account.name,), "group": account.group_names, "class": tuple(session.classes)}
-    return line.whom.holds(present[line.kind or "user"])
 
 
 def by_owner(session: Session, access: AccessSettings, path: str) -> bool:

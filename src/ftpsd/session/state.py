@@ -42,6 +42,7 @@ from ftpsd.session.renewal import ControlRenewal
 from ftpsd.session.sql import SqlSession
 from ftpsd.session.timers import Marks
 from ftpsd.session.traits import Traits, traits_of
+from ftpsd.settings.expressions import Whom
 from ftpsd.settings.model import AnonymousSection, Host, Settings
 from ftpsd.tls.data import DataTLS, DataTLSClient
 from ftpsd.tls.policy import TLSState
@@ -286,6 +287,13 @@ class Session:
         to_redis = self.log.hears(CommandForRedis)
         if self.journal is None and (logged or to_redis or self.log.hears(CommandDone)):
             self.journal = Journal(self, to_redis)
+
+    def concerned(self, whom: Whom | None) -> bool:
+        """Whether a line for `whom` (None: everybody) is for the session's user."""
+        if whom is None:
+            return True
+        account = self.login.account
+        return account is not None and whom.holds(account.name, account.group_names, self.classes)
 
     @property
     def host(self) -> Host:

@@ -15,11 +15,11 @@ def hide_files(words: Sequence[str]) -> tuple[HideFiles, ...]:
     """`[!]regex|none [user|group|class expression]`."""
     if len(words) not in (1, 3):
         raise ArgumentError("wrong number of parameters", remedy="Write HideFiles regex [user|group|class expression].")
-    kind, whom = for_whom(words[1:])
+    whom = for_whom(words[1:])
     if words[0].lower() == "none":
-        return (HideFiles(None, kind=kind, whom=whom),)
+        return (HideFiles(None, whom=whom),)
     negated = words[0].startswith("!")
-    return (HideFiles(posix(words[0].removeprefix("!")), negated, kind, whom),)
+    return (HideFiles(posix(words[0].removeprefix("!")), negated, whom),)
 
 
 def hidden_owner(words: Sequence[str]) -> tuple[HiddenOwner, ...]:

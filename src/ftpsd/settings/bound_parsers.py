@@ -61,7 +61,7 @@ def size_bound(words: Sequence[str]) -> tuple[SizeBound, ...]:
         raise ArgumentError("incorrect number of parameters", remedy="Write a number and B, Kb, Mb, Gb or Tb.")
     else:
         size = Integer(1, 2**40).parse(words[:1]) * unit
-    return (SizeBound(size, *for_whom(rest)),)
+    return (SizeBound(size, for_whom(rest)),)
 
 
 def transfer_rate(words: Sequence[str]) -> tuple[TransferRate, ...]:
@@ -74,10 +74,10 @@ def transfer_rate(words: Sequence[str]) -> tuple[TransferRate, ...]:
         )
     if float(match[1]) <= 0:
         raise ArgumentError("rate must be greater than zero")
-    return (TransferRate(_commands(words[0]), float(match[1]) * 1024, int(match[2] or 0), *for_whom(words[2:])),)
+    return (TransferRate(_commands(words[0]), float(match[1]) * 1024, int(match[2] or 0), for_whom(words[2:])),)
 
 
 def session_timeout(words: Sequence[str]) -> tuple[SessionTimeout, ...]:
     """Seconds, then for whom: `user|group|class expression`."""
     want(words, 1, 3)
-    return (SessionTimeout(duration(words[0]), *for_whom(words[1:])),)
+    return (SessionTimeout(duration(words[0]), for_whom(words[1:])),)

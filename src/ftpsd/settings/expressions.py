@@ -27,6 +27,27 @@ class Expression:
         )
         return all(results) if self.operator == "and" else any(results)
 
+    def __str__(self) -> str:
+        if self.pattern is not None:
+            return f"regex {'!' if self.negated else ''}{self.pattern.pattern}"
+        return f" {self.operator} ".join(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """For whom a line is that ends in `user|group|class expression`; `kind` is the first of these words."""
+
+    kind: str
+    expression: Expression
+
+    def holds(self, user: str, groups: Collection[str], classes: Collection[str]) -> bool:
+        """Whether it is for this user, of these groups, from an address of these classes."""
+        present = {"user": (user,), "group": groups, "class": classes}
+        return self.expression.holds(present[self.kind])
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.expression}"
+
 
 @dataclass(frozen=True, slots=True)
 class ClassRule:

@@ -11,7 +11,7 @@ from ftpsd.config import Section
 from ftpsd.errors import ConfigError
 from ftpsd.settings.arguments import ArgumentError, want
 from ftpsd.settings.declaration import Context
-from ftpsd.settings.expressions import ClassRule, Expression
+from ftpsd.settings.expressions import ClassRule, Expression, Whom
 from ftpsd.settings.regexes import posix
 
 HOSTS = Context.SERVER | Context.VHOST | Context.GLOBAL
@@ -94,15 +94,15 @@ def expression(kind: str, words: tuple[str, ...]) -> Expression:
     return Expression(operator, names)
 
 
-def for_whom(words: Sequence[str]) -> tuple[str | None, Expression | None]:
-    """`user|group|class expression` at the end of a line: the kind and the condition; without words both are None."""
+def for_whom(words: Sequence[str]) -> Whom | None:
+    """`user|group|class expression` at the end of a line; None without words: the line is for everybody."""
     if not words:
-        return None, None
+        return None
     want(words, 2, 2)
     kind = words[0].lower()
     if kind not in ("user", "group", "class"):
         raise ArgumentError(f"unknown classifier used: '{words[0]}'", remedy="It is user, group or class.")
-    return kind, expression(kind, (words[1],))
+    return Whom(kind, expression(kind, (words[1],)))
 
 
 def class_rules(words: tuple[str, ...]) -> tuple[ClassRule, ...]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ftpsd.settings.expressions import Expression
+from ftpsd.settings.expressions import Whom
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,12 @@ class RootedPath:
 class HideFiles:
     """HideFiles: names that `pattern` fits are hidden, with `negated` all others; None: nothing is.
 
-    `kind` and `whom`: for certain users, groups or classes only; None: for everybody.
+    `whom`: for certain users, groups or classes only; None: for everybody.
     """
 
     pattern: re.Pattern[str] | None
     negated: bool = False
-    kind: str | None = None
-    whom: Expression | None = None
+    whom: Whom | None = None
 
 
 class HiddenOwner(NamedTuple):
@@ -122,22 +121,20 @@ class HiddenStores:
 @dataclass(frozen=True, slots=True)
 class TransferRate:
     """`rate` bytes per second for `commands` (RETR, STOR, APPE, STOU) once `free` bytes have gone at full
-    speed, for whom the expression holds, or everybody. `kind` is user, group or class."""
+    speed, for `whom` (None: everybody)."""
 
     commands: frozenset[str]
     rate: float
     free: int = 0
-    kind: str | None = None
-    whom: Expression | None = None
+    whom: Whom | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTimeout:
-    """TimeoutSession: seconds (0: none) for whom the expression holds, or everybody. `kind` is user, group or class."""
+    """TimeoutSession: seconds (0: none) for `whom` (None: everybody)."""
 
     seconds: int
-    kind: str | None = None
-    whom: Expression | None = None
+    whom: Whom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,14 +303,10 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SizeBound:
-    """MaxStoreFileSize, MaxRetrieveFileSize: bytes (None: any number) for whom the expression holds, or everybody.
-
-    `kind` is user, group or class.
-    """
+    """MaxStoreFileSize, MaxRetrieveFileSize: bytes (None: any number) for `whom` (None: everybody)."""
 
     size: int | None
-    kind: str | None = None
-    whom: Expression | None = None
+    whom: Whom | None = None
 
 
 @dataclass(frozen=True, slots=True)
