@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import random
+import re
+import select
 import socket
 import subprocess
 import sys
@@ -21,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftpsd.native._openssl import Connection, Pump, TLSError
+from ftpsd.native._openssl import Connection, Pump, TLSError, answer_promptly, give_way_to
 from tests.native.openssl_support import (
     TIMEOUT,
     TLS12,
@@ -123,6 +125,15 @@ def content_of(file: IO[bytes]) -> bytes:
     return os.pread(file.fileno(), 1 << 30, 0)
 
 
+def time_slice() -> int:
+    """Nanoseconds that the calling thread may run at a stretch; 0: the kernel does not say."""
+    said = re.search(r"^se\.slice\s*:\s*(\d+)", Path("/proc/thread-self/sched").read_text(), re.MULTILINE)
+    return int(said[1]) if said else 0
+
+
+SLICES = Path("/proc/thread-self/sched").exists() and time_slice() > 0
+
+
 class Running:
     """A pump in a thread of its own."""
 
@@ -172,6 +183,27 @@ def test_a_pump_is_batch_work_from_the_first_megabyte_to_its_end(channel: str) -
         assert running.policy_afterwards == os.SCHED_OTHER
 
 
+@channels
+@pytest.mark.parametrize(("waits", "times"), [(True, 16), (False, 0)])
+def test_a_pump_gives_way_while_a_command_waits(channel: str, waits: bool, times: int) -> None:
+    """… but not for ever to one that nobody reads: of some forty looks the first sixteen count."""
+    session, client = socket.socketpair()
+    with session, client, select.epoll() as commands, wire(channel) as link, file_of() as file:
+        commands.register(session, select.EPOLLIN)
+        if waits:
+            client.send(b"NOOP\r\n")
+        give_way_to(commands.fileno())
+        try:
+            running = Running(link.pump("receive", file.fileno()))
+            for _ in range(12):
+                link.peer_sends(b"x" * MEGABYTE)
+            link.peer_ends()
+            assert running.join() == "done"
+        finally:
+            give_way_to(-1)
+        assert running.pump.gave_way == times
+
+
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
 def test_a_pump_leaves_its_processor_while_it_moves_much() -> None:
     """In a process of its own, as it is for good."""
@@ -179,6 +211,26 @@ def test_a_pump_leaves_its_processor_while_it_moves_much() -> None:
     said = subprocess.run(command, capture_output=True, text=True, timeout=4 * TIMEOUT, check=False)
     every = len(os.sched_getaffinity(0))
     assert (said.stdout.split(), said.stderr) == (["1", "1", str(every), "done", "1"], "")
+
+
+@pytest.mark.skipif(not SLICES, reason="this kernel has no time slices of a thread's own")
+def test_a_thread_that_answers_promptly_is_no_less_prompt_after_its_pump() -> None:
+    with wire("plain") as link, file_of() as file:
+        pump = link.pump("receive", file.fileno())
+        slices: list[int] = []
+
+        def live() -> None:
+            answer_promptly()
+            slices.append(time_slice())
+            pump.run()
+            slices.append(time_slice())
+
+        thread = threading.Thread(target=live)
+        thread.start()
+        link.peer_sends(b"x" * 4 * MEGABYTE)
+        link.peer_ends()
+        thread.join(4 * TIMEOUT)
+    assert slices == [100_000, 100_000] != [time_slice()] * 2
 
 
 # ---- everything arrives

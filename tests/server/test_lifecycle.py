@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -26,6 +27,14 @@ def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def watched(pid: int) -> int:
+    """How many files of other processes are in the epoll descriptors of `pid`."""
+    fds = os.listdir(f"/proc/{pid}/fd")
+    own = {os.stat(f"/proc/{pid}/fd/{fd}").st_ino for fd in fds}
+    said = "".join(Path(f"/proc/{pid}/fdinfo/{fd}").read_text() for fd in fds)
+    return len({int(ino, 16) for ino in re.findall(r"^tfd:.* ino:([0-9a-f]+) ", said, re.MULTILINE)} - own)
+
+
 def test_start_writes_the_pidfile_and_serves(server: Server) -> None:
     server.start()
     assert server.process is not None
@@ -45,6 +54,17 @@ def test_as_many_workers_as_processors_have_one_each(server: Server) -> None:
     server.reload(workers=1)
     until(lambda: len(children(server.pid)) == 1, "the end of the old workers")
     assert os.sched_getaffinity(children(server.pid)[0]) == every
+
+
+def test_all_control_connections_are_in_one_descriptor(server: Server) -> None:
+    """Which pumps look at, to see whether a command waits."""
+    server.start(workers=2)
+    talks = [server.talk() for _ in range(6)]
+    assert len({talk.worker for talk in talks}) == 2
+    assert watched(server.pid) == len(talks)
+    for talk in talks:
+        talk.close()
+    until(lambda: watched(server.pid) == 0, "the end of the sessions")
 
 
 def test_sessions_spread_over_the_workers(server: Server) -> None:

@@ -550,6 +550,9 @@ class Pump:
     def file_bytes(self) -> int:
         """Bytes read from or written to the file. Live, from any thread."""
     @property
+    def gave_way(self) -> int:
+        """How often it has let go of its processor for a waiting command (`give_way_to`)."""
+    @property
     def error(self) -> TLSError | None: ...
     @property
     def errno(self) -> int: ...
@@ -585,6 +588,14 @@ class Digest:
 def keep_to_processor(number: int) -> None:
     """Keeps this thread, and those that it starts, on processor `number`; a pump that moves much leaves it for that
     time. Once in a process. Raises `OSError`.
+    """
+def answer_promptly() -> None:
+    """Asks the kernel to let the calling thread run soon whenever it wakes up, and briefly; not while it is a pump that
+    moves much.
+    """
+def give_way_to(commands: int) -> None:
+    """From now on pumps that move much let go of their processor while the epoll descriptor `commands` has something to
+    tell: input on a control connection. Once in a process.
     """
 def wait_readable(fds: Sequence[int], timeout: float) -> list[int]:
     """Indices of `fds` that have input, an end or an error; [] after `timeout` seconds (`<= 0`: for ever)."""

@@ -459,6 +459,7 @@ cdef extern from "pump_send.h" nogil:
         uint64_t wire_bytes, file_bytes
         uint64_t *progress
         int aborted, finished
+        unsigned gave_way
         int io_kind, error
     pump_z *pump_z_new(int sending, int level)
     uint64_t pump_counted(const uint64_t *counter)
@@ -466,6 +467,8 @@ cdef extern from "pump_send.h" nogil:
     void pump_release(pump *transfer)
     int pump_run(pump *transfer)
     int processor_confine(int number)
+    int processor_commands
+    void processor_prompt()
 
 
 cdef extern from "<poll.h>" nogil:

@@ -167,6 +167,10 @@ cdef class Pump:
         return pump_counted(&self.state.file_bytes)
 
     @property
+    def gave_way(self):
+        return self.state.gave_way
+
+    @property
     def error(self):
         return self.failure
 
@@ -206,3 +210,12 @@ def wait_readable(fds, double timeout):
 def keep_to_processor(int number):
     if processor_confine(number) != 0:
         raise OSError(errno, os.strerror(errno))
+
+
+def answer_promptly():
+    processor_prompt()
+
+
+def give_way_to(int commands):
+    global processor_commands
+    processor_commands = commands

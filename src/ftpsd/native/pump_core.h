@@ -67,7 +67,8 @@ struct pump {
     int finish;                         /* the end of our side is the pump's to tell the peer */
     int corked, finished;
     double begun_at, moved_at, refilled_at, tokens;
-    size_t unglanced;
+    size_t unglanced, ungiven;          /* bytes since the last look at `control`, and at waiting commands */
+    unsigned waited_in_row, gave_way;   /* looks that saw a command wait; how often we let go of the processor */
     size_t expected;                    /* file bytes, as far as known; 0: unknown */
     size_t room;                        /* of the buffer */
     unsigned char *buffer, *converted;
@@ -118,6 +119,7 @@ static void pump_moved(struct pump *pump, size_t size)
     if (pump->progress != NULL)
         __atomic_store_n(pump->progress, pump->z == NULL ? pump->wire_bytes : pump->file_bytes, __ATOMIC_RELAXED);
     pump->unglanced += size;
+    pump->ungiven += size;
     if (pump->burst > size)
         pump->burst -= size;
     else {
@@ -240,6 +242,10 @@ static int pump_glance(struct pump *pump)
         return PUMP_PAUSED;
     if (!pump->batch && pump->wire_bytes >= GLANCE_BYTES)
         pump_batch(pump, 1);
+    if (pump->batch && pump->ungiven >= GIVE_BYTES) {
+        pump->ungiven = 0;
+        pump->gave_way += (unsigned)processor_give_way(&pump->waited_in_row);
+    }
     if (pump->unglanced < GLANCE_BYTES)
         return PUMP_GO;
     return pump_poll(pump, 0, 0, &seen);

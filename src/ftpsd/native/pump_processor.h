@@ -5,25 +5,40 @@
  * keeps its threads there (`processor_confine`).
  *
  * A pump that has moved GLANCE_BYTES (or a digest, DIGEST_SLICE) is batch work until it returns: it may run on any
- * processor, as it does not need the interpreter, and it is SCHED_BATCH, where Linux grants it (since 6.12) with a
- * longer time slice. It gets no less of a processor, but it does not take one from a thread that has just woken up to
- * answer a command, and gives its own to such a thread at once.
+ * processor, as it does not need the interpreter, and it is SCHED_BATCH: it gets no less of a processor, but it does not
+ * take one from a thread that has just woken up to answer a command.
+ *
+ * A session that goes on after its login asks for the shortest time slices (`processor_prompt`; Linux grants them since
+ * 6.12): of those who wait it is then the next, for as little time. A login computes, and short slices would only cost.
+ *
+ * Still the kernel may let it wait for the end of a pump's slice, some milliseconds. Pumps therefore look, every
+ * GIVE_BYTES, whether a command waits anywhere in the server, and if so let go of the processor. What they look at is
+ * one epoll descriptor of all processes, in which every control connection is. A client who keeps bytes waiting there
+ * on purpose, or a session that reads none while it is at work, is given way to GIVES times in a row and then only a
+ * fifth of the time.
  */
 #ifndef FTPSD_PUMP_PROCESSOR_H
 #define FTPSD_PUMP_PROCESSOR_H
 
+#include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BATCH_SLICE 20000000            /* nanoseconds */
+#define PROMPT_SLICE 100000             /* nanoseconds; the least that Linux takes */
+#define GIVE_BYTES (256 * 1024)
+#define GIVES 16
 
 /* The processor of this worker, and all that it had before; written once, before there are threads. */
 static struct {
     int confined;
     cpu_set_t own, all;
 } processors;
+
+/* The epoll descriptor of control connections with input; -1: none. Written once, before there are threads. */
+static int processor_commands = -1;
 
 /* struct sched_attr, which libc does not declare everywhere. */
 struct processor_schedule {
@@ -33,6 +48,9 @@ struct processor_schedule {
     uint32_t priority;
     uint64_t slice, deadline, period;   /* nanoseconds */
 };
+
+/* Whether this thread has asked for short time slices. */
+static __thread int processor_is_prompt;
 
 /* Keeps this thread, and those that it starts, on one processor. -1 with errno. */
 static int processor_confine(int number)
@@ -62,19 +80,44 @@ static void processor_roam(int roam)
 }
 
 /* Schedules this thread as batch work or as usual, with the niceness that it has. Best effort: nothing depends on it. */
-static void processor_batch(int batch)
+static void processor_reschedule(int batch)
 {
     struct processor_schedule schedule;
 
-    processor_roam(batch);
     if (syscall(SYS_sched_getattr, 0, &schedule, sizeof schedule, 0) != 0)
         return;
     if (schedule.policy != SCHED_OTHER && schedule.policy != SCHED_BATCH)
         return;                         /* an administrator's choice for the whole server */
     schedule.size = sizeof schedule;
     schedule.policy = batch ? SCHED_BATCH : SCHED_OTHER;
-    schedule.slice = batch ? BATCH_SLICE : 0;
+    schedule.slice = !batch && processor_is_prompt ? PROMPT_SLICE : 0;
     (void)syscall(SYS_sched_setattr, 0, &schedule, 0);
+}
+
+static void processor_batch(int batch)
+{
+    processor_roam(batch);
+    processor_reschedule(batch);
+}
+
+/* From now on this thread is one that answers, whenever it is not a batch. */
+static void processor_prompt(void)
+{
+    processor_is_prompt = 1;
+    processor_reschedule(0);
+}
+
+/* Lets go of the processor if a command waits, unless that has not helped for a while; `*in_row`: how many looks have
+ * seen one wait. Returns whether it did. */
+static int processor_give_way(unsigned *in_row)
+{
+    struct pollfd commands = {processor_commands, POLLIN, 0};
+
+    if (processor_commands < 0 || poll(&commands, 1, 0) <= 0) {
+        *in_row = 0;
+        return 0;
+    }
+    return (*in_row)++ % (5 * GIVES) < GIVES && sched_yield() == 0;
 }
 
 #endif

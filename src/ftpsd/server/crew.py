@@ -90,6 +90,7 @@ class Crew:
         self._present: Generation | None = None
         self._readers: list[int] = []
         self._lifeline, self._life = os.pipe2(os.O_CLOEXEC)
+        self._commands = select.epoll()
 
     @property
     def pids(self) -> list[int]:
@@ -180,7 +181,7 @@ class Crew:
             for other in self._children.values():
                 other.channel.close()
             self._leave_supervisor(generation)
-            place = Place(self._board, row, generation.rows, self._lifeline, channel)
+            place = Place(self._board, row, generation.rows, self._lifeline, channel, self._commands)
             worker = Worker(generation.service, generation.listeners, place, self._journal)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             worker.run(answer.ready)
@@ -284,6 +285,7 @@ class Crew:
 
     def close(self) -> None:
         """Close the lifeline: workers that still live, end."""
+        self._commands.close()
         for fd in (self._lifeline, self._life):
             with contextlib.suppress(OSError):
                 os.close(fd)

@@ -26,7 +26,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ftpsd.data.pump import keep_to_processor
+from ftpsd.data.pump import give_way_to, keep_to_processor
 from ftpsd.errors import FtpsdError
 from ftpsd.server import orders
 from ftpsd.server.contract import Service
@@ -64,13 +64,15 @@ _COMPLAINT_INTERVAL = 10.0
 @dataclass(frozen=True, slots=True)
 class Place:
     """What a worker shares with the supervisor: its row of the scoreboard (and those of all workers of its
-    generation), the reading end of the lifeline, and where orders come from."""
+    generation), the reading end of the lifeline, where orders come from, and the control connections of all workers, in
+    which pumps see that a command waits."""
 
     board: Scoreboard
     row: int
     rows: tuple[int, ...]
     lifeline: int
     channel: socket.socket
+    commands: select.epoll
 
 
 class Worker:
@@ -118,6 +120,7 @@ class Worker:
         if len(processors) == len(self._place.rows) > 1:
             with contextlib.suppress(OSError):
                 keep_to_processor(processors[self._place.rows.index(self._place.row)])
+        give_way_to(self._place.commands.fileno())
 
     def _watch(self, fd: int, handler: Callable[[], None]) -> None:
         """`handler` is called whenever `fd` has input."""
@@ -278,6 +281,8 @@ class Worker:
             self._sessions[slot] = sock
             self._served += 1
             self._count()
+        with contextlib.suppress(OSError):  # what is not in there, its commands wait a little longer
+            self._place.commands.register(sock, select.EPOLLIN)
         try:
             _thread.start_new_thread(self._session, (sock, slot))  # Thread.start() would wait until it runs
         except RuntimeError as error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import traceback
 
+from ftpsd.data.pump import answer_promptly
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import hostile
 from ftpsd.ftp.commands import Command, parse
@@ -41,6 +42,9 @@ from ftpsd.vfs.rights import CredentialsError
 
 _BROKEN = {"renegotiation": Code.RENEGOTIATION_BY_CLIENT, "protocol": Code.CONTROL_TLS_ERROR}
 """What a control connection broke of, by `TLSError.kind`, where it was not just lost."""
+
+_MANY = 16
+"""Commands after which a session is one that goes on: it is worth two system calls to be woken up at once."""
 
 
 def run(session: Session) -> Code | Good:
@@ -146,6 +150,8 @@ def _not_valid(session: Session, command: Command) -> Reply | None:
 
 def _received(session: Session, command: Command) -> None:
     session.counters.commands += 1
+    if session.counters.commands == _MANY:
+        answer_promptly()
     if session.log.hears(events.CommandReceived):
         session.log.emit(events.CommandReceived(command.name, command.loggable))
 
