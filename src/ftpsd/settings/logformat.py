@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -186,6 +186,13 @@ DEFAULT = LogFormat("default", parse_format('%h %l %u %t "%r" %s %b'))
 
 JSON = "json"
 """Name of the format that writes every variable with a value as a JSON object; `json:NAME` those of a LogFormat."""
+
+
+def remedy(name: str, formats: Iterable[LogFormat]) -> str | None:
+    """What to do about `name` that none of `formats` has, nor a format that is always there; None: one has it."""
+    known = {one.name for one in formats} | {DEFAULT.name, JSON}
+    return None if name in known else f"There are {', '.join(sorted(known))}; define another with LogFormat."
+
 
 CLASSES = ("AUTH", "INFO", "DIRS", "READ", "WRITE", "MISC", "SEC", "EXIT", "CONNECT")
 _SYNONYMS = {"SECURE": "SEC", "DISCONNECT": "EXIT"}

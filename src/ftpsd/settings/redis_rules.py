@@ -48,12 +48,12 @@ def check(configuration: Configuration) -> tuple[str, ...]:
     Raises `ConfigError` for logs to a Redis that is not configured, and for formats that there are not.
     """
     for host in configuration.hosts:
-        known = {one.name for one in host.settings.logging.log_formats} | {logformat.DEFAULT.name, logformat.JSON}
         for one in entries(host):
-            if one.entry.format not in known:
+            remedy = logformat.remedy(one.entry.format, host.settings.logging.log_formats)
+            if remedy is not None:
                 raise ConfigError(
                     f"no LogFormat '{one.entry.format}' configured", location=one.location, directive=one.directive,
-                    remedy=f"There are {', '.join(sorted(known))}; define another with LogFormat.")
+                    remedy=remedy)
     first, remote = _first(configuration), configuration.hosts[0].settings.remote
     if first is None:
         return ()

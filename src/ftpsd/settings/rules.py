@@ -49,19 +49,16 @@ def _absent(value: object) -> bool:
 
 def _formats(host: Host) -> None:
     """Every ExtendedLog names a LogFormat that there is."""
-    changes = (
-        *host.changes, *(change for section in host.anonymous for change in section.changes),
-        *(change for section in host.conditionals for change in section.changes),
-    )
-    known = {one.name for one in host.settings.logging.log_formats} | {logformat.DEFAULT.name, logformat.JSON}
-    for change in changes:
+    for change in host.every_change():
         if (change.group, change.field) != ("logging", "extended_logs"):
             continue
         for log in change.value:
-            if log.format is not None and log.format.removeprefix(f"{logformat.JSON}:") not in known:
+            name = logformat.DEFAULT.name if log.format is None else log.format.removeprefix(f"{logformat.JSON}:")
+            remedy = logformat.remedy(name, host.settings.logging.log_formats)
+            if remedy is not None:
                 raise ConfigError(
                     f"unknown LogFormat '{log.format}'", location=change.location, directive="ExtendedLog",
-                    remedy=f"There are {', '.join(sorted(known))}; define another with LogFormat.",
+                    remedy=remedy,
                 )
 
 
