@@ -11,6 +11,7 @@ whose name is a fault must still be listed, and can be named.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 _UTF8 = "utf-8"
 
@@ -29,7 +30,7 @@ class Charset:
     @property
     def letter(self) -> bool:
         """Whether 0xFF, Telnet's IAC, is a letter of the client's: then there is no Telnet within lines."""
-        return b"\xff".decode(self.client, "ignore").isalpha()
+        return _has_letter(self.client)
 
     def received(self, raw: bytes) -> tuple[str, bool]:
         """(the text of what a client has sent, whether it was valid)."""
@@ -55,3 +56,9 @@ class Charset:
             return line.decode(self.local).encode(self.client)
         except UnicodeError:
             return line
+
+
+@lru_cache(maxsize=64)
+def _has_letter(name: str) -> bool:
+    """`Charset.letter` of the character set `name`; replies ask for it."""
+    return b"\xff".decode(name, "ignore").isalpha()
