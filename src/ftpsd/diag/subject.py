@@ -10,8 +10,10 @@ from ftpsd.errors import ConfigError, Location
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.addresses import described
 from ftpsd.settings.declaration import Declaration
+from ftpsd.settings.ldap_values import LDAPServer
 from ftpsd.settings.model import Configuration, Host, Settings
 from ftpsd.settings.registry import DIRECTIVES
+from ftpsd.settings.remote import Address
 
 
 class Subject:
@@ -52,6 +54,12 @@ class Subject:
 
     def fact(self, theme: str, *lines: str) -> None:
         self.facts.setdefault(theme, []).extend(lines)
+
+    def silence(self, server: Address | LDAPServer, theme: str, said: str) -> str:
+        """Why `server` cannot be reached; "": it can. That goes to the facts, behind what is `said` of it."""
+        silent = self.machine.unreachable(server.host, server.port, server.path)
+        self.fact(theme, f"{said}, {silent}" if silent else said)
+        return silent
 
     def note(self, code: Code, text: str, remedy: str = "", **place: Any) -> None:
         self._add(Severity.NOTE, code, text, remedy, **place)

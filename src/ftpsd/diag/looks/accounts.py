@@ -59,8 +59,7 @@ def _pam(subject: Subject) -> None:
 def _directory(subject: Subject) -> None:
     ldap = subject.settings.ldap
     for server in ldap.servers if ldap.users is not None else ():
-        silent = subject.machine.unreachable(server.host, server.port, server.path)
-        subject.fact("directories", f"{server}" + (f", {silent}" if silent else ""))
+        silent = subject.silence(server, "directories", f"{server}")
         if silent:
             subject.warn(
                 Code.DIRECTORY_UNREACHABLE, f"{server} cannot be reached ({silent}): nobody whose account is there can "

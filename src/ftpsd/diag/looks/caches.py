@@ -52,8 +52,7 @@ def _look_at_logs(subject: Subject) -> None:
 
 def _ask(subject: Subject, directive: str, kind: str, remote: RemoteSettings, code: Code) -> None:
     for address in servers_of(kind, remote):
-        silent = subject.machine.unreachable(address.host, address.port, address.path)
-        subject.fact("caches", f"{directive}: {kind} at {address}" + (f", {silent}" if silent else ""))
+        silent = subject.silence(address, "caches", f"{directive}: {kind} at {address}")
         if silent:
             subject.warn(
                 code, f"{directive} {kind}: {address} cannot be reached ({silent}): the server runs without it",
