@@ -30,7 +30,7 @@ class ArgumentError(ValueError):
         self.remedy = remedy
 
 
-class NotSupportedYet(ArgumentError):
+class NotSupported(ArgumentError):
     """The words are right but ask for something that this version does not do."""
 
     def __init__(self, what: str, *, remedy: str | None = None) -> None:

@@ -10,7 +10,7 @@ from ftpsd.settings.arguments import (
     NONE_WORDS,
     ArgumentError,
     Integer,
-    NotSupportedYet,
+    NotSupported,
     boolean,
     want,
 )
@@ -93,7 +93,7 @@ def auth_order(words: Sequence[str]) -> tuple[str, ...]:
             )
         name = f"{match[1]}.c"
         if name not in AUTH_MODULES:
-            raise NotSupportedYet(
+            raise NotSupported(
                 f"authentication by {name}",
                 remedy=f"It can be one or more of {', '.join(sorted(AUTH_MODULES))}.",
             )
@@ -171,7 +171,7 @@ def allow_foreign_address(words: Sequence[str]) -> bool:
     want(words, 1, 1)
     value = boolean(words[0])
     if value is None:
-        raise NotSupportedYet(
+        raise NotSupported(
             "AllowForeignAddress with a class",
             remedy="Write AllowForeignAddress on in an <IfClass> section; that is the class of the client.",
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftpsd.settings import parsers
-from ftpsd.settings.arguments import Boolean, Integer, NotSupportedYet, OneOf, OptionalPath, Special, Text
+from ftpsd.settings.arguments import Boolean, Integer, NotSupported, OneOf, OptionalPath, Special, Text
 from ftpsd.settings.declaration import HOST, ROOT, Combine, Context, directive
 from ftpsd.settings.values import HostPort
 
@@ -22,7 +22,7 @@ class ServerType(OneOf):
     def parse(self, words: Sequence[str]) -> str:
         choice = super().parse(words)
         if choice == "inetd":
-            raise NotSupportedYet("ServerType inetd", remedy="Write ServerType standalone.")
+            raise NotSupported("ServerType inetd", remedy="Write ServerType standalone.")
         return choice
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from ftpsd.settings import sql_template
 from ftpsd.settings.arguments import (
     ArgumentError,
-    NotSupportedYet,
+    NotSupported,
     absolute_path,
     boolean,
     host_or_address,
@@ -456,7 +456,7 @@ def event_log(words: Sequence[str]) -> tuple[EventLog, ...]:
     """`event query [IGNORE_ERRORS]`."""
     want(words, 2, 3)
     if words[0] not in EVENTS:
-        raise NotSupportedYet(f"the event '{words[0]}'", remedy=f"There are {', '.join(EVENTS)}.")
+        raise NotSupported(f"the event '{words[0]}'", remedy=f"There are {', '.join(EVENTS)}.")
     return (EventLog(words[0], words[1], _lenient(words)),)
 
 

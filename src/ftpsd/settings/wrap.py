@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ftpsd.settings.arguments import ArgumentError, Boolean, NotSupportedYet, OptionalPath, Special, Text, want
+from ftpsd.settings.arguments import ArgumentError, Boolean, NotSupported, OptionalPath, Special, Text, want
 from ftpsd.settings.declaration import HOST, Combine, Context, directive
 from ftpsd.settings.expressions import Expression
 from ftpsd.settings.sections import expression
@@ -89,7 +89,7 @@ def options(words: Sequence[str]) -> frozenset[str]:
     want(words, 1)
     for word in words:
         if word.lower() == "checkallnames":
-            raise NotSupportedYet("CheckAllNames", remedy="Take it out: the one name that leads back counts.")
+            raise NotSupported("CheckAllNames", remedy="Take it out: the one name that leads back counts.")
         if word.lower() != CHECK_ON_CONNECT.lower():
             raise ArgumentError(f"unknown WrapOption '{word}'", remedy=f"It is {CHECK_ON_CONNECT}.")
     return frozenset({CHECK_ON_CONNECT})
