@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 
 from ftpsd.settings.arguments import ArgumentError, Integer, OptionalInteger, duration, want
-from ftpsd.settings.parsers import TRANSFER_COMMANDS
 from ftpsd.settings.sections import for_whom
 from ftpsd.settings.values import Bound, ClassBound, Rate, SessionTimeout, SizeBound, TransferBound, TransferRate
 
 _MOST = OptionalInteger(1, 2**31 - 1)
+_TRANSFER_COMMANDS = frozenset({"RETR", "STOR", "APPE", "STOU"})
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
 
 
@@ -35,7 +35,7 @@ def transfer_bound(words: Sequence[str]) -> tuple[TransferBound, ...]:
 
 def _commands(word: str) -> frozenset[str]:
     commands = frozenset(name.upper() for name in word.split(","))
-    if not commands <= TRANSFER_COMMANDS:
+    if not commands <= _TRANSFER_COMMANDS:
         raise ArgumentError(f"invalid FTP command in list: '{word}'", remedy="It can be RETR,STOR,APPE,STOU.")
     return commands
 

@@ -191,9 +191,6 @@ def hidden_stores(words: Sequence[str]) -> HiddenStores | None:
     return HiddenStores(words[0], words[1] if len(words) == 2 else ".")
 
 
-TRANSFER_COMMANDS = frozenset({"RETR", "STOR", "APPE", "STOU"})
-
-
 _LIST_FLAGS = {
     "strict": ("strict", True),
     "listonly": ("list_only", True),
