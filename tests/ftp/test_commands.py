@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpsd.ftp import commands, facts, reference
-from ftpsd.ftp.commands import (
-    COMMANDS,
-    SITE_COMMANDS,
-    Argument,
-    CommandSpec,
-    Engine,
-    PathArgument,
-    argument_error,
-    parse,
-    parse_site,
-)
+from ftpsd.ftp import facts, parsing, reference
+from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Argument, CommandSpec, Engine, PathArgument
 from ftpsd.ftp.help import feat_reply, features, help_reply, site_help
+from ftpsd.ftp.parsing import argument_error, parse, parse_site
 
 ISSUE = [
     "USER", "PASS", "ACCT", "REIN", "QUIT", "AUTH", "PBSZ", "PROT", "CCC", "FEAT", "OPTS", "HELP",
@@ -262,8 +253,8 @@ def test_parse_takes_anything(text: str) -> None:
     assert command.spec is None or command.name in COMMANDS
 
 
-@pytest.mark.parametrize("line", commands._FREQUENT)
+@pytest.mark.parametrize("line", parsing._FREQUENT)
 def test_a_line_that_is_taken_apart_once_is_like_any_other(line: str) -> None:
-    assert parse(line) == commands._parse(line)
-    with mock.patch.object(commands, "_FREQUENT", {}):
+    assert parse(line) == parsing._parse(line)
+    with mock.patch.object(parsing, "_FREQUENT", {}):
         assert argument_error(parse(line)) is None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ftpsd.ftp.commands import COMMANDS, CommandSpec, parse
+from ftpsd.ftp.commands import COMMANDS, CommandSpec
+from ftpsd.ftp.parsing import parse
 from ftpsd.session import gate
 from ftpsd.session.handlers import resolve
 from ftpsd.settings.values import TLSRequirement

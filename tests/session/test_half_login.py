@@ -10,7 +10,8 @@ import pytest
 
 from ftpsd.auth.account import LoginResult
 from ftpsd.errors import SessionEnded
-from ftpsd.ftp.commands import Command, parse
+from ftpsd.ftp.commands import Command
+from ftpsd.ftp.parsing import parse
 from ftpsd.log import events
 from ftpsd.session import entering, gate, loop
 from ftpsd.session.handlers import login

@@ -24,8 +24,9 @@ from ftpsd.diag.question import Question
 from ftpsd.errors import ConfigError, Location
 from ftpsd.ftp import paths
 from ftpsd.ftp.arguments import written_path
-from ftpsd.ftp.commands import Command, parse
+from ftpsd.ftp.commands import Command
 from ftpsd.ftp.limiting import Judged
+from ftpsd.ftp.parsing import parse
 from ftpsd.reasons.codes import Code, marked
 from ftpsd.session import gate, permission
 from ftpsd.settings.addresses import described

@@ -8,7 +8,8 @@ The order is ProFTPD's: the TLS policy speaks first (also about commands that no
 from __future__ import annotations
 
 from ftpsd.errors import Refusal
-from ftpsd.ftp.commands import Command, argument_error
+from ftpsd.ftp.commands import Command
+from ftpsd.ftp.parsing import argument_error
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.values import TLSRequirement
 from ftpsd.tls import policy

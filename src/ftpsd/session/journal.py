@@ -18,7 +18,8 @@ from ftpsd.data import traffic
 from ftpsd.data.outcomes import End, Outcome
 from ftpsd.errors import Refusal
 from ftpsd.ftp import digests, listing, paths
-from ftpsd.ftp.commands import Command, PathArgument, parse_site
+from ftpsd.ftp.commands import Command, PathArgument
+from ftpsd.ftp.parsing import parse_site
 from ftpsd.ftp.replies import Reply
 from ftpsd.log.record import CommandDone, Record, Transfer
 from ftpsd.reasons.codes import Code, Good

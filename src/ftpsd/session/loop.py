@@ -15,8 +15,9 @@ import traceback
 from ftpsd.data.pump import answer_promptly
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import hostile
-from ftpsd.ftp.commands import Command, parse
+from ftpsd.ftp.commands import Command
 from ftpsd.ftp.lines import Line
+from ftpsd.ftp.parsing import parse
 from ftpsd.ftp.replies import INVALID_COMMAND, LINE_TOO_LONG, Reply
 from ftpsd.log import events
 from ftpsd.log.events import Level

@@ -10,7 +10,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ftpsd.ftp.commands import Command, parse_site
+from ftpsd.ftp.commands import Command
+from ftpsd.ftp.parsing import parse_site
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events, formats
 from ftpsd.log.events import Event, Level, Origin

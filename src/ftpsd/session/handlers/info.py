@@ -8,9 +8,10 @@ from ftpsd import __version__
 from ftpsd.errors import Refusal
 from ftpsd.ftp import facts, replies
 from ftpsd.ftp import help as help_texts
-from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command, parse
+from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command
 from ftpsd.ftp.deflate import FEATURE
 from ftpsd.ftp.digests import features
+from ftpsd.ftp.parsing import parse
 from ftpsd.ftp.replies import Reply
 from ftpsd.reasons.codes import Code
 from ftpsd.session import languages, permission

@@ -7,7 +7,8 @@ import time
 
 from ftpsd.errors import Refusal
 from ftpsd.ftp import help as help_texts
-from ftpsd.ftp.commands import Command, Engine, parse_site, site_argument_error
+from ftpsd.ftp.commands import Command, Engine
+from ftpsd.ftp.parsing import parse_site, site_argument_error
 from ftpsd.ftp.replies import Reply
 from ftpsd.log.escape import escape
 from ftpsd.reasons.codes import Code
