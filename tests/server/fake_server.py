@@ -22,7 +22,7 @@ from ftpsd.errors import ConfigError
 from ftpsd.ftp.phase import Phase
 from ftpsd.server import supervisor
 from ftpsd.server.options import Options
-from ftpsd.server.scoreboard import Slot
+from ftpsd.server.slot import Slot
 from ftpsd.settings import Configuration, Host, Settings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.limits import LimitSettings

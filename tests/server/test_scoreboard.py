@@ -15,8 +15,9 @@ import pytest
 
 from ftpsd.access.occupancy import Holding, Standing
 from ftpsd.ftp.phase import Phase
-from ftpsd.server import process, scoreboard
-from ftpsd.server.scoreboard import CLAIM_DEADLINE, Scoreboard, Slot, WorkerRow
+from ftpsd.server import layout, process
+from ftpsd.server.scoreboard import CLAIM_DEADLINE, Scoreboard, WorkerRow
+from ftpsd.server.slot import Slot
 from ftpsd.settings.values import Rate
 
 PATIENCE = 20
@@ -122,7 +123,7 @@ def test_long_and_odd_names_are_cut(board: Scoreboard, given: str, shown: str) -
 
 
 def test_limit(board: Scoreboard) -> None:
-    assert board.limit == scoreboard.SLOTS
+    assert board.limit == layout.SLOTS
     board.limit = 2
     first, second = board.acquire(), board.acquire()
     assert first is not None
@@ -133,7 +134,7 @@ def test_limit(board: Scoreboard) -> None:
     board.limit = 3
     assert board.acquire() is not None
     board.limit = 10**9
-    assert board.limit == scoreboard.SLOTS
+    assert board.limit == layout.SLOTS
 
 
 def _claim(board: Scoreboard, attempts: int, counted: multiprocessing.SimpleQueue[int]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from ftpsd.access.closing import Closing, Stage
-from ftpsd.server.scoreboard import Slot
+from ftpsd.server.slot import Slot
 from ftpsd.settings import Configuration
 from ftpsd.tls.live.facts import Served
 

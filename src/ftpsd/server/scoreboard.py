@@ -17,19 +17,9 @@ hold a lock when he dies, so there is none that outlives its holder:
   accept loops never wait for it, and a lock of the process, as a record lock belongs to all its threads. What others
   hold (`access.occupancy`) is counted from the slots; what a process held that has died counts no more, reaped or not.
 
-Layout (the machine's byte order, packed):
-
-====================  ========================================================================
-offset                what
-====================  ========================================================================
-0                     header: magic, slot count, slot size, worker rows, limit, pid, started
-4096                  worker rows: pid, accepting, sessions now, sessions in all, pulse
-4096 + rows           state map, one byte per slot: 0 free, 1 busy
-… + slots             the slots: `_SLOT` below
-====================  ========================================================================
-
-The file is sparse and slots are claimed from the front, so memory follows the peak of sessions. Where slots lie is
-allocated before the first of them is claimed: who writes into a hole of a file system that is full is killed (SIGBUS).
+What lies where: `server.layout`. The file is sparse and slots are claimed from the front, so memory follows the peak
+of sessions. Where slots lie is allocated before the first of them is claimed: who writes into a hole of a file system
+that is full is killed (SIGBUS).
 """
 
 from __future__ import annotations
@@ -41,77 +31,62 @@ import functools
 import itertools
 import mmap
 import os
-import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-from ftpsd.access.occupancy import KEY_SIZE, NOTHING, Holding, Shown, Standing
+from ftpsd.access.occupancy import Holding, Standing
 from ftpsd.ftp.phase import Phase
+from ftpsd.server.layout import (
+    ACCEPTING,
+    ARRIVALS,
+    ARRIVALS_AT,
+    DESCRIPTION,
+    DESCRIPTION_AT,
+    FILE_SIZE,
+    HEADER,
+    HOLDING,
+    HOLDING_AT,
+    LIMIT,
+    LIMIT_AT,
+    MAGIC,
+    MAP_AT,
+    PULSE,
+    RATE,
+    RATE_AT,
+    ROW_SIZE,
+    SEQUENCE,
+    SEQUENCE_AT,
+    SERVED,
+    SESSIONS,
+    SLOT,
+    SLOT_SIZE,
+    SLOTS,
+    SLOTS_AT,
+    SPACE,
+    SPACE_AT,
+    WARNINGS_AT,
+    WARNINGS_SIZE,
+    WORKER,
+    WORKERS,
+    WORKERS_AT,
+    pack_text,
+    unpack_text,
+)
 from ftpsd.server.process import has_ended, process_start
+from ftpsd.server.slot import Slot
 from ftpsd.settings.values import Rate
 
-Verdict = TypeVar("Verdict")
-
-MAGIC = b"FTPSDSB3"
-SLOTS = 32_768
-WORKERS = 1_024
 CLAIM_DEADLINE = 0.5
 """Seconds that a claim waits for another worker's claim (which takes microseconds) before it gives up."""
 
 TAKE_DEADLINE = 5.0
 """Seconds that a session waits for its turn to be counted; each takes a millisecond where a thousand are on."""
 
-_HEADER = struct.Struct("=8sIIIIId")
-_LIMIT = struct.Struct("=I")
-_LIMIT_AT = 8 + 3 * 4
-# MaxConnectionRate: number, seconds; connections since, the moment (monotonic clock)
-_RATE = struct.Struct("=II")
-_RATE_AT = 64
-_ARRIVALS = struct.Struct("=Qd")
-_ARRIVALS_AT = _RATE_AT + _RATE.size
-# Slots whose place in the file is allocated
-_SPACE = struct.Struct("=I")
-_SPACE_AT = _ARRIVALS_AT + _ARRIVALS.size
-# What whoever looks should know: UTF-8, a line each, zeros behind it
-_WARNINGS_AT, _WARNINGS_SIZE = 512, 2048
 _CLAIM_LOCK, _TAKE_LOCK = 0, 1
-_WORKER = struct.Struct("=IIIIQ")
-_ACCEPTING, _SESSIONS, _SERVED = 1, 2, 4
-"""Which word of a worker's row."""
-_PULSE = struct.Struct("=Q")
-_ROW_SIZE = 32
-_WORKERS_AT = 4096
-_MAP_AT = _WORKERS_AT + WORKERS * _ROW_SIZE
-_SLOTS_AT = _MAP_AT + SLOTS
-_SLOT_SIZE = 1024
-_SIZE = _SLOTS_AT + SLOTS * _SLOT_SIZE
 _AT_ONCE = 64
 """Slots that are allocated together."""
-
-# sequence, pid, process start, opened, changed, bytes, phase, ports, addresses, user, command
-_SLOT = struct.Struct("=IIQddQBxHH46s46s64s160s")
-_SEQUENCE = struct.Struct("=I")
-_CHANGED = struct.Struct("=d")
-_SEQUENCE_AT, _OPENED_AT, _CHANGED_AT, _BYTES_AT, _PHASE_AT = 0, 16, 24, 32, 40
-_USER_AT, _COMMAND_AT = 138, 202
-_USER_SIZE, _COMMAND_SIZE = 64, 160
-# What is written seldom: session id, protocol, class, server name, directory, name of the peer, then the transfer
-# under way: its bytes so far and in all, and the thread.
-_DESCRIPTION = struct.Struct("=16s8s32s64s160s64sQQI")
-_DESCRIPTION_AT = 384
-_PART_SIZES = (16, 8, 32, 64, 160, 64)
-_PARTS = tuple(zip(itertools.accumulate(_PART_SIZES, initial=_DESCRIPTION_AT), _PART_SIZES, strict=False))
-"""Where each of its texts begins, and how long it may be."""
-_TRANSFERRED_AT = _DESCRIPTION_AT + sum(_PART_SIZES)
-_SIZE_AT = _TRANSFERRED_AT + 8
-_THREAD_AT = _SIZE_AT + 8
-# What limits count: standing, then the keys of host, address, user, class and command.
-_HOLDING = struct.Struct(f"=B7x{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s{KEY_SIZE}s")
-_HOLDING_AT = 768
-_HELD_COMMAND_AT = _HOLDING_AT + 8 + 4 * KEY_SIZE
 _READ_ATTEMPTS = 8
 
 
@@ -158,136 +133,6 @@ class WorkerRow:
     served: int
 
 
-class Slot:
-    """A session's place on the scoreboard. Written by the session's thread alone; safe after `release()`."""
-
-    def __init__(self, board: Scoreboard, index: int) -> None:
-        self._board = board
-        self._index = index
-        self._at = _SLOTS_AT + index * _SLOT_SIZE
-        self._sequence = 0
-        self._held = True
-
-    def update(
-        self, *, user: str | None = None, command: str | None = None, phase: int | None = None,
-        bytes: int | None = None,
-    ) -> None:
-        """Show a new user, command line (without secrets), `Phase` or count of bytes; None leaves it."""
-        if not self._held:
-            return
-        board, at = self._board, self._at
-        memory = board.memory
-        # The fields are read before the number turns odd: nothing can fail while it is.
-        shown = None if command is None else _field(command, _COMMAND_SIZE)
-        name = None if user is None else _field(user, _USER_SIZE)
-        sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
-        board.words[at + _SEQUENCE_AT >> 2] = sequence
-        if shown is not None:
-            memory[at + _COMMAND_AT : at + _COMMAND_AT + _COMMAND_SIZE] = shown
-        if name is not None:
-            memory[at + _USER_AT : at + _USER_AT + _USER_SIZE] = name
-        if phase is not None:
-            memory[at + _PHASE_AT] = phase
-        if bytes is not None:
-            board.counts[at + _BYTES_AT >> 3] = bytes
-        board.times[at + _CHANGED_AT >> 3] = time.time()
-        board.words[at + _SEQUENCE_AT >> 2] = self._sequence = sequence + 1 & 0xFFFF_FFFF
-
-    def describe(
-        self, *, session: str | None = None, peer_name: str | None = None, client_class: str | None = None,
-        server: str | None = None, protocol: str | None = None, location: str | None = None,
-        thread: int | None = None,
-    ) -> None:
-        """Show more about the session; None leaves it. Unlike `update()` it does not count as activity."""
-        shown: list[tuple[int, bytes]] = []
-        given = (session, protocol, client_class, server, location, peer_name)
-        for (offset, size), text in zip(_PARTS, given, strict=True):
-            if text is not None:
-                shown.append((offset, _field(text, size)))
-        if not self._held:
-            return
-        board, at = self._board, self._at
-        sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
-        board.words[at + _SEQUENCE_AT >> 2] = sequence
-        for offset, field in shown:
-            board.memory[at + offset : at + offset + len(field)] = field
-        if thread is not None:
-            board.words[at + _THREAD_AT >> 2] = thread
-        board.words[at + _SEQUENCE_AT >> 2] = self._sequence = sequence + 1 & 0xFFFF_FFFF
-
-    def transfer(self, phase: int, size: int) -> None:
-        """A transfer of `size` bytes (0: unknown) begins; `phase` says in which direction."""
-        if not self._held:
-            return
-        board, at = self._board, self._at
-        sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
-        board.words[at + _SEQUENCE_AT >> 2] = sequence
-        board.memory[at + _PHASE_AT] = phase
-        board.counts[at + _TRANSFERRED_AT >> 3] = 0
-        board.counts[at + _SIZE_AT >> 3] = size
-        board.times[at + _CHANGED_AT >> 3] = time.time()
-        board.words[at + _SEQUENCE_AT >> 2] = self._sequence = sequence + 1 & 0xFFFF_FFFF
-
-    @property
-    def progress(self) -> memoryview | None:
-        """Eight bytes in which whoever moves the bytes of the transfer counts them; needs no sequence number."""
-        start = self._at + _TRANSFERRED_AT
-        return memoryview(self._board.memory)[start : start + 8] if self._held else None
-
-    @property
-    def opened(self) -> float:
-        """When it was claimed, in seconds since the epoch: with `index` it names one session."""
-        (opened,) = _CHANGED.unpack_from(self._board.memory, self._at + _OPENED_AT)
-        return float(opened)
-
-    @property
-    def index(self) -> int:
-        """Its number on the scoreboard; others may have it after `release()`."""
-        return self._index
-
-    def everybody(self) -> list[Shown]:
-        """All sessions that are on, this one too."""
-        return [
-            Shown(entry.index, entry.user, entry.server, entry.peer, entry.opened, entry.command)
-            for entry in self._board.entries()
-        ]
-
-    def take(self, holding: Holding, judge: Callable[[Sequence[Holding]], Verdict | None]) -> Verdict | None:
-        """Have `holding` unless `judge`, told what all others hold, objects; his objection.
-
-        Raises `TimeoutError` when too many want something at the same time.
-        """
-        with self._board.taking():
-            verdict = judge(self._board.holdings(self._index))
-            if verdict is not None:
-                verdict = judge(self._board.holdings(self._index, living=True))
-            if verdict is None:
-                self.hold(holding)
-        return verdict
-
-    def hold(self, holding: Holding) -> None:
-        """Have `holding`, without anybody being asked: for what nothing bounds."""
-        if self._held:
-            _HOLDING.pack_into(self._board.memory, self._at + _HOLDING_AT, *holding)
-
-    def give_back_transfer(self) -> None:
-        """The transfer that was taken is over."""
-        if self._held:
-            at = self._at + _HELD_COMMAND_AT
-            self._board.memory[at : at + KEY_SIZE] = NOTHING
-
-    def give_back(self) -> None:
-        """Hold nothing any more: the session is at its end."""
-        if self._held:
-            self._board.memory[self._at + _HOLDING_AT] = Standing.NOT_COUNTED
-
-    def release(self) -> None:
-        """Free the slot. More calls do nothing."""
-        if self._held:
-            self._held = False
-            self._board.memory[_MAP_AT + self._index] = 0
-
-
 class Scoreboard:
     """The mapped file. Made by `create()` (supervisor, before it forks) or `open()` (readers)."""
 
@@ -328,11 +173,11 @@ class Scoreboard:
 
     @classmethod
     def _fill(cls, fd: int, path: str | None) -> Scoreboard:
-        os.ftruncate(fd, _SIZE)
-        os.posix_fallocate(fd, 0, _SLOTS_AT + _AT_ONCE * _SLOT_SIZE)
-        memory = mmap.mmap(fd, _SIZE)
-        _HEADER.pack_into(memory, 0, MAGIC, SLOTS, _SLOT_SIZE, WORKERS, 0, os.getpid(), time.time())
-        _SPACE.pack_into(memory, _SPACE_AT, _AT_ONCE)
+        os.ftruncate(fd, FILE_SIZE)
+        os.posix_fallocate(fd, 0, SLOTS_AT + _AT_ONCE * SLOT_SIZE)
+        memory = mmap.mmap(fd, FILE_SIZE)
+        HEADER.pack_into(memory, 0, MAGIC, SLOTS, SLOT_SIZE, WORKERS, 0, os.getpid(), time.time())
+        SPACE.pack_into(memory, SPACE_AT, _AT_ONCE)
         return cls(fd, memory, path)
 
     @classmethod
@@ -340,9 +185,9 @@ class Scoreboard:
         """Somebody else's scoreboard, read only. Raises `OSError`, `ValueError` when it is not one."""
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            if os.fstat(fd).st_size != _SIZE:
+            if os.fstat(fd).st_size != FILE_SIZE:
                 raise ValueError(f"'{path}' is not a scoreboard of this version of ftpsd")
-            memory = mmap.mmap(fd, _SIZE, prot=mmap.PROT_READ)
+            memory = mmap.mmap(fd, FILE_SIZE, prot=mmap.PROT_READ)
         except BaseException:
             os.close(fd)
             raise
@@ -355,45 +200,45 @@ class Scoreboard:
     @property
     def limit(self) -> int:
         """Most sessions at a time (MaxInstances); never more than `SLOTS`."""
-        (limit,) = _LIMIT.unpack_from(self.memory, _LIMIT_AT)
+        (limit,) = LIMIT.unpack_from(self.memory, LIMIT_AT)
         return min(int(limit), SLOTS) or SLOTS
 
     @limit.setter
     def limit(self, limit: int) -> None:
-        _LIMIT.pack_into(self.memory, _LIMIT_AT, max(0, min(limit, SLOTS)))
+        LIMIT.pack_into(self.memory, LIMIT_AT, max(0, min(limit, SLOTS)))
 
     @property
     def rate(self) -> Rate | None:
         """Most new sessions in a time (MaxConnectionRate)."""
-        number, seconds = _RATE.unpack_from(self.memory, _RATE_AT)
+        number, seconds = RATE.unpack_from(self.memory, RATE_AT)
         return Rate(number, seconds) if number else None
 
     @rate.setter
     def rate(self, rate: Rate | None) -> None:
-        _RATE.pack_into(self.memory, _RATE_AT, *(rate or (0, 0)))
+        RATE.pack_into(self.memory, RATE_AT, *(rate or (0, 0)))
 
     @property
     def supervisor(self) -> tuple[int, float]:
         """The process whose scoreboard it is, and when it was made (seconds since the epoch)."""
-        *_, pid, started = _HEADER.unpack_from(self.memory)
+        *_, pid, started = HEADER.unpack_from(self.memory)
         return int(pid), float(started)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What whoever looks should know of the server: its certificates' ends."""
-        data = self.memory[_WARNINGS_AT : _WARNINGS_AT + _WARNINGS_SIZE].rstrip(b"\0")
+        data = self.memory[WARNINGS_AT : WARNINGS_AT + WARNINGS_SIZE].rstrip(b"\0")
         return tuple(data.decode("utf-8", "replace").split("\n")) if data else ()
 
     @warnings.setter
     def warnings(self, lines: Sequence[str]) -> None:
         """What does not fit is left out. For the supervisor."""
-        data = "\n".join(line.replace("\n", " ") for line in lines).encode("utf-8", "replace")[:_WARNINGS_SIZE]
-        self.memory[_WARNINGS_AT : _WARNINGS_AT + _WARNINGS_SIZE] = data.ljust(_WARNINGS_SIZE, b"\0")
+        data = "\n".join(line.replace("\n", " ") for line in lines).encode("utf-8", "replace")[:WARNINGS_SIZE]
+        self.memory[WARNINGS_AT : WARNINGS_AT + WARNINGS_SIZE] = data.ljust(WARNINGS_SIZE, b"\0")
 
     @property
     def count(self) -> int:
         """Sessions now."""
-        states = self.memory[_MAP_AT : _MAP_AT + SLOTS]
+        states = self.memory[MAP_AT : MAP_AT + SLOTS]
         return states.count(1, 0, states.rfind(1) + 1)
 
     def acquire(self, peer: tuple[str, int] = ("", 0), local: tuple[str, int] = ("", 0)) -> Slot | None:
@@ -405,17 +250,17 @@ class Scoreboard:
             self.denied = "the scoreboard is locked"
             return None
         try:
-            index = self.memory.find(b"\0", _MAP_AT, _MAP_AT + SLOTS)
-            if index < 0 or self._is_full(index - _MAP_AT):
+            index = self.memory.find(b"\0", MAP_AT, MAP_AT + SLOTS)
+            if index < 0 or self._is_full(index - MAP_AT):
                 self.denied = f"MaxInstances ({self.limit}) reached"
                 return None
             if self._too_fast():
                 return None
-            index -= _MAP_AT
+            index -= MAP_AT
             if not self._has_space(index):
                 return None
             self._write(index, peer, local)
-            self.memory[_MAP_AT + index] = 1
+            self.memory[MAP_AT + index] = 1
         finally:
             fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, _CLAIM_LOCK)
         return Slot(self, index)
@@ -427,16 +272,16 @@ class Scoreboard:
 
     def _has_space(self, index: int) -> bool:
         """Whether slot `index` can be written to."""
-        (there,) = _SPACE.unpack_from(self.memory, _SPACE_AT)
+        (there,) = SPACE.unpack_from(self.memory, SPACE_AT)
         if index < there:
             return True
         more = (index - there) // _AT_ONCE * _AT_ONCE + _AT_ONCE
         try:
-            os.posix_fallocate(self._fd, _SLOTS_AT + there * _SLOT_SIZE, more * _SLOT_SIZE)
+            os.posix_fallocate(self._fd, SLOTS_AT + there * SLOT_SIZE, more * SLOT_SIZE)
         except OSError as error:
             self.denied = f"ScoreboardFile {self.path or 'in memory'}: {error.strerror}"
             return False
-        _SPACE.pack_into(self.memory, _SPACE_AT, there + more)
+        SPACE.pack_into(self.memory, SPACE_AT, there + more)
         return True
 
     def _too_fast(self) -> bool:
@@ -445,10 +290,10 @@ class Scoreboard:
         if rate is None:
             return False
         now = time.monotonic()
-        arrived, since = _ARRIVALS.unpack_from(self.memory, _ARRIVALS_AT)
+        arrived, since = ARRIVALS.unpack_from(self.memory, ARRIVALS_AT)
         if not since <= now < since + rate.seconds:
             arrived, since = 0, now
-        _ARRIVALS.pack_into(self.memory, _ARRIVALS_AT, arrived + 1, since)
+        ARRIVALS.pack_into(self.memory, ARRIVALS_AT, arrived + 1, since)
         plural = "" if rate.seconds == 1 else "s"
         self.denied = f"MaxConnectionRate ({rate.number}/{rate.seconds} sec{plural}) reached"
         return bool(arrived >= rate.number)
@@ -474,12 +319,12 @@ class Scoreboard:
         found: list[Holding] = []
         ended = functools.lru_cache(has_ended)
         for index in self._busy():
-            at = _SLOTS_AT + index * _SLOT_SIZE
-            standing, *keys = _HOLDING.unpack_from(self.memory, at + _HOLDING_AT)
+            at = SLOTS_AT + index * SLOT_SIZE
+            standing, *keys = HOLDING.unpack_from(self.memory, at + HOLDING_AT)
             if index == without or standing == Standing.NOT_COUNTED:
                 continue
             if living:
-                (pid,) = _SEQUENCE.unpack_from(self.memory, at + 4)
+                (pid,) = SEQUENCE.unpack_from(self.memory, at + 4)
                 if ended(pid):
                     continue
             found.append(Holding(Standing(standing), *keys))
@@ -488,14 +333,14 @@ class Scoreboard:
     def _write(self, index: int, peer: tuple[str, int], local: tuple[str, int]) -> None:
         now = time.time()
         pid, start = self._identity()
-        _SLOT.pack_into(
-            self.memory, _SLOTS_AT + index * _SLOT_SIZE,
+        SLOT.pack_into(
+            self.memory, SLOTS_AT + index * SLOT_SIZE,
             0, pid, start, now, now, 0, Phase.CONNECTED, peer[1], local[1],
-            _field(peer[0], 46), _field(local[0], 46), b"", b"",
+            pack_text(peer[0], 46), pack_text(local[0], 46), b"", b"",
         )
-        _DESCRIPTION.pack_into(
-            self.memory, _SLOTS_AT + index * _SLOT_SIZE + _DESCRIPTION_AT, b"", b"", b"", b"", b"", b"", 0, 0, 0)
-        _HOLDING.pack_into(self.memory, _SLOTS_AT + index * _SLOT_SIZE + _HOLDING_AT, 0, b"", b"", b"", b"", b"")
+        DESCRIPTION.pack_into(
+            self.memory, SLOTS_AT + index * SLOT_SIZE + DESCRIPTION_AT, b"", b"", b"", b"", b"", b"", 0, 0, 0)
+        HOLDING.pack_into(self.memory, SLOTS_AT + index * SLOT_SIZE + HOLDING_AT, 0, b"", b"", b"", b"", b"")
 
     def _identity(self) -> tuple[int, int]:
         pid = os.getpid()
@@ -518,9 +363,9 @@ class Scoreboard:
         """Free every slot of the dead process `pid`; how many there were."""
         freed = 0
         for index in self._busy():
-            (owner,) = _SEQUENCE.unpack_from(self.memory, _SLOTS_AT + index * _SLOT_SIZE + 4)
+            (owner,) = SEQUENCE.unpack_from(self.memory, SLOTS_AT + index * SLOT_SIZE + 4)
             if owner == pid:
-                self.memory[_MAP_AT + index] = 0
+                self.memory[MAP_AT + index] = 0
                 freed += 1
         return freed
 
@@ -529,23 +374,23 @@ class Scoreboard:
         return [entry for index in self._busy() if (entry := self._read(index)) is not None]
 
     def _busy(self) -> list[int]:
-        return [index for index, state in enumerate(self.memory[_MAP_AT : _MAP_AT + SLOTS]) if state]
+        return [index for index, state in enumerate(self.memory[MAP_AT : MAP_AT + SLOTS]) if state]
 
     def _read(self, index: int) -> Entry | None:
-        at = _SLOTS_AT + index * _SLOT_SIZE
+        at = SLOTS_AT + index * SLOT_SIZE
         for _ in range(_READ_ATTEMPTS):
-            record = bytes(self.memory[at : at + _SLOT_SIZE])
-            (after,) = _SEQUENCE.unpack_from(self.memory, at + _SEQUENCE_AT)
-            fields = _SLOT.unpack_from(record)
+            record = bytes(self.memory[at : at + SLOT_SIZE])
+            (after,) = SEQUENCE.unpack_from(self.memory, at + SEQUENCE_AT)
+            fields = SLOT.unpack_from(record)
             if fields[0] == after and not after & 1:
                 break
             time.sleep(0)
-        if not self.memory[_MAP_AT + index]:
+        if not self.memory[MAP_AT + index]:
             return None
         _, pid, start, opened, changed, count, phase, peer_port, local_port, *texts = fields
-        peer, local, user, command = (_text(raw) for raw in texts)
-        *more, transferred, size, thread = _DESCRIPTION.unpack_from(record, _DESCRIPTION_AT)
-        session, protocol, client_class, server, location, peer_name = (_text(raw) for raw in more)
+        peer, local, user, command = (unpack_text(raw) for raw in texts)
+        *more, transferred, size, thread = DESCRIPTION.unpack_from(record, DESCRIPTION_AT)
+        session, protocol, client_class, server, location, peer_name = (unpack_text(raw) for raw in more)
         return Entry(
             index, pid, start, opened, changed, count, _phase(phase), peer, peer_port, local, local_port, user,
             command, session, protocol, client_class, server, location, peer_name, transferred, size, thread,
@@ -553,32 +398,32 @@ class Scoreboard:
 
     def worker(self, row: int) -> WorkerRow:
         """What row `row` of the worker table shows."""
-        pid, accepting, sessions, _, served = _WORKER.unpack_from(
-            self.memory, _WORKERS_AT + row * _ROW_SIZE
+        pid, accepting, sessions, _, served = WORKER.unpack_from(
+            self.memory, WORKERS_AT + row * ROW_SIZE
         )
         return WorkerRow(pid, bool(accepting), sessions, served)
 
     def set_worker(self, row: int, shown: WorkerRow) -> None:
         """Fill row `row` (the worker itself; the supervisor clears it after the worker's death)."""
-        _WORKER.pack_into(
-            self.memory, _WORKERS_AT + row * _ROW_SIZE,
+        WORKER.pack_into(
+            self.memory, WORKERS_AT + row * ROW_SIZE,
             shown.pid, shown.accepting, shown.sessions, 0, shown.served,
         )
 
     def count_worker(self, row: int, sessions: int, served: int) -> None:
         """Show only how many sessions the worker in `row` has and has had."""
-        at = _WORKERS_AT + row * _ROW_SIZE >> 2
-        self.words[at + _SESSIONS] = sessions
-        self.counts[at + _SERVED >> 1] = served
+        at = WORKERS_AT + row * ROW_SIZE >> 2
+        self.words[at + SESSIONS] = sessions
+        self.counts[at + SERVED >> 1] = served
 
     def pulse(self, row: int) -> int:
         """The number of the last `Ping` that the worker in `row` has answered."""
-        (number,) = _PULSE.unpack_from(self.memory, _WORKERS_AT + row * _ROW_SIZE + _WORKER.size)
+        (number,) = PULSE.unpack_from(self.memory, WORKERS_AT + row * ROW_SIZE + WORKER.size)
         return int(number)
 
     def set_pulse(self, row: int, number: int) -> None:
         """The worker answers."""
-        _PULSE.pack_into(self.memory, _WORKERS_AT + row * _ROW_SIZE + _WORKER.size, number)
+        PULSE.pack_into(self.memory, WORKERS_AT + row * ROW_SIZE + WORKER.size, number)
 
     def clear_worker(self, row: int) -> None:
         """Nobody is in `row`."""
@@ -593,9 +438,9 @@ class Scoreboard:
         """Fewest sessions of any accepting worker among `rows`; None without one."""
         words, least = self.words, None
         for row in rows:
-            at = _WORKERS_AT + row * _ROW_SIZE >> 2
-            if words[at + _ACCEPTING] and (least is None or words[at + _SESSIONS] < least):
-                least = words[at + _SESSIONS]
+            at = WORKERS_AT + row * ROW_SIZE >> 2
+            if words[at + ACCEPTING] and (least is None or words[at + SESSIONS] < least):
+                least = words[at + SESSIONS]
         return least
 
     def close(self, *, remove: bool = False) -> None:
@@ -612,11 +457,3 @@ class Scoreboard:
 
 def _phase(number: int) -> Phase:
     return Phase(number) if number in Phase._value2member_map_ else Phase.CONNECTED
-
-
-def _field(text: str, size: int) -> bytes:
-    return text.encode("utf-8", "surrogateescape")[:size].ljust(size, b"\0")
-
-
-def _text(raw: bytes) -> str:
-    return raw.rstrip(b"\0").decode("utf-8", "replace")

@@ -26,12 +26,13 @@ from ftpsd.server.contract import Attendant, Service, ServiceFactory
 from ftpsd.server.crew import Crew, StartError
 from ftpsd.server.generation import Generation, build, located
 from ftpsd.server.journal import Journal
+from ftpsd.server.layout import SLOTS
 from ftpsd.server.listeners import Listeners
 from ftpsd.server.notify import Notifier, inherited_sockets
 from ftpsd.server.options import Options, load
 from ftpsd.server.orders import Order
 from ftpsd.server.pidfile import PidFile
-from ftpsd.server.scoreboard import SLOTS, Scoreboard
+from ftpsd.server.scoreboard import Scoreboard
 from ftpsd.server.signals import SignalQueue
 from ftpsd.server.watchdog import Watchdog
 from ftpsd.settings import Configuration

@@ -33,8 +33,9 @@ from ftpsd.server.contract import Service
 from ftpsd.server.journal import Journal
 from ftpsd.server.listeners import Listeners
 from ftpsd.server.orders import Dismiss, Order, Ping, Watch
-from ftpsd.server.scoreboard import Scoreboard, Slot, WorkerRow
+from ftpsd.server.scoreboard import Scoreboard, WorkerRow
 from ftpsd.server.signals import SignalQueue
+from ftpsd.server.slot import Slot
 
 CAUGHT = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE)
