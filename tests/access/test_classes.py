@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftpsd.access.classes import belongs, classes_of, rule_matches
+from ftpsd.access.classes import asks_names, belongs, class_named, classes_of, rule_matches
 from ftpsd.settings.expressions import ClassRule
 from ftpsd.settings.model import ClassSection
 
@@ -108,6 +108,22 @@ def test_the_first_class_that_fits_counts() -> None:
     assert classes_of(classes, "2001:db8::1") == {"rest"}
     assert classes_of(classes[:2], "2001:db8::1") == frozenset()
     assert classes_of([], "192.0.2.1") == frozenset()
+
+
+def test_a_class_by_its_name() -> None:
+    classes = [section("any", "all", name="all"), section("any", "192.0.2.0/24", name="near")]
+    assert class_named(classes, "near") is classes[1]
+    assert class_named(classes, "Near") is None
+    assert class_named([], "near") is None
+
+
+@pytest.mark.parametrize(("words", "asks"), [
+    ("", False), ("all none", False), ("192.0.2.1 2001:db8::/32 192.0.2. 192.0.*.1", False),
+    ("a.example.org/24", False), ("192.0.2.1 a.example.org", True), (".example.org", True), ("!*.example.org", True),
+    ("*.Example.org", True),
+])
+def test_whether_names_count(words: str, asks: bool) -> None:
+    assert asks_names(section("any", *words.split())) is asks
 
 
 @pytest.mark.parametrize("address", ["", "client.example.org", "192.0.2", "192.0.2.1/24"])

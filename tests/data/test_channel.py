@@ -43,7 +43,7 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
 def ready(sock: socket.socket, *script: Step | OSError) -> DataChannel:
     """A channel on `sock` over which a download has gone."""
     tuning = SocketTuning()
-    source = PassiveListener("127.0.0.1", None, None, tuning)
+    source = PassiveListener("127.0.0.1", "127.0.0.1", None, tuning)
     channel = DataChannel(source, lambda _: pytest.fail("no handshake is due"), tuning)
     source.close()
     channel.socket, channel.stage = DataSocket(os.dup(sock.fileno()), six=False), Stage.READY

@@ -103,8 +103,15 @@ def test_strangers_are_turned_away_and_told_apart(listener: PassiveListener) -> 
     channel.close()
 
 
-def test_anybody_is_let_in_where_that_is_configured() -> None:
-    listener = PassiveListener("127.0.0.1", None, None, TUNING)
+def test_others_are_let_in_where_that_is_configured() -> None:
+    """Only they are asked about."""
+    listener = PassiveListener("127.0.0.1", "127.0.0.1", None, TUNING, pytest.fail)
+    channel = channel_of(listener)
+    with call(listener.port):
+        push(channel)
+        assert channel.stage is Stage.CONNECTED
+    channel.close()
+    listener = PassiveListener("127.0.0.1", "127.0.0.1", None, TUNING, "127.0.0.3".__eq__)
     port = listener.port
     channel = channel_of(listener)
     with call(port, "127.0.0.3"):

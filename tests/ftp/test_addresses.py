@@ -131,25 +131,32 @@ def test_same_host(first: str, second: str, same: bool) -> None:
     assert addresses.same_host(second, first) is same
 
 
+def anybody(address: str) -> bool:
+    return True
+
+
 def test_low_ports_are_refused_whoever_asks() -> None:
     target = addresses.parse_port("127,0,0,1,0,80")
     with pytest.raises(Refusal) as caught:
-        addresses.check_active(target, "127.0.0.1", True)
+        addresses.check_active(target, "127.0.0.1", anybody)
     assert (caught.value.code, caught.value.text, caught.value.reason) == (
         500, "Illegal PORT command", "port-below-1024")
     assert caught.value.log == ("Refused PORT 127,0,0,1,0,80 (port 80 below 1024, possible bounce attack)",)
     with pytest.raises(Refusal):
-        addresses.check_active(HostPort("127.0.0.1", 1023), "127.0.0.1", False)
-    assert addresses.check_active(HostPort("127.0.0.1", 1024), "127.0.0.1", False).port == 1024
+        addresses.check_active(HostPort("127.0.0.1", 1023), "127.0.0.1", None)
+    assert addresses.check_active(HostPort("127.0.0.1", 1024), "127.0.0.1", None).port == 1024
 
 
 def test_another_host_is_refused_unless_allowed() -> None:
     target = addresses.parse_eprt("|1|10.0.0.1|5000|")
     with pytest.raises(Refusal) as caught:
-        addresses.check_active(target, "127.0.0.1", False, "EPRT")
+        addresses.check_active(target, "127.0.0.1", None, "EPRT")
     assert caught.value.log == ("Refused EPRT |1|10.0.0.1|5000| (address mismatch)",)
     assert (caught.value.text, caught.value.reason) == ("Illegal EPRT command", "address-mismatch")
-    assert addresses.check_active(target, "127.0.0.1", True, "EPRT") is target
+    assert addresses.check_active(target, "127.0.0.1", anybody, "EPRT") is target
+    assert addresses.check_active(target, "127.0.0.1", "10.0.0.1".__eq__) is target
+    with pytest.raises(Refusal):
+        addresses.check_active(target, "127.0.0.1", "10.0.0.2".__eq__)
 
 
 @pytest.mark.parametrize(("target", "peer", "host"), [
@@ -159,9 +166,10 @@ def test_another_host_is_refused_unless_allowed() -> None:
     ("::1", "0:0:0:0:0:0:0:1", "::1"),
     ("127.0.0.1", "::ffff:127.0.0.1", "127.0.0.1"),
 ])
-@pytest.mark.parametrize("foreign", [True, False])
-def test_where_the_connection_goes(target: str, peer: str, host: str, foreign: bool) -> None:
-    assert addresses.check_active(HostPort(target, 5000), peer, foreign).host == host
+def test_where_the_connection_goes(target: str, peer: str, host: str) -> None:
+    """Nobody is asked about the client's own address."""
+    for allows in (None, pytest.fail):
+        assert addresses.check_active(HostPort(target, 5000), peer, allows).host == host
 
 
 def test_formats() -> None:

@@ -14,7 +14,7 @@ import pytest
 from ftpsd.data.channel import Stage
 from ftpsd.session import ident
 from ftpsd.session.endpoints import Ends
-from ftpsd.testing.client import parse_pasv
+from ftpsd.testing.client import ScriptedClient, parse_pasv
 from ftpsd.testing.plugin import Certificates
 from tests.server.harness import until
 from tests.session.hosts import Hosts, serving
@@ -25,16 +25,21 @@ HOSTS = {
     "masked": "MasqueradeAddress 192.0.2.7",
     "masked by name": "MasqueradeAddress localhost",
     "foreign": "AllowForeignAddress on",
+    "mirrors": "AllowForeignAddress mirrors",
+    "no class": "AllowForeignAddress nowhere",
     "home": "",
     "ports": "PassivePorts 40000 40999",
     "short lines": "CommandBufferSize 512",
 }
 
+MIRRORS = "<Class all>\nFrom all\n</Class>\n<Class mirrors>\nFrom 127.0.0.96/30 !127.0.0.98\nSatisfy all\n</Class>\n"
+"""Of the class are 127.0.0.96, 97 and 99, though they are of the first one, too."""
+
 
 @pytest.fixture(scope="module")
 def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
     """One host per setting."""
-    with serving(ftps_certificates, HOSTS) as running:
+    with serving(ftps_certificates, HOSTS, sections=MIRRORS) as running:
         running.server.give("file.txt", b"hello\n")
         yield running
 
@@ -82,6 +87,74 @@ def test_foreign_addresses_where_they_are_not(hosts: Hosts) -> None:
             assert other.recv(1) == b""
         assert client.command("PORT 127,0,0,98,200,200").code == 500
         assert client.command("EPRT |1|127.0.0.98|51400|").code == 500
+
+
+def _passive_from(client: ScriptedClient, source: str) -> bytes:
+    """What comes over a data connection from `source`; b"": it is closed, and the client's own is still good."""
+    address, port = parse_pasv(client.expect(227, "PASV").text)
+    with socket.create_connection((address, port), 5, source_address=(source, 0)) as other:
+        other.settimeout(10)
+        client.send_line("RETR file.txt")
+        found = other.recv(100)
+    if not found:
+        connection = client.connect_data(address, port)
+        assert connection.establish().read_all() == b"hello\r\n"
+    client.expect(150)
+    client.expect(226)
+    return found
+
+
+def test_foreign_addresses_of_a_class(hosts: Hosts) -> None:
+    """It is the other address that must be of the class; the client's own is good without."""
+    with hosts.logged_in("mirrors") as client:
+        assert _passive_from(client, "127.0.0.99") == b"hello\r\n"
+        assert _passive_from(client, "127.0.0.98") == b""
+        assert hosts.server.wait_for_log("<Class mirrors> is without it [data-foreign-peer]", log="system")
+        for word, code in (
+            ("PORT 127,0,0,97,200,200", 200), ("PORT 127,0,0,98,200,200", 500), ("PORT 127,0,0,97,3,255", 500),
+            ("PORT 127,0,0,100,200,200", 500), ("EPRT |1|127.0.0.97|51400|", 200), ("EPRT |1|127.0.0.98|51400|", 500),
+            ("EPRT |2|::ffff:127.0.0.97|51400|", 200), ("EPRT |2|::1|51400|", 500), ("EPRT |1|127.0.0.97|22|", 500),
+            ("PORT 127,0,0,1,200,200", 200), ("EPRT |1|127.0.0.1|51400|", 200),
+        ):
+            assert client.command(word).code == code, word
+        with socket.create_server(("127.0.0.97", 0)) as listener:
+            listener.settimeout(10)
+            port = listener.getsockname()[1]
+            client.expect(200, f"PORT 127,0,0,97,{port // 256},{port % 256}")
+            client.expect(150, "RETR file.txt")
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.settimeout(10)
+                assert accepted.recv(100) == b"hello\r\n"
+            client.expect(226)
+
+
+def test_foreign_addresses_of_a_class_that_is_not_there(hosts: Hosts) -> None:
+    with hosts.logged_in("no class") as client:
+        assert _passive_from(client, "127.0.0.99") == b""
+        assert client.command("PORT 127,0,0,97,200,200").code == 500
+        client.expect(200, "PORT 127,0,0,1,200,200")
+
+
+@pytest.mark.parametrize("reverse", ["on", "off"])
+def test_foreign_addresses_of_a_class_by_name(reverse: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are looked up where the class has some and UseReverseDNS is on, and only of those who are foreign."""
+    directives = [
+        "AllowForeignAddress sites", f"UseReverseDNS {reverse}", "<Class sites>", "From .example.org", "</Class>"]
+    asked: list[str] = []
+
+    def name_of(address: str) -> str:
+        asked.append(address)
+        return {"127.0.0.97": "a.example.org"}.get(address, address)
+
+    with one_session(directives) as served:
+        served.client.connect()
+        served.client.login()
+        monkeypatch.setattr(served.service.names, "of", name_of)
+        good = {host: served.client.command(f"PORT 127,0,0,{host},200,200").code == 200 for host in (1, 97, 98)}
+        served.client.quit()
+    assert good == {1: True, 97: reverse == "on", 98: False}
+    assert asked == (["127.0.0.97", "127.0.0.98"] if reverse == "on" else [])
 
 
 def test_passive_ports_are_within_their_range_and_drawn_at_random(hosts: Hosts) -> None:

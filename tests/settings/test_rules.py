@@ -83,6 +83,18 @@ def test_a_class_that_is_not_there_is_told() -> None:
     assert found.notices == ("<IfClass> on line 4 of '/etc/main.conf': there is no <Class b>",)
 
 
+def test_a_class_of_foreign_addresses_that_is_not_there_is_told_once() -> None:
+    found = configuration(
+        "<Class a>\nFrom all\n</Class>\nAllowForeignAddress a\n<Global>\nAllowForeignAddress b\n</Global>\n"
+        "<VirtualHost 127.0.0.1>\nAllowForeignAddress on\n</VirtualHost>\n<IfUser bob>\nAllowForeignAddress A\n"
+        "</IfUser>"
+    )
+    assert found.notices == (
+        "AllowForeignAddress on line 6 of '/etc/main.conf': there is no <Class b>",
+        "AllowForeignAddress on line 12 of '/etc/main.conf': there is no <Class A>",
+    )
+
+
 def test_key_in_global_and_certificate_in_host() -> None:
     tls = main_host("<Global>\nTLSRSACertificateKeyFile /k\n</Global>\nTLSRSACertificateFile /c").settings.tls
     assert (tls.rsa_certificate_file, tls.rsa_certificate_key_file) == ("/c", "/k")

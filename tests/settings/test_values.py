@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftpsd.diag.values import shown
 from ftpsd.settings import DIRECTIVES
 from ftpsd.settings.arguments import ArgumentError, duration
 from ftpsd.settings.declaration import Declaration
@@ -14,6 +15,7 @@ from ftpsd.settings.regexes import posix
 from ftpsd.settings.values import (
     CipherSuite,
     DisplayChdir,
+    ForeignAddresses,
     HiddenStores,
     ListOptions,
     PortRange,
@@ -334,3 +336,17 @@ def test_grammars_raise_nothing_but_argument_error(entry: Declaration, words: li
     except ArgumentError as error:
         result = error.text
     hash(result)
+
+
+@pytest.mark.parametrize(("word", "expected", "text"), [
+    ("on", ForeignAddresses(True), "on"),
+    ("Yes", ForeignAddresses(True), "on"),
+    ("off", ForeignAddresses(), "off"),
+    ("0", ForeignAddresses(), "off"),
+    ("mirrors", ForeignAddresses(True, "mirrors"), "mirrors"),
+    ("a,b", ForeignAddresses(True, "a,b"), "a,b"),  # no list: ProFTPD looks for a class of that name, too
+    ("!a", ForeignAddresses(True, "!a"), "!a"),
+])
+def test_foreign_addresses(word: str, expected: ForeignAddresses, text: str) -> None:
+    assert value(f"AllowForeignAddress {word}") == expected
+    assert str(expected) == shown(expected) == text

@@ -17,7 +17,7 @@ import fnmatch
 import ipaddress
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from ftpsd.settings.expressions import ClassRule
 from ftpsd.settings.model import ClassSection
@@ -26,7 +26,14 @@ _WILDCARDS: Final = frozenset("*?[")
 _ADDRESS_CHARACTERS: Final = frozenset("0123456789abcdef.:*?[]-")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_Test = Callable[[Address, str, "str | None"], "bool | None"]
+_Answer = Callable[[Address, str, "str | None"], "bool | None"]
+
+
+class _Test(NamedTuple):
+    """`answer` is True for a match, False for none, None where it says nothing; `of_name`: it looks at the name."""
+
+    answer: _Answer
+    of_name: bool = False
 
 
 def _plain(address: str) -> Address:
@@ -51,24 +58,24 @@ def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 
 
 def _always(answer: bool) -> _Test:
-    return lambda address, text, name: answer
+    return _Test(lambda address, text, name: answer)
 
 
 @lru_cache(maxsize=1024)
 def _test(word: str) -> _Test:
-    """The test that a word of a From line stands for; True match, False no match, None says nothing."""
+    """The test that a word of a From line stands for."""
     word = word.lower()
     if word in ("all", "none"):
         return _always(word == "all")
     network = _network(word)
     if network is not None:
-        return lambda address, text, name: address in network
+        return _Test(lambda address, text, name: address in network)
     try:
         single = _plain(word)
     except ValueError:
         pass
     else:
-        return lambda address, text, name: address == single
+        return _Test(lambda address, text, name: address == single)
     return _text_test(word)
 
 
@@ -76,20 +83,21 @@ def _text_test(word: str) -> _Test:
     if "/" in word:
         return _always(False)
     if word.endswith(".") and set(word) <= _ADDRESS_CHARACTERS:
-        return lambda address, text, name: text.startswith(word)
+        return _Test(lambda address, text, name: text.startswith(word))
     if _WILDCARDS.isdisjoint(word) and not word.startswith("."):
-        return lambda address, text, name: name is not None and name.lower() == word
+        return _Test(lambda address, text, name: name is not None and name.lower() == word, of_name=True)
     pattern = f"*{word}" if word.startswith(".") else word
     if set(pattern) <= _ADDRESS_CHARACTERS and not word.startswith("."):
-        return lambda address, text, name: fnmatch.fnmatchcase(text, pattern)
+        return _Test(lambda address, text, name: fnmatch.fnmatchcase(text, pattern))
     # Without reverse DNS a pattern of names says nothing, not even negated; a whole name does (see above).
-    return lambda address, text, name: None if name is None else fnmatch.fnmatchcase(name.lower(), pattern)
+    return _Test(
+        lambda address, text, name: None if name is None else fnmatch.fnmatchcase(name.lower(), pattern), of_name=True)
 
 
 def rule_matches(rule: ClassRule, address: str, hostname: str | None) -> bool | None:
     """Whether a client fits one rule; None: the rule cannot say (a pattern of names without reverse DNS)."""
     plain = _plain(address)
-    answer = _test(rule.pattern)(plain, str(plain), hostname)
+    answer = _test(rule.pattern).answer(plain, str(plain), hostname)
     return answer if answer is None else answer is not rule.negated
 
 
@@ -97,6 +105,16 @@ def belongs(section: ClassSection, address: str, hostname: str | None) -> bool:
     """Whether a client belongs to a class: any of its rules fits, or with `Satisfy all` every one."""
     answers = [rule_matches(rule, address, hostname) is True for rule in section.rules]
     return bool(answers) and (all(answers) if section.satisfy == "all" else any(answers))
+
+
+def class_named(classes: Iterable[ClassSection], name: str) -> ClassSection | None:
+    """The <Class> of this name; None: there is none."""
+    return next((section for section in classes if section.name == name), None)
+
+
+def asks_names(section: ClassSection) -> bool:
+    """Whether somebody's host name can count for the class; where it cannot, none need be looked up."""
+    return any(_test(rule.pattern).of_name for rule in section.rules)
 
 
 def classes_of(

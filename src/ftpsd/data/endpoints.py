@@ -3,7 +3,7 @@ EPRT).
 
 Passive ports are drawn at random (RFC 2577 section 8): a port that can be foretold can be stolen. One
 listener per session, closed as soon as the client's connection is in; a connection from any host but the
-control connection's peer is closed unseen and the listener waits on.
+control connection's peer (and those that AllowForeignAddress is for) is closed unseen and the listener waits on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import errno
 import os
 import random
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -161,15 +161,17 @@ class PassiveListener:
     """A listening socket for one data connection from `peer`."""
 
     def __init__(
-        self, local: str, peer: str | None, ports: tuple[int, int] | None, tuning: SocketTuning
+        self, local: str, peer: str, ports: tuple[int, int] | None, tuning: SocketTuning,
+        allows: Callable[[str], bool] | None = None,
     ) -> None:
         """Binds on address `local`, in the range `ports` (PassivePorts) when given.
 
-        `peer` is the only address that is let in; None: any is (AllowForeignAddress).
+        `peer` is the only address that is let in, beside those that `allows` says are good (AllowForeignAddress).
 
         Raises `NoPassivePort`.
         """
         self.peer = peer
+        self._allows = allows
         self.announced: str | None = None
         """The address that the client was told (PASV); None: none (EPSV)."""
         self.descriptor, self.port = _bound(local, ports, tuning.options)
@@ -189,10 +191,13 @@ class PassiveListener:
             if error.errno in _EXHAUSTED:
                 raise
             return None, None
-        if self.peer is not None and address != self.peer and not same_host(address, self.peer):
+        if address != self.peer and not same_host(address, self.peer) and not self._allowed(address):
             os.close(fd)
             return None, address
         return DataSocket(fd, six=":" in address), None
+
+    def _allowed(self, address: str) -> bool:
+        return self._allows is not None and self._allows(address)
 
     def close(self) -> None:
         fd, self.descriptor = self.descriptor, -1

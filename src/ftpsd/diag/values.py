@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from ftpsd.settings.expressions import Expression, Whom
-from ftpsd.settings.values import TLSRequirement, Umask
+from ftpsd.settings.values import ForeignAddresses, TLSRequirement, Umask
 
 
 def shown(value: Any) -> str:
@@ -17,7 +17,7 @@ def shown(value: Any) -> str:
             return "none"
         case bool():
             return "on" if value else "off"
-        case TLSRequirement() | Umask() | Expression() | Whom():
+        case TLSRequirement() | Umask() | ForeignAddresses() | Expression() | Whom():
             return str(value)
         case re.Pattern():
             return str(value.pattern)

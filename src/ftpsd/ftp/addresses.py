@@ -9,6 +9,7 @@ attack third parties (RFC 2577 sections 3 and 4).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -138,10 +139,12 @@ def parse_epsv(argument: str) -> int | Literal["ALL"] | None:
     raise Refusal(501, "EPSV: unknown network protocol", Code.SYNTAX)
 
 
-def check_active(target: HostPort, peer: str, allow_foreign: bool, command: str = "PORT") -> HostPort:
+def check_active(
+    target: HostPort, peer: str, allows: Callable[[str], bool] | None, command: str = "PORT",
+) -> HostPort:
     """Where to connect to for PORT or EPRT: `target`, the unspecified address replaced by the control `peer`.
 
-    Raises `Refusal` 500 for a port below 1024 and, unless `allow_foreign` (AllowForeignAddress), for an
+    Raises `Refusal` 500 for a port below 1024 and, unless `allows` says that it is good (AllowForeignAddress), for an
     address that is not the peer's. The refusal's `log` is ProFTPD's line for the system log.
     """
     shown = f"Refused {command} {target.text or f'{target.host},{target.port}'}"
@@ -150,7 +153,7 @@ def check_active(target: HostPort, peer: str, allow_foreign: bool, command: str 
         raise Refusal(500, f"Illegal {command} command", Code.PORT_BELOW_1024, log=(line,))
     if parse_address(target.host).is_unspecified:
         return HostPort(str(parse_address(peer)), target.port, target.text)
-    if not allow_foreign and not same_host(target.host, peer):
+    if not same_host(target.host, peer) and (allows is None or not allows(target.host)):
         line = f"{shown} (address mismatch)"
         raise Refusal(500, f"Illegal {command} command", Code.ADDRESS_MISMATCH, log=(line,))
     return target

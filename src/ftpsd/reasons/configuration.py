@@ -245,7 +245,8 @@ REASONS = (
         "forward.", "PassivePorts is missing.", server=("`PassivePorts 49152 50151`, and forward them.",)),
     _found(
         Code.FOREIGN_ADDRESSES_ALLOWED, "Data connections with third parties are allowed to everybody.",
-        "AllowForeignAddress on.", server=("Allow it to those who need it.",)),
+        "AllowForeignAddress on, or with the name of a <Class> that everybody is of.",
+        server=("Name a <Class> of the servers that it is for.", "Allow it to those who need it.",)),
     _found(
         Code.BEHIND_NAT, "This machine has private addresses only. Clients in the same network can use them, others "
         "cannot.",

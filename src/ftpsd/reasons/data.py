@@ -155,7 +155,9 @@ REASONS = (
             "The client comes from several addresses: a proxy or carrier NAT that changes them.",
         ),
         confirm=("The system log has both addresses.",),
-        server=("`AllowForeignAddress on` for such clients only; the TLS session then still proves who it is.",),
+        server=(
+            "AllowForeignAddress with the name of a <Class> of such addresses, or `on` for such clients only; the TLS "
+            "session then still proves who it is.",),
         client=("Use one way to the server, no balancing proxy.",),
         shown=("System log: data connection from 198.51.100.7 refused: the control connection is from 192.0.2.1",),
     ),
@@ -168,7 +170,8 @@ REASONS = (
             "two servers (FXP).",
         ),
         confirm=("The system log has the refused address.",),
-        server=("AllowForeignAddress, for FXP and for those clients only.",),
+        server=(
+            "For FXP, AllowForeignAddress with the name of a <Class> of the other servers, for those clients only.",),
         client=(_PASSIVE,),
         shown=("500 Illegal PORT command [address-mismatch]",),
     ),

@@ -337,8 +337,8 @@ DATA = (
          *_seen("system log", "Refused PORT … (address mismatch) [address-mismatch]")),
         (Code.ADDRESS_MISMATCH,),
         "In active mode the client told its inner address, which is not where it comes from. Use passive mode. The "
-        "same "
-        "happens in transfers between two servers (FXP): `AllowForeignAddress on` for those clients."),
+        "same happens in transfers between two servers (FXP): name a <Class> of those servers in "
+        "AllowForeignAddress."),
     Trouble(
         "active-refused", "425 in active mode: Connection refused", (), ("Can't open data connection",),
         (*_seen("reply", f"{_NO_DATA}: Connection refused [active-refused]"),
@@ -356,8 +356,8 @@ DATA = (
         _seen("system log", "data connection from 127.0.0.2 refused: the control connection is from 127.0.0.1 "
               "[data-foreign-peer]"),
         (Code.DATA_FOREIGN_PEER,),
-        "Commands and files come from different addresses. Send both the same way; otherwise `AllowForeignAddress on` "
-        "for those clients only."),
+        "Commands and files come from different addresses. Send both the same way; otherwise put the addresses "
+        "into a <Class> and name it in AllowForeignAddress."),
     Trouble(
         "fxp-demanded", "Why does mod_tls break FXP transfers (from server to server)? 522", _BOTH, (),
         _seen("reply", "522 SSL/TLS required on the data channel [tls-required-data]"),

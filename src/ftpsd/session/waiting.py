@@ -65,11 +65,13 @@ def wait(session: Session, deadline: float | None, *, control: bool = True, data
 
 def report_strangers(session: Session, channel: DataChannel) -> None:
     """Logs the hosts that knocked at the passive port and are not the client (RFC 2577 section 3)."""
+    named = session.settings.transfer.allow_foreign_address.of_class
+    rule = f", and <Class {named}> is without it" if named is not None else ""
     while channel.strangers:
         address = channel.strangers.pop()
         session.log.emit(events.DataConnectionRefused(
             Code.DATA_FOREIGN_PEER,
-            (f"data connection from {address} refused: the control connection is from {session.peer}",),
+            (f"data connection from {address} refused: the control connection is from {session.peer}{rule}",),
             address,
         ))
 

@@ -18,6 +18,7 @@ from ftpsd.settings.regexes import posix
 from ftpsd.settings.values import (
     DisplayChdir,
     EnvironmentVariable,
+    ForeignAddresses,
     HiddenStores,
     HostPort,
     ListOptions,
@@ -166,16 +167,15 @@ def port_range(words: Sequence[str]) -> PortRange:
     return PortRange(low, high)
 
 
-def allow_foreign_address(words: Sequence[str]) -> bool:
-    """A switch; ProFTPD also takes the name of a class."""
+def allow_foreign_address(words: Sequence[str]) -> ForeignAddresses:
+    """`on`, `off`, or the name of a class."""
     want(words, 1, 1)
     value = boolean(words[0])
-    if value is None:
-        raise NotSupported(
-            "AllowForeignAddress with a class",
-            remedy="Write AllowForeignAddress on in an <IfClass> section; that is the class of the client.",
-        )
-    return value
+    if value is not None:
+        return ForeignAddresses(value)
+    if not words[0]:
+        raise ArgumentError("the name of the class is missing", remedy="Write on, off or the name of a <Class>.")
+    return ForeignAddresses(True, words[0])
 
 
 def hidden_stores(words: Sequence[str]) -> HiddenStores | None:

@@ -10,6 +10,7 @@ from ftpsd.settings.addresses import canonical
 from ftpsd.settings.model import Change, Configuration, DirectorySection, Host
 from ftpsd.settings.registry import DIRECTIVES
 from ftpsd.settings.tls import MODULE_VERSION
+from ftpsd.settings.values import ForeignAddresses
 
 
 def check(configuration: Configuration) -> tuple[str, ...]:
@@ -138,12 +139,20 @@ def _shared_addresses(hosts: tuple[Host, ...]) -> list[str]:
 
 def _unknown_classes(configuration: Configuration) -> list[str]:
     known = {section.name for section in configuration.classes}
-    return [
-        f"<IfClass> on {section.location}: there is no <Class {name}>"
+    named = [
+        ("<IfClass>", section.location, name)
         for section in dict.fromkeys(
             section for host in configuration.hosts for section in host.conditionals
         )
         if section.kind == "class" and section.expression is not None
         for name in (word.removeprefix("!") for word in section.expression.names)
-        if name not in known
+    ]
+    named += [
+        ("AllowForeignAddress", change.location, change.value.of_class)
+        for host in configuration.hosts for change in host.every_change()
+        if isinstance(change.value, ForeignAddresses) and change.value.of_class is not None
+    ]
+    return [
+        f"{what} on {location}: there is no <Class {name}>"
+        for what, location, name in dict.fromkeys(named) if name not in known
     ]

@@ -10,7 +10,15 @@ from typing import Literal
 from ftpsd.settings import bound_parsers, parsers
 from ftpsd.settings.arguments import Addresses, Boolean, OneOf, Special
 from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, PLACES, Combine, directive
-from ftpsd.settings.values import HiddenStores, ListOptions, PortRange, SocketOptions, TransferRate, Umask
+from ftpsd.settings.values import (
+    ForeignAddresses,
+    HiddenStores,
+    ListOptions,
+    PortRange,
+    SocketOptions,
+    TransferRate,
+    Umask,
+)
 
 UploadEnd = Literal["strict", "observed", "lenient"]
 
@@ -84,11 +92,13 @@ class TransferSettings:
         good=("192.0.2.1", "ftp.example.org"), bad=("", "a b", "1.2.3.4.5"),
         doc="Address that the reply to PASV tells, for a server behind NAT.",
     )
-    allow_foreign_address: bool = directive(
-        "AllowForeignAddress", Special("on|off", parsers.allow_foreign_address), False,
-        contexts=LOGIN, good=("on", "off"), bad=("", "friends"),
-        doc="Data connections may go to and come from an address other than the client's (FXP).",
-        differs="off, a private address in PORT is foreign, too; ProFTPD takes it for the client's own",
+    allow_foreign_address: ForeignAddresses = directive(
+        "AllowForeignAddress", Special("on|off|class", parsers.allow_foreign_address), ForeignAddresses(),
+        contexts=LOGIN, good=("on", "off", "mirrors"), bad=("", '""', "a b"), default_text="off",
+        doc="Data connections may go to and come from an address other than the client's (FXP): any, or those of a"
+        " <Class>.",
+        differs="off, a private address in PORT is foreign, too; ProFTPD takes it for the client's own. Without it,"
+        " and with a class that there is not, ProFTPD lets in passive data connections from anywhere",
     )
     transfer_rate: tuple[TransferRate, ...] = directive(
         "TransferRate",

@@ -119,6 +119,19 @@ class HiddenStores:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignAddresses:
+    """AllowForeignAddress: whether data connections with others than the client are good; `of_class`: with those of
+    this <Class> only.
+    """
+
+    allowed: bool = False
+    of_class: str | None = None
+
+    def __str__(self) -> str:
+        return self.of_class or ("on" if self.allowed else "off")
+
+
+@dataclass(frozen=True, slots=True)
 class TransferRate:
     """`rate` bytes per second for `commands` (RETR, STOR, APPE, STOU) once `free` bytes have gone at full
     speed, for `whom` (None: everybody)."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 
+from ftpsd.access.classes import belongs, class_named
 from ftpsd.diag.subject import Subject
 from ftpsd.ftp.addresses import is_private
 from ftpsd.reasons.codes import Code
+
+_ANYBODY = ("192.0.2.1", "198.51.100.1", "203.0.113.1")
+"""Addresses that nobody has (RFC 5737): a class that they are all of is everybody's."""
 
 _MASQUERADES = ("MasqueradeAddress", "TLSMasqueradeAddress")
 
@@ -17,13 +21,24 @@ def look(subject: Subject) -> None:
         if isinstance(subject.value(directive), str):
             _masquerade(subject, directive, subject.value(directive))
     _behind_nat(subject)
-    if subject.settings.transfer.allow_foreign_address:
-        subject.warn(
-            Code.FOREIGN_ADDRESSES_ALLOWED,
-            "AllowForeignAddress on: data connections may go to and come from anybody, so the server can be made to "
-            "attack third parties, and files can be taken by others where TLS does not prevent it",
-            "Say it in an <IfClass> or <IfUser> for those who need it (site-to-site transfers).",
-            of="AllowForeignAddress")
+    _foreign(subject)
+
+
+def _foreign(subject: Subject) -> None:
+    foreign = subject.settings.transfer.allow_foreign_address
+    if not foreign.allowed:
+        return
+    if foreign.of_class is not None:
+        section = class_named(subject.configuration.classes, foreign.of_class)
+        if section is None or not all(belongs(section, address, None) for address in _ANYBODY):
+            return
+    subject.warn(
+        Code.FOREIGN_ADDRESSES_ALLOWED,
+        f"AllowForeignAddress {foreign}: data connections may go to and come from anybody, so the server can be made "
+        "to attack third parties, and files can be taken by others where TLS does not prevent it",
+        "Name a <Class> of the servers that files go to and come from, or say it in an <IfClass> or <IfUser> for "
+        "those who need it (site-to-site transfers).",
+        of="AllowForeignAddress")
 
 
 def _ports(subject: Subject) -> None:

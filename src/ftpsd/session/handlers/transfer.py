@@ -20,7 +20,7 @@ from ftpsd.ftp.ranges import ByteRange
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import bounds, display, errors, ownership, robots, transfer
+from ftpsd.session import bounds, display, errors, foreign, ownership, robots, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
 from ftpsd.settings.model import Settings
@@ -41,9 +41,10 @@ def _listen(session: Session, announced: str | None = None) -> int:
     if session.data is not None:
         session.drop_data()
     settings = session.settings.transfer
-    peer = None if settings.allow_foreign_address else session.ends.peer
+    allows = foreign.judge(session) if settings.allow_foreign_address.allowed else None
     try:
-        listener = endpoints.PassiveListener(session.ends.local, peer, settings.passive_ports, session.tuning)
+        listener = endpoints.PassiveListener(
+            session.ends.local, session.ends.peer, settings.passive_ports, session.tuning, allows)
     except endpoints.NoPassivePort as error:
         reason = Code.PASSIVE_PORTS_EXHAUSTED
         session.log.emit(events.DataConnectionRefused(reason, (f"no passive port could be had: {error}",)))
@@ -78,9 +79,8 @@ def epsv(session: Session, command: Command) -> Reply:
 
 
 def _active(session: Session, command: Command, target: addresses.HostPort) -> Reply:
-    allow = session.settings.transfer.allow_foreign_address
     try:
-        target = addresses.check_active(target, session.peer, allow, command.name)
+        target = addresses.check_active(target, session.peer, foreign.judge(session), command.name)
     except Refusal as refusal:
         session.log.emit(events.DataConnectionRefused(refusal.reason, refusal.log, session.peer))
         raise
