@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
-from ftpsd.native._openssl import Connection, Context, Session, SharedCache, TLSError, wait_readable
+from ftpsd.native._openssl import Connection, Context, Session, SharedCache, TLSError, give_way_to, wait_readable
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey | ed25519.Ed25519PrivateKey
 KeyKind = Literal["rsa", "ec", "dsa", "ed25519"]
@@ -234,3 +235,18 @@ def newest_session(pair: Pair) -> Session:
     session = pair.client.get_session()
     assert session is not None
     return session
+
+
+@contextmanager
+def command_waiting(waits: bool) -> Iterator[None]:
+    """What moves much in this process sees a control connection on which, if it `waits`, a command is not read."""
+    session, client = socket.socketpair()
+    with session, client, select.epoll() as commands:
+        commands.register(session, select.EPOLLIN)
+        if waits:
+            client.send(b"NOOP\r\n")
+        give_way_to(commands.fileno())
+        try:
+            yield
+        finally:
+            give_way_to(-1)

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftpsd.native._openssl import Digest, OpenSSLError
+from tests.native.openssl_support import command_waiting
 
 DATA = random.Random(7).randbytes(9_000_000)
 ALGORITHMS = ("crc32", "md5", "sha1", "sha256", "sha512")
@@ -70,6 +71,15 @@ def test_input_and_time_interrupt_it(file: IO[bytes]) -> None:
     assert digest.run(file.fileno(), len(DATA), until=time.monotonic()) == "paused"
     assert digest.run(file.fileno(), len(DATA), until=time.monotonic() + 60) == "done"
     assert digest.hexdigest() == expected("crc32", DATA)
+
+
+@pytest.mark.parametrize(("waits", "times"), [(True, 16), (False, 0)])
+def test_it_gives_way_while_a_command_waits(file: IO[bytes], waits: bool, times: int) -> None:
+    """After the first 4 MiB, and for a while."""
+    digest = Digest("sha256")
+    with command_waiting(waits):
+        assert digest.run(file.fileno(), len(DATA)) == "done"
+    assert digest.gave_way == times
 
 
 def test_a_file_that_is_shorter_or_cannot_be_read(file: IO[bytes]) -> None:

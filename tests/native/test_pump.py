@@ -6,7 +6,6 @@ import errno
 import os
 import random
 import re
-import select
 import socket
 import subprocess
 import sys
@@ -23,12 +22,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftpsd.native._openssl import Connection, Pump, TLSError, answer_promptly, give_way_to
+from ftpsd.native._openssl import Connection, Pump, TLSError, answer_promptly
 from tests.native.openssl_support import (
     TIMEOUT,
     TLS12,
     TLS13,
     client_context,
+    command_waiting,
     connect,
     server_context,
     socket_pair,
@@ -187,20 +187,12 @@ def test_a_pump_is_batch_work_from_the_first_megabyte_to_its_end(channel: str) -
 @pytest.mark.parametrize(("waits", "times"), [(True, 16), (False, 0)])
 def test_a_pump_gives_way_while_a_command_waits(channel: str, waits: bool, times: int) -> None:
     """… but not for ever to one that nobody reads: of some forty looks the first sixteen count."""
-    session, client = socket.socketpair()
-    with session, client, select.epoll() as commands, wire(channel) as link, file_of() as file:
-        commands.register(session, select.EPOLLIN)
-        if waits:
-            client.send(b"NOOP\r\n")
-        give_way_to(commands.fileno())
-        try:
-            running = Running(link.pump("receive", file.fileno()))
-            for _ in range(12):
-                link.peer_sends(b"x" * MEGABYTE)
-            link.peer_ends()
-            assert running.join() == "done"
-        finally:
-            give_way_to(-1)
+    with command_waiting(waits), wire(channel) as link, file_of() as file:
+        running = Running(link.pump("receive", file.fileno()))
+        for _ in range(12):
+            link.peer_sends(b"x" * MEGABYTE)
+        link.peer_ends()
+        assert running.join() == "done"
         assert running.pump.gave_way == times
 
 

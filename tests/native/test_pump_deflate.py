@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftpsd.native._openssl import Pump
-from tests.native.openssl_support import TIMEOUT
+from tests.native.openssl_support import TIMEOUT, command_waiting
 from tests.native.test_pump import CHANNELS, MEGABYTE, Running, Wire, content_of, file_of, wire
 
 channels = pytest.mark.parametrize("channel", CHANNELS)
@@ -99,6 +99,20 @@ def test_upload(channel: str, content: bytes) -> None:
         assert running.join() == "done"
         assert content_of(file) == content
         assert (running.pump.bytes, running.pump.file_bytes) == (len(stream), len(content))
+
+
+@pytest.mark.parametrize("direction", ["send", "receive"])
+def test_what_is_compressed_to_little_is_batch_work_too(direction: Literal["send", "receive"]) -> None:
+    """It gives way to a command that waits: it takes a processor for long without moving much over the wire."""
+    content = bytes(12 << 20)
+    with command_waiting(True), wire("plain") as line, file_of(content if direction == "send" else b"") as file:
+        running = Running(pump(line, direction, file.fileno(), offset=0))
+        if direction == "receive":
+            line.peer_sends(zlib.compress(content))
+            line.peer_ends()
+        assert running.join() == "done"
+        assert running.pump.bytes < 1 << 20
+        assert running.pump.gave_way == 16
 
 
 @pytest.mark.parametrize("level", range(-1, 10))

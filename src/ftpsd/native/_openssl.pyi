@@ -581,6 +581,9 @@ class Digest:
     def position(self) -> int:
         """The next byte."""
     @property
+    def gave_way(self) -> int:
+        """How often it has let go of its processor for a waiting command (`give_way_to`)."""
+    @property
     def errno(self) -> int: ...
     def hexdigest(self) -> str:
         """In hexadecimal digits, once."""
@@ -594,8 +597,8 @@ def answer_promptly() -> None:
     moves much.
     """
 def give_way_to(commands: int) -> None:
-    """From now on pumps that move much let go of their processor while the epoll descriptor `commands` has something to
-    tell: input on a control connection. Once in a process.
+    """From now on pumps and digests that move much let go of their processor while the epoll descriptor `commands` has
+    something to tell: input on a control connection. Once in a process; -1: no more.
     """
 def wait_readable(fds: Sequence[int], timeout: float) -> list[int]:
     """Indices of `fds` that have input, an end or an error; [] after `timeout` seconds (`<= 0`: for ever)."""

@@ -427,6 +427,7 @@ cdef extern from "ossl_digest.h" nogil:
     struct digest:
         int64_t position
         int error
+        unsigned gave_way
     int digest_begin(digest *state, const char *name)
     int digest_run(digest *state, int file, int64_t end, int control, double until)
     unsigned int digest_end(digest *state, unsigned char *out)

@@ -30,6 +30,8 @@ struct digest {
     uLong crc;
     int64_t position;
     int error;
+    int batch;                          /* the thread is scheduled as batch work, and gives way to commands */
+    unsigned waited_in_row, gave_way;
 };
 
 /* NULL stands for CRC-32. 0: OpenSSL does not have it (in FIPS mode it may not). */
@@ -74,6 +76,8 @@ static int digest_slice(struct digest *digest, int file, int64_t end, unsigned c
         if (n <= 0)
             return n < 0 ? DIGEST_FILE : DIGEST_SHORT;
         stop = digest_update(digest, buffer, (size_t)n);
+        if (digest->batch)
+            digest->gave_way += (unsigned)processor_give_way(&digest->waited_in_row);
     }
     return stop;
 }
@@ -83,7 +87,7 @@ static int digest_run(struct digest *digest, int file, int64_t end, int control,
 {
     struct pollfd watched = {control, POLLIN, 0};
     unsigned char *buffer = malloc(DIGEST_BUFFER);
-    int stop = DIGEST_GO, batch = 0;
+    int stop = DIGEST_GO;
 
     digest->error = ENOMEM;
     if (buffer == NULL)
@@ -98,11 +102,11 @@ static int digest_run(struct digest *digest, int file, int64_t end, int control,
             stop = DIGEST_CONTROL;
         else if (until > 0 && io_now() >= until)
             stop = DIGEST_PAUSED;
-        else if (!batch)
-            processor_batch(batch = 1);
+        else if (!digest->batch)
+            processor_batch(digest->batch = 1);
     }
-    if (batch)
-        processor_batch(0);
+    if (digest->batch)
+        processor_batch(digest->batch = 0);
     free(buffer);
     return stop;
 }

@@ -39,6 +39,10 @@ cdef class Digest:
         return self.state.position
 
     @property
+    def gave_way(self):
+        return self.state.gave_way
+
+    @property
     def errno(self):
         return self.state.error
 

@@ -112,14 +112,20 @@ static void pump_abort(struct pump *pump)
         ;
 }
 
+/* Bytes that took time: over the wire, or through a (de)compressor. */
+static void pump_worked(struct pump *pump, size_t size)
+{
+    pump->unglanced += size;
+    pump->ungiven += size;
+}
+
 /* Bytes went over the wire. */
 static void pump_moved(struct pump *pump, size_t size)
 {
     pump_count(&pump->wire_bytes, size);
     if (pump->progress != NULL)
         __atomic_store_n(pump->progress, pump->z == NULL ? pump->wire_bytes : pump->file_bytes, __ATOMIC_RELAXED);
-    pump->unglanced += size;
-    pump->ungiven += size;
+    pump_worked(pump, size);
     if (pump->burst > size)
         pump->burst -= size;
     else {
@@ -234,18 +240,24 @@ static void pump_batch(struct pump *pump, int batch)
     processor_batch(batch);
 }
 
+/* What moves much is batch work, and gives way to commands. */
+static void pump_give_way(struct pump *pump)
+{
+    if (!pump->batch && (pump->wire_bytes >= GLANCE_BYTES || pump->file_bytes >= GLANCE_BYTES))
+        pump_batch(pump, 1);
+    if (pump->batch && pump->ungiven >= GIVE_BYTES) {
+        pump->ungiven = 0;
+        pump->gave_way += (unsigned)processor_give_way(&pump->waited_in_row);
+    }
+}
+
 static int pump_glance(struct pump *pump)
 {
     short seen;
 
     if (pump_pauses(pump))
         return PUMP_PAUSED;
-    if (!pump->batch && pump->wire_bytes >= GLANCE_BYTES)
-        pump_batch(pump, 1);
-    if (pump->batch && pump->ungiven >= GIVE_BYTES) {
-        pump->ungiven = 0;
-        pump->gave_way += (unsigned)processor_give_way(&pump->waited_in_row);
-    }
+    pump_give_way(pump);
     if (pump->unglanced < GLANCE_BYTES)
         return PUMP_GO;
     return pump_poll(pump, 0, 0, &seen);

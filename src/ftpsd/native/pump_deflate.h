@@ -72,7 +72,7 @@ static int deflate_feed(struct pump *pump, struct pump_z *z)
     z->stream.next_in = (Bytef *)pump->out;
     z->stream.avail_in = (uInt)pump->out_size;
     z->input_ended = pump->source_ended || send_left(pump) == 0;
-    pump->unglanced += (size_t)(pump->file_bytes - before);
+    pump_worked(pump, (size_t)(pump->file_bytes - before));
     return PUMP_GO;
 }
 
@@ -104,7 +104,8 @@ static int inflate_store(struct pump *pump, struct pump_z *z, size_t size)
 {
     unsigned char *data = z->buffer + 1;
 
-    pump->unglanced += size;
+    pump_worked(pump, size);
+    pump_give_way(pump);
     if (pump->ascii && size > 0) {
         size = ascii_to_file(data, size, z->buffer, &pump->held_cr);
         data = z->buffer;

@@ -11,7 +11,7 @@
  * A session that goes on after its login asks for the shortest time slices (`processor_prompt`; Linux grants them since
  * 6.12): of those who wait it is then the next, for as little time. A login computes, and short slices would only cost.
  *
- * Still the kernel may let it wait for the end of a pump's slice, some milliseconds. Pumps therefore look, every
+ * Still the kernel may let it wait for the end of a pump's slice, some milliseconds. Batch work therefore looks, every
  * GIVE_BYTES, whether a command waits anywhere in the server, and if so let go of the processor. What they look at is
  * one epoll descriptor of all processes, in which every control connection is. A client who keeps bytes waiting there
  * on purpose, or a session that reads none while it is at work, is given way to GIVES times in a row and then only a
