@@ -26,6 +26,15 @@ def canonical(address: str) -> str:
     return str(parsed)
 
 
+def is_ip(text: str) -> bool:
+    """Whether `text` is an IP address, not a name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 

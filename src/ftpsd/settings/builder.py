@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from typing import Any, Literal
 from ftpsd.config import Directive, Node, Section, Tree, parse_lenient
 from ftpsd.errors import ConfigError, Location
 from ftpsd.settings import modules
+from ftpsd.settings.addresses import is_ip
 from ftpsd.settings.arguments import ArgumentError, host_or_address
 from ftpsd.settings.declaration import ROOT, Combine, Context, Declaration, Status, context_names
 from ftpsd.settings.expressions import ClassRule
@@ -398,7 +398,7 @@ class _Builder:
         """IP addresses of `addresses`, or () when they all are IP addresses already."""
         found: list[str] = []
         for address in addresses:
-            if _is_ip(address):
+            if is_ip(address):
                 found.append(address)
                 continue
             answers = self.resolve(address)
@@ -411,14 +411,6 @@ class _Builder:
                 )
             found.extend(answers)
         return () if tuple(found) == addresses else tuple(dict.fromkeys(found))
-
-
-def _is_ip(address: str) -> bool:
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return True
 
 
 _INHERITED = {

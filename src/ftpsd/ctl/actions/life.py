@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +11,7 @@ from ftpsd.ctl.actions.base import ADMIN, HERE, Action, Answer, Failed, Office, 
 from ftpsd.errors import ConfigError
 from ftpsd.server.crew import StartError
 from ftpsd.settings import Configuration, Host
+from ftpsd.settings.addresses import is_ip
 from ftpsd.settings.declaration import Combine
 from ftpsd.settings.model import Change
 
@@ -90,11 +90,7 @@ def shown(text: str) -> str:
 
 def _numeric(text: str) -> bool:
     """Whether an address was written, not a name."""
-    try:
-        ipaddress.ip_address(text.partition("#")[0].strip("[]"))
-    except ValueError:
-        return False
-    return True
+    return is_ip(text.partition("#")[0].strip("[]"))
 
 
 def _vhosts_first(configuration: Configuration) -> list[Host]:

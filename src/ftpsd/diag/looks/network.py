@@ -8,6 +8,7 @@ from ftpsd.access.classes import belongs, class_named
 from ftpsd.diag.subject import Subject
 from ftpsd.ftp.addresses import is_private
 from ftpsd.reasons.codes import Code
+from ftpsd.settings.addresses import is_ip
 
 _ANYBODY = ("192.0.2.1", "198.51.100.1", "203.0.113.1")
 """Addresses that nobody has (RFC 5737): a class that they are all of is everybody's."""
@@ -112,7 +113,7 @@ def _masquerade(subject: Subject, directive: str, name: str) -> None:
 def _behind_nat(subject: Subject) -> None:
     if any(subject.says(directive) for directive in _MASQUERADES):
         return
-    named = [each for each in subject.host.resolved or subject.host.addresses if _is_address(each)]
+    named = [each for each in subject.host.resolved or subject.host.addresses if is_ip(each)]
     own = [each for each in named if not ipaddress.ip_address(each).is_unspecified] or list(subject.machine.addresses())
     if not all(is_private(each) for each in own):
         return
@@ -122,11 +123,3 @@ def _behind_nat(subject: Subject) -> None:
             Code.BEHIND_NAT, f"PASV tells clients {outside[0]}, a private address: clients behind another router "
             f"cannot "
             "reach it", "If clients come from outside: MasqueradeAddress with the public address, and PassivePorts.")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

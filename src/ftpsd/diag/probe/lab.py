@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 from ftpsd.diag.probe.dialogue import Dialogue
 from ftpsd.diag.probe.facts import Answer, Handshake
 from ftpsd.diag.probe.wire import Ended, ProbeError, Wire, Wires, alert_of
+from ftpsd.settings.addresses import is_ip
 from ftpsd.tls.client import Offer, Session
 
 EXPLICIT, IMPLICIT = 21, 990
@@ -47,11 +47,7 @@ class Options:
     @property
     def name(self) -> str:
         """The host for SNI, which has no addresses."""
-        try:
-            ipaddress.ip_address(self.host)
-        except ValueError:
-            return self.host
-        return ""
+        return "" if is_ip(self.host) else self.host
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -16,6 +15,7 @@ from ftpsd.diag.looks import names
 from ftpsd.diag.probe.facts import Facts, Identity
 from ftpsd.diag.probe.verdict import Verdict, error, good, note, warning
 from ftpsd.reasons.codes import Code
+from ftpsd.settings.addresses import is_ip
 from ftpsd.tls import identity as identities
 from ftpsd.tls import ocsp as responses
 from ftpsd.tls.certificates import issued, name_text
@@ -97,19 +97,11 @@ def _names(leaf: x509.Certificate, wanted: str) -> Iterator[Verdict]:
         yield error(Code.CERT_WITHOUT_SAN, "The certificate names no host (subjectAltName): today's clients refuse it.")
     elif identities.has_address(found, wanted) or any(identities.stands_for(pattern, wanted) for pattern in found.dns):
         return
-    elif _is_address(wanted):
+    elif is_ip(wanted):
         yield warning(
             Code.CERT_NAMES, f"The certificate is not for the address {wanted}, but for {', '.join(names.of(leaf))}.")
     else:
         yield error(Code.CERT_NAMES, f"The certificate is not for “{wanted}”, but for {', '.join(names.of(leaf))}.")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _strength(leaf: x509.Certificate) -> Iterator[Verdict]:
