@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import syslog
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ftpsd.errors import ConfigError
 from ftpsd.log import extended, wtmp
@@ -30,7 +30,7 @@ from ftpsd.log.writers import (
 )
 from ftpsd.settings.logformat import TargetKind
 from ftpsd.settings.logging import SYSLOG, LoggingSettings
-from ftpsd.settings.model import Configuration
+from ftpsd.settings.model import Configuration, Settings
 
 _XFERLOG_MODE = 0o644
 
@@ -127,19 +127,16 @@ class _Opener:
         return targets
 
     def tls_logs(self) -> dict[int, LogFile]:
-        logs = {}
-        for host in self._configuration.hosts:
-            path = host.settings.tls.log
-            file = self._optional("TLSLog", path, host.settings.logging) if path else None
-            if file is not None:
-                logs[host.id] = file
-        return logs
+        return self._of_hosts("TLSLog", lambda settings: settings.tls.log)
 
     def deflate_logs(self) -> dict[int, LogFile]:
+        return self._of_hosts("DeflateLog", lambda settings: settings.deflate.log)
+
+    def _of_hosts(self, directive: str, path_in: Callable[[Settings], str | None]) -> dict[int, LogFile]:
         logs = {}
         for host in self._configuration.hosts:
-            path = host.settings.deflate.log
-            file = self._optional("DeflateLog", path, host.settings.logging) if path else None
+            path = path_in(host.settings)
+            file = self._optional(directive, path, host.settings.logging) if path else None
             if file is not None:
                 logs[host.id] = file
         return logs
