@@ -127,11 +127,11 @@ def content_of(file: IO[bytes]) -> bytes:
 
 def time_slice() -> int:
     """Nanoseconds that the calling thread may run at a stretch; 0: the kernel does not say."""
-    said = re.search(r"^se\.slice\s*:\s*(\d+)", Path("/proc/thread-self/sched").read_text(), re.MULTILINE)
+    try:
+        said = re.search(r"^se\.slice\s*:\s*(\d+)", Path("/proc/thread-self/sched").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
     return int(said[1]) if said else 0
-
-
-SLICES = Path("/proc/thread-self/sched").exists() and time_slice() > 0
 
 
 class Running:
@@ -205,7 +205,7 @@ def test_a_pump_leaves_its_processor_while_it_moves_much() -> None:
     assert (said.stdout.split(), said.stderr) == (["1", "1", str(every), "done", "1"], "")
 
 
-@pytest.mark.skipif(not SLICES, reason="this kernel has no time slices of a thread's own")
+@pytest.mark.skipif(not time_slice(), reason="this kernel has no time slices of a thread's own")
 def test_a_thread_that_answers_promptly_is_no_less_prompt_after_its_pump() -> None:
     with wire("plain") as link, file_of() as file:
         pump = link.pump("receive", file.fileno())
@@ -223,6 +223,27 @@ def test_a_thread_that_answers_promptly_is_no_less_prompt_after_its_pump() -> No
         link.peer_ends()
         thread.join(4 * TIMEOUT)
     assert slices == [100_000, 100_000] != [time_slice()] * 2
+
+
+def test_a_server_that_is_batch_work_as_a_whole_stays_so() -> None:
+    """As systemd's CPUSchedulingPolicy=batch makes it."""
+    with wire("plain") as link, file_of() as file:
+        pump = link.pump("receive", file.fileno())
+        policies: list[int] = []
+
+        def live() -> None:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            answer_promptly()
+            policies.append(os.sched_getscheduler(0))
+            pump.run()
+            policies.append(os.sched_getscheduler(0))
+
+        thread = threading.Thread(target=live)
+        thread.start()
+        link.peer_sends(b"x" * 4 * MEGABYTE)
+        link.peer_ends()
+        thread.join(4 * TIMEOUT)
+    assert policies == [os.SCHED_BATCH, os.SCHED_BATCH]
 
 
 # ---- everything arrives

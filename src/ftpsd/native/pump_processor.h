@@ -12,7 +12,7 @@
  * 6.12): of those who wait it is then the next, for as little time. A login computes, and short slices would only cost.
  *
  * Still the kernel may let it wait for the end of a pump's slice, some milliseconds. Batch work therefore looks, every
- * GIVE_BYTES, whether a command waits anywhere in the server, and if so let go of the processor. What they look at is
+ * GIVE_BYTES, whether a command waits anywhere in the server, and if so lets go of the processor. What it looks at is
  * one epoll descriptor of all processes, in which every control connection is. A client who keeps bytes waiting there
  * on purpose, or a session that reads none while it is at work, is given way to GIVES times in a row and then only a
  * fifth of the time.
@@ -49,8 +49,9 @@ struct processor_schedule {
     uint64_t slice, deadline, period;   /* nanoseconds */
 };
 
-/* Whether this thread has asked for short time slices. */
+/* Whether this thread has asked for short time slices, and its policy when it is not a batch. */
 static __thread int processor_is_prompt;
+static __thread uint32_t processor_usual;
 
 /* Keeps this thread, and those that it starts, on one processor. -1 with errno. */
 static int processor_confine(int number)
@@ -79,32 +80,43 @@ static void processor_roam(int roam)
         (void)sched_setaffinity(0, sizeof *to, to);
 }
 
-/* Schedules this thread as batch work or as usual, with the niceness that it has. Best effort: nothing depends on it. */
-static void processor_reschedule(int batch)
+/* How this thread is scheduled. 0: as an administrator chose for the whole server, which stays. */
+static int processor_scheduled(struct processor_schedule *schedule)
 {
-    struct processor_schedule schedule;
+    return syscall(SYS_sched_getattr, 0, schedule, sizeof *schedule, 0) == 0
+        && (schedule->policy == SCHED_OTHER || schedule->policy == SCHED_BATCH);
+}
 
-    if (syscall(SYS_sched_getattr, 0, &schedule, sizeof schedule, 0) != 0)
-        return;
-    if (schedule.policy != SCHED_OTHER && schedule.policy != SCHED_BATCH)
-        return;                         /* an administrator's choice for the whole server */
-    schedule.size = sizeof schedule;
-    schedule.policy = batch ? SCHED_BATCH : SCHED_OTHER;
-    schedule.slice = !batch && processor_is_prompt ? PROMPT_SLICE : 0;
-    (void)syscall(SYS_sched_setattr, 0, &schedule, 0);
+/* Schedules this thread anew, with the niceness that it has. Best effort: nothing depends on it. */
+static void processor_reschedule(struct processor_schedule *schedule, uint32_t policy, uint64_t slice)
+{
+    schedule->size = sizeof *schedule;
+    schedule->policy = policy;
+    schedule->slice = slice;
+    (void)syscall(SYS_sched_setattr, 0, schedule, 0);
 }
 
 static void processor_batch(int batch)
 {
+    struct processor_schedule schedule;
+
     processor_roam(batch);
-    processor_reschedule(batch);
+    if (!processor_scheduled(&schedule))
+        return;
+    if (batch)
+        processor_usual = schedule.policy;
+    processor_reschedule(
+        &schedule, batch ? SCHED_BATCH : processor_usual, !batch && processor_is_prompt ? PROMPT_SLICE : 0);
 }
 
 /* From now on this thread is one that answers, whenever it is not a batch. */
 static void processor_prompt(void)
 {
+    struct processor_schedule schedule;
+
     processor_is_prompt = 1;
-    processor_reschedule(0);
+    if (processor_scheduled(&schedule))
+        processor_reschedule(&schedule, schedule.policy, PROMPT_SLICE);
 }
 
 /* Lets go of the processor if a command waits, unless that has not helped for a while; `*in_row`: how many looks have
