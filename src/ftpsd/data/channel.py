@@ -3,7 +3,8 @@
 The server cannot choose the order of events: most clients send the transfer command first and shake hands
 when they see 150, some shake hands first and then send the command (clients.md 2). So the channel is a
 small machine that is pushed on by whoever waits: the session while it waits for the next command
-(`interest`, `advance`), the transfer while it waits for the connection. Nothing here blocks.
+(`interest`, `advance`), the transfer while it waits for the connection. Nothing here blocks, but for the name of a
+stranger where AllowForeignAddress names a class that has rules about names (`session.foreign`).
 
     LISTENING or CONNECTING → CONNECTED → HANDSHAKING → READY → ENDING → ENDED
                     any of them → FAILED (the reason is kept until the transfer command asks for it)

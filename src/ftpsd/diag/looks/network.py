@@ -10,8 +10,8 @@ from ftpsd.ftp.addresses import is_private
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.addresses import is_ip
 
-_ANYBODY = ("192.0.2.1", "198.51.100.1", "203.0.113.1")
-"""Addresses that nobody has (RFC 5737): a class that they are all of is everybody's."""
+_ANYBODY = (("192.0.2.1", "198.51.100.1", "203.0.113.1"), ("2001:db8::1", "2001:db8:8000::1", "3fff::1"))
+"""Addresses that nobody has (RFC 5737, 3849, 9637): a class that all those of one kind are of is everybody's."""
 
 _MASQUERADES = ("MasqueradeAddress", "TLSMasqueradeAddress")
 
@@ -29,10 +29,8 @@ def _foreign(subject: Subject) -> None:
     foreign = subject.settings.transfer.allow_foreign_address
     if not foreign.allowed:
         return
-    if foreign.of_class is not None:
-        section = class_named(subject.configuration.classes, foreign.of_class)
-        if section is None or not all(belongs(section, address, None) for address in _ANYBODY):
-            return
+    if foreign.of_class is not None and not _is_everybodys(subject, foreign.of_class):
+        return
     subject.warn(
         Code.FOREIGN_ADDRESSES_ALLOWED,
         f"AllowForeignAddress {foreign}: data connections may go to and come from anybody, so the server can be made "
@@ -40,6 +38,13 @@ def _foreign(subject: Subject) -> None:
         "Name a <Class> of the servers that files go to and come from, or say it in an <IfClass> or <IfUser> for "
         "those who need it (site-to-site transfers).",
         of="AllowForeignAddress")
+
+
+def _is_everybodys(subject: Subject, name: str) -> bool:
+    """Whether whoever has no name is of the class, as `session.foreign` sees him."""
+    section, looks = class_named(subject.configuration.classes, name), subject.settings.core.use_reverse_dns
+    return section is not None and any(
+        all(belongs(section, address, address if looks else None) for address in kind) for kind in _ANYBODY)
 
 
 def _ports(subject: Subject) -> None:
