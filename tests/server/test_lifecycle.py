@@ -78,6 +78,26 @@ def test_all_control_connections_are_in_one_descriptor(server: Server) -> None:
     until(lambda: watched(server.pid) == 0, "the end of the sessions")
 
 
+def test_a_command_that_waits_in_another_worker_is_given_way_to(server: Server) -> None:
+    server.start(workers=2)
+    first = other = server.talk()
+
+    def is_elsewhere() -> bool:
+        nonlocal other
+        other = server.talk()
+        return other.worker != first.worker
+
+    until(is_elsewhere, "a session in the other worker")
+    assert first.ask("DIGEST") == "200 0"
+    other.send("HANG")
+
+    def is_seen() -> bool:
+        other.send("NOOP")  # the first ones may be read together with what it hangs in
+        return first.ask("DIGEST") == "200 16"
+
+    until(is_seen, "that it is given way to")
+
+
 def test_sessions_spread_over_the_workers(server: Server) -> None:
     server.start(workers=2)
     talks = [server.talk() for _ in range(20)]
