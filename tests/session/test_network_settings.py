@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from ftpsd.data.channel import Stage
-from ftpsd.session import ident
+from ftpsd.session import foreign, ident
 from ftpsd.session.endpoints import Ends
 from ftpsd.testing.client import ScriptedClient, parse_pasv
 from ftpsd.testing.plugin import Certificates
@@ -155,6 +155,29 @@ def test_foreign_addresses_of_a_class_by_name(reverse: str, monkeypatch: pytest.
         served.client.quit()
     assert good == {1: True, 97: reverse == "on", 98: False}
     assert asked == (["127.0.0.97", "127.0.0.98"] if reverse == "on" else [])
+
+
+def test_who_has_waited_for_a_name_in_vain_asks_for_none_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one client could keep all threads busy that look names up."""
+    directives = ["AllowForeignAddress sites", "UseReverseDNS on", "<Class sites>", "From .example.org", "</Class>"]
+    asked: list[str] = []
+
+    def name_of(address: str) -> str:
+        asked.append(address)
+        return {"127.0.0.97": "a.example.org"}.get(address, address)
+
+    with one_session(directives) as served:
+        served.client.connect()
+        served.client.login()
+        monkeypatch.setattr(served.service.names, "of", name_of)
+        monkeypatch.setattr(foreign, "_SLOW", 0.0)
+        served.client.expect(200, "PORT 127,0,0,97,200,200")
+        assert served.client.command("PORT 127,0,0,98,200,200").code == 500
+        assert served.client.command("PORT 127,0,0,97,200,200").code == 500
+        assert asked == ["127.0.0.97", "127.0.0.98"]
+        served.session().marks.no_names_until = 0.0
+        served.client.expect(200, "PORT 127,0,0,97,200,200")
+        served.client.quit()
 
 
 def test_passive_ports_are_within_their_range_and_drawn_at_random(hosts: Hosts) -> None:

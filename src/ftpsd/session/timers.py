@@ -21,6 +21,7 @@ class Marks:
 
     `lingers`: a download's connection was half-closed. `due`: no timer runs out before that (each of them only moves
     on, as long as the settings stay). `longest`: seconds from the login to the end of the session (0: any number).
+    `no_names_until`: before that no names of foreign addresses are asked for.
     """
 
     connected: float
@@ -30,6 +31,7 @@ class Marks:
     lingers: float = 0.0
     due: float = 0.0
     longest: int = 0
+    no_names_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
