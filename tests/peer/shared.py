@@ -68,7 +68,8 @@ def run(server: RunningServer, script: Script) -> list[tuple[str, str]]:
         return Recorder(client).run(script)
 
 
-def differences(pair: tuple[RunningServer, RunningServer], script: Script) -> list[str]:
-    """What differs without being documented."""
+def same_answers(pair: tuple[RunningServer, RunningServer], script: Script) -> None:
+    """Nothing differs without being documented."""
     proftpd, ftpsd = pair
-    return judge(run(proftpd, script), run(ftpsd, script), script)
+    problems = judge(run(proftpd, script), run(ftpsd, script), script)
+    assert not problems, f"{len(problems)} differences\n" + "\n".join(problems)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-from collections.abc import Iterator
 
 import pytest
 
-from ftpsd.testing.plugin import need_proftpd
 from ftpsd.testing.server import RunningServer
 from tests.peer import differences as but
 from tests.peer.compare import Script
-from tests.peer.shared import Group, Pairs, differences, pairs
+from tests.peer.shared import Group, Pairs, same_answers
 
 pytestmark = [pytest.mark.peer, pytest.mark.root]
 
@@ -43,17 +41,9 @@ GROUPS = {
 ALL = [(group, script) for group in GROUPS.values() for script in group.scripts]
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Pairs]:
-    need_proftpd()
-    with pairs() as found:
-        yield found
-
-
 @pytest.mark.parametrize(("group", "script"), ALL, ids=[script.name for _, script in ALL])
 def test_same_answers(servers: Pairs, group: Group, script: Script) -> None:
-    problems = differences(servers.of(group), script)
-    assert not problems, f"{len(problems)} differences\n" + "\n".join(problems)
+    same_answers(servers.of(group), script)
 
 
 def lets_in(server: RunningServer, source: str) -> bool:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from ftpsd.testing.plugin import need_proftpd
 from tests.peer.compare import Script
 from tests.peer.error_scripts import ERROR_GROUPS
 from tests.peer.listing_differences import OF
 from tests.peer.listing_scripts import LISTING_GROUPS
-from tests.peer.shared import Group, Pairs, differences, pairs
+from tests.peer.shared import Group, Pairs, same_answers
 
 pytestmark = [pytest.mark.peer, pytest.mark.root]
 
@@ -19,17 +16,9 @@ GROUPS = (*LISTING_GROUPS, *ERROR_GROUPS)
 ALL = [(group, script) for group in GROUPS for script in group.scripts]
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Pairs]:
-    need_proftpd()
-    with pairs() as found:
-        yield found
-
-
 @pytest.mark.parametrize(("group", "script"), ALL, ids=[script.name for _, script in ALL])
 def test_same_answers(servers: Pairs, group: Group, script: Script) -> None:
-    problems = differences(servers.of(group), script)
-    assert not problems, f"{len(problems)} differences\n" + "\n".join(problems)
+    same_answers(servers.of(group), script)
 
 
 def test_there_are_enough_scripts() -> None:

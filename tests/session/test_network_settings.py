@@ -18,7 +18,7 @@ from ftpsd.testing.client import ScriptedClient, parse_pasv
 from ftpsd.testing.plugin import Certificates
 from tests.server.harness import until
 from tests.session.hosts import Hosts, serving
-from tests.session.inprocess import one_session
+from tests.session.inprocess import InProcess, one_session
 from tests.session.talk import converse
 
 HOSTS = {
@@ -136,9 +136,10 @@ def test_foreign_addresses_of_a_class_that_is_not_there(hosts: Hosts) -> None:
         client.expect(200, "PORT 127,0,0,1,200,200")
 
 
-@pytest.mark.parametrize("reverse", ["on", "off"])
-def test_foreign_addresses_of_a_class_by_name(reverse: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names are looked up where the class has some and UseReverseDNS is on, and only of those who are foreign."""
+@contextlib.contextmanager
+def asking_for_names(monkeypatch: pytest.MonkeyPatch, reverse: str = "on") -> Iterator[tuple[InProcess, list[str]]]:
+    """A login where a class of names may be connected to; 127.0.0.97 is of it. And the addresses whose names were
+    asked for."""
     directives = [
         "AllowForeignAddress sites", f"UseReverseDNS {reverse}", "<Class sites>", "From .example.org", "</Class>"]
     asked: list[str] = []
@@ -151,25 +152,22 @@ def test_foreign_addresses_of_a_class_by_name(reverse: str, monkeypatch: pytest.
         served.client.connect()
         served.client.login()
         monkeypatch.setattr(served.service.names, "of", name_of)
-        good = {host: served.client.command(f"PORT 127,0,0,{host},200,200").code == 200 for host in (1, 97, 98)}
+        yield served, asked
         served.client.quit()
+
+
+@pytest.mark.parametrize("reverse", ["on", "off"])
+def test_foreign_addresses_of_a_class_by_name(reverse: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are looked up where the class has some and UseReverseDNS is on, and only of those who are foreign."""
+    with asking_for_names(monkeypatch, reverse) as (served, asked):
+        good = {host: served.client.command(f"PORT 127,0,0,{host},200,200").code == 200 for host in (1, 97, 98)}
     assert good == {1: True, 97: reverse == "on", 98: False}
     assert asked == (["127.0.0.97", "127.0.0.98"] if reverse == "on" else [])
 
 
 def test_who_has_waited_for_a_name_in_vain_asks_for_none_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else one client could keep all threads busy that look names up."""
-    directives = ["AllowForeignAddress sites", "UseReverseDNS on", "<Class sites>", "From .example.org", "</Class>"]
-    asked: list[str] = []
-
-    def name_of(address: str) -> str:
-        asked.append(address)
-        return {"127.0.0.97": "a.example.org"}.get(address, address)
-
-    with one_session(directives) as served:
-        served.client.connect()
-        served.client.login()
-        monkeypatch.setattr(served.service.names, "of", name_of)
+    with asking_for_names(monkeypatch) as (served, asked):
         monkeypatch.setattr(foreign, "_SLOW", 0.0)
         served.client.expect(200, "PORT 127,0,0,97,200,200")
         assert served.client.command("PORT 127,0,0,98,200,200").code == 500
@@ -177,7 +175,6 @@ def test_who_has_waited_for_a_name_in_vain_asks_for_none_for_a_while(monkeypatch
         assert asked == ["127.0.0.97", "127.0.0.98"]
         served.session().marks.no_names_until = 0.0
         served.client.expect(200, "PORT 127,0,0,97,200,200")
-        served.client.quit()
 
 
 def test_passive_ports_are_within_their_range_and_drawn_at_random(hosts: Hosts) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import sys
@@ -67,15 +66,12 @@ def _own_name() -> str:
 def _check(names: tuple[str, ...], acme: Acme | None) -> None:
     """Names that cannot stand where they should."""
     from ftpsd.settings import certificates
+    from ftpsd.settings.addresses import is_ip
     from ftpsd.settings.arguments import ArgumentError
 
     for name in names:
-        try:
-            ipaddress.ip_address(name)
-            if acme is None:
-                continue
-        except ValueError:
-            pass
+        if acme is None and is_ip(name):
+            continue
         try:
             certificates.acme_names([name])
         except ArgumentError as error:

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from ftpsd.errors import FtpsdError
+from ftpsd.settings.addresses import is_ip
 
 SYNTAX = "user NAME [from ADDRESS] [name=HOSTNAME] [tls=yes|no] [data=yes|no] [host=NAME|ADDRESS[:PORT]] [in DIR] "
 "[COMMAND …]"
@@ -87,7 +88,5 @@ def _start(text: str, words: int) -> int:
 
 
 def _check_address(text: str) -> None:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        raise BadQuestion(f"from {text}: that is no IP address (a name goes into name=HOSTNAME)") from None
+    if not is_ip(text):
+        raise BadQuestion(f"from {text}: that is no IP address (a name goes into name=HOSTNAME)")

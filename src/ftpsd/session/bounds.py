@@ -100,18 +100,18 @@ def transferring(session: Session, settings: Settings, name: str) -> Iterator[No
 
 def largest(session: Session, lines: tuple[SizeBound, ...]) -> int | None:
     """Bytes that a file may have for the session's user; None: any number."""
-    line = sizes.nearest(line for line in lines if session.concerned(line.whom))
+    line = sizes.nearest(session.concerning(lines))
     return None if line is None else line.size
 
 
 def pace(session: Session, lines: tuple[TransferRate, ...], command: str) -> TransferRate | None:
     """The TransferRate for the command; None: as fast as it goes."""
-    return sizes.pace_of((line for line in lines if session.concerned(line.whom)), command)
+    return sizes.pace_of(session.concerning(lines), command)
 
 
 def longest(session: Session, lines: tuple[SessionTimeout, ...]) -> int:
     """TimeoutSession of the session's user in seconds; 0: none."""
-    line = sizes.nearest(line for line in lines if session.concerned(line.whom))
+    line = sizes.nearest(session.concerning(lines))
     return 0 if line is None else line.seconds
 
 

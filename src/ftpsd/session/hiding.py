@@ -29,11 +29,8 @@ def hidden(session: Session, path: str, real: str, settings: Settings) -> bool:
 
 def by_name(session: Session, lines: Iterable[HideFiles], name: str) -> bool:
     """HideFiles: the first line that concerns the user decides."""
-    for line in lines:
-        if not session.concerned(line.whom):
-            continue
-        return line.pattern is not None and (line.pattern.search(name) is not None) is not line.negated
-    return False
+    line = next(session.concerning(lines), None)
+    return line is not None and line.pattern is not None and (line.pattern.search(name) is not None) is not line.negated
 
 
 def by_owner(session: Session, access: AccessSettings, path: str) -> bool:

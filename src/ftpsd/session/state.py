@@ -8,9 +8,9 @@ written by another thread (`end_soon`, for the worker that is told to end it), a
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from ftpsd.access.occupancy import Exceeded, Holding, Judge, Shown
 from ftpsd.access.sizes import Pace
@@ -42,8 +42,8 @@ from ftpsd.session.renewal import ControlRenewal
 from ftpsd.session.sql import SqlSession
 from ftpsd.session.timers import Marks
 from ftpsd.session.traits import Traits, traits_of
-from ftpsd.settings.expressions import Whom
 from ftpsd.settings.model import AnonymousSection, Host, Settings
+from ftpsd.settings.values import HideFiles, SessionTimeout, SizeBound, TransferRate
 from ftpsd.tls.data import DataTLS, DataTLSClient
 from ftpsd.tls.policy import TLSState
 from ftpsd.tls.reuse import Proof
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from ftpsd.data.pump import Pump
     from ftpsd.session.quotas import SessionQuota
     from ftpsd.session.service import HostRuntime, Service
+
+_ForSome = TypeVar("_ForSome", HideFiles, SessionTimeout, SizeBound, TransferRate)
 
 
 @dataclass(slots=True)
@@ -288,12 +290,13 @@ class Session:
         if self.journal is None and (logged or to_redis or self.log.hears(CommandDone)):
             self.journal = Journal(self, to_redis)
 
-    def concerned(self, whom: Whom | None) -> bool:
-        """Whether a line for `whom` (None: everybody) is for the session's user."""
-        if whom is None:
-            return True
+    def concerning(self, lines: Iterable[_ForSome]) -> Iterator[_ForSome]:
+        """Of lines that may be for certain users, groups or classes those that are for the session's user."""
         account = self.login.account
-        return account is not None and whom.holds(account.name, account.group_names, self.classes)
+        for line in lines:
+            if line.whom is None or (
+                    account is not None and line.whom.holds(account.name, account.group_names, self.classes)):
+                yield line
 
     @property
     def host(self) -> Host:

@@ -141,9 +141,7 @@ def _unknown_classes(configuration: Configuration) -> list[str]:
     known = {section.name for section in configuration.classes}
     named = [
         ("<IfClass>", section.location, name)
-        for section in dict.fromkeys(
-            section for host in configuration.hosts for section in host.conditionals
-        )
+        for host in configuration.hosts for section in host.conditionals
         if section.kind == "class" and section.expression is not None
         for name in (word.removeprefix("!") for word in section.expression.names)
     ]

@@ -9,10 +9,10 @@ Sources: RFC 8446 sections 4.1.2, 5.1; RFC 6066 section 3.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 from ftpsd.reasons.codes import Code
+from ftpsd.settings.addresses import is_ip
 
 LONGEST = 16 * 1024
 """Bytes of a hello that are looked at; a longer one names no host."""
@@ -107,11 +107,7 @@ class Rejected:
 
 def is_address(name: str) -> bool:
     """Whether a name is an IP literal, which names no virtual host."""
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    return is_ip(name.strip("[]"))
 
 
 def judge(name: str, *, sent_before: str | None, found: bool, engine: bool) -> Rejected | None:

@@ -41,10 +41,9 @@ def _listen(session: Session, announced: str | None = None) -> int:
     if session.data is not None:
         session.drop_data()
     settings = session.settings.transfer
-    allows = foreign.judge(session) if settings.allow_foreign_address.allowed else None
     try:
         listener = endpoints.PassiveListener(
-            session.ends.local, session.ends.peer, settings.passive_ports, session.tuning, allows)
+            session.ends.local, session.ends.peer, settings.passive_ports, session.tuning, foreign.judge(session))
     except endpoints.NoPassivePort as error:
         reason = Code.PASSIVE_PORTS_EXHAUSTED
         session.log.emit(events.DataConnectionRefused(reason, (f"no passive port could be had: {error}",)))
