@@ -31,8 +31,8 @@ def extension(name: str, prefixes: tuple[str, ...], libraries: list[str]) -> lis
 setup(
     ext_modules=cythonize(
         [
-            *extension("_openssl", ("ossl", "pump"), ["ssl", "crypto", "z", "m"]),
-            *extension("_system", ("sys",), []),
+            *extension("_openssl", ("ossl", "pull", "pump"), ["ssl", "crypto", "z", "m"]),
+            *extension("_system", ("pull", "sys"), []),
         ],
         compiler_directives={"language_level": "3", "embedsignature": False},
     )

@@ -64,7 +64,7 @@ def test_openat2_follows_no_magic_links() -> None:
 @pytest.mark.parametrize("call", [
     lambda: _system.openat2(-100, b"a\0b", 0), lambda: _system.rename_at(-100, b"a\0", -100, b"b"),
     lambda: _system.rename_at(-100, b"a", -100, b"b\0"),
-    lambda: _system.list_directory(-1, path=b"\0"),
+    lambda: _system.Listing(-1, path=b"\0"),
 ])
 def test_names_with_nul(call: Callable[[], object]) -> None:
     with pytest.raises(OSError) as caught:

@@ -47,7 +47,7 @@ def names(body: bytes) -> list[bytes]:
 
 
 def scan(fd: int, **options: object) -> _system.Listing:
-    return _system.list_directory(fd, **options)  # type: ignore[arg-type]
+    return _system.Listing(fd, **options)  # type: ignore[arg-type]
 
 
 def list_it(fd: int, **options: object) -> bytes:
@@ -290,11 +290,11 @@ def test_given_names_with_other_texts(place: tuple[Path, int]) -> None:
     path, fd = place
     make(path / "a", 1)
     make(path / "b", 2)
-    got = _system.list_directory(fd, names=[b"b", b"missing", b"a"], shown=[b"x/b", b"x/m", b"x/a"], now=NOW)
+    got = _system.Listing(fd, names=[b"b", b"missing", b"a"], shown=[b"x/b", b"x/m", b"x/a"], now=NOW)
     assert names(got.body) == [b"x/a", b"x/b"]
     assert got.entries == 2
     with pytest.raises(ValueError, match="zip"):
-        _system.list_directory(fd, names=[b"a"], shown=[])
+        _system.Listing(fd, names=[b"a"], shown=[])
 
 
 def test_prefix(place: tuple[Path, int]) -> None:
@@ -311,7 +311,7 @@ def test_directories_for_a_recursion(place: tuple[Path, int]) -> None:
     (path / "f").touch()
     assert scan(fd, want_directories=True).directories == [b"d1", b"d2"]
     assert scan(fd, want_directories=True, all=True).directories == [b".hidden", b"d1", b"d2"]
-    assert _system.list_directory(fd).directories == []
+    assert _system.Listing(fd).directories == []
 
 
 # ---- links -------------------------------------------------------------------------------------------
@@ -401,7 +401,7 @@ def test_perm_is_what_the_thread_may_do(tmp_path: Path) -> None:
 
     def work() -> None:
         _system.set_thread_credentials(me, mine, [61003])
-        body = _system.list_directory(fd, form="mlsd", facts=["perm"]).body
+        body = _system.Listing(fd, form="mlsd", facts=["perm"]).body
         got.append({line.partition(b" ")[2]: line.partition(b";")[0][5:] for line in lines(body)})
 
     for mode, uid in ((0o777, 0), (0o1777, 0), (0o755, 0)):
@@ -481,17 +481,17 @@ def test_the_names_of_owners_are_asked_once_per_number(tmp_path: Path) -> None:
     try:
         for form, calls in (("list", 2), ("mlsd", 2), ("nlst", 0)):
             asked.clear()
-            got = _system.list_directory(fd, form=form, owner=name, group=name, facts=_system.FACT_NAMES)
+            got = _system.Listing(fd, form=form, owner=name, group=name, facts=_system.FACT_NAMES)
             assert got.entries == 10_000 + (2 if form == "mlsd" else 0)
             assert len(asked) == calls
         asked.clear()
-        _system.list_directory(fd, owner=name, group=name, numeric=True)
+        _system.Listing(fd, owner=name, group=name, numeric=True)
         assert asked == []
         for bound in ({"max_entries": 9_999}, {"max_bytes": 20_000}):
             with pytest.raises(OSError) as caught:
                 scan(fd, **bound)
             assert caught.value.errno == errno.EFBIG
-        assert _system.list_directory(fd, limit=3).entries == 3
+        assert _system.Listing(fd, limit=3).entries == 3
     finally:
         os.close(fd)
 
@@ -510,10 +510,10 @@ def peak():
 
 fd = os.open({str(tmp_path)!r}, os.O_RDONLY)
 options = dict(form={form!r}, facts=_system.FACT_NAMES)
-_system.list_directory(fd, **options)
+_system.Listing(fd, **options)
 names, shown = [b"f"] * 100_000, [b"a name of thirty-two characters."] * 100_000
 before = peak()
-got = _system.list_directory(fd, names=names, shown=shown, **options)
+got = _system.Listing(fd, names=names, shown=shown, **options)
 assert got.entries == 100_000, got.entries
 print((peak() - before) / len(got.body))
 """
@@ -562,14 +562,14 @@ def test_what_is_no_directory_or_not_open(tmp_path: Path) -> None:
     (tmp_path / "f").touch()
     fd = os.open(tmp_path / "f", os.O_RDONLY)
     with pytest.raises(NotADirectoryError):
-        _system.list_directory(fd)
+        _system.Listing(fd)
     os.close(fd)
     with pytest.raises(OSError) as caught:
-        _system.list_directory(fd)
+        _system.Listing(fd)
     assert caught.value.errno == errno.EBADF
     fd = os.open(tmp_path, os.O_PATH)
     with pytest.raises(OSError):
-        _system.list_directory(fd)
+        _system.Listing(fd)
     os.close(fd)
 
 
@@ -598,13 +598,13 @@ def test_what_keep_does_not_want_is_left_out(tmp_path: Path) -> None:
                 asked[name] = link
                 return name not in (b"b", b"d", b"l")
 
-            got = _system.list_directory(fd, form=form, keep=keep, want_directories=True, rootfd=fd, path=b"/")
+            got = _system.Listing(fd, form=form, keep=keep, want_directories=True, rootfd=fd, path=b"/")
             assert {name: link for name, link in asked.items() if not name.startswith(b".")} == {
                 b"a": False, b"b": False, b"c": False, b"d": False, b"l": True}
             shown = {line.split()[-1] for line in got.body.splitlines()} - {b".", b".."}
             assert shown == {b"a", b"c"}
             assert got.directories == []
-        named = _system.list_directory(fd, form="nlst", names=[b"a", b"b"], keep=lambda name, link: name == b"b")
+        named = _system.Listing(fd, form="nlst", names=[b"a", b"b"], keep=lambda name, link: name == b"b")
         assert named.body == b"b\r\n"
     finally:
         os.close(fd)
@@ -619,7 +619,7 @@ def test_errors_of_keep_are_told(tmp_path: Path) -> None:
 
     try:
         with pytest.raises(ValueError):
-            _system.list_directory(fd, keep=keep)
+            _system.Listing(fd, keep=keep)
     finally:
         os.close(fd)
 
@@ -634,9 +634,9 @@ def test_modes_and_numbers_may_be_fakes(tmp_path: Path, mode: int, file: str, di
     (tmp_path / "d").mkdir(mode=0o700)
     fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        lines = _system.list_directory(fd, fake_mode=mode, fake_uid=12345).body.decode().splitlines()
+        lines = _system.Listing(fd, fake_mode=mode, fake_uid=12345).body.decode().splitlines()
         assert [line.split()[0] for line in lines] == [directory, file]
-        facts = _system.list_directory(
+        facts = _system.Listing(
             fd, form="mlsd", names=[b"f"], fake_mode=mode, fake_uid=12345, fake_gid=0,
             facts=("UNIX.mode", "UNIX.owner", "UNIX.group")).body
         shown = 0o640 if mode < 0 else mode

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftpsd.vfs.base import ListingOptions, NotRegularFile
+from ftpsd.vfs.base import Form, ListingOptions, NotRegularFile
 from ftpsd.vfs.folders import Folder, Folders
 from ftpsd.vfs.jail import Jail
 from ftpsd.vfs.opened import WrittenFile
@@ -268,3 +268,22 @@ def test_room_is_that_of_the_folder(place: Path, jail: Folders) -> None:
     assert jail.available("/sub/more") > 0
     with pytest.raises(FileNotFoundError):
         jail.available("/sub/other")
+
+
+@pytest.mark.parametrize("path", ["/", "/sub", "/sub/more", "/shared", "/shared/deep", "/s*", "/shared/*"])
+@pytest.mark.parametrize("form", ["list", "nlst", "mlsd"])
+def test_what_is_sent_is_what_is_listed(jail: Folders, path: str, form: Form) -> None:
+    """Folders' own lines and what hides names are in both."""
+    if form == "mlsd" and "*" in path:
+        return
+    asked: list[tuple[str, str]] = []
+
+    def visible(place: str, name: str, link: bool) -> bool:
+        asked.append((place, name))
+        return name != "file"
+
+    options = ListingOptions(form=form, visible=visible)
+    lines = jail.lines(path, options)
+    there, asked = asked, []
+    assert (lines if isinstance(lines, bytes) else lines.body) == jail.listing(path, options)
+    assert there == asked

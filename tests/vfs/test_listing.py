@@ -219,3 +219,17 @@ def test_patterns_do_not_multiply_without_bound(root: Path, jail: Jail) -> None:
         (root / f"d{at:03}/up").symlink_to("/")
     with pytest.raises(ListingTooLarge):
         jail.listing("/*/up/*/up/*/up/*", ListingOptions(), shown="*/up/*/up/*/up/*")
+
+
+@pytest.mark.parametrize(("path", "options", "written"), [
+    ("/", {}, False), ("/a", {"form": "mlsd"}, False), ("/la", {"form": "nlst", "all": True}, False),
+    ("/a", {"bare": True}, False), ("/f1", {}, True), ("/", {"columns": True}, True), ("/", {"recursive": True}, True),
+    ("/", {"directory": True}, True), ("/f*", {}, True),
+])
+def test_one_directory_is_written_while_it_is_sent(
+    tree: Path, jail: Jail, path: str, options: dict[str, object], written: bool
+) -> None:
+    wanted = ListingOptions(**options)  # type: ignore[arg-type]
+    lines = jail.lines(path, wanted, shown=path[1:] or None)
+    assert isinstance(lines, bytes) == written
+    assert (lines if isinstance(lines, bytes) else lines.body) == jail.listing(path, wanted, shown=path[1:] or None)

@@ -12,6 +12,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from typing_extensions import Buffer
 
+from ftpsd.native._system import Listing
+
 VerifyMode = Literal["none", "request", "require"]
 ErrorKind = Literal["timeout", "closed", "eof", "reset", "syscall", "protocol", "renegotiation"]
 Stapled = Literal["", "response", "try-later", "nothing"]
@@ -490,16 +492,16 @@ class Connection:
         """Whether the kernel encrypts (send, receive)."""
 
 class Pump:
-    """One transfer between a file (or buffer) and a socket, in one C loop without the GIL."""
+    """One transfer between a file (or a buffer, or a listing) and a socket, in one C loop without the GIL."""
 
     def __init__(
-        self, *, direction: Literal["send", "receive"], source: int | builtins.bytes, sock: int,
+        self, *, direction: Literal["send", "receive"], source: int | builtins.bytes | Listing, sock: int,
         tls: Connection | None = None, control: int = -1, offset: int | None = None, limit: int = -1,
         ascii: bool = False, rate: float = 0.0, burst: int = 0, stall: float = 0.0,
         sendfile: bool = True, finish: bool = False, progress: memoryview | None = None,
         expected: int = 0, deflate: int | None = None, secure: float = 0.0, proves: Connection | None = None,
     ) -> None:
-        """`source` is a descriptor (the sink when receiving) or the bytes to send; `control` a descriptor
+        """`source` is a descriptor (the sink when receiving), bytes or a listing; `control` a descriptor
         watched for input (-1: none); `offset` a position for pread/pwrite (None: sequential); `limit` file
         bytes (-1: none); `rate` wire bytes per second (0: no limit), from which the first `burst` are free;
         `stall` seconds without a byte (0: for ever); `sendfile`: the kernel may copy the file itself; `finish`:

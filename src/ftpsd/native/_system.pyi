@@ -23,13 +23,6 @@ class ThreadCredentials(NamedTuple):
     sgid: int
     groups: tuple[int, ...]
 
-class Listing(NamedTuple):
-    """What a scan gave: `body` of `entries` lines; with `want_directories` the sub-directories' names."""
-
-    body: bytes
-    entries: int
-    directories: list[bytes]
-
 class CredentialsError(OSError):
     """A change of credentials did not take, or could be undone. The thread must do nothing more."""
 
@@ -157,44 +150,11 @@ FACT_NAMES: Final[tuple[str, ...]]
 def forbid_dumps() -> None:
     """Make the process (all threads) undumpable: no core, no ptrace by a user whom a thread has become."""
 
-def list_directory(
-    dirfd: int,
-    *,
-    form: str = "list",
-    names: Sequence[bytes] | None = None,
-    shown: Sequence[bytes] | None = None,
-    prefix: bytes = b"",
-    all: bool = False,
-    almost_all: bool = False,
-    classify: bool = False,
-    dereference: bool = False,
-    show_symlinks: bool = True,
-    slink: bool = False,
-    reverse: bool = False,
-    human: bool = False,
-    sort: str = "name",
-    time: str = "modify",
-    gmt: bool = True,
-    now: int = 0,
-    facts: Iterable[str] = (),
-    numeric: bool = False,
-    owner: Callable[[int], str] | None = None,
-    group: Callable[[int], str] | None = None,
-    rootfd: int = -1,
-    parentfd: int = -1,
-    path: bytes = b"/",
-    follow: Callable[[bytes], os.stat_result | None] | None = None,
-    want_directories: bool = False,
-    limit: int = 0,
-    max_entries: int = 200_000,
-    max_bytes: int = 33_554_432,
-    keep: Callable[[bytes, bool], bool] | None = None,
-    fake_mode: int = -1,
-    fake_uid: int = -1,
-    fake_gid: int = -1,
-    dos: bool = False,
-) -> Listing:
-    """The body of a listing of the directory `dirfd` (read from its start, left open), or of `names` in it.
+class Listing:
+    """A listing of the directory `dirfd` (read from its start, left open), or of `names` in it.
+
+    What is there is looked at once, now; the lines are written when they are asked for: all of them as `body`, or
+    piece by piece by the pump that sends them (`Pump(source=…)`), which takes no more memory the longer they get.
 
     `form` is "list" (`ls -l`), "nlst" (names) or "mlsd" (facts, RFC 3659); lines end in CRLF. `shown` prints
     other texts than `names`; `prefix` comes before each name of nlst and mlsd. `owner` and `group` are called
@@ -210,6 +170,60 @@ def list_directory(
 
     CR and LF in names become "?", with `list` all control characters; in names of owners and groups control
     characters, blanks and ";" become "_". `limit` (0: none) ends the listing early; more than `max_entries`
-    entries or `max_bytes` bytes is an OSError with EFBIG. An entry that vanishes meanwhile, or may not be
-    looked at, is left out.
+    entries, `max_bytes` bytes of names, or of lines in `body`, is an OSError with EFBIG. An entry
+    that vanishes meanwhile, or may not be looked at, is left out.
     """
+
+    def __init__(
+        self,
+        dirfd: int,
+        *,
+        form: str = "list",
+        names: Sequence[bytes] | None = None,
+        shown: Sequence[bytes] | None = None,
+        prefix: bytes = b"",
+        all: bool = False,
+        almost_all: bool = False,
+        classify: bool = False,
+        dereference: bool = False,
+        show_symlinks: bool = True,
+        slink: bool = False,
+        reverse: bool = False,
+        human: bool = False,
+        sort: str = "name",
+        time: str = "modify",
+        gmt: bool = True,
+        now: int = 0,
+        facts: Iterable[str] = (),
+        numeric: bool = False,
+        owner: Callable[[int], str] | None = None,
+        group: Callable[[int], str] | None = None,
+        rootfd: int = -1,
+        parentfd: int = -1,
+        path: bytes = b"/",
+        follow: Callable[[bytes], os.stat_result | None] | None = None,
+        want_directories: bool = False,
+        limit: int = 0,
+        max_entries: int = 200_000,
+        max_bytes: int = 33_554_432,
+        keep: Callable[[bytes, bool], bool] | None = None,
+        fake_mode: int = -1,
+        fake_uid: int = -1,
+        fake_gid: int = -1,
+        dos: bool = False,
+    ) -> None: ...
+    @property
+    def body(self) -> bytes:
+        """All lines, written anew each time."""
+
+    @property
+    def pull(self) -> object:
+        """For one pump: where its bytes come from (pull.h), from the first line on."""
+
+    @property
+    def entries(self) -> int:
+        """How many lines there are."""
+
+    @property
+    def directories(self) -> list[bytes]:
+        """The names of sub-directories, in order; empty without `want_directories`."""

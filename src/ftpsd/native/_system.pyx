@@ -11,6 +11,7 @@ from collections import namedtuple
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport Py_DECREF, PyObject
 from libc.errno cimport EINTR, errno
 from libc.stddef cimport size_t

@@ -434,6 +434,12 @@ cdef extern from "ossl_digest.h" nogil:
     void digest_free(digest *state)
 
 
+cdef extern from "pull.h" nogil:
+    const char *PULL_CAPSULE
+    struct pull:
+        pass
+
+
 cdef extern from "pump_receive.h" nogil:
     pass
 
@@ -449,6 +455,7 @@ cdef extern from "pump_send.h" nogil:
         conn *tls
         pump_z *z
         const unsigned char *memory
+        pull *pull
         size_t memory_left
         int64_t position, limit
         double rate, stall, begun_at, secure_until

@@ -7,7 +7,7 @@ cdef dict STOPS = {
 
 
 cdef class Pump:
-    """One transfer between a file (or buffer) and a socket, in one C loop without the GIL."""
+    """One transfer between a file (or a buffer, or a listing) and a socket, in one C loop without the GIL."""
 
     cdef pump state
     cdef Connection tls, proves
@@ -59,11 +59,16 @@ cdef class Pump:
 
     cdef int take_source(self, source) except -1:
         cdef Py_ssize_t skipped
-        if not isinstance(source, bytes):
+        if isinstance(source, int):
             self.state.file = source
             return 0
         if not self.state.sending:
-            raise ValueError("bytes cannot be received into")
+            raise ValueError("only a file can be received into")
+        if not isinstance(source, bytes):
+            self.state.file = -1
+            self.state.position = -1
+            self.state.pull = <pull *>PyCapsule_GetPointer(source.pull, PULL_CAPSULE)
+            return 0
         skipped = max(0, min(self.state.position, <Py_ssize_t>len(source)))
         self.state.file = -1
         self.state.memory = <const unsigned char *>PyBytes_AS_STRING(source) + skipped

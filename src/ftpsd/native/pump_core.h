@@ -21,11 +21,13 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include "ossl_io.h"
+#include "pull.h"
 #include "pump_ascii.h"
 #include "pump_processor.h"
 
 #define BUFFER_SIZE (256 * 1024)
 #define SMALL_BUFFER (32 * 1024)        /* for what fits into it, and for the beginning of an upload */
+#define PULL_BUFFER (64 * 1024)         /* what is written for us stays in the processor's cache until it is sent */
 #define GLANCE_BYTES (1024 * 1024)
 #define DISCARD_MAX (1024 * 1024)
 #define RATE_QUANTUM (16 * 1024)
@@ -48,6 +50,7 @@ struct pump {
     struct conn *tls;
     struct pump_z *z;                   /* MODE Z; NULL: MODE S */
     const unsigned char *memory;        /* send: instead of `file` */
+    struct pull *pull;                  /* send: instead of either */
     int securing;                       /* the handshake is still to come (pump_secure.h), until `secure_until` */
     double secure_until;
     const struct conn *proves;          /* the control connection whose session is to be resumed; NULL: others judge */

@@ -1,4 +1,4 @@
-/* Sending: file or memory to a plain or TLS socket.
+/* Sending: a file, memory, or what a source writes for us, to a plain or TLS socket.
  *
  * Plain sockets get sendfile(2), TLS with kernel encryption SSL_sendfile, everything else goes through the buffer.
  * The peer should be silent, but what it does is noticed while we wait for it: TLS messages (a key update) are
@@ -19,7 +19,7 @@ static void send_choose(struct pump *pump)
     struct stat status;
 
     pump->mode = SEND_BUFFERED;
-    if (pump->buffered || pump->memory != NULL || pump->ascii)
+    if (pump->buffered || pump->memory != NULL || pump->pull != NULL || pump->ascii)
         return;
     if (pump->tls != NULL && !BIO_get_ktls_send(SSL_get_wbio(pump->tls->ssl)))
         return;
@@ -40,7 +40,9 @@ static int send_read(struct pump *pump, size_t size, size_t *got)
     ssize_t n;
 
     do {
-        if (pump->position >= 0)
+        if (pump->pull != NULL)
+            n = pump->pull->call(pump->pull->self, pump->buffer, size);
+        else if (pump->position >= 0)
             n = pread(pump->file, pump->buffer, size, pump->position);
         else
             n = read(pump->file, pump->buffer, size);
@@ -57,6 +59,8 @@ static int send_buffers(struct pump *pump)
 {
     size_t room = pump->expected > 0 && pump->expected < SMALL_BUFFER ? SMALL_BUFFER : BUFFER_SIZE;
 
+    if (pump->pull != NULL)
+        room = PULL_BUFFER;
     if (pump->memory == NULL && !pump_buffers(pump, room))
         return pump_fail(pump, PUMP_FILE, ENOMEM);
     if (pump->memory != NULL)
@@ -72,6 +76,8 @@ static int send_buffers(struct pump *pump)
  * network file systems give less than there is. */
 static int send_has_all(const struct pump *pump)
 {
+    if (pump->pull != NULL)
+        return pump->pull->ended;
     return pump->memory == NULL && pump->position >= 0 && pump->expected > 0 && pump->file_bytes >= pump->expected;
 }
 
@@ -97,7 +103,7 @@ static int send_fill(struct pump *pump)
         if (stop != PUMP_GO)
             return stop;
         raw = pump->buffer;
-        if (size < wanted)              /* most likely the end */
+        if (pump->pull != NULL ? pump->pull->ended : size < wanted)     /* a short read is most likely the end */
             pump_cork(pump);
     }
     pump_count(&pump->file_bytes, size);

@@ -5,6 +5,7 @@
 #ifndef FTPSD_SYS_FORMAT_H
 #define FTPSD_SYS_FORMAT_H
 
+#include "pull.h"
 #include "sys_listing.h"
 #include "sys_text.h"
 
@@ -12,7 +13,7 @@
 
 static int ls_in_group(const struct ls_list *list, gid_t gid)
 {
-    if (gid == getegid())
+    if (gid == list->egid)
         return 1;
     for (int i = 0; i < list->my_group_count; i++)
         if (list->my_groups[i] == gid)
@@ -37,6 +38,7 @@ static int ls_whoami(struct ls_list *list, int dirfd)
     struct stat status;
     int count = sys_getgroups(0, NULL);
     list->euid = geteuid();
+    list->egid = getegid();
     if (count > 0) {
         if ((list->my_groups = malloc((size_t)count * sizeof(gid_t))) == NULL)
             return ls_fail(list, ENOMEM);
@@ -111,13 +113,10 @@ static size_t ls_body_bound(const struct ls_list *list, const struct ls_options 
     return bound < options->max_bytes + widest ? bound : options->max_bytes + widest;
 }
 
+/* Where the next line begins, if there is room for it. */
 static char *ls_room(struct ls_list *list, size_t more)
 {
-    if (list->length + more > list->body_room) {
-        ls_fail(list, EFBIG);
-        return NULL;
-    }
-    return list->body + list->length;
+    return list->length + more <= list->body_room ? list->body + list->length : NULL;
 }
 
 static char *ls_put_name(char *at, const struct ls_options *options, const char *name, size_t length)
@@ -438,28 +437,69 @@ static int ls_facts_line(struct ls_list *list, const struct ls_options *options,
     return 0;
 }
 
+/* One line behind the others. -1: there is no room for it. */
+static int ls_line(struct ls_list *list, const struct ls_options *options, const struct ls_entry *entry,
+                   const char *prefix, size_t prefix_length, int scanned)
+{
+    if (options->form == LS_LIST && options->dos)
+        return ls_dos_line(list, options, entry);
+    if (options->form == LS_LIST)
+        return ls_list_line(list, options, entry);
+    if (options->form == LS_NLST)
+        return ls_name_line(list, options, entry, prefix, prefix_length);
+    return ls_facts_line(list, options, entry, prefix, prefix_length, scanned);
+}
+
+/* The lines from `next` on, as many as `body` has room for. Returns whether they were the last ones. */
 static int ls_format(struct ls_list *list, const struct ls_options *options, const char *prefix,
                      size_t prefix_length, int scanned)
 {
-    for (size_t i = 0; i < list->count && list->error == 0; i++) {
-        const struct ls_entry *entry = ls_at(list, i);
+    list->length = 0;
+    list->repeated.entry = NULL;        /* it stood in a body that may be another's now */
+    for (; list->next < list->count; list->next++) {
+        const struct ls_entry *entry = ls_at(list, list->next);
         if (entry->dropped)
             continue;
         if (options->limit != 0 && list->printed >= options->limit)
-            break;
-        if (options->form == LS_LIST && options->dos)
-            ls_dos_line(list, options, entry);
-        else if (options->form == LS_LIST)
-            ls_list_line(list, options, entry);
-        else if (options->form == LS_NLST)
-            ls_name_line(list, options, entry, prefix, prefix_length);
-        else
-            ls_facts_line(list, options, entry, prefix, prefix_length, scanned);
+            return 1;
+        if (ls_line(list, options, entry, prefix, prefix_length, scanned) != 0)
+            return 0;
         list->printed++;
-        if (list->length > options->max_bytes)
-            ls_fail(list, EFBIG);
     }
-    return list->error ? -1 : 0;
+    return 1;
+}
+
+/* A listing that a pump sends: what ls_format needs. */
+struct ls_source {
+    struct pull pull;
+    struct ls_list *list;
+    const struct ls_options *options;
+    const char *prefix;
+    size_t prefix_length;
+    int scanned;
+};
+
+static ssize_t ls_pull(void *self, unsigned char *into, size_t room)
+{
+    struct ls_source *source = self;
+    struct ls_list *list = source->list;
+    list->body = (char *)into;
+    list->body_room = room;
+    source->pull.ended = ls_format(list, source->options, source->prefix, source->prefix_length, source->scanned);
+    list->body = NULL;
+    if (list->length == 0 && !source->pull.ended) {
+        errno = EFBIG;                  /* one line is longer than the buffer */
+        return -1;
+    }
+    return (ssize_t)list->length;
+}
+
+/* For a pump, from the first line on. */
+static struct pull *ls_begin(struct ls_source *source)
+{
+    source->list->next = source->list->printed = 0;
+    source->pull = (struct pull){ls_pull, source, 0};
+    return &source->pull;
 }
 
 #endif

@@ -2,12 +2,15 @@
  *
  * Four steps: scan (getdents64 and fstatat, into one array of entries and one arena of strings), sort (the order
  * stands beside the entries), distinct owners and groups (so that Python is asked for a name once per number, not once
- * per file), format (into the bytes that Python gets). An entry that vanishes between getdents64 and fstatat is left
- * out.
+ * per file), format. An entry that vanishes between getdents64 and fstatat is left out.
+ *
+ * Format writes as many lines as there is room for: all of them into the bytes that Python gets, or, while a pump
+ * sends, piece by piece into its buffer (pull.h), so that a long listing is nowhere in memory as a whole and a line is
+ * still in the processor's cache when it is encrypted.
  *
  * Memory: an entry takes about what its line does. The kernel's own records of the files are what a listing mostly
- * reads, so what it writes beside them is kept small, and used again: entries and arena of a listing stay with the
- * process for the next one (`ls_spare`), up to LS_SPARE_MOST bytes, as fresh pages cost as much as sorting.
+ * reads, so what it writes beside them is kept small, and used again: entries, arena and sort keys of a listing stay
+ * with the process for the next one (`ls_spare`), up to LS_SPARE_MOST bytes each, as fresh pages cost as much as sorting.
  *
  * A symbolic link is followed below the session's root only: by openat2 from the root's descriptor, or, where the
  * kernel has none, by the caller (entries with `follow` set after the scan).
@@ -99,13 +102,14 @@ struct ls_list {
     char *body;           /* the caller's */
     size_t length, body_room;
     struct ls_repeated repeated;
-    size_t printed;
+    size_t next, printed; /* the place to be written next; how many entries have been written */
     struct ls_name *owners, *groups;
     size_t owner_count, group_count;
     unsigned *ids;        /* scratch: distinct numbers */
     int may_write;        /* the thread may add and remove names in the directory */
     int sticky_foreign;   /* … but only its own */
     uid_t euid;
+    gid_t egid;
     gid_t *my_groups;
     int my_group_count;
     struct text_clock clock;
@@ -118,7 +122,7 @@ struct ls_list {
 static struct ls_spare {
     void *memory;
     size_t room;          /* elements */
-} ls_spare_entries, ls_spare_arena;
+} ls_spare_entries, ls_spare_arena, ls_spare_keys;
 static pthread_mutex_t ls_spare_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void *ls_take_spare(struct ls_spare *spare, size_t *room)
@@ -360,7 +364,10 @@ static int ls_scan(struct ls_list *list, const struct ls_options *options, int d
     if (lseek(dirfd, 0, SEEK_SET) != 0)
         ls_fail(list, errno);
     while (list->error == 0) {
-        long got = syscall(SYS_getdents64, dirfd, buffer, size);
+        long got;
+        do
+            got = syscall(SYS_getdents64, dirfd, buffer, size);
+        while (got < 0 && errno == EINTR);      /* some network file systems' daemons answer late */
         if (got < 0)
             ls_fail(list, errno);
         if (got <= 0)
@@ -524,15 +531,20 @@ static struct ls_key *ls_merge_sort(const struct ls_list *list, const struct ls_
 static int ls_sort_by_keys(struct ls_list *list, const struct ls_options *options)
 {
     size_t common = options->sort == LS_BY_NAME ? ls_common(list) : 0;
-    struct ls_key *keys = malloc(2 * list->count * sizeof *keys), *sorted;
-    if (keys == NULL)
-        return ls_fail(list, ENOMEM);
+    size_t room;
+    struct ls_key *keys = ls_take_spare(&ls_spare_keys, &room), *sorted;
+    if (room < 2 * list->count) {
+        free(keys);
+        room = 2 * list->count;
+        if ((keys = malloc(room * sizeof *keys)) == NULL)
+            return ls_fail(list, ENOMEM);
+    }
     for (size_t i = 0; i < list->count; i++)
         keys[i] = (struct ls_key){ls_key_of(list, options, &list->entries[i], common), (uint32_t)i};
     sorted = ls_merge_sort(list, options, keys);
     for (size_t i = 0; i < list->count; i++)
         list->order[i] = sorted[i].entry;
-    free(keys);
+    ls_give_spare(&ls_spare_keys, keys, room, sizeof *keys);
     return 0;
 }
 

@@ -1,3 +1,9 @@
+cdef extern from "pull.h" nogil:
+    const char *PULL_CAPSULE
+    struct pull:
+        pass
+
+
 cdef extern from "sys_format.h" nogil:
     enum:
         LS_LIST
@@ -26,7 +32,7 @@ cdef extern from "sys_format.h" nogil:
         size_t count
         char *arena
         char *body
-        size_t length, body_room, printed
+        size_t length, body_room, next, printed
         ls_name *owners
         ls_name *groups
         size_t owner_count, group_count
@@ -41,6 +47,13 @@ cdef extern from "sys_format.h" nogil:
     size_t ls_body_bound(const ls_list *, const ls_options *, size_t prefix_length)
     int ls_sort(ls_list *, const ls_options *)
     int ls_format(ls_list *, const ls_options *, const char *prefix, size_t prefix_length, int scanned)
+    struct ls_source:
+        ls_list *list
+        const ls_options *options
+        const char *prefix
+        size_t prefix_length
+        int scanned
+    pull *ls_begin(ls_source *)
     void tzset()
 
 
@@ -49,8 +62,6 @@ cdef extern from "Python.h":
     char *bytes_of "PyBytes_AS_STRING"(PyObject *) nogil
     int _PyBytes_Resize(PyObject **, Py_ssize_t size) except -1
 
-
-Listing = namedtuple("Listing", "body entries directories")
 
 _FORMS = {"list": LS_LIST, "nlst": LS_NLST, "mlsd": LS_MLSD}
 _SORTS = {"name": 0, "time": 1, "size": 2, "none": 3}
@@ -116,24 +127,6 @@ cdef list _directories(ls_list *found):
     return names
 
 
-cdef bytes _body(ls_list *found, const ls_options *options, bytes prefix, bint scanned):
-    """The lines, written where they stay: bytes that nobody has seen yet may be written and shortened."""
-    cdef const char *c_prefix = prefix
-    cdef size_t prefix_length = len(prefix)
-    cdef PyObject *body
-    found.body_room = ls_body_bound(found, options, prefix_length)
-    body = new_bytes(NULL, found.body_room)
-    found.body = bytes_of(body)
-    with nogil:
-        ls_format(found, options, c_prefix, prefix_length, scanned)
-    found.body = NULL
-    _PyBytes_Resize(&body, found.length)
-    made = <bytes>body
-    Py_DECREF(made)
-    _check(found)
-    return made
-
-
 cdef int _check(ls_list *found) except -1:
     if found.error:
         raise OSError(found.error, _os.strerror(found.error))
@@ -167,56 +160,100 @@ cdef int _keep(ls_list *found, keep) except -1:
     return 0
 
 
-def list_directory(
-    int dirfd, *, str form="list", names=None, shown=None, bytes prefix=b"", bint all=False, bint almost_all=False,
-    bint classify=False, bint dereference=False, bint show_symlinks=True, bint slink=False, bint reverse=False,
-    bint human=False, str sort="name", str time="modify", bint gmt=True, now=0, facts=(), bint numeric=False,
-    owner=None, group=None, int rootfd=-1, int parentfd=-1, bytes path=b"/", follow=None,
-    bint want_directories=False, limit=0, max_entries=200_000, max_bytes=33_554_432, keep=None, int fake_mode=-1,
-    long long fake_uid=-1, long long fake_gid=-1, bint dos=False,
-):
-    cdef ls_options options
+cdef class Listing:
     cdef ls_list found
-    cdef bint scanned = names is None
-    memset(&options, 0, sizeof(ls_options))
-    memset(&found, 0, sizeof(ls_list))
-    options.form, options.sort, options.time = _FORMS[form], _SORTS[sort], _TIMES[time]
-    options.all, options.self = all or almost_all, all
-    if form == "mlsd" and scanned:
-        options.all = options.self = 1
-    options.follow = dereference or not show_symlinks
-    options.show_links, options.slink = show_symlinks and not dereference, slink and show_symlinks
-    options.classify, options.reverse, options.gmt, options.human = classify, reverse, gmt, human
-    options.want_directories, options.dos = want_directories, dos
-    options.fake_mode, options.fake_uid, options.fake_gid = fake_mode, fake_uid, fake_gid
-    for fact in facts:
-        options.facts |= _FACTS[fact]
-    options.now = now
-    options.limit, options.max_entries, options.max_bytes = limit, max_entries, max_bytes
-    options.rootfd, options.parentfd, options.path = rootfd, parentfd, _name(path)
-    try:
+    cdef ls_options options
+    cdef ls_source source
+    cdef bytes prefix
+    cdef list kept  # what the names of owners and groups point into
+
+    def __cinit__(
+        self, int dirfd, *, str form="list", names=None, shown=None, bytes prefix=b"", bint all=False,
+        bint almost_all=False, bint classify=False, bint dereference=False, bint show_symlinks=True, bint slink=False,
+        bint reverse=False, bint human=False, str sort="name", str time="modify", bint gmt=True, now=0, facts=(),
+        bint numeric=False, owner=None, group=None, int rootfd=-1, int parentfd=-1, bytes path=b"/", follow=None,
+        bint want_directories=False, limit=0, max_entries=200_000, max_bytes=33_554_432, keep=None, int fake_mode=-1,
+        long long fake_uid=-1, long long fake_gid=-1, bint dos=False,
+    ):
+        cdef ls_options *options = &self.options
+        cdef bint scanned = names is None
+        options.form, options.sort, options.time = _FORMS[form], _SORTS[sort], _TIMES[time]
+        options.all, options.self = all or almost_all, all
+        if form == "mlsd" and scanned:
+            options.all = options.self = 1
+        options.follow = dereference or not show_symlinks
+        options.show_links, options.slink = show_symlinks and not dereference, slink and show_symlinks
+        options.classify, options.reverse, options.gmt, options.human = classify, reverse, gmt, human
+        options.want_directories, options.dos = want_directories, dos
+        options.fake_mode, options.fake_uid, options.fake_gid = fake_mode, fake_uid, fake_gid
+        for fact in facts:
+            options.facts |= _FACTS[fact]
+        options.now = now
+        options.limit, options.max_entries, options.max_bytes = limit, max_entries, max_bytes
+        options.rootfd, options.parentfd, options.path = rootfd, parentfd, _name(path)
+        self.prefix = prefix
+        self.source.list, self.source.options, self.source.scanned = &self.found, options, scanned
+        self.source.prefix, self.source.prefix_length = prefix, len(prefix)
+        self.scan(dirfd, names, shown, keep, follow)
+        options.path = NULL
+        self.kept = _fill(self.found.owners, self.found.owner_count, None if numeric else owner)
+        self.kept += _fill(self.found.groups, self.found.group_count, None if numeric else group)
+
+    cdef int scan(self, int dirfd, names, shown, keep, follow) except -1:
+        cdef ls_list *found = &self.found
+        cdef ls_options *options = &self.options
         with nogil:
-            ls_whoami(&found, dirfd)
-            if scanned and not found.error:
-                ls_scan(&found, &options, dirfd)
-        if not scanned:
-            _add_names(&found, &options, dirfd, names, shown)
-        _check(&found)
+            ls_whoami(found, dirfd)
+            if self.source.scanned and not found.error:
+                ls_scan(found, options, dirfd)
+        if not self.source.scanned:
+            _add_names(found, options, dirfd, names, shown)
+        _check(found)
         if keep is not None:
-            _keep(&found, keep)
-        _ask_links(&found, &options, follow)
+            _keep(found, keep)
+        _ask_links(found, options, follow)
         with nogil:
-            ls_sort(&found, &options)
+            ls_sort(found, options)
             if options.form != LS_NLST:
-                ls_distinct(&found, 0)
-                ls_distinct(&found, 1)
-        _check(&found)
-        kept = _fill(found.owners, found.owner_count, None if numeric else owner)
-        kept += _fill(found.groups, found.group_count, None if numeric else group)
-        body = _body(&found, &options, prefix, scanned)
-        return Listing(body, found.printed, _directories(&found) if want_directories else [])
-    finally:
-        ls_free(&found)
+                ls_distinct(found, 0)
+                ls_distinct(found, 1)
+        return _check(found)
+
+    def __dealloc__(self):
+        ls_free(&self.found)
+
+    @property
+    def body(self):
+        # Written where they stay: bytes that nobody has seen yet may be written and shortened.
+        cdef ls_list *found = &self.found
+        cdef size_t room = ls_body_bound(found, &self.options, len(self.prefix))
+        cdef PyObject *body = new_bytes(NULL, room)
+        cdef bint whole
+        found.body, found.body_room, found.next, found.printed = bytes_of(body), room, 0, 0
+        with nogil:
+            whole = ls_format(found, &self.options, self.source.prefix, self.source.prefix_length, self.source.scanned)
+        found.body = NULL
+        _PyBytes_Resize(&body, found.length)
+        made = <bytes>body
+        Py_DECREF(made)
+        if not whole or found.length > self.options.max_bytes:
+            raise OSError(_errno.EFBIG, _os.strerror(_errno.EFBIG))
+        return made
+
+    @property
+    def pull(self):
+        return PyCapsule_New(ls_begin(&self.source), PULL_CAPSULE, NULL)
+
+    @property
+    def entries(self):
+        cdef size_t i, kept = 0
+        for i in range(self.found.count):
+            kept += not self.found.entries[i].dropped
+        return min(kept, self.options.limit) if self.options.limit else kept
+
+    @property
+    def directories(self):
+        return _directories(&self.found) if self.options.want_directories else []
 
 
 tzset()

@@ -27,6 +27,7 @@ from ftpsd.settings.values import TransferRate
 from ftpsd.tls import diagnostics, handshake, reuse
 from ftpsd.tls.data import HandshakeFailed
 from ftpsd.tls.errors import TLSError
+from ftpsd.vfs.base import Body
 
 CONNECT_TIMEOUT = 60.0
 """Seconds that a client may take to open its data connection after the transfer command."""
@@ -47,7 +48,7 @@ _BEYOND_THE_PUMP = {"vanished": End.VANISHED, "ended": End.ENDED}
 class Job(NamedTuple):
     """What is to be moved.
 
-    `source` is a descriptor (file) or the bytes of a listing, `offset` and `size` are bytes, `opening` the
+    `source` is a descriptor (file) or the body of a listing, `offset` and `size` are bytes, `opening` the
     text of the 150 where it is not the usual one; `begin` is called when the data connection stands: before the
     first byte where it must be (`begin_first`), otherwise perhaps after the last; `sendfile` lets the kernel send where
     it can; `largest` is how many bytes may be moved (None: any number): what is received beyond them is an error, what
@@ -55,7 +56,7 @@ class Job(NamedTuple):
     """
 
     direction: Literal["send", "receive"]
-    source: int | bytes
+    source: int | Body
     title: str
     ascii: bool
     offset: int | None = None

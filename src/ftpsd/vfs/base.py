@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
+from ftpsd.native._system import Listing
+
 if TYPE_CHECKING:
     from ftpsd.vfs.trees import Guide
 
@@ -61,6 +63,11 @@ class ListingTooLarge(OSError):
         super().__init__(errno.EFBIG, "Listing too large", path)
 
 
+Body = bytes | Listing
+"""The lines of a listing: written, or (one directory's) to be written while they are sent; `max_bytes` bounds their
+names only then."""
+
+
 def decimal_name(identifier: int) -> str:
     """The owner or group name where nobody knows a better one: the number."""
     return str(identifier)
@@ -74,7 +81,7 @@ class ListingOptions:
     `owner` and `group` are asked once per distinct number. `facts` are the chosen MLST facts (RFC 3659 7.8).
     `max_files`, `max_directories` and `max_depth` are the words of ListOptions (0: none): beyond them a
     listing ends silently. Beyond `max_entries` entries or `max_bytes` bytes it fails (`ListingTooLarge`). A listing
-    costs a session about twice its bytes while it is made, and its bytes while it is sent.
+    costs a session about twice its bytes while it is made; `FileSystem.lines` of one directory about its bytes.
     """
 
     form: Form = "list"
@@ -225,6 +232,11 @@ class FileSystem(abc.ABC):
         matches and in NLST begin with it. Lines end in CRLF. A missing file and a pattern without a match
         are `FileNotFoundError`; `mlsd` of what is no directory is `NotADirectoryError`.
         """
+
+    def lines(self, path: str, options: ListingOptions, *, shown: str | None = None) -> Body:
+        """What `listing` gives, to be sent once, when everything that can fail has happened.
+        """
+        return self.listing(path, options, shown=shown)
 
     @abc.abstractmethod
     def facts(self, path: str, options: ListingOptions) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from ftpsd.vfs.base import ListingOptions, OpenFile, StoreMode
+from ftpsd.vfs.base import Body, ListingOptions, OpenFile, StoreMode
 from ftpsd.vfs.jail import Jail
 from ftpsd.vfs.trees import Guide
 
@@ -191,12 +191,16 @@ class Folders(Jail):
             body = b""
         return body + b"".join(lines)
 
+    def lines(self, path: str, options: ListingOptions, *, shown: str | None = None) -> Body:
+        found = self._in(path)
+        if any(sign in path for sign in "*?[") or self._shown_in(_normal(path)):
+            return self.listing(path, options, shown=shown)
+        if found is None:
+            return super().lines(path, options, shown=shown)
+        return found[0].jail.lines(found[1], _seen_from(found[0], options), shown=shown)
+
     def _inner(self, folder: Folder, inside: str, options: ListingOptions, shown: str | None) -> bytes:
-        visible = options.visible
-        if visible is not None:
-            options = dataclasses.replace(
-                options, visible=lambda place, name, link: visible(folder.outside(place).rstrip("/"), name, link))
-        return folder.jail.listing(inside, options, shown=shown)
+        return folder.jail.listing(inside, _seen_from(folder, options), shown=shown)
 
     def _line(self, name: str, folder: Folder, options: ListingOptions, head: str) -> bytes:
         """The line of a folder's own entry; nothing where its source cannot be looked at."""
@@ -290,6 +294,15 @@ def _named(opened: OpenFile, path: str) -> OpenFile:
     """An open file under the name that the session knows it by."""
     opened.path = path
     return opened
+
+
+def _seen_from(folder: Folder, options: ListingOptions) -> ListingOptions:
+    """The options as a folder's own jail needs them: what hides names is asked for their paths outside."""
+    visible = options.visible
+    if visible is None:
+        return options
+    return dataclasses.replace(
+        options, visible=lambda place, name, link: visible(folder.outside(place).rstrip("/"), name, link))
 
 
 def _without(

@@ -31,6 +31,7 @@ from ftpsd.native import _system
 from ftpsd.vfs import listing, trees
 from ftpsd.vfs.base import (
     BadRestart,
+    Body,
     FileSystem,
     ListingOptions,
     NotRegularFile,
@@ -228,6 +229,9 @@ class Jail(FileSystem):
 
     def listing(self, path: str, options: ListingOptions, *, shown: str | None = None) -> bytes:
         return listing.body(self._resolver, path, options, shown)
+
+    def lines(self, path: str, options: ListingOptions, *, shown: str | None = None) -> Body:
+        return listing.lines(self._resolver, path, options, shown)
 
     def facts(self, path: str, options: ListingOptions) -> str:
         return listing.facts(self._resolver, path, options)

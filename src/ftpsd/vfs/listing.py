@@ -1,6 +1,6 @@
 """LIST, NLST, MLSD and MLST for the local store: what is to be listed, in which order, under which name.
 
-The lines themselves are made in C (`ftpsd.native._system.list_directory`), a directory at a time; here are
+The lines themselves are made in C (`ftpsd.native._system.Listing`), a directory at a time; here are
 the cases (directory, file, pattern, recursion, columns) and the bounds. What stands before a name is what
 the client wrote: ProFTPD prints `LIST sub/x` as `sub/x` and the entries of `LIST sub` bare, and clients
 rely on both.
@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 
-from ftpsd.native import _system
-from ftpsd.vfs.base import Form, ListingOptions, ListingTooLarge
+from ftpsd.native._system import Listing
+from ftpsd.vfs.base import Body, Form, ListingOptions, ListingTooLarge
 from ftpsd.vfs.names import decode, encode, split
 from ftpsd.vfs.resolve import KernelResolver, Resolver
 
@@ -37,6 +37,11 @@ def names(fd: int) -> list[bytes]:
 def body(resolver: Resolver, path: str, options: ListingOptions, shown: str | None) -> bytes:
     """The body of a listing; see `FileSystem.listing`."""
     return _Lister(resolver, options).body(encode(path), None if shown is None else encode(shown))
+
+
+def lines(resolver: Resolver, path: str, options: ListingOptions, shown: str | None) -> Body:
+    """What `body` is, not written yet where it is one directory's; see `FileSystem.lines`."""
+    return _Lister(resolver, options).lines(encode(path), None if shown is None else encode(shown))
 
 
 def facts(resolver: Resolver, path: str, options: ListingOptions) -> str:
@@ -89,6 +94,10 @@ class _Lister:
         self._form: Form = "nlst" if bare else options.form
 
     def body(self, path: bytes, shown: bytes | None) -> bytes:
+        found = self.lines(path, shown)
+        return found if isinstance(found, bytes) else self._written(path, found)
+
+    def lines(self, path: bytes, shown: bytes | None) -> Body:
         options = self._options
         try:
             is_directory = self._is_directory(path)
@@ -99,7 +108,11 @@ class _Lister:
         if options.form == "mlsd" and not is_directory:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         if is_directory and (options.form != "list" or not options.directory):
-            return self._columns(self._tree(path, shown))
+            top = self._top(path, shown)
+            deep = self._deep
+            if not deep and not options.columns:
+                return top
+            return self._columns(self._tree(path, shown, top) if deep else self._written(path, top))
         directory, name = split(path)
         with _Descriptor(self._resolver.open(directory, _DIRECTORY_PATH)) as fd:
             return self._columns(self.entry(fd, directory, name or b".", shown or b"."))
@@ -108,18 +121,18 @@ class _Lister:
 
     def entry(self, fd: int, directory: bytes, name: bytes, shown: bytes, *, mlst: bool = False) -> bytes:
         """The line of one name."""
-        return self._call(fd, directory, names=[name], shown=[shown], mlst=mlst).body
+        return self._written(directory, self._call(fd, directory, names=[name], shown=[shown], mlst=mlst))
 
     def _call(
         self, fd: int, path: bytes, *, names: list[bytes] | None = None, shown: list[bytes] | None = None,
         prefix: bytes = b"", want_directories: bool = False, mlst: bool = False,
-    ) -> _system.Listing:
+    ) -> Listing:
         options = self._options
         kernel = isinstance(self._resolver, KernelResolver)
         dots = names is None and (options.all or options.form == "mlsd")
         with _Parent(self._resolver, path, wanted=dots) as parent:
             try:
-                got = _system.list_directory(
+                return Listing(
                     fd, form="mlsd" if mlst else self._form, names=names, shown=shown, prefix=prefix,
                     all=options.all and not options.windows, almost_all=options.almost_all or options.all,
                     classify=options.classify,
@@ -137,8 +150,20 @@ class _Lister:
                 if error.errno == errno.EFBIG:
                     raise ListingTooLarge(decode(path)) from None
                 raise
-        self._spend(got)
-        return got
+
+    def _written(self, path: bytes, got: Listing) -> bytes:
+        """All lines of a listing, counted against the bounds."""
+        try:
+            body = got.body
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise ListingTooLarge(decode(path)) from None
+            raise
+        self._entries -= got.entries
+        self._bytes -= len(body)
+        if self._options.max_files:
+            self._files -= got.entries
+        return body
 
     def _visible_in(self, directory: bytes) -> Callable[[bytes, bool], bool] | None:
         """What `ListingOptions.visible` says of names in one directory; `.` and `..` are nobody's secret."""
@@ -147,12 +172,6 @@ class _Lister:
             return None
         where = decode(directory).rstrip("/") or "/"
         return lambda name, link: name in (b".", b"..") or visible(where, decode(name), link)
-
-    def _spend(self, got: _system.Listing) -> None:
-        self._entries -= got.entries
-        self._bytes -= len(got.body)
-        if self._options.max_files:
-            self._files -= got.entries
 
     @property
     def _full(self) -> bool:
@@ -165,24 +184,29 @@ class _Lister:
 
     # ---- directories ---------------------------------------------------------------------------------
 
-    def _tree(self, path: bytes, shown: bytes | None) -> bytes:
+    @property
+    def _deep(self) -> bool:
+        """Whether sub-directories are listed, too."""
+        return self._options.recursive and self._form == "list"
+
+    def _top(self, path: bytes, shown: bytes | None) -> Listing:
+        """The directory that was asked for."""
         options = self._options
         prefix = b""
         if options.form == "nlst" and not options.bare and shown is not None:
             prefix = shown.rstrip(b"/") + b"/"
-        deep = options.recursive and self._form == "list"
         with _Descriptor(self._resolver.open(path, _DIRECTORY)) as fd:
-            got = self._call(fd, path, prefix=prefix, want_directories=deep)
-        if not deep:
-            return got.body
-        head = b"" if shown is None else shown.rstrip(b"/") + b"/"
-        return b"".join(self._below(path.rstrip(b"/") + b"/", head, got))
+            return self._call(fd, path, prefix=prefix, want_directories=self._deep)
 
-    def _below(self, path: bytes, head: bytes, top: _system.Listing) -> Iterator[bytes]:
+    def _tree(self, path: bytes, shown: bytes | None, top: Listing) -> bytes:
+        head = b"" if shown is None else shown.rstrip(b"/") + b"/"
+        return b"".join(self._below(path.rstrip(b"/") + b"/", head, top))
+
+    def _below(self, path: bytes, head: bytes, top: Listing) -> Iterator[bytes]:
         """The listing of a directory, then those of its sub-directories, each before its own (`ls -R`)."""
         options = self._options
         seen = 1
-        yield top.body
+        yield self._written(path, top)
         waiting = [(path + name, head + name, 2) for name in reversed(top.directories)]
         while waiting and not self._full:
             path, head, depth = waiting.pop()
@@ -194,15 +218,16 @@ class _Lister:
             got = self._sub_directory(path)
             if got is None:
                 continue
+            body = self._written(path, got)
             self._bytes -= len(head) + 5
             self._entries -= 1
             if self._bytes < 0 or self._entries < 0:
                 raise ListingTooLarge(decode(path))
-            yield b"\r\n" + _harmless(head) + b":\r\n" + got.body
+            yield b"\r\n" + _harmless(head) + b":\r\n" + body
             below = reversed(got.directories)
             waiting += [(path + b"/" + name, head + b"/" + name, depth + 1) for name in below]
 
-    def _sub_directory(self, path: bytes) -> _system.Listing | None:
+    def _sub_directory(self, path: bytes) -> Listing | None:
         """None when it may not be read, is gone or has become something else."""
         try:
             with _Descriptor(self._resolver.open(path, _DIRECTORY | os.O_NOFOLLOW)) as fd:
@@ -224,7 +249,7 @@ class _Lister:
             with _Descriptor(self._resolver.open(match.directory, _DIRECTORY_PATH)) as fd:
                 shown_names = [match.before + name for name in match.names]
                 got = self._call(fd, match.directory, names=match.names, shown=shown_names)
-                parts.append(got.body)
+                parts.append(self._written(match.directory, got))
         if not matched:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return self._columns(b"".join(parts))

@@ -1,8 +1,8 @@
 """LIST, NLST, MLSD over data connections; STAT and MLST on the control connection.
 
-The body of a listing is made before the data connection is asked for anything, so that what cannot be
-listed is refused with the right code; only LIST of something missing says so after 150, as ProFTPD's
-clients expect.
+A directory is read before the data connection is asked for anything, so that what cannot be listed is refused with the
+right code; only LIST of something missing says so after 150, as ProFTPD's clients expect. Its lines are written while
+they are sent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
 from ftpsd.settings.model import Settings
 from ftpsd.settings.transfer import TransferSettings
-from ftpsd.vfs.base import Form, ListingOptions
+from ftpsd.vfs.base import Body, Form, ListingOptions
 
 ListingName = Literal["LIST", "NLST", "STAT"]
 NOTHING: frozenset[str] = frozenset()
@@ -62,12 +62,9 @@ def options(
     )
 
 
-def _send(session: Session, body: bytes, title: str) -> Reply:
+def _send(session: Session, body: Body, title: str) -> Reply:
     """Sends a listing. Its lines end in CRLF under every TYPE; only the 150 names the TYPE."""
     opening = opening_text(title, ascii=session.parameters.ascii)
-    charset = session.control.charset
-    if charset is not None:
-        body = charset.sent(body)
     outcome = transfer.conduct(session, Job("send", body, title, ascii=False, opening=opening, listing=True))
     code, text = outcomes.reply_for(outcome)
     if outcome.end is End.VANISHED:
@@ -78,6 +75,14 @@ def _send(session: Session, body: bytes, title: str) -> Reply:
     return Reply(code, text)
 
 
+def _body(session: Session, path: str, wanted: ListingOptions, shown: str | None = None) -> Body:
+    """What is to be sent, in the client's character set."""
+    charset = session.control.charset
+    if charset is None:
+        return session.fs.lines(path, wanted, shown=shown)
+    return charset.sent(session.fs.listing(path, wanted, shown=shown))
+
+
 def list_(session: Session, command: Command) -> Reply:
     request, settings = _request(session, command.argument, "LIST")
     shown = request.path or "."
@@ -85,7 +90,7 @@ def list_(session: Session, command: Command) -> Reply:
     try:
         if permission.denied(session, command, session.path(shown)) and _is_there(session, shown):
             return _send(session, b"", "file list")
-        body = session.fs.listing(session.path(shown), wanted, shown=request.path)
+        body = _body(session, session.path(shown), wanted, request.path)
     except OSError as error:
         if _absent_is_empty(error, settings.transfer):
             return _send(session, b"", "file list")
@@ -111,7 +116,7 @@ def nlst(session: Session, command: Command) -> Reply:
     shown = request.path or "."
     wanted = options(session, command, settings, request, "nlst")
     try:
-        body = session.fs.listing(session.path(shown), wanted, shown=request.path)
+        body = _body(session, session.path(shown), wanted, request.path)
     except OSError as error:
         if _absent_is_empty(error, settings.transfer):
             return _send(session, b"", "file list")
@@ -125,7 +130,7 @@ def mlsd(session: Session, command: Command) -> Reply:
     path = session.path(shown)
     wanted = options(session, command, session.settings_for(path), ListRequest(sort="none"), "mlsd")
     try:
-        body = session.fs.listing(path, wanted)
+        body = _body(session, path, wanted)
     except NotADirectoryError:
         raise Refusal(550, f"'{shown}' is not a directory", Code.NOT_A_DIRECTORY) from None
     except OSError as error:
