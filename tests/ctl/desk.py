@@ -83,9 +83,12 @@ class Desk:
             poll.register(fd, mask)
         self.server.attend({fd for fd, _ in poll.poll(seconds * 1000)})
 
-    def connect(self) -> socket.socket:
+    def connect(self, name: str | None = None) -> socket.socket:
+        """`name`: of the client's end."""
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.clients.append(client)
+        if name is not None:
+            client.bind(name)
         client.connect(str(self.path))
         client.setblocking(False)
         return client
@@ -106,9 +109,9 @@ class Desk:
             data += chunk
         raise AssertionError("the server does not close")
 
-    def send(self, *words: str) -> socket.socket:
+    def send(self, *words: str, name: str | None = None) -> socket.socket:
         """A client that asks; the bytes are made here, not by the code under test."""
-        client = self.connect()
+        client = self.connect(name)
         strings = [word.encode() for word in words]
         client.sendall(struct.pack("=iI", 0, len(words)) + b"".join(struct.pack("=I", len(s)) + s for s in strings))
         return client

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ftpsd.testing.configs import ServerConfig, User
 from ftpsd.testing.plugin import Certificates
 from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
 from tests.ctl.desk import ME, desk
-from tests.ctl.test_live import FTPDCTL, run
+from tests.ctl.test_live import FTPDCTL, ftpdctl, run
 
 _DATE = r"\w{3} \w{3} \d\d \d\d:\d\d:\d\d \d{4}"
 _MOMENTS = (
@@ -109,13 +108,11 @@ def test_counters_and_automatic_bans_are_shown(server: RunningServer) -> None:
     ("user@host", "alice@127.0.0.1"),
 ])
 def test_the_banned_have_to_go_and_may_come_back(server: RunningServer, program: str, kind: str, name: str) -> None:
-    ask = [FTPDCTL or "", "-s", str(server.files.controls)] if program == "ftpdctl" else None
-
     def control(*words: str) -> str:
-        if ask is None:
+        if program == "ftpsctl":
             return " ".join(lines(server, " ".join(words)))
-        done = subprocess.run([*ask, *words], capture_output=True, text=True, timeout=60, check=True)
-        return done.stdout.replace("ftpdctl: ", "").strip()
+        status, text = ftpdctl(server, *words)
+        return text.removeprefix("ftpdctl: ").strip() if status == 0 else f"status {status}: {text}"
 
     client = server.client(tls=False)
     client.connect()

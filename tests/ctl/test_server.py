@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import stat
 import struct
@@ -72,6 +73,19 @@ def test_a_slow_client_has_a_deadline(here: Desk, monkeypatch: pytest.MonkeyPatc
     began = time.monotonic()
     assert here.receive(client) == b""
     assert 0.1 < time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_came_while_the_server_was_at_something_else_counts(here: Desk, complete: bool) -> None:
+    """… a restart, say, that took longer than a client has."""
+    client = here.connect()
+    here.turn()
+    client.sendall(HELP if complete else HELP[:-1])
+    (accepted,) = here.server._clients.values()
+    accepted.deadline = time.monotonic() - 1
+    here.server.attend(())
+    answer = here.receive(client)
+    assert parse(answer)[0] == 0 if complete else answer == b""
 
 
 def test_an_answer_that_nobody_takes_has_a_deadline(here: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,3 +284,46 @@ def test_the_client_says_what_is_wrong(tmp_path: Path) -> None:
         silent.listen()
         with pytest.raises(Unreachable, match=r"error receiving response: none within 0\.2 seconds"):
             ask(str(path), ["help"], patience=0.2)
+
+
+def test_the_client_waits_for_a_place_in_the_servers_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "busy"
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+        busy.bind(str(path))
+        busy.listen(0)
+        first.connect(str(path))
+        with pytest.raises(Unreachable, match=r"error contacting server .*: Resource temporarily unavailable"):
+            ask(str(path), ["help"], patience=0.1)
+        monkeypatch.setattr(time, "sleep", lambda seconds: busy.accept()[0].close())
+        with pytest.raises(Unreachable, match=r"error receiving response: none within 0\.3 seconds"):
+            ask(str(path), ["help"], patience=0.3)
+
+
+@pytest.mark.parametrize(("kind", "left"), [("own", False), ("longer", True), ("file", True), ("elsewhere", True)])
+def test_the_name_of_ftpdctl_is_deleted(here: Desk, tmp_path: Path, kind: str, left: bool) -> None:
+    """/tmp/ftp.clPID, which the server is to delete; a number that no process has. Nothing else is deleted."""
+    number = 100_000_000 + secrets.randbelow(900_000_000)
+    name = Path(f"/tmp/ftp.cl{number}" + ("" if kind != "longer" else ".x"))
+    name = tmp_path / name.name if kind == "elsewhere" else name
+    client = here.send("help", name=str(name))
+    try:
+        assert name.exists()
+        if kind == "file":
+            name.unlink()
+            name.write_text("mine")
+        assert parse(here.receive(client))[0] == 0
+        assert name.exists() is left
+    finally:
+        name.unlink(missing_ok=True)
+
+
+@pytest.mark.root
+def test_the_name_of_somebody_elses_ftpdctl_stays(here: Desk) -> None:
+    name = Path(f"/tmp/ftp.cl{100_000_000 + secrets.randbelow(900_000_000)}")
+    client = here.send("help", name=str(name))
+    try:
+        os.chown(name, 65534, 65534)
+        assert parse(here.receive(client))[0] == 0
+        assert name.exists()
+    finally:
+        name.unlink(missing_ok=True)

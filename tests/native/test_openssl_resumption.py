@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -473,3 +477,15 @@ def test_tickets_of_a_handshake_are_not_held_back() -> None:
             waiting = waiting[5 + sizes[-1]:]
         assert len(sizes) == 2
         assert pair.server_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK) == 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("_testcapi") is None, reason="this Python cannot run out of memory")
+def test_sessions_are_taken_once_however_memory_runs_out() -> None:
+    """In a process of its own, in which freed memory is overwritten."""
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.native.out_of_memory"], capture_output=True, text=True, timeout=4 * TIMEOUT,
+        check=False, env={**os.environ, "MALLOC_PERTURB_": "165"})
+    assert (said.returncode, said.stderr) == (0, "")
+    failures, *taken = said.stdout.split()
+    assert int(failures) > 1
+    assert taken == ["2", "[]"]

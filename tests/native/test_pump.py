@@ -134,6 +134,18 @@ def time_slice() -> int:
     return int(said[1]) if said else 0
 
 
+@pytest.fixture
+def usual_schedule() -> Iterator[None]:
+    """SCHED_OTHER for this thread and those that it starts, however the whole run is scheduled (`chrt --batch`)."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except PermissionError:
+        pytest.skip("who may not leave SCHED_IDLE sees no difference")
+    yield
+    os.sched_setscheduler(0, policy, parameters)
+
+
 class Running:
     """A pump in a thread of its own."""
 
@@ -166,6 +178,7 @@ class Running:
 
 
 @channels
+@pytest.mark.usefixtures("usual_schedule")
 def test_a_pump_is_batch_work_from_the_first_megabyte_to_its_end(channel: str) -> None:
     with wire(channel) as link, file_of() as file:
         running = Running(link.pump("receive", file.fileno()))
@@ -206,6 +219,7 @@ def test_a_pump_leaves_its_processor_while_it_moves_much() -> None:
 
 
 @pytest.mark.skipif(not time_slice(), reason="this kernel has no time slices of a thread's own")
+@pytest.mark.usefixtures("usual_schedule")
 def test_a_thread_that_answers_promptly_is_no_less_prompt_after_its_pump() -> None:
     with wire("plain") as link, file_of() as file:
         pump = link.pump("receive", file.fileno())

@@ -49,11 +49,14 @@ def read(options: Options) -> Configuration:
 
 
 def _gave_way() -> int:
-    """How often a digest of 12 MiB gives way to commands that wait."""
-    digest = Digest("crc32")
+    """How often a digest that looks once whether a command waits gives way to it.
+
+    (Once: on a busy machine a program with the least priority may wait for seconds when it lets go of the processor.)
+    """
+    digest, size = Digest("crc32"), (4 << 20) + 1
     with tempfile.TemporaryFile() as file:
-        file.truncate(12 << 20)
-        digest.run(file.fileno(), 12 << 20)
+        file.truncate(size)
+        digest.run(file.fileno(), size)
     return digest.gave_way
 
 

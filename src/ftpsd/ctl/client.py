@@ -13,6 +13,8 @@ PATIENCE = 60.0
 """Seconds; a restart may take the server a while."""
 
 _CHUNK = 65_536
+_QUEUE_INTERVAL = 0.02
+"""Seconds between looks whether the queue of a busy server has room."""
 
 
 class Unreachable(FtpsdError):
@@ -24,12 +26,12 @@ def ask(path: str, words: Sequence[str], *, patience: float = PATIENCE, fd: int 
     deadline = time.monotonic() + patience
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         try:
-            sock.settimeout(patience)
-            sock.connect(path)
+            _connect(sock, path, deadline)
         except OSError as error:
             text = error.strerror or str(error)
             raise Unreachable(f"error contacting server using '{path}': {text}") from None
         try:
+            sock.settimeout(max(deadline - time.monotonic(), _QUEUE_INTERVAL))
             request = encode(OK, words, REQUEST)
             sent = socket.send_fds(sock, [request], [] if fd is None else [fd])
             if sent < len(request):  # even nothing cannot be sent to a server that has answered and gone
@@ -39,6 +41,20 @@ def ask(path: str, words: Sequence[str], *, patience: float = PATIENCE, fd: int 
             raise Unreachable(f"error receiving response: none within {patience:g} seconds") from None
         except (OSError, ProtocolError) as error:
             raise Unreachable(f"error receiving response: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _connect(sock: socket.socket, path: str, deadline: float) -> None:
+    """A socket with a time limit is not let wait for a place in the server's queue (EAGAIN): it has to ask again."""
+    sock.setblocking(False)
+    while True:
+        try:
+            sock.connect(path)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_QUEUE_INTERVAL)
+        else:
+            return
 
 
 def _receive(sock: socket.socket, deadline: float) -> Message:

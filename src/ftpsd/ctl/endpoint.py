@@ -7,6 +7,7 @@ import errno
 import grp
 import os
 import pwd
+import re
 import socket
 import stat
 import struct
@@ -18,6 +19,7 @@ _CREDENTIALS = struct.Struct("3i")
 _SO_PEERGROUPS = 59
 _MOST_GROUPS = 65_536
 _PROBE_SECONDS = 0.2
+_FTPDCTL = re.compile(r"/tmp/ftp\.cl\d{5,10}")
 BACKLOG = 16
 
 
@@ -92,6 +94,20 @@ def peer_of(sock: socket.socket) -> Peer:
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, gid = _CREDENTIALS.unpack(raw)
     return Peer(pid, uid, frozenset({gid, *_groups(sock)}), user_name(uid), group_name(gid))
+
+
+def forget_name(name: object, peer: Peer) -> None:
+    """Delete the socket that ProFTPD's ftpdctl gave the `name` /tmp/ftp.clPID, which it leaves to the server.
+
+    One that stays is in the way of another user's ftpdctl with the same pid ("Address already in use"). Nothing is
+    deleted but a socket of `peer`'s own with such a name: nobody can point at what belongs to somebody else.
+    """
+    if not isinstance(name, str) or not _FTPDCTL.fullmatch(name):
+        return
+    with contextlib.suppress(OSError):
+        found = os.lstat(name)
+        if stat.S_ISSOCK(found.st_mode) and found.st_uid == peer.uid:
+            os.unlink(name)
 
 
 def _groups(sock: socket.socket) -> tuple[int, ...]:

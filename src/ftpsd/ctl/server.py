@@ -120,11 +120,7 @@ class ControlServer:
             self._accept(self._listener)
         now = time.monotonic()
         for client in [each for each in self._clients.values() if each.deadline <= now]:
-            if client.aside is not None:
-                self._answered(client, NO_ANSWER)
-                continue
-            self._log(f"{client.peer} client was too slow")
-            self._drop(client)
+            self._overdue(client, now)
 
     def follow(self, configuration: Configuration) -> None:
         """See `Attendant`."""
@@ -196,7 +192,7 @@ class ControlServer:
 
     def _accept(self, listener: Listener) -> None:
         try:
-            sock, _ = listener.sock.accept()
+            sock, name = listener.sock.accept()
         except OSError:
             return
         try:
@@ -205,6 +201,7 @@ class ControlServer:
         except OSError:
             sock.close()
             return
+        endpoint.forget_name(name, peer)
         verdict = self._verdict(peer)
         strangers = sum(client.verdict is not None for client in self._clients.values())
         if verdict is not None and strangers >= STRANGERS:
@@ -237,6 +234,17 @@ class ControlServer:
         except OSError as error:
             self._log(f"connection to {client.peer} client lost: {error.strerror}")
             self._drop(client)
+
+    def _overdue(self, client: _Client, now: float) -> None:
+        """Cuts `client` off, unless something came from it while the supervisor was at something else."""
+        self._serve(client)
+        if client.deadline > now or client.sock.fileno() not in self._clients:
+            return
+        if client.aside is not None:
+            self._answered(client, NO_ANSWER)
+            return
+        self._log(f"{client.peer} client was too slow")
+        self._drop(client)
 
     def _read(self, client: _Client) -> None:
         data, fds, _, _ = socket.recv_fds(client.sock, _CHUNK, _MOST_FDS, socket.MSG_CMSG_CLOEXEC)

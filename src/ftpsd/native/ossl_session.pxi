@@ -80,7 +80,12 @@ cdef class Session:
 
 
 cdef Session wrap_session(SSL_SESSION *session):
-    """Takes over the reference."""
-    cdef Session wrapped = Session.__new__(Session)
+    """Takes over the reference, also if it fails."""
+    cdef Session wrapped
+    try:
+        wrapped = Session.__new__(Session)
+    except MemoryError:
+        SSL_SESSION_free(session)
+        raise
     wrapped.session = session
     return wrapped
