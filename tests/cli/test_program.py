@@ -56,7 +56,7 @@ def test_python_can_be_asked_for_the_module() -> None:
     assert asked("-v") == (0, f"ftpsd Version {ftpsd.__version__}\n", "")
     assert asked("--help")[1].startswith("usage: ftpsd [options]\n")
     status, _, said = asked("nonsense")
-    assert status == 1
+    assert status == 2
     assert said.endswith("`ftpsd --help` lists the options\n")
 
 
@@ -120,10 +120,20 @@ def test_help(option: str) -> None:
 )
 def test_misuse_is_one_message(arguments: tuple[str, ...], message: str) -> None:
     done = call(*arguments)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert done.stderr.count("\n") == 2
     assert "--help` lists the options" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["ftpsctl", "ftpsd"])
+def test_misuse_is_not_what_a_probe_or_a_request_found(name: str) -> None:
+    assert call("--nonsense", name=name).returncode == 2
+
+
+@pytest.mark.parametrize("name", ["proftpd", "ftpdctl", "ftpwho", "ftpcount", "ftptop", "ftpshut"])
+def test_misuse_under_the_name_of_one_of_proftpds_programs(name: str) -> None:
+    assert call("--nonsense", name=name).returncode == 1
 
 
 @pytest.mark.parametrize(

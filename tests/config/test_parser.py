@@ -62,6 +62,15 @@ def test_a_module_without_its_ending_is_told(name: str, always: str) -> None:
     assert len(tree.nodes) == (1 if always == "false" else 2)
 
 
+@pytest.mark.parametrize(("name", "always"), [("mod_tsl.c", "false"), ("!mod_tsl.c", "true")])
+def test_a_misspelt_module_is_told(name: str, always: str) -> None:
+    source = TextSource({"/x": f"<IfModule {name}>\n</IfModule>\n<IfModule mod_x.c>\n</IfModule>"})
+    meant = {"mod_tsl.c": "mod_tls.c"}.get
+    assert parse("/x", source, environment={}, has_module=MODULES.__contains__, meant=meant).notices == (
+        f"<IfModule {name}> on line 1 of '/x' is always {always}: there is no module of that name; did you mean "
+        "mod_tls.c?",)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -146,6 +155,7 @@ def test_includes_are_sorted_nested_and_relative() -> None:
         ),
         ("Include nope.conf", "unable to include '/etc/nope.conf'"),
         ("Include /etc/main.conf", "fatal: Include: '/etc/main.conf' includes itself on line 1"),
+        ("Include /etc/main.conf", "Take this line out, or the one that leads from that file to this."),
         ('"A" 1', 'a line cannot start with "A" on line 1'),
         ('A "b', "a quoted word is not closed on line 1"),
     ],

@@ -150,9 +150,12 @@ def test_failures_have_an_exit_status(shared: RunningServer, tmp_path: Path) -> 
     done = run(shared, "-s", str(tmp_path / "none"), "help", program="ftpdctl")
     assert done.returncode == 1
     assert done.stderr == f"ftpdctl: error contacting server using '{tmp_path}/none': No such file or directory\n"
-    assert run(shared).stderr == "ftpsctl: missing required action; `help` lists them\n"
+    done = run(shared)
+    assert (done.returncode, done.stderr) == (2, "ftpsctl: missing required action; `help` lists them\n")
+    assert run(shared, "--bogus").returncode == 2
+    assert run(shared, "--bogus", program="ftpdctl").returncode == 1
     done = run(shared, "-s", "relative", "help")
-    assert (done.returncode, done.stderr) == (1, "ftpsctl: alternate socket path must be an absolute path\n")
+    assert (done.returncode, done.stderr) == (2, "ftpsctl: alternate socket path must be an absolute path\n")
 
 
 def test_the_configuration_names_the_socket(shared: RunningServer) -> None:

@@ -221,6 +221,27 @@ def test_for_programs(world: World) -> None:
     assert found["hosts"][0]["facts"]["chain"]
 
 
+def test_what_is_true_of_several_hosts_is_said_once(world: World) -> None:
+    """Whether it stands in <Global> or nowhere; hosts with one name and address are hosts nevertheless."""
+    bare = "Include @/base.conf\nInclude @/tls.conf\nDefaultRoot ~\n"
+    hosts = "".join(f"<VirtualHost 192.0.2.{n}>\nServerName {name}\n</VirtualHost>\n" for n, name in (
+        (1, "two"), (1, "two"), (3, "three")))
+    _, output = run(world, bare + hosts, "--json")
+    reported = json.loads(output)["hosts"]
+    two, three = "two (192.0.2.1:21)", "three (192.0.2.3:21)"
+    assert [host["name"] for host in reported] == ["ftpsd (port 21)", two, two, three]
+    found = {each["code"]: each for each in reported[1]["findings"]}
+    assert found["tls-off"]["also"] == found["no-jail"]["also"] == [two, three]
+    assert reported[2]["findings"] == reported[3]["findings"] == []
+    output = run(world, bare + hosts)[1]
+    assert output.count("[tls-off]") == output.count("[no-jail]") == 1
+    assert f"    also: {two}, {three}\n    → Write TLSEngine on" in output
+    shared = f"Include @/base.conf\n<Global>\nInclude @/tls.conf\nDefaultRoot ~\nRootLogin on\n</Global>\n{hosts}"
+    (login,) = [each for each in json.loads(run(world, shared, "--json")[1])["hosts"][0]["findings"]
+                   if each["directive"] == "RootLogin"]
+    assert login["also"] == [two, three]
+
+
 def test_no_configuration_at_all(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [str(tmp_path / "none")], standalone_mode=False)
     assert result.return_value == 2

@@ -178,6 +178,7 @@ class World:
         (base / "writable").chmod(0o777)
         (base / "link.log").symlink_to(base / "real.log")
         self.write("open.log", "", 0o666)
+        self.write("pool.secret", "p" * 48, 0o600)
 
 
 def _somebody() -> str:

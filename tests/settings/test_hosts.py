@@ -120,7 +120,8 @@ def test_hosts_by_name(name: str, found: str | None) -> None:
 
 def test_hosts_that_nobody_can_reach_are_told() -> None:
     notices = configuration("ServerName main\n" + 2 * "<VirtualHost localhost>\n</VirtualHost>\n").notices
-    assert notices == ('"main" address/port (127.0.0.1:21) already in use by "main"',)
+    assert notices == ('"main" address/port (127.0.0.1:21) already in use by "main": nobody reaches '
+                       "the one on line 4 of '/etc/main.conf'; give it another address or Port, or a ServerAlias",)
 
 
 @pytest.mark.parametrize(

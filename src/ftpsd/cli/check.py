@@ -31,7 +31,8 @@ def command(
 
     Without FILE it is /etc/ftpsd.conf or, where that is not there, ProFTPD's.
 
-    The exit status is 0 when all is well, 1 for warnings, 2 for errors. With --policy: 0 if the client may, 1 if not.
+    The exit status is 0 when all is well, 1 for warnings, 2 for errors (and for a command line that
+    makes no sense). With --policy: 0 if the client may, 1 if not.
     """
     from ftpsd.server.options import Options
     from ftpsd.tls.startup import enable_fips

@@ -57,9 +57,9 @@ def command(
         print(USAGE.format(program=ctx.command_path))
         return 0
     if not words:
-        raise click.ClickException("missing required action; `help` lists them")
+        raise click.UsageError("missing required action; `help` lists them")
     if path is not None and not path.startswith("/"):
-        raise click.ClickException("alternate socket path must be an absolute path")
+        raise click.UsageError("alternate socket path must be an absolute path")
     chosen = path if path is not None else socket_path(config)
     return _ask(program, chosen, words, prefix="" if ctx.parent else f"{program}: ", verbose=verbose)
 

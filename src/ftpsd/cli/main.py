@@ -48,6 +48,12 @@ PERSONAS = {
 }
 """ProFTPD's programs: called by their names (symbolic links) we are the sub-command."""
 
+SENSELESS = 2
+"""The exit status where a command line makes no sense: an unknown option, a word that is missing."""
+
+_DROP_INS = frozenset({"proftpd", *PERSONAS} - {"ftpsctl"})
+"""Names under which that is 1, as it is for ProFTPD's programs."""
+
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EPIPE})
 _UNNAMED = frozenset({"", "__main__.py", "main.py"})
 """What `python -m` puts where a program's name stands."""
@@ -85,7 +91,7 @@ def _unknown(word: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of the program; ends the process with 0, or with 1 and one message on standard error."""
+    """Entry point of the program; ends the process with 0, or with another status and one message on standard error."""
     program = os.path.basename(sys.argv[0])
     if program in _UNNAMED:
         program = "ftpsd"
@@ -97,7 +103,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx is not None else program
         print(f"fatal: {error.format_message()}\n  `{asked} --help` lists the options", file=sys.stderr)
-        status = 1
+        status = _failed(error, program)
     except click.ClickException as error:
         print(f"fatal: {error.format_message()}", file=sys.stderr)
         status = 1
@@ -142,8 +148,12 @@ def _be(program: str, arguments: list[str] | None) -> NoReturn:
         status = _status(command, arguments, program)
     except click.ClickException as error:
         print(f"{program}: {error.format_message()}", file=sys.stderr)
-        status = 1
+        status = _failed(error, program)
     sys.exit(status)
+
+
+def _failed(error: click.ClickException, program: str) -> int:
+    return SENSELESS if isinstance(error, click.UsageError) and program not in _DROP_INS else 1
 
 
 def _program(**given: Any) -> int:

@@ -58,7 +58,7 @@ def command(
     """Ask the FTPS server at HOST everything that clients depend on, and say what is wrong with it.
 
     Nothing is changed on the server, except with --write. The exit status is 0 when all is well, 1 for warnings, 2 for
-    errors, 3 if no server could be reached.
+    errors (and for a command line that makes no sense), 3 if no server could be reached.
     """
     from ftpsd.diag.probe.lab import Options
     from ftpsd.diag.probe.trace import Trace

@@ -20,7 +20,7 @@ FORMS = ("compat", "oneline", "json")
 def command(server: str | None, file: str | None, config: str | None, verbose: bool, outform: str | None) -> int:
     """Show who is on, for how long, and what each session does."""
     if outform is not None and outform not in FORMS:
-        raise click.ClickException(f"unknown outform value: '{outform}'")
+        raise click.UsageError(f"unknown outform value: '{outform}'")
     report, now = board.Board(file, config).read(), time.time()
     if outform == "json":
         print(json.dumps(as_json(report, now, server=server), indent=2))

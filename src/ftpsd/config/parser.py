@@ -39,12 +39,14 @@ def parse(
     environment: Mapping[str, str],
     defines: Collection[str] = (),
     has_module: Callable[[str], bool],
+    meant: Callable[[str], str | None] = lambda name: None,
 ) -> Tree:
     """The tree of the file `path` (absolute) and what it includes; raises `ConfigError`.
 
-    `has_module` decides <IfModule>: it is given the name as written, `mod_tls.c`.
+    `has_module` decides <IfModule>: it is given the name as written, `mod_tls.c`; `meant` says of the name of no
+    module which one it was probably to be (None: none).
     """
-    parser = _Parser(source, environment, set(defines), has_module)
+    parser = _Parser(source, environment, set(defines), has_module, meant)
     nodes = parser.file(path, None)
     return Tree(nodes, tuple(parser.files), frozenset(parser.defines), tuple(parser.notices))
 
@@ -67,11 +69,13 @@ class _Parser:
         environment: Mapping[str, str],
         defines: set[str],
         has_module: Callable[[str], bool],
+        meant: Callable[[str], str | None],
     ) -> None:
         self.source = source
         self.environment = environment
         self.defines = defines
         self.has_module = has_module
+        self.meant = meant
         self.files: list[str] = []
         self.active: list[object] = []
         self.notices: list[str] = []
@@ -81,7 +85,9 @@ class _Parser:
     def file(self, path: str, origin: Location | None) -> tuple[Node, ...]:
         identity = self.source.identity(path)
         if identity in self.active:
-            raise ConfigError(f"'{path}' includes itself", location=origin, directive="Include")
+            raise ConfigError(
+                f"'{path}' includes itself", location=origin, directive="Include",
+                remedy="Take this line out, or the one that leads from that file to this.")
         if len(self.active) >= DEEPEST_INCLUDE or len(self.files) >= MOST_FILES:
             raise ConfigError("too many files include each other", location=origin, directive="Include")
         try:
@@ -213,11 +219,15 @@ class _FileParser:
     def _has_module(self, section: _Open, name: str) -> bool:
         if self.parser.has_module(name):
             return True
+        doubt = ""
         if self.parser.has_module(f"{name}.c"):  # as in ProFTPD no module, and seldom meant
+            doubt = f"the module is called {name}.c"
+        elif (meant := self.parser.meant(name)) is not None:
+            doubt = f"there is no module of that name; did you mean {meant}?"
+        if doubt:
             always = "true" if section.words[0].startswith("!") else "false"
             self.parser.notices.append(
-                f"<IfModule {section.words[0]}> on {section.location} is always {always}: "
-                f"the module is called {name}.c")
+                f"<IfModule {section.words[0]}> on {section.location} is always {always}: {doubt}")
         return False
 
     def _close(self, line: Line, words: tuple[Word, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ftpsd.diag.finding import Finding, Severity
@@ -72,20 +72,29 @@ def check(path: str, *, defines: Collection[str] = (), machine: Machine | None =
 def _hosts(reading: Reading, machine: Machine) -> list[HostReport]:
     configuration = reading.configuration
     assert configuration is not None
-    reports, said = [], set[Finding]()
-    for host in configuration.hosts:
-        subject = Subject(configuration, host, machine)
+    subjects = [Subject(configuration, host, machine) for host in configuration.hosts]
+    for subject in subjects:
         _look(subject)
-        fresh = [finding for finding in subject.found if _about_all(finding) not in said]
-        said.update(_about_all(finding) for finding in fresh)
-        reports.append(HostReport(subject.name, subject.facts, _in_order(fresh)))
-    return reports
+    return [
+        HostReport(subject.name, subject.facts, _in_order(found))
+        for subject, found in zip(subjects, _once(subjects), strict=True)
+    ]
 
 
-def _about_all(finding: Finding) -> Finding:
-    """The finding without its host: what <Global> says is not to be said for every host again."""
-    return Finding(
-        finding.severity, finding.code, finding.text, finding.remedy, finding.location, finding.directive)
+def _once(subjects: Sequence[Subject]) -> list[list[Finding]]:
+    """What was found, each thing with the first host of which it is true: what <Global> says, or what is missing
+    everywhere, is not to be said for every host again."""
+    same: dict[Finding, list[tuple[int, Finding]]] = {}
+    for number, subject in enumerate(subjects):
+        for found in subject.found:
+            missing = found.location == subject.host.location
+            place = None if missing else found.location
+            same.setdefault(dataclasses.replace(found, host="", location=place), []).append((number, found))
+    every: list[list[Finding]] = [[] for _ in subjects]
+    for (number, first), *rest in same.values():
+        also = tuple(dict.fromkeys(subjects[other].name for other, _ in rest if other != number))
+        every[number].append(dataclasses.replace(first, also=also))
+    return every
 
 
 def _look(subject: Subject) -> None:
@@ -108,11 +117,12 @@ def _rest(subject: Subject) -> None:
     """What the start itself would say, and no look has said: the last word is the server's own code's."""
     if _has_secrets(subject) or any(finding.severity is Severity.ERROR for finding in subject.found):
         return
-    cache = subject.configuration.hosts[0].settings.tls.session_cache
-    if cache.kind in REMOTE_KINDS:  # `caches` has looked at those
+    cache, settings = subject.configuration.hosts[0].settings.tls.session_cache, subject.settings
+    if cache.kind in REMOTE_KINDS:  # `caches` has looked at those, and at the pool
         cache = dataclasses.replace(cache, kind="internal")
+    alone = dataclasses.replace(settings, tls=dataclasses.replace(settings.tls, ticket_pool=None))
     try:
-        contexts.build(subject.host, cache=cache)
+        contexts.build(dataclasses.replace(subject.host, settings=alone), cache=cache)
     except ConfigError as error:
         subject.config_error(Code.CONFIG_ERROR, error)
 

@@ -31,7 +31,8 @@ class Finding:
     """One thing that was found.
 
     `text` says what is wrong, `remedy` how to mend it ("" where there is nothing to do), `location` the line to look
-    at, `directive` whom it concerns, `host` which virtual host ("" where it concerns all). `code` has the explanation.
+    at, `directive` whom it concerns, `host` which virtual host ("" where it concerns all), `also` the others of which
+    the same is true. `code` has the explanation.
     """
 
     severity: Severity
@@ -41,3 +42,4 @@ class Finding:
     location: Location | None = None
     directive: str = ""
     host: str = ""
+    also: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from ftpsd.errors import ConfigError, Location
 from ftpsd.settings import rules
 from ftpsd.settings.builder import Resolve, build
 from ftpsd.settings.model import Configuration
-from ftpsd.settings.registry import has_module
+from ftpsd.settings.registry import has_module, module_meant
 
 MOST_ERRORS = 100
 
@@ -48,7 +48,8 @@ def read(path: str, *, defines: Collection[str] = (), resolve: Resolve) -> Readi
     errors: list[ConfigError] = []
     try:
         tree = parse(
-            os.path.abspath(path), FileSource(), environment=os.environ, defines=defines, has_module=has_module)
+            os.path.abspath(path), FileSource(), environment=os.environ, defines=defines, has_module=has_module,
+            meant=module_meant)
     except ConfigError as error:
         return Reading((error,))
     rest: Tree | None = tree

@@ -53,6 +53,8 @@ def _findings(console: Console, findings: Iterable[Finding]) -> None:
         head.append(f"  [{finding.code}]", "dim")
         console.print(head)
         console.print(Padding(Text(finding.text), (0, 0, 0, 4), expand=False))
+        if finding.also:
+            console.print(Padding(Text(f"also: {', '.join(finding.also)}", "dim"), (0, 0, 0, 4), expand=False))
         if finding.remedy:
             console.print(Padding(Text(f"→ {finding.remedy}"), (0, 0, 0, 4), expand=False))
 
@@ -88,5 +90,6 @@ def _as_dict(finding: Finding) -> dict[str, Any]:
     return {
         "severity": finding.severity.word, "code": str(finding.code), "text": finding.text, "remedy": finding.remedy,
         "directive": finding.directive, "host": finding.host,
-        "file": place.file if place is not None else None, "line": place.line if place is not None else None,
+        "also": list(finding.also), "file": place.file if place is not None else None,
+        "line": place.line if place is not None else None,
     }

@@ -164,7 +164,7 @@ SERVER_CERTIFICATES = (
         "wrong-key", "The server does not start: key values mismatch", (),
         ("key values mismatch", "X509_check_private_key"),
         (*_seen("start", "key values mismatch"),
-         *_seen("check", "[cert-key-mismatch] the key '…' does not belong to the certificate")),
+         *_seen("check", "[cert-key-mismatch] the key '…' does not belong to the certificate '…'")),
         (Code.CERT_KEY_MISMATCH,),
         "Certificate and key were not made for each other; often only one of them was replaced. Name the key that the "
         "certificate was requested with."),

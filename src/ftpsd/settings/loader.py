@@ -11,7 +11,7 @@ from ftpsd.config import FileSource, Source, parse
 from ftpsd.settings import rules
 from ftpsd.settings.builder import Resolve, build
 from ftpsd.settings.model import Configuration
-from ftpsd.settings.registry import has_module
+from ftpsd.settings.registry import has_module, module_meant
 
 
 def look_up(name: str) -> tuple[str, ...]:
@@ -39,7 +39,8 @@ def load(
     `source` and `resolve` replace the file system and the system's resolver. Raises `ConfigError`.
     """
     absolute = path if source is not None else os.path.abspath(path)
-    tree = parse(absolute, source or FileSource(), environment=env, defines=defines, has_module=has_module)
+    tree = parse(
+        absolute, source or FileSource(), environment=env, defines=defines, has_module=has_module, meant=module_meant)
     configuration = build(tree, listen=listen, resolve=resolve)
     notices = rules.check(configuration)
     return dataclasses.replace(configuration, notices=configuration.notices + notices)

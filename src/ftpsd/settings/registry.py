@@ -81,6 +81,13 @@ def has_module(name: str) -> bool:
     return name.lower() in MODULES
 
 
+def module_meant(name: str) -> str | None:
+    """The module that a name in <IfModule> was probably to be; None: none, or it is another one of ProFTPD's."""
+    known = {f"{other}.c": None for other in modules.OTHERS} | {module: module for module in MODULES}
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.85)
+    return known[close[0]] if close else None
+
+
 def place(configuration: Configuration, directive: str) -> Location | None:
     """Where `directive` stands; None: nowhere, or in several places."""
     declaration = DIRECTIVES.get(directive.lower())

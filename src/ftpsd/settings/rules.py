@@ -132,7 +132,8 @@ def _shared_addresses(hosts: tuple[Host, ...]) -> list[str]:
             if owner is not host and not host.names and port:
                 notices.append(
                     f'"{host.settings.core.server_name}" address/port ({address}:{port}) already in use by'
-                    f' "{owner.settings.core.server_name}"'
+                    f' "{owner.settings.core.server_name}": nobody reaches the one on {host.location}; give it'
+                    " another address or Port, or a ServerAlias"
                 )
     return notices
 

@@ -91,7 +91,7 @@ def _clear(words: _Words, store: Store | None, rest: list[str]) -> Answer:
         raise Failed(f"tls {words.action}: error clearing {words.short} cache: {error}") from None
     assert store is not None
     plural = "" if cleared == 1 else "s"
-    count = f"{cleared} {words.one}{plural}"
+    count = f"{'all' if cleared is None else cleared} {words.one}{plural}"
     return Answer.of(f"tls {words.action}: cleared {count} from '{store.kind}' {words.short} cache")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Sequence
 
 from ftpsd.diag.subject import Subject
@@ -10,8 +12,11 @@ from ftpsd.log.redislog import open_redis_log
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.redis_rules import first_log
 from ftpsd.settings.remote import Address, RemoteSettings, server_directive
+from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.values import SessionCache
+from ftpsd.tls import pool
 from ftpsd.tls.cache.opening import REMOTE_KINDS, Purpose, Stores
+from ftpsd.tls.sessions import Resumption
 
 
 def look(subject: Subject) -> None:
@@ -20,6 +25,7 @@ def look(subject: Subject) -> None:
     if subject.host is main:
         tls = main.settings.tls
         _look_at(subject, "TLSSessionCache", "sessions", tls.session_cache)
+        _look_at_pool(subject, tls)
         _look_at(subject, "TLSStaplingCache", "responses", tls.stapling_cache)
         _look_at_logs(subject)
 
@@ -35,6 +41,35 @@ def _look_at(subject: Subject, directive: str, purpose: Purpose, place: SessionC
         subject.config_error(Code.CONFIG_ERROR, error)
         return
     _ask(subject, directive, place.kind, remote, Code.CACHE_UNREACHABLE)
+
+
+def _look_at_pool(subject: Subject, tls: TLSSettings) -> None:
+    """The file with the secret, and where ticket keys are exchanged."""
+    if tls.ticket_pool is None:
+        return
+    if _forbidden(tls.ticket_pool.secret):
+        subject.note(
+            Code.CANNOT_LOOK, f"'{tls.ticket_pool.secret}' may only be read by others: it was not looked at",
+            "Run the check as root.", of=pool.DIRECTIVE)
+        return
+    remote = subject.configuration.hosts[0].settings.remote
+    alone = dataclasses.replace(tls, session_cache=SessionCache("off"))
+    try:
+        Resumption().lease(alone, remote, lambda text: None).close()
+    except ConfigError as error:
+        subject.config_error(Code.CONFIG_ERROR, error)
+        return
+    _ask(subject, pool.DIRECTIVE, tls.ticket_pool.place.kind, remote, Code.CACHE_UNREACHABLE)
+
+
+def _forbidden(path: str) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except PermissionError:
+        return True
+    except OSError:
+        pass  # whoever reads it says so
+    return False
 
 
 def _look_at_logs(subject: Subject) -> None:

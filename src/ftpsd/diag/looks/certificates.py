@@ -99,7 +99,7 @@ def _credential(subject: Subject, kind: KeyKind, path: str, key_path: str) -> Cr
         named = kind.key_directive if key_path != path else directive
         key = _read(subject, key_path, named, Code.CERT_UNREADABLE) or b""
         if key:
-            _pair(subject, found[0], key, key_path, named)
+            _pair(subject, found[0], key, (path, key_path), named)
             _mode(subject, key_path, named)
     credential = Credential(kind, path, key_path, found[0], found[1:], key)
     actual = kind_of(found[0])
@@ -110,7 +110,9 @@ def _credential(subject: Subject, kind: KeyKind, path: str, key_path: str) -> Cr
     return credential
 
 
-def _pair(subject: Subject, leaf: x509.Certificate, key: bytes, path: str, directive: str) -> None:
+def _pair(subject: Subject, leaf: x509.Certificate, key: bytes, paths: tuple[str, str], directive: str) -> None:
+    """`paths` are those of the certificate and of its key."""
+    path = paths[1]
     if certificates.is_encrypted(key):
         provider = subject.configuration.hosts[0].settings.tls.pass_phrase_provider
         if provider is None:
@@ -129,7 +131,7 @@ def _pair(subject: Subject, leaf: x509.Certificate, key: bytes, path: str, direc
         return
     if _public(own) != _public(leaf.public_key()):
         subject.error(
-            Code.CERT_KEY_MISMATCH, f"the key '{path}' does not belong to the certificate",
+            Code.CERT_KEY_MISMATCH, f"the key '{path}' does not belong to the certificate '{paths[0]}'",
             "Find the key that the certificate was requested with, or request a new certificate for this key.",
             of=directive)
 
@@ -197,7 +199,8 @@ def _leaf(subject: Subject, credential: Credential) -> None:
 
 def _dates(subject: Subject, leaf: x509.Certificate, path: str, directive: str) -> None:
     now = subject.machine.now()
-    renew = "Renew it, then reload the server (SIGHUP)."
+    watched = subject.configuration.hosts[0].settings.certificates.watch
+    renew = f"Renew it{': the server takes the new files by itself' if watched else ', then reload (SIGHUP)'}."
     if leaf.not_valid_after_utc < now:
         subject.error(
             Code.CERT_EXPIRED, f"the certificate '{path}' expired on {_day(leaf.not_valid_after_utc)}: clients "

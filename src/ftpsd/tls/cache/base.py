@@ -172,8 +172,8 @@ class Store(ABC):
         self.counters.add("expired", expired)
         return expired
 
-    def clear(self, *, timeout: float = PATIENCE) -> int:
-        """Forgets everything; how many entries, where the backend can count them."""
+    def clear(self, *, timeout: float = PATIENCE) -> int | None:
+        """Forgets everything; how many entries (None: the backend cannot count them)."""
         return self._demand(self._clear, timeout)
 
     def remove(self, *, timeout: float = PATIENCE) -> None:
@@ -224,7 +224,7 @@ class Store(ABC):
     def _expire(self, deadline: float) -> int: ...
 
     @abstractmethod
-    def _clear(self, deadline: float) -> int: ...
+    def _clear(self, deadline: float) -> int | None: ...
 
     @abstractmethod
     def _remove(self, deadline: float) -> None: ...

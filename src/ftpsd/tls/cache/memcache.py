@@ -87,11 +87,10 @@ class MemcacheStore(RemoteStore):
     def _expire(self, deadline: float) -> int:
         return 0
 
-    def _clear(self, deadline: float) -> int:
+    def _clear(self, deadline: float) -> None:
         mark = repr(self.clock()).encode()
         if not self._ask(lambda client: client.set(self._mark, mark, expire=LONGEST), deadline):
             raise CacheError("memcached does not take the mark")
-        return 0
 
     def _remove(self, deadline: float) -> None:
         self._clear(deadline)
