@@ -24,6 +24,7 @@ from ftpsd.settings.registry import DIRECTIVES
 from ftpsd.tls import certificates, suites
 from tests.diag.world import Bench, World, examine
 
+HASH = "$6$abcdefgh$" + "x" * 86
 GOOD = "Include @/base.conf\nInclude @/tls.conf\n"
 
 
@@ -219,6 +220,29 @@ def test_for_programs(world: World) -> None:
     assert (finding["code"], finding["line"], finding["directive"]) == ("root-login", 3, "RootLogin")
     assert finding["remedy"] == "Log in as somebody else."
     assert found["hosts"][0]["facts"]["chain"]
+
+
+def accounts(report: check.Report) -> list[str]:
+    return report.hosts[0].facts["accounts"]
+
+
+def test_entries_that_the_directive_leaves_out(world: World) -> None:
+    """Nothing is said about them, also where a later line of the same name counts."""
+    hashed = HASH
+    world.write("filtered", f"a:{hashed}:10:10::/gone:/bin/sh\nb:{hashed}:20:20::/gone:/bin/sh\n"
+                f"c:{hashed}:5:5::/gone:/bin/sh\nc:{hashed}:11:11::/:/bin/sh\n")
+    report, found = examine(f"{GOOD}RequireValidShell off\nAuthUserFile @/filtered id 10-19\n", world)
+    assert accounts(report) == [f"{world.directory}/filtered: 2 users, and 1 that its id, name and home leave out"]
+    assert [(line.split()[1], "'a'" in line) for line in found] == [("filtered:1", True)]
+
+
+@pytest.mark.parametrize(("made", "missing"), [
+    ("", 1), ("CreateHome off\n", 1), ("CreateHome on\n", 0), ("<IfUser b>\nCreateHome on\n</IfUser>\n", 0),
+])
+def test_homes_that_will_be_made_are_not_missing(world: World, made: str, missing: int) -> None:
+    world.write("homeless", f"a:{HASH}:10:10::/gone:/bin/sh\n")
+    _, found = examine(f"{GOOD}RequireValidShell off\nAuthUserFile @/homeless\n{made}", world)
+    assert sum(f"[{Code.AUTH_FILE_HOME}]" in line for line in found) == missing
 
 
 def test_what_is_true_of_several_hosts_is_said_once(world: World) -> None:

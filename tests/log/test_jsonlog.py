@@ -41,6 +41,14 @@ def test_a_login_that_failed() -> None:
     }
 
 
+def test_tls_is_whether_the_session_is_under_tls() -> None:
+    """Not whether the refusal is one for the TLSLog."""
+    for secure in (True, False):
+        for log in (True, False):
+            event = events.CommandDenied("RETR", 550, "x", Code.FILE_NOT_FOUND, tls=log)
+            assert jsonlog.entry(event, CLIENT._replace(secure=secure), NOON)["tls"] is secure
+
+
 def test_an_event_of_the_server_has_no_session() -> None:
     found = jsonlog.entry(events.Notice("text", Level.ERR), Origin(), NOON)
     assert found.keys() == {"time", "event", "text", "level", "reason"}

@@ -150,6 +150,9 @@ def test_debug(event: Event, level: int) -> None:
 
 def test_levels() -> None:
     assert texts.system_lines(events.Notice("x", Level.ERR), CLIENT) == [(Level.ERR, "x")]
+    assert texts.system_lines(events.of_server("x", None), CLIENT) == [(Level.NOTICE, "x")]
+    found = texts.system_lines(events.of_server("x", Code.SQL_UNAVAILABLE), CLIENT)
+    assert found == [(Level.ERR, "x [sql-unavailable]")], "for `ftpsd explain`"
     assert texts.is_login(events.LoginSucceeded("x"))
     assert not texts.is_login(events.SessionOpened())
 

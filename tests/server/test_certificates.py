@@ -161,7 +161,7 @@ def test_what_stays_wrong_is_refused_once(scene: Scene) -> None:
     assert scene.reasons == []
     scene.pass_time(3 * LOOK)
     assert scene.reasons == [Code.CERT_KEY_MISMATCH]
-    assert "the old certificate is served on" in scene.office.said[0][0]
+    assert "; the old certificate is served on [cert-key-mismatch]" in scene.office.said[0][0]
     (scene.directory / "key.pem").write_bytes(good)
     scene.wake()
     scene.pass_time(LOOK)
@@ -244,7 +244,7 @@ def test_revocation_lists_are_looked_at_too(tmp_path: Path) -> None:
     path.write_bytes(b"half a list")
     scene.pass_time(LOOK)
     assert scene.reasons == [Code.CRL_UNREADABLE]
-    assert "the old lists stay in force" in scene.office.said[0][0]
+    assert "; the old lists stay in force [" in scene.office.said[0][0]
     path.write_bytes(crl())
     scene.pass_time(LOOK)
     assert scene.office.said[1][0] == "revocation lists have changed: they are in force"
@@ -268,7 +268,7 @@ def test_the_end_is_announced_daily(scene: Scene) -> None:
     scene.today += 50 * DAY
     scene.pass_time(2 * REMINDER + 10)
     assert scene.reasons == [Code.CERT_EXPIRES_SOON] * 2
-    assert ", in 9 days [cert-expires-soon]: renew it" in scene.office.said[0][0]
+    assert ", in 9 days: renew it [cert-expires-soon]" in scene.office.said[0][0]
     assert [text.partition(" on ")[0] for text in scene.office.board.warnings] == [
         "certificate of Server Test expires"]
     scene.today += timedelta(days=20)

@@ -200,6 +200,7 @@ def test_no_session_waits_for_a_redis_that_is_away(
                 assert time.monotonic() - began < 5.0
                 line = server.wait_for_log("does not answer", log="system")
                 assert f"Redis (127.0.0.1:{daemon.port}) does not answer: " in line
+                assert line.rstrip().endswith("[redis-log-unreachable]")
                 began = time.monotonic()
             finally:
                 server.stop()

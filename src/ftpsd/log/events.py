@@ -306,8 +306,8 @@ class Notice(Event):
 
 
 def of_server(text: str, reason: Code | None) -> Notice:
-    """What a server that we use (a database, Redis) has come to; an error where there is a reason."""
-    return Notice(text, Level.NOTICE if reason is None else Level.ERR, reason or Good.NOTICE)
+    """What a server that we use (a database, Redis) has come to; an error, with its code, where there is a reason."""
+    return Notice(text) if reason is None else Notice(f"{text} [{reason}]", Level.ERR, reason)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -27,6 +27,9 @@ TOLD: frozenset[type[Event]] = frozenset({
     events.Notice, events.TLSNote, events.FileDeleted,
 })
 
+_SINKS_OWN = "tls"
+"""A field that says which log an event's lines go to; in the object it is whether the session is under TLS."""
+
 
 def entry(event: Event, origin: Origin, now: float) -> dict[str, Any]:
     """The members of the object of an event that happened at `now` (seconds since the epoch)."""
@@ -39,7 +42,7 @@ def entry(event: Event, origin: Origin, now: float) -> dict[str, Any]:
         found |= {"user": utf8(origin.user)} if origin.user else {}
     for field in dataclasses.fields(event):
         value = _plain(getattr(event, field.name))
-        if value not in ("", [], None):
+        if value not in ("", [], None) and field.name != _SINKS_OWN:
             found[field.name] = value
     return found
 

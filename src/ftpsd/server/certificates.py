@@ -233,8 +233,8 @@ class CertificateWatch:
             self._say("the files of keys or authorities have changed: new sessions use them")
 
     def _refuse(self, objection: Objection) -> None:
-        head, *remedy = str(objection).splitlines()
-        self._say("\n".join((f"{head}; the old certificate is served on", *remedy)), objection.code)
+        head = f"{objection.text}; the old certificate is served on [{objection.code}]"
+        self._say("\n".join((head, f"  {objection.remedy}") if objection.remedy else (head,)), objection.code)
 
     # ---- revocation lists, which workers read by themselves
 
@@ -246,7 +246,7 @@ class CertificateWatch:
         for host in self._supervisor.configuration.hosts:
             objection = files.lists_objection(host) if host.settings.tls.engine else None
             if objection is not None:
-                self._say(f"{objection.text} [{objection.code}]; the old lists stay in force", objection.code)
+                self._say(f"{objection.text}; the old lists stay in force [{objection.code}]", objection.code)
                 return
         self._say("revocation lists have changed: they are in force")
 
@@ -261,7 +261,7 @@ class CertificateWatch:
             code = expiry.code_of(one, today)
             if code is not None and now - self._reminded.get((one.fingerprint, code), -REMINDER) >= REMINDER:
                 self._reminded[one.fingerprint, code] = now
-                self._say(f"certificate '{one.path}' {expiry.when(one.ends, today)} [{code}]: renew it", code)
+                self._say(f"certificate '{one.path}' {expiry.when(one.ends, today)}: renew it [{code}]", code)
 
     def _say(self, text: str, reason: Code | Good = Good.NOTICE) -> None:
         self._supervisor.journal.say(text, reason=reason)

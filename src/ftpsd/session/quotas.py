@@ -79,7 +79,7 @@ class SessionQuota:
             self._find()
         except TableError as error:
             self._tell(f"error: {error}")
-            self._session.log.emit(events.Notice(f"quota: {error}", reason=Code.QUOTA_UNAVAILABLE))
+            self._session.log.emit(events.of_server(f"quota: {error}", Code.QUOTA_UNAVAILABLE))
 
     def _find(self) -> None:
         session, account = self._session, self._session.login.account
@@ -248,7 +248,7 @@ class SessionQuota:
                 after = self._quotas.tallies.add(limit.key, change, limit if strictly else None)
         except TableError as error:
             self._tell(f"error: unable to write tally: {error}")
-            self._session.log.emit(events.Notice(f"quota: {error}", reason=Code.QUOTA_UNAVAILABLE))
+            self._session.log.emit(events.of_server(f"quota: {error}", Code.QUOTA_UNAVAILABLE))
             return None
         if isinstance(after, Reached):
             return after

@@ -13,7 +13,8 @@ from ftpsd.auth.files import UserEntry
 from ftpsd.diag.subject import Subject
 from ftpsd.errors import ConfigError, Location
 from ftpsd.reasons.codes import Code
-from ftpsd.settings.model import AnonymousSection
+from ftpsd.settings.account_files import AccountFile
+from ftpsd.settings.model import AnonymousSection, Host
 
 _LINE = re.compile(r"line (\d+) of '.*?' skipped: (.*)", re.DOTALL)
 _FILE_MODULE = "mod_auth_file.c"
@@ -29,7 +30,7 @@ def look(subject: Subject) -> None:
         _used(subject)
         data = _checked(subject, "AuthUserFile", auth.auth_user_file.path, world_readable=False)
         if data is not None:
-            _users(subject, auth.auth_user_file.path, data)
+            _users(subject, auth.auth_user_file, data)
     elif any(name.startswith(_FILE_MODULE) for name in auth.auth_order):
         subject.warn(
             Code.AUTH_FILE_UNUSED, "AuthOrder asks mod_auth_file.c, but there is no AuthUserFile: it knows nobody",
@@ -109,16 +110,17 @@ def _lines(data: bytes) -> Iterator[tuple[int, list[str]]]:
             yield number, line.split(":")
 
 
-def _users(subject: Subject, path: str, data: bytes) -> None:
-    users = files.parse_users(data, path)
+def _users(subject: Subject, file: AccountFile, data: bytes) -> None:
+    path, users = file.path, files.parse_users(data, file.path, file)
     _broken(subject, "AuthUserFile", path, users.problems)
-    count = len(users.by_name)
-    subject.fact("accounts", f"{path}: {count} {'user' if count == 1 else 'users'}")
+    count, left_out = len(users.by_name), len(files.parse_users(data, path).by_name.keys() - users.by_name.keys())
+    more = f", and {left_out} that its id, name and home leave out" if left_out else ""
+    subject.fact("accounts", f"{path}: {count} {'user' if count == 1 else 'users'}{more}")
     first: dict[str, int] = {}
     seen: dict[Code, int] = {}
     for number, fields in _lines(data):
         entry = users.by_name.get(fields[0])
-        if entry is None or len(fields) < 7:
+        if entry is None or len(fields) < 7 or not _counts(file, fields):
             continue
         place = Location(path, number)
         earlier = first.setdefault(fields[0], number)
@@ -132,6 +134,11 @@ def _users(subject: Subject, path: str, data: bytes) -> None:
             seen[code] = seen.get(code, 0) + 1
             if seen[code] <= _MOST:
                 subject.warn(code, text, remedy.replace("FILE", path), of="AuthUserFile", at=place)
+
+
+def _counts(file: AccountFile, fields: list[str]) -> bool:
+    name, uid, home = fields[0], fields[2], fields[5]
+    return not uid.isdecimal() or file.allows(name, int(uid), home)
 
 
 def _about(subject: Subject, user: UserEntry) -> Iterator[tuple[Code, str, str]]:
@@ -152,10 +159,16 @@ def _about(subject: Subject, user: UserEntry) -> Iterator[tuple[Code, str, str]]
     if not user.home:
         yield Code.AUTH_FILE_HOME, f"'{name}' has no home and cannot log in", f"ftpsd passwd --file FILE {name} "
         "--change-home DIR"
-    elif _is_missing(user.home):
+    elif not _homes_are_made(subject.host) and _is_missing(user.home):
         yield (
             Code.AUTH_FILE_HOME, f"the home '{user.home}' of '{name}' does not exist: the login fails",
             f"install -d -o {user.uid} -g {user.gid} {user.home}")
+
+
+def _homes_are_made(host: Host) -> bool:
+    """CreateHome, also where it is for some users only: who they are is not known here."""
+    made = host.settings.logins.create_home is not None
+    return made or any(change.field == "create_home" and change.value is not None for change in host.every_change())
 
 
 def _is_missing(path: str) -> bool:

@@ -21,9 +21,6 @@ class Objection:
     text: str
     remedy: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.text} [{self.code}]" + (f"\n  {self.remedy}" if self.remedy else "")
-
 
 def judge(old: Iterable[Served], new: Sequence[Served], now: datetime) -> Objection | None:
     """The first objection to serving `new` instead of `old`; None: there is none.
