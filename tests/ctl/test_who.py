@@ -81,6 +81,13 @@ def test_one_server_only() -> None:
         "Master ftpsd process 1:", "ftpsd Server 'x'", "no users connected"]
 
 
+def test_sessions_that_are_processes_of_their_own() -> None:
+    report = Report(0, 0, REPORT.entries)
+    assert who(report, NOW, verbose=False, outform=None, server=None)[0] == "inetd FTP daemon:"
+    assert count(report, server=None)[0] == "inetd FTP connections:"
+    assert as_json(report, NOW, server=None)["server"] == {"server_type": "inetd", "started_ms": 0}
+
+
 def test_json() -> None:
     found = as_json(REPORT, NOW, server=None)
     assert found["server"] == {"server_type": "standalone", "pid": 1048, "started_ms": int((NOW - 30) * 1000)}

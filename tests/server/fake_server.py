@@ -28,7 +28,7 @@ from ftpsd.server.slot import Slot
 from ftpsd.settings import Configuration, Host, Settings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.limits import LimitSettings
-from ftpsd.settings.server import ServerSettings
+from ftpsd.settings.server import STANDALONE, ServerSettings
 from ftpsd.tls.live.facts import Served
 
 
@@ -40,6 +40,7 @@ def read(options: Options) -> Configuration:
     server = ServerSettings(
         workers=given.get("workers", 2), pid_file=given.get("pid_file"), use_ipv6=False,
         scoreboard_file=given.get("scoreboard_file"), socket_bind_tight=True,
+        server_type=given.get("server_type", STANDALONE),
     )
     settings = Settings(
         core=CoreSettings(port=given["port"], server_name=given["name"]), server=server,

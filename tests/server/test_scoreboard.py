@@ -16,7 +16,7 @@ import pytest
 from ftpsd.access.occupancy import Holding, Standing
 from ftpsd.ftp.phase import Phase
 from ftpsd.server import layout, process
-from ftpsd.server.scoreboard import CLAIM_DEADLINE, Scoreboard, WorkerRow
+from ftpsd.server.scoreboard import CLAIM_DEADLINE, Scoreboard, WorkerRow, record_lock
 from ftpsd.server.slot import Slot
 from ftpsd.settings.values import Rate
 
@@ -166,7 +166,7 @@ def test_slots_of_a_dead_process_are_reaped(board: Scoreboard) -> None:
     if pid == 0:
         for _ in range(5):
             board.acquire()
-        board._lock(0, CLAIM_DEADLINE)
+        record_lock(board._fd, 0, CLAIM_DEADLINE)
         os.write(writer, b"+")
         signal.pause()
     os.read(reader, 1)
@@ -253,7 +253,7 @@ def test_what_a_dead_process_holds_does_not_count(board: Scoreboard) -> None:
         theirs = board.acquire()
         assert theirs is not None
         theirs.hold(HOLDING)
-        assert board._lock(1, 1.0)
+        assert record_lock(board._fd, 1, 1.0)
         os._exit(0)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert len(board.holdings(slot.index)) == 1

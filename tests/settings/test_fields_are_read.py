@@ -40,7 +40,6 @@ ELSEWHERE = {
     "sql_passwords.engine": "settings/sql_rules.py: without it most SQLAuthTypes are an error",
     "remote.redis_engine": "RemoteSettings.missing, which tls/cache/opening.py and settings/redis_rules.py ask",
     "remote.memcache_engine": "RemoteSettings.missing",
-    "server.server_type": "only `standalone` gets past its parser",
 }
 """Fields that nobody reads by name, and why they have their effect all the same."""
 

@@ -51,7 +51,7 @@ def _from_file(path: str) -> Report:
         report = Report.of(board)
     finally:
         board.close()
-    if not os.path.exists(f"/proc/{report.pid}"):
+    if report.pid and not os.path.exists(f"/proc/{report.pid}"):
         print(f"notice: there is no process {report.pid}: '{path}' is what a dead server left", file=sys.stderr)
     return report
 

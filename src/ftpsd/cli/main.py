@@ -101,6 +101,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         status = _status(PROGRAM, arguments, program)
     except click.UsageError as error:
+        if error.ctx is None or error.ctx.command in (PROGRAM, RUN):
+            _shield()
         asked = error.ctx.command_path if error.ctx is not None else program
         print(f"fatal: {error.format_message()}\n  `{asked} --help` lists the options", file=sys.stderr)
         status = _failed(error, program)
@@ -190,6 +192,9 @@ def _act(ctx: click.Context, given: Mapping[str, Any]) -> int:
 
 def _serve(given: Mapping[str, Any]) -> int:
     gc.disable()  # nothing that is imported or configured becomes garbage; the supervisor enables it
+    from ftpsd.server import handed
+
+    handed.shield(os.environ)
     from ftpsd.ctl.server import ControlServer
     from ftpsd.metrics.tally import Tally
     from ftpsd.server import exporting, renewing, supervisor
@@ -197,8 +202,14 @@ def _serve(given: Mapping[str, Any]) -> int:
     chosen, tally = _server_options(given), Tally()
     renewal = functools.partial(renewing.Renewing, renewing.program(chosen))
     return supervisor.run(
-        chosen, supervisor.service_factory(chosen, tally),
-        attendances=(ControlServer, functools.partial(exporting.exporter, tally), renewal))
+        chosen, attendances=(ControlServer, functools.partial(exporting.exporter, tally), renewal), tally=tally)
+
+
+def _shield() -> None:
+    """A server that inetd starts with wrong options does not tell its client."""
+    from ftpsd.server import handed
+
+    handed.shield(os.environ)
 
 
 def _check(server_options: Options) -> int:

@@ -26,7 +26,8 @@ _TRANSFERS = (Phase.SENDING, Phase.RECEIVING)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A server and its sessions, oldest first. Times are seconds since the epoch. `warnings`: what is wrong with it."""
+    """A server and its sessions, oldest first. Times are seconds since the epoch. `pid` is 0 where each session is a
+    process of its own (ServerType inetd). `warnings`: what is wrong with it."""
 
     pid: int
     started: float
@@ -131,7 +132,8 @@ def local(entry: Entry) -> str:
 
 def who(report: Report, now: float, *, verbose: bool, outform: str | None, server: str | None) -> list[str]:
     """What ftpwho prints. `outform`: None, `oneline`, `compat`."""
-    lines = [f"standalone FTP daemon [{report.pid}], {uptime(now - report.started)}"]
+    lines = [
+        f"standalone FTP daemon [{report.pid}], {uptime(now - report.started)}" if report.pid else "inetd FTP daemon:"]
     if server is not None:
         lines.append(f"ftpsd Server '{escape(server)}'")
     shown = report.of_server(server).entries
@@ -194,7 +196,7 @@ def _classes(entries: Iterable[Entry]) -> list[str]:
 
 def count(report: Report, *, server: str | None) -> list[str]:
     """What ftpcount prints."""
-    lines = [f"Master ftpsd process {report.pid}:"]
+    lines = [f"Master ftpsd process {report.pid}:" if report.pid else "inetd FTP connections:"]
     if server is not None:
         lines.append(f"ftpsd Server '{escape(server)}'")
     return lines + (_classes(report.of_server(server).entries) or ["no users connected"])
@@ -206,9 +208,11 @@ def count(report: Report, *, server: str | None) -> list[str]:
 def as_json(report: Report, now: float, *, server: str | None) -> dict[str, Any]:
     """What ftpwho prints as JSON. Texts are as clients gave them: JSON's own escapes make them harmless."""
     warnings = {"warnings": list(report.warnings)} if report.warnings else {}
+    server_object: dict[str, Any] = {"server_type": "inetd", "started_ms": 0}
+    if report.pid:
+        server_object = {"server_type": "standalone", "pid": report.pid, "started_ms": int(report.started * 1000)}
     return {
-        "server": {
-            "server_type": "standalone", "pid": report.pid, "started_ms": int(report.started * 1000), **warnings},
+        "server": server_object | warnings,
         "connections": [_object(entry, now) for entry in report.of_server(server).entries],
     }
 

@@ -8,14 +8,12 @@ import os
 import time
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ftpsd.access.closing import Closing, Stage, parse
-from ftpsd.server.orders import Close
+from ftpsd.server.journal import Journal
+from ftpsd.server.orders import Close, Order
 from ftpsd.settings import Configuration
-
-if TYPE_CHECKING:
-    from ftpsd.server.supervisor import Supervisor
 
 INTERVAL = 2.0
 """Seconds between two looks at the file."""
@@ -25,11 +23,22 @@ _LONGEST = 16_384
 _Look = tuple[int, int, int, int]
 
 
+class Master(Protocol):
+    """The supervisor, or what stands for it in a process of one session."""
+
+    @property
+    def journal(self) -> Journal:
+        """The server's log."""
+
+    def command(self, order: Order) -> None:
+        """Have it carried out wherever sessions are."""
+
+
 class ClosingWatch:
     """An `Attendant` of the supervisor."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(self, master: Master) -> None:
+        self._master = master
         self._path: str | None = None
         self._seen: _Look | None = None
         self._closing: Closing | None = None
@@ -80,22 +89,22 @@ class ClosingWatch:
             with open(path, "rb") as file:
                 return parse(file.read(_LONGEST).decode("utf-8", "replace"))
         except OSError as error:
-            self._supervisor.journal.say(f"ShutMessageFile {path}: {error.strerror}")
+            self._master.journal.say(f"ShutMessageFile {path}: {error.strerror}")
             return None
         except ValueError as error:
-            self._supervisor.journal.say(f"ShutMessageFile {path}: {error}; new connections are turned away")
+            self._master.journal.say(f"ShutMessageFile {path}: {error}; new connections are turned away")
             return Closing.unknown()
 
     def _enter(self, stage: Stage) -> None:
         self._stage = stage
         shown = "" if self._closing is None else self._closing.told(datetime.now())
-        self._supervisor.journal.say({
+        self._master.journal.say({
             Stage.OPEN: "the shutdown is called off: connections are accepted again",
             Stage.DENYING: f"shutdown announced ({shown}): new connections are turned away",
             Stage.DISCONNECTING: f"shutdown ({shown}): sessions are ended, new connections are turned away",
         }[stage])
         text = "" if self._closing is None else self._closing.text()
-        self._supervisor.command(Close(int(stage), text))
+        self._master.command(Close(int(stage), text))
 
 
 def _look_at(path: str) -> _Look | None:

@@ -6,11 +6,12 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 from ftpsd.errors import ConfigError
 
-_FIRST_FD = 3
+FIRST_FD = 3
+"""The first descriptor that is passed (SD_LISTEN_FDS_START)."""
 
 
 class Notifier:
@@ -59,14 +60,25 @@ def inherited_sockets(environment: MutableMapping[str, str]) -> list[socket.sock
 
     `LISTEN_PID`, where given, must name this process. Raises `ConfigError` for descriptors of another kind.
     """
-    count = environment.pop("LISTEN_FDS", "")
-    pid = environment.pop("LISTEN_PID", "")
-    environment.pop("LISTEN_FDNAMES", None)
+    count = passed(environment)
+    forget_passed(environment)
+    return [_take_over(fd) for fd in range(FIRST_FD, FIRST_FD + count)]
+
+
+def passed(environment: Mapping[str, str]) -> int:
+    """How many descriptors, from `FIRST_FD` on, were passed to this process. Raises `ConfigError`."""
+    count, pid = environment.get("LISTEN_FDS", ""), environment.get("LISTEN_PID", "")
     if not count or (pid and pid != str(os.getpid())):
-        return []
+        return 0
     if not count.isdecimal():
         raise ConfigError(f"LISTEN_FDS is '{count}', not a number of sockets")
-    return [_take_over(fd) for fd in range(_FIRST_FD, _FIRST_FD + int(count))]
+    return int(count)
+
+
+def forget_passed(environment: MutableMapping[str, str]) -> None:
+    """Other programs that are started are not meant."""
+    for name in ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"):
+        environment.pop(name, None)
 
 
 def _take_over(fd: int) -> socket.socket:

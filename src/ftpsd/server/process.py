@@ -119,6 +119,11 @@ def has_ended(pid: int) -> bool:
         os.close(fd)
 
 
+def is_running(pid: int, start: int) -> bool:
+    """Whether the process that began at `start` (see `process_start`; 0: not known) still runs."""
+    return not has_ended(pid) and start in (0, process_start(pid) or start)
+
+
 def process_start(pid: int) -> int | None:
     """Start of a process, clock ticks since boot (proc_pid_stat(5), field 22); None: no such process."""
     try:

@@ -13,6 +13,10 @@ hold a lock when he dies, so there is none that outlives its holder:
   record is being written, lets readers in other processes notice a torn read and try again.
 * *Reap* (supervisor, after `waitpid`): frees the slots that the dead process owned. It only turns busy
   bytes of a dead owner into free ones, so it cannot collide with a claim.
+* *Join* (processes of one session each, ServerType inetd, which have no supervisor): the file is made, or found, under
+  a record lock of its own and stays; who joins frees the slots of the dead. A supervisor holds a record lock on its
+  scoreboard as long as it lives, so that nobody joins that, and nobody takes what a dead one left for a living one's.
+  (Record locks go when their process closes any descriptor of the file, also the one that a mapping has.)
 * *Take* (session threads whose login, connection or transfer is bounded): under a record lock of its own, so that
   accept loops never wait for it, and a lock of the process, as a record lock belongs to all its threads. What others
   hold (`access.occupancy`) is counted from the slots; what a process held that has died counts no more, reaped or not.
@@ -31,6 +35,7 @@ import functools
 import itertools
 import mmap
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -74,7 +79,7 @@ from ftpsd.server.layout import (
     pack_text,
     unpack_text,
 )
-from ftpsd.server.process import has_ended, process_start
+from ftpsd.server.process import has_ended, is_running, process_start
 from ftpsd.server.slot import Slot
 from ftpsd.settings.values import Rate
 
@@ -84,7 +89,10 @@ CLAIM_DEADLINE = 0.5
 TAKE_DEADLINE = 5.0
 """Seconds that a session waits for its turn to be counted; each takes a millisecond where a thousand are on."""
 
-_CLAIM_LOCK, _TAKE_LOCK = 0, 1
+JOIN_DEADLINE = 5.0
+"""Seconds that a process waits for others that join (which takes milliseconds)."""
+
+_CLAIM_LOCK, _TAKE_LOCK, _JOIN_LOCK, _LIFE_LOCK = range(4)
 _AT_ONCE = 64
 """Slots that are allocated together."""
 _READ_ATTEMPTS = 8
@@ -134,7 +142,8 @@ class WorkerRow:
 
 
 class Scoreboard:
-    """The mapped file. Made by `create()` (supervisor, before it forks) or `open()` (readers)."""
+    """The mapped file. Made by `create()` (supervisor, before it forks), `join()` (processes without a supervisor) or
+    `open()` (readers)."""
 
     def __init__(self, fd: int, memory: mmap.mmap, path: str | None) -> None:
         self._fd = fd
@@ -156,14 +165,21 @@ class Scoreboard:
         """
         if path is None:
             fd = os.memfd_create("ftpsd-scoreboard", os.MFD_CLOEXEC)
-            return cls._fill(fd, None)
+            return cls._fill(fd, None, os.getpid())
+        board = cls._replace(path, os.getpid())
+        with contextlib.suppress(OSError):
+            fcntl.lockf(board._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _LIFE_LOCK)
+        return board
+
+    @classmethod
+    def _replace(cls, path: str, owner: int) -> Scoreboard:
         draft = f"{path}.{os.getpid()}"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(draft)
         fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             os.fchmod(fd, 0o644)
-            board = cls._fill(fd, path)
+            board = cls._fill(fd, path, owner)
             os.rename(draft, path)
         except OSError:
             os.close(fd)
@@ -172,12 +188,60 @@ class Scoreboard:
         return board
 
     @classmethod
-    def _fill(cls, fd: int, path: str | None) -> Scoreboard:
+    def join(cls, path: str) -> Scoreboard:
+        """The scoreboard at `path` that processes without a supervisor share; made where there is none, or what a
+        dead server or another program left. What dead processes had on it is freed.
+
+        Raises `OSError`, `ValueError` when it cannot be shared: a server that lives has it, or others may write to it.
+        """
+        deadline = time.monotonic() + JOIN_DEADLINE
+        while True:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+            try:
+                board = cls._joined(fd, path, deadline)
+            except BaseException:
+                os.close(fd)
+                raise
+            if board is not None:
+                if board._fd != fd:
+                    os.close(fd)
+                board._reap_ended()
+                return board
+            os.close(fd)
+
+    @classmethod
+    def _joined(cls, fd: int, path: str, deadline: float) -> Scoreboard | None:
+        """The scoreboard over `fd`, or over a new file at `path`; None: somebody else has put another one there."""
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is no file")
+        if found.st_mode & 0o022 or found.st_uid not in (0, os.geteuid()):
+            raise ValueError("others may write to it")
+        if not record_lock(fd, _JOIN_LOCK, deadline - time.monotonic()):
+            raise TimeoutError(errno.ETIMEDOUT, "others have locked it")
+        try:
+            if not _is_at(fd, path):
+                return None
+            size = os.fstat(fd).st_size
+            if size == 0:
+                return cls._fill(fd, path, 0)
+            if size == FILE_SIZE:
+                magic, *_, owner, _ = HEADER.unpack(os.pread(fd, HEADER.size, 0))
+                if magic == MAGIC and owner == 0:
+                    return cls(fd, mmap.mmap(fd, FILE_SIZE), path)
+                if magic == MAGIC and not record_lock(fd, _LIFE_LOCK, 0.0):
+                    raise ValueError(f"the server with process id {owner} has it")
+            return cls._replace(path, 0)
+        finally:
+            fcntl.lockf(fd, fcntl.LOCK_UN)
+
+    @classmethod
+    def _fill(cls, fd: int, path: str | None, owner: int) -> Scoreboard:
         os.ftruncate(fd, FILE_SIZE)
         os.posix_fallocate(fd, 0, SLOTS_AT + _AT_ONCE * SLOT_SIZE)
         memory = mmap.mmap(fd, FILE_SIZE)
-        HEADER.pack_into(memory, 0, MAGIC, SLOTS, SLOT_SIZE, WORKERS, 0, os.getpid(), time.time())
         SPACE.pack_into(memory, SPACE_AT, _AT_ONCE)
+        HEADER.pack_into(memory, 0, MAGIC, SLOTS, SLOT_SIZE, WORKERS, 0, owner, time.time())
         return cls(fd, memory, path)
 
     @classmethod
@@ -219,7 +283,8 @@ class Scoreboard:
 
     @property
     def supervisor(self) -> tuple[int, float]:
-        """The process whose scoreboard it is, and when it was made (seconds since the epoch)."""
+        """The process whose scoreboard it is (0: no one's, who joins has it), and when it was made (seconds since the
+        epoch)."""
         *_, pid, started = HEADER.unpack_from(self.memory)
         return int(pid), float(started)
 
@@ -246,7 +311,7 @@ class Scoreboard:
 
         For one thread per process: the accept loop. The slot must be released by `Slot.release()`.
         """
-        if not self._lock(_CLAIM_LOCK, CLAIM_DEADLINE):
+        if not record_lock(self._fd, _CLAIM_LOCK, CLAIM_DEADLINE):
             self.denied = "the scoreboard is locked"
             return None
         try:
@@ -305,7 +370,7 @@ class Scoreboard:
         if not self._turn.acquire(timeout=TAKE_DEADLINE):
             raise TimeoutError("too many sessions want to be counted")
         try:
-            if not self._lock(_TAKE_LOCK, deadline - time.monotonic()):
+            if not record_lock(self._fd, _TAKE_LOCK, deadline - time.monotonic()):
                 raise TimeoutError("too many sessions want to be counted")
             try:
                 yield
@@ -348,17 +413,6 @@ class Scoreboard:
             self._owner = (pid, process_start(pid) or 0)
         return self._owner
 
-    def _lock(self, which: int, patience: float) -> bool:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, which)
-                return True
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > deadline:
-                    return False
-                time.sleep(0.0002)
-
     def reap(self, pid: int) -> int:
         """Free every slot of the dead process `pid`; how many there were."""
         freed = 0
@@ -369,9 +423,24 @@ class Scoreboard:
                 freed += 1
         return freed
 
+    def _reap_ended(self) -> None:
+        """Free the slots of processes that have ended and whom nobody reaps; another one may have their number now."""
+        if not record_lock(self._fd, _CLAIM_LOCK, CLAIM_DEADLINE):
+            return
+        try:
+            for index in self._busy():
+                _, pid, start, *_ = SLOT.unpack_from(self.memory, SLOTS_AT + index * SLOT_SIZE)
+                if not is_running(pid, start):
+                    self.memory[MAP_AT + index] = 0
+        finally:
+            fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, _CLAIM_LOCK)
+
     def entries(self) -> list[Entry]:
         """Everybody who is on. An entry that changes while it is read is read again."""
-        return [entry for index in self._busy() if (entry := self._read(index)) is not None]
+        found = [entry for index in self._busy() if (entry := self._read(index)) is not None]
+        if self.supervisor[0]:
+            return found
+        return [entry for entry in found if is_running(entry.pid, entry.process_start)]
 
     def _busy(self) -> list[int]:
         return [index for index, state in enumerate(self.memory[MAP_AT : MAP_AT + SLOTS]) if state]
@@ -453,6 +522,27 @@ class Scoreboard:
             view.release()
         self.memory.close()
         os.close(self._fd)
+
+
+def record_lock(fd: int, which: int, patience: float) -> bool:
+    """Whether the record lock `which` was to be had within `patience` seconds (0: at once)."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, which)
+            return True
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > deadline:
+                return False
+            time.sleep(0.0002)
+
+
+def _is_at(fd: int, path: str) -> bool:
+    """Whether the open file still has this name."""
+    try:
+        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def _phase(number: int) -> Phase:

@@ -15,11 +15,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import ftpsd
 from ftpsd.errors import ConfigError
 from ftpsd.metrics.tally import Tally
-from ftpsd.server import process
+from ftpsd.server import handed, process, single
 from ftpsd.server.certificates import CertificateWatch
 from ftpsd.server.closing import ClosingWatch
 from ftpsd.server.contract import Attendant, Service, ServiceFactory
@@ -35,7 +36,8 @@ from ftpsd.server.pidfile import PidFile
 from ftpsd.server.scoreboard import Scoreboard
 from ftpsd.server.signals import SignalQueue
 from ftpsd.server.watchdog import Watchdog
-from ftpsd.settings import Configuration
+from ftpsd.settings import Configuration, place
+from ftpsd.settings.server import INETD
 from ftpsd.tls.startup import enable_fips
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
@@ -55,13 +57,13 @@ Attendance = Callable[["Supervisor"], Attendant]
 def run(
     options: Options, factory: ServiceFactory | None = None, *,
     loader: Callable[[Options], Configuration] = load, announce: Callable[[], object] | None = None,
-    attendances: Iterable[Attendance] = (),
+    attendances: Iterable[Attendance] = (), tally: Tally | None = None,
 ) -> int:
-    """Be the server that `options` describe until it ends; the exit status.
+    """Be the server that `options` describe until it ends; the exit status. ServerType inetd: see `server.single`.
 
     In daemon mode it returns in the launching process as soon as the daemon accepts connections. Errors
-    are said on standard error. `factory` makes the service (default: the one that serves files),
-    `loader` reads the configuration; `announce` is called once, when connections are accepted; `attendances`
+    are said on standard error. `factory` makes the service (default: the one that serves files, which counts in
+    `tally`), `loader` reads the configuration; `announce` is called once, when connections are accepted; `attendances`
     make what the supervisor attends to beside its workers (the control socket).
     """
     os.umask(0)
@@ -69,11 +71,15 @@ def run(
     notifier = Notifier(os.environ)
     try:
         enable_fips(options.defines)
+        read = functools.partial(loader, options.settled())
+        configuration = read()
+        if configuration.server.server_type == INETD:
+            alone = replace(options, foreground=options.foreground and not handed.is_shielded())
+            return single.run(options, configuration, factory or service_factory(alone, attended=False))
         given = inherited_sockets(os.environ)
         listeners = Listeners.from_sockets(given) if given else Listeners()
-        read = functools.partial(loader, options.settled())
-        builder = functools.partial(_build, read, factory or service_factory(options), options.ipv6)
-        generation = builder(listeners, 1, None)
+        builder = functools.partial(_build, read, factory or service_factory(options, tally), options.ipv6)
+        generation = builder(listeners, 1, configuration)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
@@ -103,19 +109,19 @@ def check(options: Options, factory: ServiceFactory | None = None) -> tuple[str,
         service.close()
 
 
-def service_factory(options: Options, tally: Tally | None = None) -> ServiceFactory:
+def service_factory(options: Options, tally: Tally | None = None, *, attended: bool = True) -> ServiceFactory:
     """The service that serves files. Imported here, so that `server` can be used without it.
 
-    `tally`: where it counts, if MetricsAddress is configured.
+    `tally`: where it counts, if MetricsAddress is configured; `attended`: somebody can be asked for passphrases.
     """
     from ftpsd.session.service import Service
-    from ftpsd.tls.asking import Console, ask_provider
+    from ftpsd.tls.asking import Console, Nobody, ask_provider
     from ftpsd.tls.passphrases import Passphrases
     from ftpsd.tls.sessions import Resumption
     from ftpsd.tls.stapling.shelf import Shelf
 
     stderr = options.foreground and not options.quiet
-    passphrases = Passphrases(Console(), ask_provider)
+    passphrases = Passphrases(Console() if attended else Nobody(), ask_provider)
     return functools.partial(
         Service, debug_level=options.debug, stderr=stderr, passphrases=passphrases, shelf=Shelf(),
         resumption=Resumption(), tally=tally)
@@ -125,7 +131,12 @@ def _build(
     read: Callable[[], Configuration], factory: ServiceFactory, ipv6: bool | None,
     listeners: Listeners, number: int, given: Configuration | None,
 ) -> Generation:
-    return build(read if given is None else lambda: given, factory, listeners, number=number, ipv6=ipv6)
+    configuration = read() if given is None else given
+    if configuration.server.server_type == INETD:
+        raise ConfigError(
+            "ServerType inetd, while this server listens itself", directive="ServerType",
+            location=place(configuration, "ServerType"), remedy="End it, and have inetd or systemd start ftpsd.")
+    return build(lambda: configuration, factory, listeners, number=number, ipv6=ipv6)
 
 
 class Supervisor:

@@ -4,26 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftpsd.settings import parsers
-from ftpsd.settings.arguments import Boolean, Integer, NotSupported, OneOf, OptionalPath, Special, Text
+from ftpsd.settings.arguments import Boolean, Integer, OneOf, OptionalPath, Special, Text
 from ftpsd.settings.declaration import HOST, ROOT, Combine, Context, directive
 from ftpsd.settings.values import HostPort
 
-
-@dataclass(frozen=True)
-class ServerType(OneOf):
-    """`standalone`; `inetd` is known and refused."""
-
-    choices: tuple[str, ...] = ("standalone", "inetd")
-
-    def parse(self, words: Sequence[str]) -> str:
-        choice = super().parse(words)
-        if choice == "inetd":
-            raise NotSupported("ServerType inetd", remedy="Write ServerType standalone.")
-        return choice
+STANDALONE, INETD = "standalone", "inetd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +19,14 @@ class ServerSettings:
     """What concerns all hosts: read from server config."""
 
     server_type: str = directive(
-        "ServerType", ServerType(), "standalone", contexts=ROOT, good=("standalone",), bad=("inetd", "cgi"),
-        combine=Combine.LAST, doc="How the server is started.",
+        "ServerType", OneOf((STANDALONE, INETD)), STANDALONE, contexts=ROOT, good=("standalone", "inetd"),
+        bad=("", "cgi", "standalone inetd"), combine=Combine.LAST,
+        doc="How connections come: standalone: the server listens. inetd: inetd, xinetd or systemd (Accept=yes) starts"
+        " ftpsd for each connection, which is its standard input or descriptor 3 (LISTEN_FDS); it serves that one and"
+        " ends. Then there is no PidFile and no control socket; MaxInstances, MaxConnectionRate, Workers and"
+        " MetricsAddress have no effect; limits count across processes by the ScoreboardFile, without which none is"
+        " served (`none`: each process counts itself alone). See docs/operation.md. Every connection pays for the start"
+        " of a program: prefer standalone, which can be socket-activated too.",
     )
     user: str | None = directive(
         "User", Text("name"), None, contexts=HOST | Context.ANONYMOUS, good=("nobody",), bad=("", "a b"),

@@ -68,6 +68,18 @@ class Console:
             os.close(fd)
 
 
+class Nobody:
+    """The terminal of a process for one connection (ServerType inetd): its client is the last to be asked."""
+
+    def say(self, text: str) -> None:
+        """Raises `Unavailable`."""
+        raise Unavailable("The key is encrypted, and with ServerType inetd there is nobody to ask for its passphrase")
+
+    def ask(self, prompt: str, into: Secret) -> None:
+        """Raises `Unavailable`."""
+        self.say(prompt)
+
+
 @contextlib.contextmanager
 def _silent(fd: int) -> Iterator[None]:
     """What is typed is not shown."""
