@@ -245,6 +245,15 @@ def test_homes_that_will_be_made_are_not_missing(world: World, made: str, missin
     assert sum(f"[{Code.AUTH_FILE_HOME}]" in line for line in found) == missing
 
 
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/stderr", "/dev//stdout", "/dev/null"])
+@pytest.mark.parametrize("directive", ["SystemLog", "TransferLog", "TLSLog", "ExtendedLog"])
+def test_logs_of_containers(world: World, directive: str, path: str) -> None:
+    """The streams are links, and devices may be written to by everybody."""
+    tls = (world.directory / "tls.conf").read_text()
+    text = f"User root\nWtmpLog off\nDefaultRoot ~\nUseFtpUsers off\n{tls}{directive} {path}\n"
+    assert not {Code.LOG_UNUSABLE, Code.LOG_OPEN} & set(codes(examine(text, world)[1]))
+
+
 def test_what_is_true_of_several_hosts_is_said_once(world: World) -> None:
     """Whether it stands in <Global> or nowhere; hosts with one name and address are hosts nevertheless."""
     bare = "Include @/base.conf\nInclude @/tls.conf\nDefaultRoot ~\n"

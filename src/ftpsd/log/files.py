@@ -116,6 +116,16 @@ def _encode(entry: str) -> bytes:
         return entry.encode("utf-8", "backslashreplace")
 
 
+def stream_of(path: str) -> Literal["stdout", "stderr"] | None:
+    """Which of the process's own streams a log's `path` means; None: it is a file's."""
+    match os.path.normpath(path):
+        case "/dev/stdout":
+            return "stdout"
+        case "/dev/stderr":
+            return "stderr"
+    return None
+
+
 class LogFiles:
     """The open log files of a process, one per path."""
 
@@ -127,9 +137,9 @@ class LogFiles:
 
         /dev/stdout and /dev/stderr are what they say, whatever they are links to: containers have their logs there.
         """
-        key = os.path.normpath(path)
-        if key == "/dev/stdout" or key == "/dev/stderr":
-            return self.stream("stdout" if key == "/dev/stdout" else "stderr")
+        key, name = os.path.normpath(path), stream_of(path)
+        if name is not None:
+            return self.stream(name)
         if key not in self._files:
             fd = open_log(path, mode=mode, allow_symlink=allow_symlink)
             self._files[key] = LogFile(path, fd, mode=mode, allow_symlink=allow_symlink)

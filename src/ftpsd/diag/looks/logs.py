@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 
 from ftpsd.diag.subject import Subject
+from ftpsd.log.files import stream_of
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.logging import SYSLOG
 
@@ -51,10 +52,10 @@ def _files(subject: Subject) -> Iterator[tuple[str, str]]:
         ("ServerLog", logging.server_log), ("TransferLog", logging.transfer_log), ("TLSLog", subject.settings.tls.log),
         ("DeflateLog", subject.settings.deflate.log),
     ):
-        if path is not None and path != SYSLOG:
+        if path is not None and path != SYSLOG and stream_of(path) is None:
             yield directive, path
     for log in logging.extended_logs:
-        if log.path.startswith("/"):
+        if log.path.startswith("/") and stream_of(log.path) is None:
             yield "ExtendedLog", log.path
 
 
@@ -66,10 +67,11 @@ def _file(subject: Subject, directive: str, path: str) -> None:
         tell(Code.LOG_UNUSABLE, f"{directive} '{path}': {problem}; {consequence}", remedy, of=directive)
         return
     try:
-        mode = stat.S_IMODE(os.stat(path).st_mode)
+        found = os.stat(path).st_mode
     except OSError:
         return
-    if mode & stat.S_IWOTH:
+    mode = stat.S_IMODE(found)
+    if mode & stat.S_IWOTH and stat.S_ISREG(found):
         subject.warn(
             Code.LOG_OPEN, f"{directive} '{path}' may be written to by everybody (mode {mode:04o}): nothing in it "
             f"is proof",
