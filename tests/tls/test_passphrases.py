@@ -297,7 +297,8 @@ def test_the_program_is_looked_at_when_the_server_starts(tmp_path: Path) -> None
 
     head = "fatal: TLSPassPhraseProvider:"
     assert error("/nonexistent") == (
-        f"{head} error checking '/nonexistent': No such file or directory on line 2 of '/c'"
+        f"{head} error checking '/nonexistent': No such file or directory on line 2 of '/c'\n"
+        "  Name a program that prints the passphrase of the key that it is told."
     )
     assert error(str(tmp_path)) == f"{head} unable to use '{tmp_path}': Not a regular file on line 2 of '/c'"
     plain = script(tmp_path, "echo x", 0o600)

@@ -15,6 +15,7 @@ from ftpsd.diag.looks import (
     databases,
     directives,
     logs,
+    needs,
     network,
     requirement,
     sessions,
@@ -111,6 +112,7 @@ def _look(subject: Subject) -> None:
     logs.look(subject)
     accounts.look(subject)
     databases.look(subject)
+    needs.look(subject)
 
 
 def _rest(subject: Subject) -> None:

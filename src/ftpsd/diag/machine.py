@@ -76,6 +76,17 @@ class Machine:
         return frozenset(each.subject for each in system_roots())
 
 
+def is_forbidden(path: str) -> bool:
+    """Whether a file is there that this process may not read; what else is wrong with it, whoever reads it says."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def _connect(host: str, port: int, path: str) -> str:
     try:
         if path:

@@ -64,6 +64,12 @@ class Subject:
     def note(self, code: Code, text: str, remedy: str = "", **place: Any) -> None:
         self._add(Severity.NOTE, code, text, remedy, **place)
 
+    def cannot_look(self, path: str, *, of: str) -> None:
+        """The file `path`, which the directive names, is not for whoever runs the check."""
+        self.note(
+            Code.CANNOT_LOOK, f"'{path}' may only be read by others: it was not looked at", "Run the check as root.",
+            of=of)
+
     def warn(self, code: Code, text: str, remedy: str = "", **place: Any) -> None:
         self._add(Severity.WARNING, code, text, remedy, **place)
 

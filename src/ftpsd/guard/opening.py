@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ftpsd.errors import ConfigError
+from ftpsd.errors import ConfigError, Location
 from ftpsd.guard.bans import Bans
 from ftpsd.guard.bantable import BanTable
 from ftpsd.guard.shared import SharedBans
@@ -14,15 +14,21 @@ from ftpsd.sql.wanted import Queries, check_queries
 from ftpsd.tls.cache.opening import Stores
 
 
+def check_bans(configuration: Configuration) -> None:
+    """Whether bans that are to be made have a place. Raises `ConfigError`."""
+    engines = _engines(configuration)
+    if engines and configuration.hosts[0].settings.bans.table is None:
+        raise ConfigError(
+            "needs BanTable", directive="BanEngine", location=engines[0],
+            remedy="Write BanTable with the path of a file (outside of all sections), or BanEngine off.")
+
+
 def open_bans(configuration: Configuration, stores: Stores, note: Callable[[str], None]) -> Bans | None:
     """The bans of a configuration; None: BanEngine is on nowhere. `stores` are the caches that are open."""
+    check_bans(configuration)
     settings = configuration.hosts[0].settings
-    if not _enabled(configuration):
+    if settings.bans.table is None or not _engines(configuration):
         return None
-    if settings.bans.table is None:
-        raise ConfigError(
-            "needs BanTable", directive="BanEngine",
-            remedy="Write BanTable with the path of a file (outside of all sections), or BanEngine off.")
     table = BanTable.open(settings.bans.table)
     try:
         shared = _shared(configuration, stores, note)
@@ -47,12 +53,12 @@ def check_wrap_tables(configuration: Configuration, queries: Callable[[Host], Qu
                         check_queries(table.queries, queries(host), directive)
 
 
-def _enabled(configuration: Configuration) -> bool:
-    return any(
-        host.settings.bans.engine or any(
-            (change.group, change.field, change.value) == ("bans", "engine", True)
-            for section in host.conditionals for change in section.changes)
-        for host in configuration.hosts)
+def _engines(configuration: Configuration) -> list[Location | None]:
+    """Where BanEngine is on."""
+    found = [host.origin("bans", "engine") for host in configuration.hosts if host.settings.bans.engine]
+    return found + [
+        change.location for host in configuration.hosts for section in host.conditionals for change in section.changes
+        if (change.group, change.field, change.value) == ("bans", "engine", True)]
 
 
 def _shared(configuration: Configuration, stores: Stores, note: Callable[[str], None]) -> SharedBans | None:

@@ -17,7 +17,7 @@ from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType, Reached, added
 from ftpsd.errors import ConfigError, FtpsdError
 from ftpsd.guard.quotafile import LimitFile, TallyFile
 from ftpsd.settings.model import Configuration, Host
-from ftpsd.settings.quotas import QuotaDefault, QuotaSettings
+from ftpsd.settings.quotas import QuotaDefault, QuotaSettings, QuotaTable
 from ftpsd.sql.turns import Lock, TableError
 from ftpsd.sql.wanted import Queries, check_queries
 
@@ -144,6 +144,17 @@ class Quotas:
         return Limit(key, self.default.amounts, self.default.per_session, self.default.hard)
 
 
+def tables_of(host: Host) -> QuotaTable:
+    """The QuotaTallyTable of a host whose QuotaEngine is on. Raises `ConfigError` where a table is missing."""
+    settings = host.settings.quotas
+    if settings.tally_table is None or (settings.limit_table is None and settings.default is None):
+        missing = "QuotaTallyTable" if settings.tally_table is None else "QuotaLimitTable"
+        raise ConfigError(
+            f"needs {missing}", directive="QuotaEngine", location=host.origin("quotas", "engine"),
+            remedy=f"Write {missing}, or QuotaEngine off.")
+    return settings.tally_table
+
+
 class QuotaTables:
     """All open tables of a configuration: hosts that name the same file share it."""
 
@@ -173,12 +184,7 @@ class QuotaTables:
         self._by_file, self._locks, self._hosts = {}, {}, {}
 
     def _open(self, host: Host, settings: QuotaSettings, queries: Callable[[Host], Queries | None]) -> Quotas:
-        limit, tally = settings.limit_table, settings.tally_table
-        if tally is None or (limit is None and settings.default is None):
-            missing = "QuotaTallyTable" if tally is None else "QuotaLimitTable"
-            raise ConfigError(
-                f"needs {missing}", directive="QuotaEngine", location=host.origin("quotas", "engine"),
-                remedy=f"Write {missing}, or QuotaEngine off.")
+        limit, tally = settings.limit_table, tables_of(host)
         limits: LimitTable | None = None
         if limit is not None and limit.source == "file":
             limits = self._shared(LimitFile(limit.info, directive="QuotaLimitTable"))

@@ -25,7 +25,8 @@ def load(host: Host) -> Mapping[str, Catalog]:
         return dict(_catalogs(settings.path))
     except (OSError, ValueError, UnicodeError, KeyError, IndexError) as error:
         raise ConfigError(
-            f"LangPath: {settings.path}: {error}", location=host.origin("lang", "path"), directive="LangPath",
+            f"unable to use '{settings.path}': {getattr(error, 'strerror', None) or error}",
+            location=host.origin("lang", "path"), directive="LangPath",
             remedy="Name a directory of LANGUAGE/LC_MESSAGES/*.mo, as msgfmt makes them.",
         ) from None
 

@@ -118,7 +118,8 @@ def check_provider(path: str | None, where: Callable[[str], Location | None]) ->
         mode = os.stat(path).st_mode
     except OSError as error:
         raise ConfigError(
-            f"error checking '{path}': {error.strerror}", location=where(directive), directive=directive
+            f"error checking '{path}': {error.strerror}", location=where(directive), directive=directive,
+            remedy="Name a program that prints the passphrase of the key that it is told.",
         ) from None
     if not stat.S_ISREG(mode):
         raise ConfigError(

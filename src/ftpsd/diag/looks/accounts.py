@@ -83,9 +83,7 @@ def _checked(subject: Subject, directive: str, path: str, *, world_readable: boo
     try:
         return files.read_whole(path)[0]
     except PermissionError:
-        subject.note(
-            Code.CANNOT_LOOK, f"'{path}' may only be read by others: it was not looked at", "Run the check as root.",
-            of=directive)
+        subject.cannot_look(path, of=directive)
     except OSError:
         pass  # check_permissions has said so
     return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 
+from ftpsd.diag.machine import is_forbidden
 from ftpsd.diag.subject import Subject
 from ftpsd.errors import ConfigError
 from ftpsd.log.redislog import open_redis_log
@@ -47,10 +47,8 @@ def _look_at_pool(subject: Subject, tls: TLSSettings) -> None:
     """The file with the secret, and where ticket keys are exchanged."""
     if tls.ticket_pool is None:
         return
-    if _forbidden(tls.ticket_pool.secret):
-        subject.note(
-            Code.CANNOT_LOOK, f"'{tls.ticket_pool.secret}' may only be read by others: it was not looked at",
-            "Run the check as root.", of=pool.DIRECTIVE)
+    if is_forbidden(tls.ticket_pool.secret):
+        subject.cannot_look(tls.ticket_pool.secret, of=pool.DIRECTIVE)
         return
     remote = subject.configuration.hosts[0].settings.remote
     alone = dataclasses.replace(tls, session_cache=SessionCache("off"))
@@ -60,16 +58,6 @@ def _look_at_pool(subject: Subject, tls: TLSSettings) -> None:
         subject.config_error(Code.CONFIG_ERROR, error)
         return
     _ask(subject, pool.DIRECTIVE, tls.ticket_pool.place.kind, remote, Code.CACHE_UNREACHABLE)
-
-
-def _forbidden(path: str) -> bool:
-    try:
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-    except PermissionError:
-        return True
-    except OSError:
-        pass  # whoever reads it says so
-    return False
 
 
 def _look_at_logs(subject: Subject) -> None:

@@ -72,9 +72,7 @@ def _read(subject: Subject, path: str, directive: str, code: Code) -> bytes | No
         if subject.machine.is_root():
             subject.error(code, f"unable to read '{path}': {error.strerror}", of=directive)
         else:
-            subject.note(
-                Code.CANNOT_LOOK, f"'{path}' may only be read by others: it was not looked at",
-                "Run the check as root.", of=directive)
+            subject.cannot_look(path, of=directive)
     except OSError as error:
         subject.error(
             code, f"unable to read '{path}': {error.strerror or error}", "Correct the path, or make the file.",

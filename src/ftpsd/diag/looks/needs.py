@@ -1,0 +1,53 @@
+"""What directives need beside them: tables of bans and quotas, catalogs of languages, a program for passphrases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ftpsd.diag.machine import is_forbidden
+from ftpsd.diag.subject import Subject
+from ftpsd.errors import ConfigError
+from ftpsd.guard.opening import check_bans
+from ftpsd.guard.quotafile import LimitFile, TallyFile
+from ftpsd.guard.quotas import tables_of
+from ftpsd.reasons.codes import Code
+from ftpsd.session import languages
+from ftpsd.settings.quotas import QuotaTable
+from ftpsd.tls import asking
+
+_PROVIDER = "TLSPassPhraseProvider"
+
+
+def look(subject: Subject) -> None:
+    checks: list[Callable[[Subject], object]] = [_quotas, lambda subject: languages.load(subject.host)]
+    if subject.host.id == 0:
+        checks += [lambda subject: check_bans(subject.configuration), _provider]
+    for check in checks:
+        try:
+            check(subject)
+        except ConfigError as error:
+            subject.config_error(Code.CONFIG_ERROR, error)
+
+
+def _provider(subject: Subject) -> None:
+    asking.check_provider(subject.settings.tls.pass_phrase_provider, lambda _: subject.where(_PROVIDER))
+
+
+def _quotas(subject: Subject) -> None:
+    settings = subject.settings.quotas
+    if settings.engine:
+        tally = tables_of(subject.host)
+        _table(subject, LimitFile, settings.limit_table, "QuotaLimitTable")
+        _table(subject, TallyFile, tally, "QuotaTallyTable")
+
+
+def _table(
+    subject: Subject, kind: type[LimitFile] | type[TallyFile], table: QuotaTable | None, directive: str,
+) -> None:
+    """Opens it as the server will. Raises `ConfigError`."""
+    if table is None or table.source != "file":
+        return
+    if is_forbidden(table.info):
+        subject.cannot_look(table.info, of=directive)
+    else:
+        kind(table.info, directive=directive).close()
