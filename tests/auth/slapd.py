@@ -13,6 +13,7 @@ import pytest
 from ftpsd.testing import daemons
 from ftpsd.testing.ca import Authority
 from ftpsd.testing.configs import hash_password
+from ftpsd.testing.ports import free_port
 
 BASE = "dc=example,dc=org"
 READER, READER_PASSWORD = f"cn=reader,{BASE}", "reads"
@@ -95,7 +96,7 @@ class Slapd:
             capture_output=True, text=True, timeout=60)
         if done.returncode:
             pytest.fail(f"slapadd: {done.stderr}")
-        secure = daemons.free_port("127.0.0.1")
+        secure = free_port()
         urls = f"ldap://127.0.0.1:{{port}}/ ldaps://127.0.0.1:{secure}/ ldapi://{str(self.socket).replace('/', '%2F')}/"
         self.daemon = daemons.Daemon(("slapd", "-d", "0", "-f", str(configuration), "-h", urls), directory)
         self.address, self.secure = f"localhost:{self.daemon.port}", f"localhost:{secure}"

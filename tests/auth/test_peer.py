@@ -22,6 +22,7 @@ from ftpsd.auth.passwords import hash_password
 from ftpsd.errors import ConfigError
 from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.auth import AuthSettings
+from ftpsd.testing.ports import free_port
 from tests.auth.support import CHEAP, user_line, write
 
 PROFTPD = shutil.which("proftpd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
@@ -61,13 +62,6 @@ def configuration(directory: Path, users: str, port: int) -> Path:
     path = directory / "proftpd.conf"
     path.write_text(CONFIGURATION.format(port=port, users=users, directory=directory, group=group))
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

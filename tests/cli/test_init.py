@@ -25,7 +25,7 @@ from ftpsd.cli.init import command
 from ftpsd.errors import ConfigError
 from ftpsd.settings import load
 from ftpsd.testing.client import ScriptedClient, client_context
-from tests.tls.acme.pebble import free_ports
+from ftpsd.testing.ports import free_port
 
 SOURCES = Path(ftpsd.__file__).parents[1]
 PATIENCE = 30.0
@@ -45,7 +45,7 @@ def init(*arguments: str, stdin: str = "") -> Result:
 
 
 def test_what_it_writes_runs(directory: Path, tls_version: str) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     said = init(str(directory), "--name", "ftp.example.org", "--port", str(port), "--user", "alice", "--stdin",
                 stdin="open sesame\n")
     assert said.exit_code == 0, said.output

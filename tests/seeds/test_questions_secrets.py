@@ -8,7 +8,6 @@ import os
 import pty
 import select
 import signal
-import socket
 import subprocess
 import sys
 import termios
@@ -24,6 +23,7 @@ from ftpsd.testing.ca import Files
 from ftpsd.testing.client import ScriptedClient, client_context
 from ftpsd.testing.configs import ServerConfig, ServerFiles
 from ftpsd.testing.plugin import Certificates
+from ftpsd.testing.ports import free_port
 from ftpsd.testing.server import start_ftpsd
 from tests.clients.base import run
 from tests.seeds.support import refusal
@@ -62,12 +62,6 @@ class AtTerminal:
     def type(self, line: str) -> None:
         """What the person types."""
         os.write(self.master, line.encode() + b"\n")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -57,6 +57,26 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def _kept_waiting(process: int | str) -> float:
+    """Seconds that the main thread of a process, which may have ended, could have run and was not let; 0: who knows."""
+    try:
+        return int(Path(f"/proc/{process}/schedstat").read_text().split()[1]) / 1e9
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+
+
+@contextlib.contextmanager
+def ends_within(process: subprocess.Popen[bytes], seconds: float) -> Iterator[None]:
+    """What is done here makes `process` end in so many seconds, without those in which the machine was too busy."""
+    before, begun = _kept_waiting(process.pid) + _kept_waiting("self"), time.monotonic()
+    yield
+    how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    until(lambda: os.waitid(os.P_PID, process.pid, how) is not None, "the end")
+    took = time.monotonic() - begun
+    busy = _kept_waiting(process.pid) + _kept_waiting("self") - before
+    assert took - busy < seconds, f"{took:.2f} s, in {busy:.2f} s of which the machine was busy"
+
+
 class Talk:
     """A connection to the fake service."""
 

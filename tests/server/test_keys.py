@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
@@ -22,6 +23,7 @@ from ftpsd.testing.ca import Files
 from ftpsd.testing.client import ScriptedClient, client_context
 from ftpsd.testing.configs import ServerConfig, ServerFiles
 from ftpsd.testing.plugin import Certificates, ServerFactory
+from ftpsd.testing.ports import free_port
 from ftpsd.testing.server import RunningServer, server_directory
 from tests.tls.tokens import make_token
 
@@ -152,13 +154,14 @@ class Terminal:
         """Everything until the process's end; its exit status."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
+            ended = self.process.poll() is not None  # what it has said before is there to be read
             if select.select([self.master], [], [], 0.1)[0]:
                 try:
                     self.shown += os.read(self.master, 4096).decode("utf-8", "replace")
                     continue
                 except OSError:
                     break
-            if self.process.poll() is not None:
+            if ended:
                 break
         return self.process.wait(SECONDS)
 
@@ -193,13 +196,6 @@ def test_three_wrong_passphrases_at_the_terminal(
     assert "xyzzy" not in terminal.shown, "what is typed is not shown"
 
 
-def free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def wait_for(files: ServerFiles, text: str) -> None:
     deadline = time.monotonic() + SECONDS
     while text not in files.system_log.read_text("utf-8", "replace"):
@@ -220,6 +216,13 @@ def children(pid: int) -> list[int]:
 
 
 def has_in_memory(pid: int, text: bytes) -> bool:
+    """A process that is gone (the workers of the old configuration end) has no memory."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return _in_memory(pid, text)
+    return False
+
+
+def _in_memory(pid: int, text: bytes) -> bool:
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in maps:
             found = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)

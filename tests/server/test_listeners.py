@@ -12,6 +12,7 @@ from ftpsd.server.listeners import Endpoint, Listeners, listen, plan
 from ftpsd.settings import Configuration, Host, Settings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.server import ServerSettings
+from ftpsd.testing.ports import free_port
 
 Hosts = Iterable[tuple[int, tuple[str, ...]]]
 
@@ -62,8 +63,7 @@ def test_resolved_names_are_bound() -> None:
 
 
 def free_endpoint(address: str = "127.0.0.1") -> Endpoint:
-    with socket.create_server((address, 0)) as sock:
-        return Endpoint(address, sock.getsockname()[1], location=Location("/etc/ftpsd.conf", 7))
+    return Endpoint(address, free_port(address), location=Location("/etc/ftpsd.conf", 7))
 
 
 def test_change_keeps_descriptors_of_what_stays() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.configs import ServerConfig, ServerFiles, User
 from ftpsd.testing.plugin import Certificates
-from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
+from ftpsd.testing.server import LOG_SECONDS, RunningServer, server_directory, start_ftpsd
 
 PLAIN = ("TLSRequired off",)
 
@@ -86,11 +86,12 @@ class Hosts:
     def log(self, name: str) -> list[str]:
         """The messages of the host's own TLSLog (`TLSLog @HOME@/../NAME.log`), without their prefix."""
         with contextlib.suppress(FileNotFoundError):
-            lines = (self.server.files.directory / f"{name}.log").read_text("utf-8").splitlines()
+            text = (self.server.files.directory / f"{name}.log").read_text("utf-8")
+            lines = text.rpartition("\n")[0].splitlines()  # the last one may still be on its way
             return [line.partition("]: ")[2] or line.strip() for line in lines]
         return []
 
-    def wait_for(self, name: str, message: str, *, seconds: float = 5.0) -> list[str]:
+    def wait_for(self, name: str, message: str, *, seconds: float = LOG_SECONDS) -> list[str]:
         """The messages of the host's own TLSLog, as soon as one begins with `message`."""
         deadline = time.monotonic() + seconds
         while not any(line.startswith(message) for line in self.log(name)):
@@ -98,7 +99,7 @@ class Hosts:
             time.sleep(0.01)
         return self.log(name)
 
-    def wait_for_lines(self, name: str, count: int, *, seconds: float = 5.0) -> list[str]:
+    def wait_for_lines(self, name: str, count: int, *, seconds: float = LOG_SECONDS) -> list[str]:
         """The messages of the host's own TLSLog, as soon as there are as many."""
         deadline = time.monotonic() + seconds
         while len(self.log(name)) < count:

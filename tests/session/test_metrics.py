@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import time
 import urllib.request
 
@@ -17,15 +16,11 @@ from ftpsd.metrics.tally import Tally
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import counting
 from ftpsd.testing.plugin import ServerFactory
+from ftpsd.testing.ports import free_port
 from ftpsd.testing.server import RunningServer
 from tests.log.support import CLIENT
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def scrape(port: int) -> Samples:

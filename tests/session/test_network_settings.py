@@ -16,6 +16,7 @@ from ftpsd.session import foreign, ident
 from ftpsd.session.endpoints import Ends
 from ftpsd.testing.client import ScriptedClient, parse_pasv
 from ftpsd.testing.plugin import Certificates
+from ftpsd.testing.ports import free_port
 from tests.server.harness import until
 from tests.session.hosts import Hosts, serving
 from tests.session.inprocess import InProcess, one_session
@@ -311,8 +312,7 @@ def test_data_connections_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("ftpsd.session.transfer.CONNECT_TIMEOUT", 0.2)
     refused, timed_out = (f"425 Unable to build data connection: {text}" for text in (
         "Connection refused [active-refused]", "Connection timed out [data-not-connected]"))
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
+    port = free_port()
     with one_session() as served:
         client = served.client
         client.connect()

@@ -6,7 +6,6 @@ handshake with `on` and `optional`, and is only logged with `off`; names are loo
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,6 +16,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 
 from ftpsd.native._openssl import Connection, Context, TLSError
 from ftpsd.testing.ca import Identity
+from ftpsd.testing.ports import free_port
 from ftpsd.tls.channel import HandshakeFailed, HandshakeReport
 from ftpsd.tls.identity import Peer
 from tests.tls import pki
@@ -152,9 +152,7 @@ def only_issuers(world: World) -> Setup:
 
 
 def closed_port() -> str:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{sock.getsockname()[1]}/"
+    return f"http://127.0.0.1:{free_port()}/"
 
 
 def san(*names: str) -> Make:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ftpsd.testing.client import ScriptedClient, parse_epsv
+from ftpsd.testing.ports import free_port
 from ftpsd.testing.server import RunningServer
 from tests.diag.probe.ask import ask
 from tests.diag.probe.fake import FakeServer, Faults
@@ -147,9 +148,8 @@ def active_behind_nat(scene: Scene) -> None:
 
 @way("active-refused", *BOTH)
 def active_refused(scene: Scene) -> None:
-    with scene.client(usual(scene)).begin() as client, socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-        gone.close()
+    port = free_port()
+    with scene.client(usual(scene)).begin() as client:
         client.expect(200, f"PORT 127,0,0,1,{port // 256},{port % 256}")
         scene.say("reply", client.command("LIST"))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from ftpsd.testing.wire import Ending, Stream
+from ftpsd.testing.wire import OPERATION_SECONDS, Ending, Stream
 
 Mode = Literal["EPSV", "PASV", "EPRT", "PORT"]
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
@@ -117,7 +117,7 @@ class ScriptedClient:
     port: int
     context: ssl.SSLContext | None = None
     name: str = "localhost"
-    timeout: float = 10.0
+    timeout: float = OPERATION_SECONDS
     single_use: bool = False
     transcript: list[str] = field(default_factory=list)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ftpsd.testing.ports import free_port
+
 START_SECONDS = 20.0
 
 
@@ -77,13 +79,6 @@ def _accepts(address: str, port: int) -> bool:
             return bool(probe.getsockname() != probe.getpeername())
     except OSError:
         return False
-
-
-def free_port(address: str) -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 def redis(directory: Path, *arguments: str, address: str = "127.0.0.1") -> Daemon:

@@ -25,11 +25,14 @@ from pathlib import Path
 import ftpsd
 from ftpsd.testing.client import ScriptedClient, client_context
 from ftpsd.testing.configs import ServerConfig, ServerFiles, User
+from ftpsd.testing.ports import free_port
+from ftpsd.testing.wire import OPERATION_SECONDS
 
 PROFTPD = Path("/usr/sbin/proftpd")
 START_SECONDS = 20.0
-STOP_SECONDS = 10.0
-GRACE_SECONDS = 2.0
+STOP_SECONDS = 20.0
+GRACE_SECONDS = 10.0
+LOG_SECONDS = 20.0
 # Gives the listening socket the number 3 and replaces itself with the server.
 PASS_SOCKET = """\
 import os, sys
@@ -74,7 +77,7 @@ class RunningServer:
 
     def client(
         self, version: str | None = None, *, context: ssl.SSLContext | None = None, tls: bool = True,
-        timeout: float = 10.0, single_use: bool = False,
+        timeout: float = OPERATION_SECONDS, single_use: bool = False,
     ) -> ScriptedClient:
         """A new control connection; nothing read yet. It is closed with the server."""
         chosen = (context or self.context(version)) if tls else None
@@ -84,7 +87,7 @@ class RunningServer:
         self.clients.append(client)
         return client
 
-    def worker_of(self, client_port: int, *, timeout: float = 5.0) -> int:
+    def worker_of(self, client_port: int, *, timeout: float = LOG_SECONDS) -> int:
         """The pid of the worker that has accepted the connection from that port of a client."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -120,14 +123,14 @@ class RunningServer:
         return path
 
     def tls_log(self) -> list[str]:
-        """The TLSLog's lines."""
-        return _lines(self.files.tls_log)
+        """The TLSLog's lines; whole ones, as the last may still be on its way."""
+        return _lines(self.files.tls_log, whole=True)
 
     def system_log(self) -> list[str]:
-        """The SystemLog's lines."""
-        return _lines(self.files.system_log)
+        """The SystemLog's lines, whole ones."""
+        return _lines(self.files.system_log, whole=True)
 
-    def wait_for_log(self, text: str, *, log: str = "tls", timeout: float = 5.0) -> str:
+    def wait_for_log(self, text: str, *, log: str = "tls", timeout: float = LOG_SECONDS) -> str:
         """The first line of a log (`tls` or `system`) that has `text`, which may still be to come."""
         deadline = time.monotonic() + timeout
         while True:
@@ -244,9 +247,7 @@ def _await_ready(server: RunningServer, ready: socket.socket) -> None:
 def start_proftpd(config: ServerConfig, files: ServerFiles, authority: Path) -> RunningServer:
     """Start the real ProFTPD with the same configuration. Raises `ServerFault`."""
     for _ in range(5):
-        with _listener(config.address) as probe:
-            port = probe.getsockname()[1]
-        chosen = replace(config, port=port, dialect="proftpd")
+        chosen = replace(config, port=free_port(config.address), dialect="proftpd")
         chosen.write(files)
         with files.stderr.open("wb") as errors:
             process = subprocess.Popen(
@@ -345,7 +346,8 @@ def _import_path() -> str:
     return os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path, *, whole: bool = False) -> list[str]:
     with contextlib.suppress(OSError):
-        return path.read_text("utf-8", "replace").splitlines()
+        text = path.read_text("utf-8", "replace")
+        return (text.rpartition("\n")[0] if whole else text).splitlines()
     return []

@@ -16,12 +16,14 @@ from typing import Literal
 
 Ending = Literal["notify", "notify-nowait", "fin", "rst"]
 CHUNK = 1 << 16
+OPERATION_SECONDS = 30.0
+"""How long an operation may take on a busy machine; a server that hangs is told from a slow one by this."""
 
 
 class Stream:
     """A connected TCP socket with an optional TLS layer. `timeout`: seconds for each single operation."""
 
-    def __init__(self, sock: socket.socket, *, timeout: float = 10.0) -> None:
+    def __init__(self, sock: socket.socket, *, timeout: float = OPERATION_SECONDS) -> None:
         self.socket = sock
         self.timeout = timeout
         self.tls: ssl.SSLObject | None = None

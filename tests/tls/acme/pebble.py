@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shutil
 import socket
 import ssl
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from ftpsd.testing.ca import Authority
+from ftpsd.testing.ports import free_ports
 
 START_SECONDS = 20.0
 
@@ -40,18 +40,6 @@ class Pebble:
             data = answer.read()
             assert isinstance(data, bytes)
             return data
-
-
-def free_ports(count: int) -> list[int]:
-    """Below those that the kernel gives to others while nobody listens there yet."""
-    found: list[int] = []
-    with contextlib.ExitStack() as stack:
-        while len(found) < count:
-            port = random.randrange(20_000, 32_000)
-            with contextlib.suppress(OSError):
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-                found.append(port)
-    return found
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ftpsd.reasons.codes import Code
 from ftpsd.settings import Configuration
+from ftpsd.testing.ports import free_port
 from ftpsd.tls import certificates
 from ftpsd.tls.acme import plan, running, storage
 from ftpsd.tls.live import facts
@@ -82,7 +83,7 @@ def failing(settings: Configuration) -> tuple[Code, str]:
 
 
 def test_names_that_do_not_lead_here(server: Pebble, tmp_path: Path) -> None:
-    (elsewhere,) = free_ports()
+    elsewhere = free_port()
     settings = configured(server, tmp_path, f"ACMEChallenge http-01 127.0.0.1:{elsewhere}")
     code, text = failing(settings)
     assert code is Code.ACME_VALIDATION
@@ -91,11 +92,6 @@ def test_names_that_do_not_lead_here(server: Pebble, tmp_path: Path) -> None:
     waiting = running.run(settings, lambda text: None, patient=True)
     assert waiting.failures == ()
     assert 0 < waiting.again < 1.2 * plan.FIRST_PAUSE
-
-
-def free_ports() -> list[int]:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return [int(sock.getsockname()[1])]
 
 
 def test_a_port_that_is_not_free(server: Pebble, tmp_path: Path) -> None:
@@ -125,7 +121,7 @@ def other_authority(directory: Path) -> Path:
 
 
 def test_a_server_that_is_not_there(server: Pebble, tmp_path: Path) -> None:
-    (port,) = free_ports()
+    port = free_port()
     code, text = failing(configured(server, tmp_path, f"ACMEServer https://127.0.0.1:{port}/dir"))
     assert code is Code.ACME_UNREACHABLE
     assert f"'https://127.0.0.1:{port}/dir' cannot be reached" in text

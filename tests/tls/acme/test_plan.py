@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftpsd.errors import ConfigError
+from ftpsd.testing.ports import free_port
 from ftpsd.tls.acme import answering as answering_module
 from ftpsd.tls.acme import plan, setup
 from ftpsd.tls.acme.answering import Answers, answering
@@ -89,15 +90,10 @@ def asked(port: int, request: bytes) -> bytes:
         return found
 
 
-def port_of(answers: Answers) -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
-
-
 def test_questions_over_http() -> None:
     answers = Answers("http-01")
     answers.add("a.example.org", "token", "token.thumb")
-    port = port_of(answers)
+    port = free_port()
     with answering(answers, "127.0.0.1", port):
         path = b"/.well-known/acme-challenge/"
         good = asked(port, b"GET " + path + b"token HTTP/1.1\r\nHost: a.example.org\r\n\r\n")
@@ -113,7 +109,7 @@ def test_questions_over_http() -> None:
 def test_questions_over_tls() -> None:
     answers = Answers("tls-alpn-01")
     answers.add("a.example.org", "token", "token.thumb")
-    port = port_of(answers)
+    port = free_port()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -133,7 +129,7 @@ def test_who_drips_does_not_keep_the_answers_from_others(monkeypatch: pytest.Mon
     monkeypatch.setattr(answering_module, "PATIENCE", 0.3)
     monkeypatch.setattr(answering_module, "MOST_CONNECTIONS", 1)
     answers = Answers("http-01")
-    port = port_of(answers)
+    port = free_port()
     with answering(answers, "127.0.0.1", port), socket.create_connection(("127.0.0.1", port), 5) as sock:
         sock.settimeout(0.1)
         deadline, ended = time.monotonic() + 5, False
