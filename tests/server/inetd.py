@@ -22,7 +22,8 @@ PATIENCE = 20.0
 
 @dataclass
 class Inetd:
-    """`way`: `stdio` (0, 1 and 2 are the connection), `stdin` (0 and 1; 2 is a file), `listen-fds` (3)."""
+    """`way`: `stdio` (0, 1 and 2 are the connection), `stdin` (0 and 1; 2 is a file), `listen-fds` (3),
+    `both` (0, 1, and 3, as systemd with StandardInput=socket)."""
 
     listener: socket.socket
     files: ServerFiles
@@ -80,11 +81,12 @@ def start(
     environment = {**os.environ, "PYTHONPATH": str(TREE / "src")}
     number = sock.fileno()
     with files.stderr.open("ab") as errors:
-        if way == "listen-fds":
+        if way in ("listen-fds", "both"):
             command = [sys.executable, "-I", "-S", "-c", PASS_SOCKET, str(number), *command]
             return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=environment, pass_fds=(number,),
-                cwd="/", start_new_session=True)
+                command, stdin=number if way == "both" else subprocess.DEVNULL,
+                stdout=number if way == "both" else errors, stderr=errors, env=environment, pass_fds=(number,), cwd="/",
+                start_new_session=True)
         return subprocess.Popen(
             command, stdin=number, stdout=number, stderr=number if way == "stdio" else errors, env=environment,
             cwd="/", start_new_session=True)

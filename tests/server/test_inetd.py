@@ -54,7 +54,10 @@ def who(server: Inetd, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("way", "version"), [("stdio", "TLSv1.2"), ("stdio", "TLSv1.3"), ("stdin", "TLSv1.3"), ("listen-fds", "TLSv1.3")])
+    ("way", "version"), [
+        ("stdio", "TLSv1.2"), ("stdio", "TLSv1.3"), ("stdin", "TLSv1.3"), ("listen-fds", "TLSv1.2"),
+        ("both", "TLSv1.3"),
+    ])
 def test_a_whole_session(ftps_certificates: Certificates, version: str, way: str) -> None:
     config = ServerConfig(ftps_certificates.server)
     with inetd(config, ftps_certificates.authority_file, way=way) as server:
@@ -205,7 +208,7 @@ def test_nothing_is_written_to_a_client_beside_replies(
         assert server.status() == 1
         server.arguments = ("--no-such-option",)
         assert everything(server) == b""
-        assert server.status() == 1
+        assert server.status() == 2
 
 
 def test_what_is_wrong_is_said_where_it_can_be_heard(ftps_certificates: Certificates) -> None:

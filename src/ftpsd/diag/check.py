@@ -20,6 +20,7 @@ from ftpsd.diag.looks import (
     requirement,
     sessions,
     stapling,
+    starting,
     suites,
 )
 from ftpsd.diag.machine import Machine
@@ -108,6 +109,7 @@ def _look(subject: Subject) -> None:
         stapling.look(subject)
         caches.look(subject)
         _rest(subject)
+    starting.look(subject)
     network.look(subject)
     logs.look(subject)
     accounts.look(subject)

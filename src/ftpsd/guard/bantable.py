@@ -102,13 +102,8 @@ class BanTable:
                 raise _unusable(path, "is no file")
             if status.st_mode & 0o022:
                 raise _unusable(path, "others may write to it, and so ban and permit whom they like")
-            if status.st_size == 0:
-                _allocate(fd)
-                os.pwrite(fd, MAGIC, 0)
-            elif status.st_size != _SIZE or os.pread(fd, len(MAGIC), 0) != MAGIC:
-                raise _unusable(path, "is something else than a ban table of this version of ftpsd")
-            elif status.st_blocks * _BLOCK < _SIZE:
-                os.posix_fallocate(fd, 0, _SIZE)
+            with _locked(fd, time.monotonic() + PATIENCE):
+                _prepare(fd, path)
             return cls(path, fd)
         except OSError as error:
             os.close(fd)
@@ -239,20 +234,39 @@ class BanTable:
         if not self._turn.acquire(timeout=PATIENCE):
             raise TimeoutError("the ban table is busy")
         try:
-            while True:
-                try:
-                    fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
-                    break
-                except OSError as error:
-                    if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > deadline:
-                        raise TimeoutError("the ban table is busy") from None
-                    time.sleep(0.0005)
-            try:
+            with _locked(self._fd, deadline):
                 yield
-            finally:
-                fcntl.lockf(self._fd, fcntl.LOCK_UN, 1)
         finally:
             self._turn.release()
+
+
+def _prepare(fd: int, path: str) -> None:
+    """An empty file becomes a table; whoever else opens it now waits. Raises `ConfigError`, `OSError`."""
+    status = os.fstat(fd)
+    if status.st_size == 0:
+        _allocate(fd)
+        os.pwrite(fd, MAGIC, 0)
+    elif status.st_size != _SIZE or os.pread(fd, len(MAGIC), 0) != MAGIC:
+        raise _unusable(path, "is something else than a ban table of this version of ftpsd")
+    elif status.st_blocks * _BLOCK < _SIZE:
+        os.posix_fallocate(fd, 0, _SIZE)
+
+
+@contextlib.contextmanager
+def _locked(fd: int, deadline: float) -> Iterator[None]:
+    """No other process has the table meanwhile. Raises `TimeoutError`."""
+    while True:
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
+            break
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > deadline:
+                raise TimeoutError("the ban table is busy") from None
+            time.sleep(0.0005)
+    try:
+        yield
+    finally:
+        fcntl.lockf(fd, fcntl.LOCK_UN, 1)
 
 
 def _allocate(fd: int) -> None:

@@ -292,6 +292,8 @@ class Code(StrEnum):
     AUTH_FILE_UNUSED = "auth-file-unused"
     WORKER_UNKNOWN = "worker-unknown"
     WORKER_ROOT = "worker-root"
+    SERVER_TYPE_INETD = "server-type-inetd"
+    LIMITS_NOT_SHARED = "limits-not-shared"
     ROOT_LOGIN = "root-login"
     NO_JAIL = "no-jail"
     ANONYMOUS_BROKEN = "anonymous-broken"

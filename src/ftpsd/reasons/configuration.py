@@ -287,6 +287,14 @@ REASONS = (
         Code.WORKER_ROOT, "Sessions run as root until somebody has logged in.", "User is missing, or root.",
         server=("`User nobody`",)),
     _found(
+        Code.SERVER_TYPE_INETD, "Each connection is served by a process that somebody starts for it. What outlives a "
+        "connection elsewhere (session tickets, OCSP responses, renewals) does not here.", "ServerType inetd.",
+        server=("ServerType standalone, perhaps with systemd's ftpsd.socket.",)),
+    _found(
+        Code.LIMITS_NOT_SHARED, "A limit in number holds in each process alone, and there is one session in each: it "
+        "bounds nothing.", "ServerType inetd with ScoreboardFile none.",
+        server=("`ScoreboardFile /run/ftpsd.scoreboard`",)),
+    _found(
         Code.ROOT_LOGIN, "root may log in.", "RootLogin on.", server=("Take the line out.",)),
     _found(
         Code.NO_JAIL, "Users can leave their homes and look at all that everybody may read.", "No DefaultRoot.",

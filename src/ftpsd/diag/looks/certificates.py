@@ -20,6 +20,7 @@ from ftpsd.diag.looks import names
 from ftpsd.diag.subject import Subject
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code
+from ftpsd.settings.server import INETD
 from ftpsd.settings.tls_keys import is_token
 from ftpsd.tls import certificates
 from ftpsd.tls.certificates import KEY_KINDS, Credential, KeyKind, kind_of, name_text
@@ -113,7 +114,13 @@ def _pair(subject: Subject, leaf: x509.Certificate, key: bytes, paths: tuple[str
     path = paths[1]
     if certificates.is_encrypted(key):
         provider = subject.configuration.hosts[0].settings.tls.pass_phrase_provider
-        if provider is None:
+        if provider is None and subject.configuration.server.server_type == INETD:
+            subject.error(
+                Code.CERT_KEY_ENCRYPTED,
+                f"the key '{path}' is encrypted, and with ServerType inetd there is nobody to ask for its passphrase: "
+                "no connection is served",
+                f"openssl pkey -in {path} -out NEW, chmod 600 NEW; or name a TLSPassPhraseProvider.", of=directive)
+        elif provider is None:
             subject.warn(
                 Code.CERT_KEY_ENCRYPTED,
                 f"the key '{path}' is encrypted: its passphrase is asked for at start, and a start without a terminal "

@@ -10,6 +10,7 @@ from ftpsd.diag.subject import Subject
 from ftpsd.log.files import stream_of
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.logging import SYSLOG
+from ftpsd.settings.server import INETD
 
 _FATAL = frozenset({"SystemLog", "TraceLog"})
 """Without these the server does not start."""
@@ -39,9 +40,15 @@ def _made(subject: Subject, directive: str, path: str | None) -> None:
         why = error.strerror
     else:
         why = "Not a directory"
-    subject.warn(
-        Code.CONFIG_NOTICE, f"{directive} '{path}': {parent}: {why}; it will not be there", f"mkdir -m 755 {parent}",
-        of=directive)
+    alone = subject.configuration.server.server_type == INETD
+    if not alone:
+        subject.warn(
+            Code.CONFIG_NOTICE, f"{directive} '{path}': {parent}: {why}; it will not be there",
+            f"mkdir -m 755 {parent}", of=directive)
+    elif directive == "ScoreboardFile":
+        subject.error(
+            Code.CONFIG_ERROR, f"{directive} '{path}': {parent}: {why}; with ServerType inetd no connection is served "
+            "without it", f"mkdir -m 755 {parent}", of=directive)
 
 
 def _files(subject: Subject) -> Iterator[tuple[str, str]]:
