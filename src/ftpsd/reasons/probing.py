@@ -25,7 +25,9 @@ REASONS = (
     _found(
         Code.GREETING_REFUSED, "The server answers, and turns clients away before anybody can say anything.",
         "Too many clients are on.", "It is being shut down.", "The client's address is banned.",
-        confirm=("The text of the reply; the server's log.",), client=("Try later, or from another address.",)),
+        "The port is for the other kind of TLS, explicit or implicit.",
+        confirm=("The text of the reply; the server's log.",),
+        client=("Try later, from another address, or with the other kind of TLS.",)),
     _found(
         Code.GREETING_SLOW, "The server lets clients wait for its first words; people believe that it hangs.",
         "It looks up the client's name in DNS, and DNS does not answer.", "It asks for the client's ident (port 113), "

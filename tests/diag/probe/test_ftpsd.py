@@ -110,7 +110,7 @@ def test_the_trace_goes_to_standard_error(server: RunningServer) -> None:
 
 def test_no_second_command_hides_in_an_argument(server: RunningServer) -> None:
     done = call(f"localhost:{server.port}", "--user", "alice", "--write", "/x\r\nDELE y", FTPSD_PROBE_PASSWORD="secret")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "one line each" in done.stderr
 
 
@@ -127,7 +127,7 @@ def test_without_a_terminal_nobody_can_be_asked(server: RunningServer) -> None:
         [sys.executable, "-m", "ftpsd", "probe", f"localhost:{server.port}", "--user", "alice"], text=True,
         stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True, timeout=60, check=False,
         env={**environment, "PYTHONPATH": str(Path(ftpsd.__file__).parents[1])})
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("fatal: there is no terminal to ask for the password; name a --password-file, or ")
 
 
@@ -162,6 +162,17 @@ def test_implicit_tls_is_found_out(ftps_server: ServerFactory) -> None:
     assert all(each.good for series in facts.series for each in series.resuming)
 
 
+def test_the_other_kind_of_tls_is_named(server: RunningServer, ftps_server: ServerFactory) -> None:
+    implicit = ftps_server(tls=["TLSRequired on", "TLSOptions UseImplicitSSL"])
+    for port, wrong, right in ((server.port, True, "explicit"), (implicit.port, False, "implicit")):
+        facts, verdicts = ask(port, server.authority, user="", ciphers=False, timeout=2.0, implicit=wrong)
+        assert judge.status(facts, verdicts) == 3
+        (verdict,) = verdicts
+        assert f"; the port is for {right} TLS (" in verdict.text
+        assert f"--{right})" in verdict.text
+        assert "the other kind of TLS" in verdict.client
+
+
 def test_renegotiation_by_clients_is_found(ftps_server: ServerFactory) -> None:
     server = ftps_server(tls=["TLSRequired on", "TLSOptions AllowClientRenegotiations"])
     facts, verdicts = ask(server.port, server.authority, user="", ciphers=False)
@@ -173,6 +184,7 @@ def test_renegotiation_by_clients_is_found(ftps_server: ServerFactory) -> None:
 def test_ipv6(ftps_server: ServerFactory) -> None:
     server = ftps_server(address="::1")
     facts, verdicts = ask(server.port, server.authority, host="::1", ciphers=False)
+    assert facts.target == f"[::1]:{server.port}"
     assert codes(verdicts) == {"resumption-required"}
     assert [each.command for each in facts.passive] == ["EPSV"]
     assert [(each.command, each.came) for each in facts.active] == [("EPRT", True)]
@@ -189,5 +201,5 @@ def test_a_clients_certificate(ftps_server: ServerFactory, ftps_certificates: Ce
     assert shown.returncode == 0, shown.stdout
     assert "The client's certificate is accepted." in shown.stdout
     broken = call(*common, "--cert", str(own.certificate), "--key", str(ftps_certificates.server.key))
-    assert broken.returncode == 1
+    assert broken.returncode == 2
     assert "--ca, --cert or --key" in broken.stderr

@@ -55,7 +55,8 @@ _FIRST = (("connection", arrival.reach), ("greeting", arrival.greet), ("first ha
 
 def probe(options: Options, wires: Wires, progress: Progress = lambda name: None) -> Facts:
     """Asks the server everything; what cannot be had is missing in the facts, and a step says why."""
-    target = f"{options.host}:{options.port}" if options.port else options.host
+    host = f"[{options.host}]" if ":" in options.host and options.port else options.host
+    target = f"{host}:{options.port}" if options.port else host
     lab, facts = Lab(options, wires), Facts(target)
     for name, act in _FIRST:
         progress(name)

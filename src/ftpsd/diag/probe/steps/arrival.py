@@ -23,6 +23,7 @@ from ftpsd.tls.client import Offer
 PATIENCE = 5.0
 """Seconds for a greeting before the server is taken to be waiting for a TLS handshake."""
 _MOST_ADDRESSES = 4
+_EXPLICIT, _IMPLICIT = "explicit TLS (ftp://, --explicit)", "implicit TLS (ftps://, --implicit)"
 
 
 def reach(lab: Lab, facts: Facts) -> Facts:
@@ -67,7 +68,17 @@ def greet(lab: Lab, facts: Facts) -> Facts:
         lab.implicit = implicit
         return replace(facts, greeting=Greeting(answer, implicit, time.monotonic() - start, guess(answer)))
     assert problem is not None
+    if wanted is not None and _greets(lab, not wanted):
+        raise NotFTP(f"{problem}; the port is for {_EXPLICIT if wanted else _IMPLICIT}")
     raise problem
+
+
+def _greets(lab: Lab, implicit: bool) -> bool:
+    """Whether the server speaks at all, when it is not as it was asked to."""
+    try:
+        return bool(_greeting(lab, implicit, last=False).code)
+    except ProbeError:
+        return False
 
 
 def _greeting(lab: Lab, implicit: bool, *, last: bool) -> Answer:
