@@ -90,6 +90,16 @@ def test_changing_the_password_and_home(users: Path) -> None:
     assert parse_users(users.read_bytes(), "f").by_name["alice"].home == "/new"
 
 
+def test_how_an_existing_user_joins_a_group_is_told(users: Path, tmp_path: Path) -> None:
+    add(users)
+    group = ("--group-file", tmp_path / "groups", "--group", "staff", "--group-gid", "50")
+    wrong = run("alice", "--file", users, *group)
+    assert wrong.exit_code == 2
+    assert "for a group only, leave --file out" in wrong.stderr
+    assert run("alice", *group).exit_code == 0
+    assert (tmp_path / "groups").read_text() == "staff:x:50:alice\n"
+
+
 def test_lock_and_unlock(users: Path) -> None:
     add(users)
     before = users.read_bytes()

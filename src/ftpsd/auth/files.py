@@ -264,6 +264,11 @@ class GroupFile(WatchedFile[Groups]):
             path, lambda data, name: parse_groups(data, name, only), lambda groups: groups.problems, "AuthGroupFile")
 
 
+_A_USER = "--file {} --uid UID --home DIR NAME"
+_MADE_BY = {"AuthGroupFile": "--group-file {} --group GROUP --group-gid GID NAME"}
+"""What `ftpsd passwd` needs to make a file of accounts, by directive."""
+
+
 def check_permissions(directive: str, path: str, *, world_readable: bool) -> None:
     """Raises `ConfigError` for a file that ProFTPD would not trust either.
 
@@ -279,7 +284,8 @@ def check_permissions(directive: str, path: str, *, world_readable: bool) -> Non
     except OSError as error:
         raise ConfigError(
             f"unable to use {path}: {error.strerror}", directive=directive,
-            remedy=f"Make the file (ftpsd passwd --file {path} NAME …) or correct the path.") from None
+            remedy=f"Make the file (ftpsd passwd {_MADE_BY.get(directive, _A_USER).format(path)}) or correct the path."
+        ) from None
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISDIR(status.st_mode):
         raise ConfigError(f"unable to use {path}: Is a directory", directive=directive)

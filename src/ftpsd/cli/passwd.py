@@ -74,7 +74,8 @@ def _check_usage(request: _Request) -> None:
         raise click.UsageError("--group-file needs --group: which group is meant?")
     if request.action == "add" and request.uid is None:
         raise click.UsageError(
-            f"a new user needs --uid and --home (if {request.name} exists, say what to change)")
+            f"a new user needs --uid and --home (if {request.name} exists, say what to change"
+            f"{'; for a group only, leave --file out' if request.group is not None else ''})")
     if request.action in ("add", "change_home") and request.home is None:
         raise click.UsageError("--home is missing")
     if request.stdin and request.action not in ("add", "change_password"):
