@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from ftpsd.cli.explain import command
 from ftpsd.reasons.codes import Code
+from ftpsd.reasons.trouble import Trouble
+from ftpsd.reasons.troubles import TROUBLES
 
 
 def explain(*words: str) -> str:
@@ -69,6 +71,15 @@ def test_what_other_programs_say(said: str, code: str) -> None:
     output = explain(said)
     assert f"More: ftpsd explain {code}" in output
     assert code in {each["code"] for each in json.loads(explain("--json", said))}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.key)
+def test_every_message_on_the_page_of_troubles(trouble: Trouble) -> None:
+    """Those of faults that have no code, too."""
+    for said in trouble.symptoms:
+        assert trouble.question in " ".join(explain(f"Error: {said}").split())
+        found = {each["code"] for each in json.loads(explain("--json", f"Error: {said}"))}
+        assert set(trouble.codes) <= found
 
 
 def test_what_other_programs_say_and_a_code_behind_it() -> None:

@@ -39,8 +39,8 @@ def command(words: tuple[str, ...], as_json: bool) -> int:
 
     text = " ".join(words)
     troubles = _troubles(text) if words else []
-    codes = [code for each in troubles for code in each.codes] or (_codes(text) if words else list(TABLE))
-    codes = list(dict.fromkeys(codes))
+    codes = list(TABLE) if not words else _codes(text) if not troubles else list(
+        dict.fromkeys(code for each in troubles for code in each.codes))
     if troubles and not as_json:
         _show_troubles(troubles)
     elif as_json:

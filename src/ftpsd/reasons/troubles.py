@@ -99,7 +99,7 @@ CONNECTING = (
     Trouble(
         "eof", "received EOF that violates protocol: the connection breaks in the middle of the handshake", _BOTH,
         ("received EOF that violates protocol", "SSL_ERROR_SYSCALL", "unexpected eof while reading",
-         "SSLEOFError", "TLS connection was non-properly terminated"),
+         "SSLEOFError", "EOF occurred in violation of protocol", "TLS connection was non-properly terminated"),
         _tls(f"{_UNABLE}: usually this indicates an FTP-aware router, NAT, or firewall interfering with the TLS "
              "handshake", f"{_FAILED} [handshake-eof]"),
         (Code.HANDSHAKE_EOF,),
@@ -456,7 +456,8 @@ STARTING = (
 
 ACCOUNTS = (
     Trouble(
-        "wrong-password", "530 Login incorrect", (), ("530 Login incorrect", "530 Login authentication failed"),
+        "wrong-password", "530 Login incorrect", (),
+        ("530 Login incorrect", "530 Login authentication failed", "Access denied: 530"),
         (*_seen("reply", "530 Login incorrect"),
          *_seen("system log", "USER alice (Login failed): Incorrect password [login-wrong-password]",
                 "USER nobody-here: no such user found … [login-unknown-user]")),
