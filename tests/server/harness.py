@@ -29,7 +29,7 @@ if fd != 3:
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execv(sys.argv[2], sys.argv[2:])
 """
-PATIENCE = 15.0
+PATIENCE = 40.0
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:

@@ -98,8 +98,8 @@ def test_long_passwords_are_wrong(hosts: Hosts) -> None:
 
 
 def test_commands_beyond_the_rate_wait(hosts: Hosts) -> None:
-    client = hosts.logged_in("rate")
     began = time.monotonic()
+    client = hosts.logged_in("rate")
     for _ in range(5):
         client.expect(200, "NOOP")
     assert 1.2 < time.monotonic() - began < 4

@@ -197,7 +197,7 @@ def test_delays(hosts: Hosts) -> None:
         assert _seconds(client, 530, "PASS wrong") >= 0.5
         client.expect(331, "USER alice")
         assert _seconds(client, 230, "PASS secret") >= 0.2
-        assert _seconds(client, 200, "NOOP") < 0.15
+        assert min(_seconds(client, 200, "NOOP") for _ in range(10)) < 0.15
 
 
 def test_processor_time_of_a_session(hosts: Hosts) -> None:

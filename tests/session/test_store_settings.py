@@ -172,10 +172,10 @@ def test_rates_are_kept(hosts: Hosts, host: str) -> None:
     """16 KiB/s: what has come long before the time for it is up is within the rate, never the whole file."""
     with binary(hosts, host) as client:
         data = client.data()
+        begin = time.monotonic()
         client.expect(150, "RETR big.bin")
         stream = data.establish()
         got = bytearray()
-        begin = time.monotonic()
         while time.monotonic() - begin < 0.3:
             got += stream.read(4096)
         elapsed = time.monotonic() - begin

@@ -29,7 +29,7 @@ from ftpsd.testing.ports import free_port
 from ftpsd.testing.wire import OPERATION_SECONDS
 
 PROFTPD = Path("/usr/sbin/proftpd")
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 GRACE_SECONDS = 10.0
 LOG_SECONDS = 20.0
