@@ -1,7 +1,7 @@
 """A server program with a service that talks little: `python -m tests.server.fake_server CONFIG [-n]`.
 
 CONFIG is JSON: what `Settings` fields to set, read anew at each reload. The name of the server says what goes
-wrong: `bad-file` (does not load), `bad-service` (prepare refuses), `bug` (prepare fails), `bad-worker`.
+wrong: `bad-file` (does not load), `bad-service` (prepare refuses), `bug` (prepare fails), `bad-worker`, `bad-thread`.
 """
 
 from __future__ import annotations
@@ -83,6 +83,8 @@ class TalkingService:
     def start_worker(self) -> None:
         if self._name == "bad-worker":
             raise ConfigError("workers cannot start")
+        if self._name == "bad-thread":
+            raise RuntimeError("can't start new thread")
 
     def serve(self, sock: socket.socket, slot: Slot) -> None:
         with sock, sock.makefile("rw", newline="\n") as lines:

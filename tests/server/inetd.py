@@ -18,6 +18,7 @@ from ftpsd.testing.server import PASS_SOCKET, server_directory
 
 TREE = Path(__file__).resolve().parents[2]
 PATIENCE = 20.0
+FTPSD = (sys.executable, "-m", "ftpsd.cli.main")
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Inetd:
     authority: Path
     way: str = "stdio"
     arguments: Sequence[str] = ()
+    program: Sequence[str] = FTPSD
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     started: threading.Condition = field(default_factory=threading.Condition)
 
@@ -45,7 +47,7 @@ class Inetd:
             except OSError:
                 return
             with sock, self.started:
-                self.processes.append(start(sock, self.files, self.way, self.arguments))
+                self.processes.append(start(sock, self.files, self.way, (*self.program, *self.arguments)))
                 self.started.notify_all()
 
     def client(self, version: str | None = None, *, tls: bool = True, timeout: float = PATIENCE) -> ScriptedClient:
@@ -74,10 +76,10 @@ class Inetd:
 
 
 def start(
-    sock: socket.socket, files: ServerFiles, way: str = "stdio", arguments: Sequence[str] = (),
+    sock: socket.socket, files: ServerFiles, way: str, program: Sequence[str],
 ) -> subprocess.Popen[bytes]:
-    """ftpsd with `sock` handed over in one of the ways."""
-    command = [sys.executable, "-m", "ftpsd.cli.main", "-c", str(files.configuration), *arguments]
+    """The program with `sock` handed over in one of the ways."""
+    command = [*program, "-c", str(files.configuration)]
     environment = {**os.environ, "PYTHONPATH": str(TREE / "src")}
     number = sock.fileno()
     with files.stderr.open("ab") as errors:
@@ -95,28 +97,32 @@ def start(
 @contextlib.contextmanager
 def inetd(
     config: ServerConfig, authority: Path, *, way: str = "stdio", arguments: Sequence[str] = (), mapped: bool = False,
+    every: bool = False, serves: bool = True, program: Sequence[str] = FTPSD,
 ) -> Iterator[Inetd]:
-    """An inetd on a port of its own; what it started is gone afterwards. `mapped`: it listens to IPv4 through IPv6."""
-    listener = _listener(mapped)
+    """An inetd on a port of its own; what it started is gone afterwards. `mapped`: it listens to IPv4 through IPv6,
+    `every`: to all addresses of IPv4; not `serves`: somebody else accepts connections."""
+    listener = _listener("0.0.0.0" if every else "::" if mapped else "127.0.0.1")
     with server_directory() as files, listener:
         port = int(listener.getsockname()[1])
         own = ("ServerType inetd", *(line.replace("@PORT@", str(port)) for line in config.directives))
         replace(config, port=port, directives=own).write(files)
-        server = Inetd(listener, files, authority, way, arguments)
+        server = Inetd(listener, files, authority, way, arguments, program)
         thread = threading.Thread(target=server.serve)
-        thread.start()
+        if serves:
+            thread.start()
         try:
             yield server
         finally:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
-            thread.join(PATIENCE)
+            if serves:
+                thread.join(PATIENCE)
             for process in server.processes:
                 process.kill()
                 process.wait(PATIENCE)
 
 
-def _listener(mapped: bool) -> socket.socket:
-    if not mapped:
-        return socket.create_server(("127.0.0.1", 0))
-    return socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+def _listener(address: str) -> socket.socket:
+    if ":" not in address:
+        return socket.create_server((address, 0))
+    return socket.create_server((address, 0), family=socket.AF_INET6, dualstack_ipv6=True)

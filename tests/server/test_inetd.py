@@ -19,7 +19,9 @@ import pytest
 from ftpsd.server import handed
 from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.configs import ServerConfig, User
+from ftpsd.testing.daemons import need
 from ftpsd.testing.plugin import Certificates
+from ftpsd.testing.server import PASS_SOCKET
 from tests.server.harness import running, until
 from tests.server.inetd import PATIENCE, TREE, Inetd, inetd
 
@@ -255,6 +257,51 @@ def test_without_a_scoreboard_each_counts_itself(ftps_certificates: Certificates
             for client in (first, second):
                 client.connect()
                 assert client.login().code == 230
+
+
+def test_systemds_own_way(ftps_certificates: Certificates) -> None:
+    """The connection is standard input and output, standard error is not."""
+    program = need("systemd-socket-activate")
+    with inetd(PLAIN, ftps_certificates.authority_file, serves=False) as server:
+        number = server.listener.fileno()
+        command = [
+            sys.executable, "-I", "-S", "-c", PASS_SOCKET, str(number), program, "--inetd", "-a",
+            f"-EPYTHONPATH={TREE / 'src'}", sys.executable, "-m", "ftpsd.cli.main", "-c",
+            str(server.files.configuration)]
+        with server.files.stderr.open("wb") as errors:
+            parent = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, pass_fds=(number,))
+        try:
+            with server.client(tls=False) as client:
+                client.connect()
+                client.login()
+                client.quit()
+            until(lambda: "died with code 0" in server.said(), "the end of the session")
+        finally:
+            parent.terminate()
+            parent.wait(PATIENCE)
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("bad-service", "the certificate does not match the key"), ("bad-worker", "fatal: workers cannot start"),
+    ("bug", "ValueError: a bug"), ("bad-thread", "fatal: can't start new thread\n  Raise the limit of processes"),
+])
+def test_whatever_fails_before_the_session_sends_the_client_away(tmp_path: Path, name: str, said: str) -> None:
+    settings = {"name": name, "port": 21, "server_type": "inetd"}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), PATIENCE)
+        theirs, _ = listener.accept()
+    with client, theirs:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.server.fake_server", str(tmp_path / "config.json")], stdin=theirs.fileno(),
+            stdout=theirs.fileno(), stderr=subprocess.PIPE, text=True, timeout=PATIENCE, cwd=TREE, check=False,
+            env={**os.environ, "PYTHONPATH": f"{TREE / 'src'}:{TREE}"})
+        theirs.close()
+        assert client.recv(1000) == REFUSED
+        assert client.recv(1000) == b""
+    assert done.returncode == 1
+    assert said in done.stderr
 
 
 # ---- wrong starts

@@ -73,29 +73,20 @@ def run(options: Options, configuration: Configuration, factory: ServiceFactory)
         signals = SignalQueue(CAUGHT, IGNORED)
         undo.callback(signals.close)
         try:
-            local, peer = _end(sock.getsockname()), _end(sock.getpeername())
-            service = factory(configuration)
-            undo.callback(service.close)
-            with located(configuration):
-                service.prepare()
-            board = _scoreboard(configuration)
+            service, slot = _prepared(sock, configuration, factory, undo)
+            single = Single(service, sock, slot, journal, signals)
+            local, port = _end(sock.getsockname())
+            if configuration.host_for(local, port) is None:
+                journal.say(f"nobody serves {local} port {port}: write Port {port}, or DefaultServer on")
+            single.start(configuration)
         except (ConfigError, OSError) as error:
-            _complain(str(error), configuration, journal)
+            _complain(_told(error), configuration, journal)
             _send_away(sock, configuration)
             return 1
         except Exception:
             _send_away(sock, configuration)
             raise
-        undo.callback(board.close)
-        slot = board.acquire(peer, local)
-        if slot is None:
-            journal.say(f"{board.denied}, new connection denied")
-            return 0
-        undo.callback(slot.release)
-        if configuration.host_for(*local) is None:
-            journal.say(
-                f"nobody serves {local[0]} port {local[1]}: write Port {local[1]}, or DefaultServer on")
-        return Single(service, sock, slot, journal, signals).run(configuration)
+        return single.run()
 
 
 class Single:
@@ -110,18 +101,24 @@ class Single:
         self._slot = slot
         self._signals = signals
         self._over = threading.Event()
+        self._watch = ClosingWatch(self)
 
-    def run(self, configuration: Configuration) -> int:
-        """Serve; the exit status."""
+    def start(self, configuration: Configuration) -> None:
+        """Begin the session. Raises `ConfigError`, and then has not."""
         faulthandler.enable(2)
         gc.enable()
         threading.stack_size(STACK_SIZE)
-        self._service.start_worker()
-        watch = ClosingWatch(self)
-        watch.follow(configuration)
-        _thread.start_new_thread(self._session, ())
+        try:
+            self._service.start_worker()
+            self._watch.follow(configuration)
+            _thread.start_new_thread(self._session, ())
+        except RuntimeError as error:
+            raise ConfigError(str(error), remedy="Raise the limit of processes and threads (ulimit -u).") from None
+
+    def run(self) -> int:
+        """Until the session has ended; the exit status."""
         while not self._over.is_set():
-            numbers = self._wait(watch)
+            numbers = self._wait()
             if signal.SIGUSR1 in numbers:
                 self._reopen_logs()
             if signal.SIGTERM in numbers:
@@ -143,14 +140,14 @@ class Single:
             self._over.set()
             self._signals.wake()
 
-    def _wait(self, watch: ClosingWatch) -> list[signal.Signals]:
+    def _wait(self) -> list[signal.Signals]:
         """The signals that have come; returns for the end of the session, too."""
         poll = select.poll()
         poll.register(self._signals, select.POLLIN)
-        due = watch.due()
+        due = self._watch.due()
         poll.poll(None if due is None else max(0.0, due - time.monotonic()) * 1000)
         if due is not None and due <= time.monotonic():
-            watch.attend(())
+            self._watch.attend(())
         return self._signals.take()
 
     def _end(self) -> None:
@@ -172,6 +169,24 @@ class Single:
             self.journal.say(f"unable to reopen the logs: {error}")
 
 
+def _prepared(
+    sock: socket.socket, configuration: Configuration, factory: ServiceFactory, undo: contextlib.ExitStack,
+) -> tuple[Service, Slot]:
+    """All that a session needs; `undo` gives it back. Raises `ConfigError`, and `OSError` when the client has gone."""
+    local, peer = _end(sock.getsockname()), _end(sock.getpeername())
+    service = factory(configuration)
+    undo.callback(service.close)
+    with located(configuration):
+        service.prepare()
+    board = _scoreboard(configuration)
+    undo.callback(board.close)
+    slot = board.acquire(peer, local)
+    if slot is None:
+        raise ConfigError(f"{board.denied}, new connection denied")
+    undo.callback(slot.release)
+    return service, slot
+
+
 def _end(address: tuple[str, int]) -> _End:
     """An end of the connection as the scoreboard has it; who starts us may listen to IPv4 through IPv6."""
     return one_spelling(address[0]), int(address[1])
@@ -191,6 +206,13 @@ def _scoreboard(configuration: Configuration) -> Scoreboard:
             f"unable to use '{path}': {why}", directive="ScoreboardFile", location=where,
             remedy="Name a file that only the server may write to, in an existing directory and not another server's.",
         ) from None
+
+
+def _told(error: ConfigError | OSError) -> str:
+    if isinstance(error, ConfigError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return f"fatal: {where}{error.strerror or error}"
 
 
 def _complain(text: str, configuration: Configuration, journal: Journal) -> None:

@@ -24,9 +24,9 @@ class ServerSettings:
         doc="How connections come: standalone: the server listens. inetd: inetd, xinetd or systemd (Accept=yes) starts"
         " ftpsd for each connection, which is its standard input or descriptor 3 (LISTEN_FDS); it serves that one and"
         " ends. Then there is no PidFile and no control socket; MaxInstances, MaxConnectionRate, Workers and"
-        " MetricsAddress have no effect; limits count across processes by the ScoreboardFile, without which none is"
-        " served (`none`: each process counts itself alone). See docs/operation.md. Every connection pays for the start"
-        " of a program: prefer standalone, which can be socket-activated too.",
+        " MetricsAddress have no effect; limits count across processes by the ScoreboardFile: where it cannot be used"
+        " nobody is served (`none`: each process counts itself alone). See docs/operation.md. Every connection pays for"
+        " the start of a program: prefer standalone, which systemd can start with the first connection, too.",
     )
     user: str | None = directive(
         "User", Text("name"), None, contexts=HOST | Context.ANONYMOUS, good=("nobody",), bad=("", "a b"),
