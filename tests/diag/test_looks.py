@@ -254,6 +254,16 @@ def test_logs_of_containers(world: World, directive: str, path: str) -> None:
     assert not {Code.LOG_UNUSABLE, Code.LOG_OPEN} & set(codes(examine(text, world)[1]))
 
 
+def test_codes_that_cannot_be_marked_as_used(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in /etc under systemd's ProtectSystem=full."""
+    world.write("codes", "alice:GEZDGNBVGY3TQOJQ:0\n")
+    text = f"{GOOD}AuthOTPEngine on\nAuthOTPTable file:@/codes\n"
+    assert examine(text, world)[1] == []
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    (found,) = examine(text, world)[1]
+    assert found.startswith("warning main.conf:4 AuthOTPTable [config-notice] AuthOTPTable: nothing can be written in ")
+
+
 def test_what_is_true_of_several_hosts_is_said_once(world: World) -> None:
     """Whether it stands in <Global> or nowhere; hosts with one name and address are hosts nevertheless."""
     bare = "Include @/base.conf\nInclude @/tls.conf\nDefaultRoot ~\n"

@@ -50,6 +50,7 @@ def place(tmp_path: Path, text: str) -> list[str]:
     write(tmp_path / "etc" / "users", ALICE.passwd_line(home))
     write(tmp_path / "etc" / "groups", f"users:x:{ALICE.gid}:alice")
     text = text.replace("/etc/ftpsd/skel", str(tmp_path / "skel")).replace("/etc/ftpsd", str(tmp_path / "etc"))
+    text = text.replace("/var/lib/ftpsd", str(tmp_path / "etc"))
     return text.replace("/srv", str(tmp_path / "srv")).splitlines()
 
 

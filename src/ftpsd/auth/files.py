@@ -264,9 +264,12 @@ class GroupFile(WatchedFile[Groups]):
             path, lambda data, name: parse_groups(data, name, only), lambda groups: groups.problems, "AuthGroupFile")
 
 
-_A_USER = "--file {} --uid UID --home DIR NAME"
-_MADE_BY = {"AuthGroupFile": "--group-file {} --group GROUP --group-gid GID NAME"}
-"""What `ftpsd passwd` needs to make a file of accounts, by directive."""
+_A_USER = "passwd --file {} --uid UID --home DIR NAME"
+_MADE_BY = {
+    "AuthGroupFile": "passwd --group-file {} --group GROUP --group-gid GID NAME", "AuthOTPTable": "otp --file {} NAME",
+}
+"""The command that makes a file of accounts, by directive."""
+_HELD = {"AuthOTPTable": "secrets"}
 
 
 def check_permissions(directive: str, path: str, *, world_readable: bool) -> None:
@@ -284,7 +287,7 @@ def check_permissions(directive: str, path: str, *, world_readable: bool) -> Non
     except OSError as error:
         raise ConfigError(
             f"unable to use {path}: {error.strerror}", directive=directive,
-            remedy=f"Make the file (ftpsd passwd {_MADE_BY.get(directive, _A_USER).format(path)}) or correct the path."
+            remedy=f"Make the file (ftpsd {_MADE_BY.get(directive, _A_USER).format(path)}) or correct the path."
         ) from None
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISDIR(status.st_mode):
@@ -292,7 +295,7 @@ def check_permissions(directive: str, path: str, *, world_readable: bool) -> Non
     if mode & stat.S_IROTH and not world_readable:
         raise ConfigError(
             f"unable to use {path}: it is world-readable (mode {mode:04o}): Operation not permitted",
-            directive=directive, remedy=f"It holds password hashes: chmod o-rwx {path}")
+            directive=directive, remedy=f"It holds {_HELD.get(directive, 'password hashes')}: chmod o-rwx {path}")
     if mode & stat.S_IWOTH:
         raise ConfigError(
             f"unable to use {path}: it is world-writable (mode {mode:04o}): Operation not permitted",

@@ -151,6 +151,11 @@ class Table(WatchedFile[Entries]):
         check_permissions("AuthOTPTable", self.path, world_readable=False)
         notices: list[str] = []
         self.current(notices.append)
+        place = os.path.dirname(os.path.realpath(self.path))
+        if not os.access(place, os.W_OK):
+            notices.append(
+                f"AuthOTPTable: nothing can be written in {place}, where codes are marked as used: none is accepted; "
+                "move the table to where the server may write (/var/lib/ftpsd; systemd: ReadWritePaths=)")
         return tuple(notices)
 
     def lacks(self, name: str, note: Note) -> bool:

@@ -41,8 +41,8 @@ def command(name: str, path: str, algorithm: str, issuer: str, delete: bool) -> 
     """Give NAME a new secret and print it for an authenticator app.
 
     \b
-    ftpsd otp --file /etc/ftpsd/otp alice
-    ftpsd otp --file /etc/ftpsd/otp alice --delete
+    ftpsd otp --file /var/lib/ftpsd/otp alice
+    ftpsd otp --file /var/lib/ftpsd/otp alice --delete
     """
     try:
         if delete:

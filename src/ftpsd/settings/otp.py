@@ -82,7 +82,7 @@ class OTPSettings:
     )
     table: OTPTable | None = directive(
         "AuthOTPTable", Special("file:/path|sql:/SELECT/UPDATE", table), None, module="mod_auth_otp",
-        good=("file:/etc/ftpsd/otp", "sql:/get-user-totp/update-user-totp"),
+        good=("file:/var/lib/ftpsd/otp", "sql:/get-user-totp/update-user-totp"),
         bad=("", "/etc/otp", "file:otp", "sql:/get", "sql:/get/update/insert"),
         doc="The file of users, secrets and counters that `ftpsd otp` makes, name:base32:counter. The server writes to"
         " it when a code has been used. Or two SQLNamedQuery: one returns secret and counter of user %{0}, the other"

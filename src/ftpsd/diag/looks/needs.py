@@ -1,9 +1,10 @@
-"""What directives need beside them: tables of bans and quotas, catalogs of languages, a program for passphrases."""
+"""What directives need beside them: tables of bans, quotas and codes, catalogs, a program for passphrases."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ftpsd.auth import otp
 from ftpsd.diag.machine import is_forbidden
 from ftpsd.diag.subject import Subject
 from ftpsd.errors import ConfigError
@@ -15,11 +16,11 @@ from ftpsd.session import languages
 from ftpsd.settings.quotas import QuotaTable
 from ftpsd.tls import asking
 
-_PROVIDER = "TLSPassPhraseProvider"
+_PROVIDER, _CODES = "TLSPassPhraseProvider", "AuthOTPTable"
 
 
 def look(subject: Subject) -> None:
-    checks: list[Callable[[Subject], object]] = [_quotas, lambda subject: languages.load(subject.host)]
+    checks: list[Callable[[Subject], object]] = [_quotas, _codes, lambda subject: languages.load(subject.host)]
     if subject.host.id == 0:
         checks += [lambda subject: check_bans(subject.configuration), _provider]
     for check in checks:
@@ -39,6 +40,18 @@ def _quotas(subject: Subject) -> None:
         tally = tables_of(subject.host)
         _table(subject, LimitFile, settings.limit_table, "QuotaLimitTable")
         _table(subject, TallyFile, tally, "QuotaTallyTable")
+
+
+def _codes(subject: Subject) -> None:
+    settings = subject.settings.otp
+    if not settings.engine or settings.table is None or settings.table.queries:
+        return
+    path = settings.table.path
+    if is_forbidden(path):
+        subject.cannot_look(path, of=_CODES)
+        return
+    for text in otp.Table(path, settings.algorithm).prepare():
+        subject.warn(Code.CONFIG_NOTICE, text, of=_CODES)
 
 
 def _table(
