@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from ftpsd.cli.explain import command
-from ftpsd.reasons.codes import Code
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.reasons.trouble import Trouble
 from ftpsd.reasons.troubles import TROUBLES
 
@@ -34,6 +34,14 @@ def test_every_code(code: Code) -> None:
 ])
 def test_a_line_of_a_log(text: str) -> None:
     assert explain(*text.split()).startswith("data-not-resumed\n")
+
+
+@pytest.mark.parametrize("code", Good, ids=str)
+def test_what_went_well(code: Good) -> None:
+    """EventLog and metrics have such reasons, too."""
+    assert explain(code).startswith(f"{code}\n  Nothing is wrong: ")
+    assert explain(f"[{code}]") == explain(code)
+    assert json.loads(explain("--json", code)) == []
 
 
 def test_all_codes() -> None:

@@ -35,9 +35,14 @@ def command(words: tuple[str, ...], as_json: bool) -> int:
     A whole line of a log, a reply, or what a client or another server says will do as well: 'GnuTLS error -110',
     'no shared cipher'. Without anything: all codes.
     """
+    from ftpsd.reasons.codes import Good
     from ftpsd.reasons.table import TABLE
 
     text = " ".join(words)
+    if text.strip("[]") in set(Good):
+        said = f"{text.strip('[]')}\n  Nothing is wrong: logs say so of what went well, or needs no explanation."
+        click.echo("[]" if as_json else said)
+        return 0
     troubles = _troubles(text) if words else []
     codes = list(TABLE) if not words else _codes(text) if not troubles else list(
         dict.fromkeys(code for each in troubles for code in each.codes))
