@@ -279,7 +279,8 @@ REASONS = (
         Code.AUTH_FILE_ROOT, "A user of the file has uid 0.", "Edited by hand.", server=("Give the user another "
         "uid.",)),
     _found(
-        Code.AUTH_FILE_UNUSED, "AuthOrder and AuthUserFile do not fit together.", "One of them was forgotten."),
+        Code.AUTH_FILE_UNUSED, "AuthOrder and AuthUserFile do not fit together.", "One of them was forgotten.",
+        "What stands outside of every section does not hold for a <VirtualHost>."),
     _found(
         Code.WORKER_UNKNOWN, "User or Group names somebody who does not exist: the server does not start.",
         "A typing error.", "The system calls the group otherwise (nobody, nogroup)."),

@@ -35,6 +35,11 @@ def look(subject: Subject) -> None:
         subject.warn(
             Code.AUTH_FILE_UNUSED, "AuthOrder asks mod_auth_file.c, but there is no AuthUserFile: it knows nobody",
             "Name an AuthUserFile (`ftpsd passwd` makes one), or take mod_auth_file.c out.", of="AuthOrder")
+    elif _is_left_behind(subject):
+        subject.note(
+            Code.AUTH_FILE_UNUSED, "the AuthUserFile of server config does not hold in a <VirtualHost>: this one has "
+            "the users of the system only",
+            "Write it here or into <Global>; or AuthOrder mod_auth_unix.c, if that is meant.", of="AuthUserFile")
     if auth.auth_group_file is not None:
         data = _checked(subject, "AuthGroupFile", auth.auth_group_file.path, world_readable=True)
         if data is not None:
@@ -48,6 +53,13 @@ def look(subject: Subject) -> None:
     _directory(subject)
     _worker(subject)
     _places(subject)
+
+
+def _is_left_behind(subject: Subject) -> bool:
+    """Whether users in a file that a host does not name are missed in it: it says nothing else of accounts."""
+    own, main = subject.settings, subject.configuration.hosts[0].settings
+    other = own.auth.auth_order or own.sql.connect_info is not None or own.ldap.users is not None
+    return main.auth.auth_user_file is not None and not other
 
 
 def _pam(subject: Subject) -> None:
