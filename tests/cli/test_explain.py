@@ -74,6 +74,7 @@ def test_nothing_like_a_code() -> None:
     ("curl: (67) Access denied: 550", "tls-required-control"),
     ("ls: Fatal error: Certificate verification: Not trusted (60:5F:07)", "server-cert-untrusted"),
     ("Response: 431 Necessary security resource unavailable", "no-certificate"),
+    ("error:0A000415:SSL routines::ssl/tls alert certificate expired", "server-cert-expired"),
 ])
 def test_what_other_programs_say(said: str, code: str) -> None:
     output = explain(said)

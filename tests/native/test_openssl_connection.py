@@ -72,7 +72,7 @@ def test_before_and_after_the_handshake(protocol: str) -> None:
         waiter.join()
         assert server.version == client.version == protocol
         assert server.handshake_done
-        assert server.secure_renegotiation
+        assert server.secure_renegotiation or protocol == TLS13
         assert server.keys_for_export("x", 20) == client.keys_for_export("x", 20)
 
 
@@ -207,9 +207,10 @@ def test_a_fin_within_a_record_is_a_broken_connection(size: int, protocol: str) 
 def test_errors_carry_their_cause(protocol: str) -> None:
     with connected(server_context(), client_context(protocol)) as pair:
         end_by_injection(pair)
-        with pytest.raises(TLSError, match="wrong version number") as caught:
+        with pytest.raises(TLSError, match=r"wrong version number|bad record type") as caught:
             pair.server.read(1, TIMEOUT)
-        assert caught.value.queue[0].text == "error:0A00010B:SSL routines::wrong version number"
+        assert caught.value.queue[0].text in (
+            "error:0A00010B:SSL routines::wrong version number", "error:0A0001BB:SSL routines::bad record type")
         assert pair.server.alert_sent is not None
     with connected(server_context(), client_context(protocol)) as pair:
         end_by_reset(pair)

@@ -647,7 +647,7 @@ def test_injected_plain_text(channel: str) -> None:
         assert pump.run() == "tls"
         assert isinstance(pump.error, TLSError)
         assert pump.error.kind == "protocol"
-        assert pump.error.queue[0].reason == "wrong version number"
+        assert pump.error.queue[0].reason in ("wrong version number", "bad record type")
         assert content_of(file) == b"good"
 
 
@@ -717,7 +717,8 @@ def test_key_updates_while_a_record_is_half_written(updates: int) -> None:
             got += link.peer_reads()
         assert sending.join() == "done"
         assert got == payload
-        assert link.tls.key_updates_by_peer == updates
+        # OpenSSL 3.5 keeps the last of several that it has read ahead until more comes, which never does here
+        assert updates - 1 <= link.tls.key_updates_by_peer <= updates
         assert 1 <= link.peer.key_updates_by_peer <= updates
 
 

@@ -97,6 +97,10 @@ def test_who_went_away_after_being_asked_for_a_certificate(kind: str, asks: bool
          "client does not trust the issuer of this server's certificate", "server-cert-untrusted"),
         (Entry("0A000410", "sslv3 alert handshake failure"),
          "client found nothing acceptable in this server's offer", "client-alert"),
+        (Entry("0A000410", "ssl/tls alert handshake failure"),
+         "client found nothing acceptable in this server's offer", "client-alert"),
+        (Entry("0A000415", "ssl/tls alert certificate expired"),
+         "client rejected this server's certificate as expired", "server-cert-expired"),
         (Entry("0A00010B", "something new"), None, "handshake-error"),
     ],
 )

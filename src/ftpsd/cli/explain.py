@@ -60,12 +60,13 @@ def command(words: tuple[str, ...], as_json: bool) -> int:
 
 def _troubles(text: str) -> list[Trouble]:
     """The questions that `text`, which names no code, belongs to."""
+    from ftpsd.reasons.spelling import familiar
     from ftpsd.reasons.table import TABLE
     from ftpsd.reasons.troubles import TROUBLES
 
     if any(word in set(TABLE) for word in _CODE.findall(text)):
         return []
-    said = text.casefold()
+    said = familiar(text.casefold())
     return [each for each in TROUBLES if any(symptom.casefold() in said for symptom in each.symptoms)]
 
 

@@ -1,7 +1,7 @@
 """What the binding uses of libssl, libcrypto and the C headers of this directory."""
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from posix.types cimport pid_t
+from posix.types cimport pid_t, time_t
 
 
 cdef extern from "<openssl/ssl.h>" nogil:
@@ -156,8 +156,6 @@ cdef extern from "<openssl/ssl.h>" nogil:
     void SSL_SESSION_get0_ticket(const SSL_SESSION *session, const unsigned char **ticket, size_t *size)
     int SSL_SESSION_is_resumable(const SSL_SESSION *session)
     unsigned long SSL_SESSION_get_ticket_lifetime_hint(const SSL_SESSION *session)
-    long SSL_SESSION_get_time(const SSL_SESSION *session)
-    long SSL_SESSION_set_time(SSL_SESSION *session, long seconds)
     long SSL_SESSION_get_timeout(const SSL_SESSION *session)
     long SSL_SESSION_set_timeout(SSL_SESSION *session, long seconds)
     int i2d_SSL_SESSION(const SSL_SESSION *session, unsigned char **out)
@@ -339,6 +337,8 @@ cdef extern from "ossl_devices.h" nogil:
 
 
 cdef extern from "ossl_hooks.h" nogil:
+    time_t session_time(const SSL_SESSION *session)
+    void session_set_time(SSL_SESSION *session, time_t began)
     enum: IDENTITY_SIZE, ALPN_MAX
     enum stapled:
         STAPLED_NOT_ASKED, STAPLED_RESPONSE, STAPLED_TRY_LATER, STAPLED_NOTHING

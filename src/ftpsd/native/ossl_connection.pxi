@@ -421,7 +421,7 @@ cdef class Connection:
         cdef const SSL_SESSION *session = SSL_get_session(self.state.ssl)
         if session == NULL:
             return 0
-        return SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session) - c_time(NULL)
+        return session_time(session) + SSL_SESSION_get_timeout(session) - c_time(NULL)
 
     @property
     def identity(self):

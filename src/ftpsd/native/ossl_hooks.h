@@ -35,6 +35,25 @@
 #include "ossl_seal.h"
 #include "ossl_staples.h"
 
+/* When a session began, in seconds since the epoch. What OpenSSL 3.0 has for that is not made for the time after 2038. */
+static time_t session_time(const SSL_SESSION *session)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    return SSL_SESSION_get_time_ex(session);
+#else
+    return (time_t)SSL_SESSION_get_time(session);
+#endif
+}
+
+static void session_set_time(SSL_SESSION *session, time_t began)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    (void)SSL_SESSION_set_time_ex(session, began);
+#else
+    (void)SSL_SESSION_set_time(session, (long)began);
+#endif
+}
+
 #define IDENTITY_SIZE 32
 #define FAILURES_MAX 16
 #define RECEIVED_MAX 16
@@ -177,7 +196,7 @@ static void present(struct conn *conn, SSL_SESSION *session)
 /* While the control connection lives its session does not expire. */
 static void refresh(SSL_SESSION *session)
 {
-    SSL_SESSION_set_time(session, (long)time(NULL));
+    session_set_time(session, time(NULL));
     if (SSL_SESSION_get_timeout(session) < REFRESHED_SECONDS)
         SSL_SESSION_set_timeout(session, REFRESHED_SECONDS);
 }
@@ -258,7 +277,7 @@ static void store_session(struct conn *conn, SSL_SESSION *session)
     struct cache *cache = conn->config->sessions;
     unsigned id_size;
     const unsigned char *id = SSL_SESSION_get_id(session, &id_size);
-    int64_t expires = ((int64_t)SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session)) * 1000000;
+    int64_t expires = ((int64_t)session_time(session) + SSL_SESSION_get_timeout(session)) * 1000000;
     unsigned char *data = NULL;
     int size;
 

@@ -42,11 +42,11 @@ cdef class Session:
 
     @property
     def created(self):
-        return SSL_SESSION_get_time(self.session)
+        return session_time(self.session)
 
     @created.setter
     def created(self, long seconds):
-        SSL_SESSION_set_time(self.session, seconds)
+        session_set_time(self.session, seconds)
 
     @property
     def timeout(self):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ftpsd.reasons.codes import Code
+from ftpsd.reasons.spelling import familiar
 
 UNABLE = "unable to accept TLS connection"
 _ROUTER = "usually this indicates an FTP-aware router, NAT, or firewall interfering with the TLS handshake"
@@ -124,7 +125,7 @@ def _hints(queue: Iterable[QueueEntry], words: HandshakeWords) -> tuple[str, ...
     """What the entries of the queue usually mean."""
     hints = []
     for entry in queue:
-        hint = _hint(entry.reason, words)
+        hint = _hint(familiar(entry.reason), words)
         if hint is not None and f"{UNABLE}: {hint}" not in hints:
             hints.append(f"{UNABLE}: {hint}")
     return tuple(hints)
@@ -195,13 +196,14 @@ def reason_code(
     if kind in _REASONS:
         return _REASONS[kind]
     for entry in queue:
-        if entry.reason in _DISABLED or (entry.reason == _WRONG_VERSION and offered):
+        reason = familiar(entry.reason)
+        if reason in _DISABLED or (reason == _WRONG_VERSION and offered):
             return Code.PROTOCOL_DISABLED
-        if entry.reason in _PROTOCOL_REASONS:
-            return _PROTOCOL_REASONS[entry.reason]
-        if entry.reason == _VERIFY_FAILED:
+        if reason in _PROTOCOL_REASONS:
+            return _PROTOCOL_REASONS[reason]
+        if reason == _VERIFY_FAILED:
             return objection_code(objections[-1] if objections else 1)
-        if "alert" in entry.reason:
+        if "alert" in reason:
             return Code.CLIENT_ALERT
     return Code.HANDSHAKE_ERROR
 
