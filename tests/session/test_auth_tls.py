@@ -38,6 +38,7 @@ HOSTS = {name: host(name, *lines) for name, *lines in NAMES} | {
     "impatient": host("impatient", "TLSTimeoutHandshake 1"),
     "closed": host("closed"),
     "vanished": host("vanished"),
+    "single": host("single", "TLSRequired data"),
     "garbage": host("garbage"),
     "verify": host("verify", "TLSVerifyClient on", "TLSCACertificateFile @HOME@/../root.pem"),
     "depth": host("depth", "TLSVerifyClient on", "TLSVerifyDepth 0", "TLSCACertificateFile @HOME@/../root.pem"),
@@ -83,12 +84,12 @@ def test_words_of_auth(hosts: Hosts, version: str, word: str, echoed: str, priva
 
 
 def test_what_the_log_says_of_a_session(hosts: Hosts) -> None:
-    with hosts.client("data", "TLSv1.3").begin() as client:
+    with hosts.client("single", "TLSv1.3").begin() as client:
         converse(client, f"PROT C => {FORBIDDEN}\nAUTH TLS => 503 Unwilling to accept second AUTH [auth-twice]")
         client.retrieve("RETR file.txt")
         client.retrieve("RETR file.txt")
         client.quit()
-    log = hosts.log("data")
+    log = hosts.log("single")
     expected = [
         "TLS/TLS-C requested, starting TLS handshake",
         "client supports secure renegotiations",

@@ -83,6 +83,8 @@ def test_after_ccc(hosts: Hosts, version: str, habit: Callable[[ScriptedClient],
         connection.close()
         client.expect(226)
         client.quit()
+    hosts.server.wait_for_log("received CCC, clearing control channel protection")
+    hosts.server.wait_for_log("Unwilling to accept AUTH after CCC for this session")
 
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
@@ -119,5 +121,3 @@ def test_where_ccc_is_refused(hosts: Hosts) -> None:
     hosts.server.wait_for_log(
         "CCC: unwilling to accept security parameters: TLSRequired setting does not allow for unprotected "
         "control channel")
-    hosts.server.wait_for_log("received CCC, clearing control channel protection")
-    hosts.server.wait_for_log("Unwilling to accept AUTH after CCC for this session")
