@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -166,7 +167,7 @@ def test_slots_of_a_dead_process_are_reaped(board: Scoreboard) -> None:
     if pid == 0:
         for _ in range(5):
             board.acquire()
-        record_lock(board._fd, 0, CLAIM_DEADLINE)
+        record_lock(board._locks, 0, CLAIM_DEADLINE)
         os.write(writer, b"+")
         signal.pause()
     os.read(reader, 1)
@@ -194,6 +195,33 @@ def test_workers_and_least_load(board: Scoreboard) -> None:
     assert board.least_loaded((2,)) is None
     board.clear_worker(1)
     assert board.free_rows(1) == (1,)
+
+
+def test_who_may_read_it_keeps_nobody_out(tmp_path: Path) -> None:
+    """ftpwho may be anybody's; so may a shared lock on the file."""
+    board = Scoreboard.create(path := str(tmp_path / "scoreboard"))
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with open(path, "rb") as file:
+                fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 3)
+                os.write(writer, b"+")
+                signal.pause()
+        finally:
+            os._exit(1)
+    assert os.read(reader, 1) == b"+"
+    try:
+        slot = board.acquire()
+        assert slot is not None
+        with board.taking():
+            pass
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        for fd in (reader, writer):
+            os.close(fd)
+    board.close()
 
 
 def test_file_is_replaced_not_shortened(tmp_path: Path) -> None:
@@ -253,7 +281,7 @@ def test_what_a_dead_process_holds_does_not_count(board: Scoreboard) -> None:
         theirs = board.acquire()
         assert theirs is not None
         theirs.hold(HOLDING)
-        assert record_lock(board._fd, 1, 1.0)
+        assert record_lock(board._locks, 1, 1.0)
         os._exit(0)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert len(board.holdings(slot.index)) == 1

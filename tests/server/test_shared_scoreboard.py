@@ -13,7 +13,7 @@ import pytest
 
 from ftpsd.server import layout
 from ftpsd.server.process import is_running, process_start
-from ftpsd.server.scoreboard import Scoreboard
+from ftpsd.server.scoreboard import Scoreboard, record_lock
 from ftpsd.server.slot import Slot
 
 PEER = ("192.0.2.7", 4711)
@@ -170,3 +170,59 @@ def _held(path: str) -> int:
 def test_many_that_come_first_make_one(path: str) -> None:
     with ProcessPoolExecutor(4) as pool:
         assert len(set(pool.map(_held, [path] * 16))) == 1
+
+
+def test_nobody_waits_while_many_are_looked_at(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who joins looks at everybody who is on: claims go on meanwhile, until there is a place to be freed."""
+    board = Scoreboard.join(path)
+    kept = [board.acquire(PEER) for _ in range(3)]
+    dead = in_child(lambda: claim(path))
+    end(dead)
+    looks: list[tuple[int, bool]] = []
+
+    def looked(pid: int, start: int) -> bool:
+        with ProcessPoolExecutor(1) as pool:
+            looks.append((pid, pool.submit(_claims, path).result()))
+        return is_running(pid, start)
+
+    monkeypatch.setattr("ftpsd.server.scoreboard.is_running", looked)
+    board._reap_ended()
+    assert looks == [(os.getpid(), True)] * len(kept) + [(dead, True), (dead, False)]
+    assert board.count == len(kept)
+    board.close()
+
+
+def _claims(path: str) -> bool:
+    """Whether a process could claim a place at once."""
+    with open(path, "r+b") as file:
+        return record_lock(file.fileno(), 0, 0.0)
+
+
+def test_nobody_else_may_read_what_locks_are_on(path: str) -> None:
+    """A shared lock needs no more than reading, and would keep every client out."""
+    Path(path).touch(0o644)
+    board = Scoreboard.join(path)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    board.close()
+    os.chmod(path, 0o644)
+    Scoreboard.join(path).close()
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+
+
+def test_a_new_server_has_its_scoreboard_before_anybody_finds_it(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename, seen = os.rename, list[str]()
+
+    def renamed(old: str, new: str) -> None:
+        rename(old, new)
+        child = in_child(lambda: _refused(path))
+        seen.append("nobody has joined")
+        end(child)
+
+    monkeypatch.setattr(os, "rename", renamed)
+    Scoreboard.create(path).close(remove=True)
+    assert seen == ["nobody has joined"]
+
+
+def _refused(path: str) -> None:
+    with pytest.raises(ValueError, match="has it"):
+        Scoreboard.join(path)

@@ -192,9 +192,7 @@ def _act(ctx: click.Context, given: Mapping[str, Any]) -> int:
 
 def _serve(given: Mapping[str, Any]) -> int:
     gc.disable()  # nothing that is imported or configured becomes garbage; the supervisor enables it
-    from ftpsd.server import handed
-
-    handed.shield(os.environ)
+    _shield()
     from ftpsd.ctl.server import ControlServer
     from ftpsd.metrics.tally import Tally
     from ftpsd.server import exporting, renewing, supervisor
@@ -206,9 +204,10 @@ def _serve(given: Mapping[str, Any]) -> int:
 
 
 def _shield() -> None:
-    """A server that inetd starts with wrong options does not tell its client."""
+    """Nothing that a server says gets to a client, not even of one that inetd starts with wrong options."""
     from ftpsd.server import handed
 
+    handed.fill()
     handed.shield(os.environ)
 
 

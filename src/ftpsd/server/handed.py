@@ -57,8 +57,18 @@ class SyslogStream(io.TextIOBase):
             syslog.syslog(syslog.LOG_ERR, escape(line))
 
 
+def fill() -> None:
+    """Standard streams that are closed lead nowhere from now on, and what is said on standard error goes to syslog:
+    otherwise the next file or connection gets one of their numbers, and what is printed."""
+    for fd in (0, 1, 2):
+        if _identity(fd) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = SyslogStream()
+
+
 def is_shielded() -> bool:
-    """Whether standard error was the connection, so that syslog has what is said there."""
+    """Whether standard error was the connection, or none, so that syslog has what is said there."""
     return isinstance(sys.stderr, SyslogStream)
 
 

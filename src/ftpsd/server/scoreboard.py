@@ -3,7 +3,9 @@
 Theory
 ------
 A session claims one slot when it is accepted, keeps it up to date and frees it at its end. Nobody may
-hold a lock when he dies, so there is none that outlives its holder:
+hold a lock when he dies, so there is none that outlives its holder. Nor may anybody else hold one, and whoever may
+read a file can (a shared lock is in the way of ours): so locks are on a file that has no name, or on one that only the
+server may read:
 
 * *Claim* (accept loops only): under an advisory record lock of the kernel (`fcntl.lockf`), which belongs to
   the process and vanishes with it. Inside: count the busy slots against the limit, find the first free
@@ -14,9 +16,10 @@ hold a lock when he dies, so there is none that outlives its holder:
 * *Reap* (supervisor, after `waitpid`): frees the slots that the dead process owned. It only turns busy
   bytes of a dead owner into free ones, so it cannot collide with a claim.
 * *Join* (processes of one session each, ServerType inetd, which have no supervisor): the file is made, or found, under
-  a record lock of its own and stays; who joins frees the slots of the dead. A supervisor holds a record lock on its
-  scoreboard as long as it lives, so that nobody joins that, and nobody takes what a dead one left for a living one's.
-  (Record locks go when their process closes any descriptor of the file, also the one that a mapping has.)
+  a record lock of its own and stays, for nobody else to read; who joins frees the slots of the dead. A supervisor holds
+  a record lock on its scoreboard as long as it lives, so that nobody joins that, and nobody takes what a dead one left
+  for a living one's. (Record locks go when their process closes any descriptor of the file, also the one that a mapping
+  has.)
 * *Take* (session threads whose login, connection or transfer is bounded): under a record lock of its own, so that
   accept loops never wait for it, and a lock of the process, as a record lock belongs to all its threads. What others
   hold (`access.occupancy`) is counted from the slots; what a process held that has died counts no more, reaped or not.
@@ -145,8 +148,10 @@ class Scoreboard:
     """The mapped file. Made by `create()` (supervisor, before it forks), `join()` (processes without a supervisor) or
     `open()` (readers)."""
 
-    def __init__(self, fd: int, memory: mmap.mmap, path: str | None) -> None:
+    def __init__(self, fd: int, memory: mmap.mmap, path: str | None, locks: int | None = None) -> None:
+        """`locks`: the descriptor that record locks are on (None: `fd`)."""
         self._fd = fd
+        self._locks = fd if locks is None else locks
         self.memory = memory
         whole = memoryview(memory)
         self.words, self.counts, self.times = whole.cast("I"), whole.cast("Q"), whole.cast("d")
@@ -166,23 +171,27 @@ class Scoreboard:
         if path is None:
             fd = os.memfd_create("ftpsd-scoreboard", os.MFD_CLOEXEC)
             return cls._fill(fd, None, os.getpid())
-        board = cls._replace(path, os.getpid())
-        with contextlib.suppress(OSError):
-            fcntl.lockf(board._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _LIFE_LOCK)
-        return board
+        return cls._replace(path, os.getpid())
 
     @classmethod
     def _replace(cls, path: str, owner: int) -> Scoreboard:
+        """A new one at `path`. Everybody may read a supervisor's (`owner`), whose locks are elsewhere."""
+        mode = 0o644 if owner else 0o600
         draft = f"{path}.{os.getpid()}"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(draft)
-        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        locks = fd
         try:
-            os.fchmod(fd, 0o644)
-            board = cls._fill(fd, path, owner)
+            os.fchmod(fd, mode)
+            if owner:
+                locks = os.memfd_create("ftpsd-scoreboard-locks", os.MFD_CLOEXEC)
+                fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _LIFE_LOCK)  # before anybody else finds it
+            board = cls._fill(fd, path, owner, locks)
             os.rename(draft, path)
         except OSError:
-            os.close(fd)
+            for each in {fd, locks}:
+                os.close(each)
             os.unlink(draft)
             raise
         return board
@@ -196,7 +205,7 @@ class Scoreboard:
         """
         deadline = time.monotonic() + JOIN_DEADLINE
         while True:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
             try:
                 board = cls._joined(fd, path, deadline)
             except BaseException:
@@ -224,10 +233,12 @@ class Scoreboard:
                 return None
             size = os.fstat(fd).st_size
             if size == 0:
+                os.fchmod(fd, 0o600)
                 return cls._fill(fd, path, 0)
             if size == FILE_SIZE:
                 magic, *_, owner, _ = HEADER.unpack(os.pread(fd, HEADER.size, 0))
                 if magic == MAGIC and owner == 0:
+                    os.fchmod(fd, 0o600)
                     return cls(fd, mmap.mmap(fd, FILE_SIZE), path)
                 if magic == MAGIC and not record_lock(fd, _LIFE_LOCK, 0.0):
                     raise ValueError(f"the server with process id {owner} has it")
@@ -236,13 +247,13 @@ class Scoreboard:
             fcntl.lockf(fd, fcntl.LOCK_UN)
 
     @classmethod
-    def _fill(cls, fd: int, path: str | None, owner: int) -> Scoreboard:
+    def _fill(cls, fd: int, path: str | None, owner: int, locks: int | None = None) -> Scoreboard:
         os.ftruncate(fd, FILE_SIZE)
         os.posix_fallocate(fd, 0, SLOTS_AT + _AT_ONCE * SLOT_SIZE)
         memory = mmap.mmap(fd, FILE_SIZE)
         SPACE.pack_into(memory, SPACE_AT, _AT_ONCE)
         HEADER.pack_into(memory, 0, MAGIC, SLOTS, SLOT_SIZE, WORKERS, 0, owner, time.time())
-        return cls(fd, memory, path)
+        return cls(fd, memory, path, locks)
 
     @classmethod
     def open(cls, path: str) -> Scoreboard:
@@ -306,12 +317,15 @@ class Scoreboard:
         states = self.memory[MAP_AT : MAP_AT + SLOTS]
         return states.count(1, 0, states.rfind(1) + 1)
 
-    def acquire(self, peer: tuple[str, int] = ("", 0), local: tuple[str, int] = ("", 0)) -> Slot | None:
-        """Claim a slot for a connection from `peer` at `local` (address, port); None when it is full.
+    def acquire(
+        self, peer: tuple[str, int] = ("", 0), local: tuple[str, int] = ("", 0), *, patience: float = CLAIM_DEADLINE,
+    ) -> Slot | None:
+        """Claim a slot for a connection from `peer` at `local` (address, port); None when it is full, or others claim
+        for longer than `patience` (seconds).
 
         For one thread per process: the accept loop. The slot must be released by `Slot.release()`.
         """
-        if not record_lock(self._fd, _CLAIM_LOCK, CLAIM_DEADLINE):
+        if not record_lock(self._locks, _CLAIM_LOCK, patience):
             self.denied = "the scoreboard is locked"
             return None
         try:
@@ -327,7 +341,7 @@ class Scoreboard:
             self._write(index, peer, local)
             self.memory[MAP_AT + index] = 1
         finally:
-            fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, _CLAIM_LOCK)
+            fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, _CLAIM_LOCK)
         return Slot(self, index)
 
     def _is_full(self, free: int) -> bool:
@@ -370,12 +384,12 @@ class Scoreboard:
         if not self._turn.acquire(timeout=TAKE_DEADLINE):
             raise TimeoutError("too many sessions want to be counted")
         try:
-            if not record_lock(self._fd, _TAKE_LOCK, deadline - time.monotonic()):
+            if not record_lock(self._locks, _TAKE_LOCK, deadline - time.monotonic()):
                 raise TimeoutError("too many sessions want to be counted")
             try:
                 yield
             finally:
-                fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, _TAKE_LOCK)
+                fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, _TAKE_LOCK)
         finally:
             self._turn.release()
 
@@ -425,15 +439,23 @@ class Scoreboard:
 
     def _reap_ended(self) -> None:
         """Free the slots of processes that have ended and whom nobody reaps; another one may have their number now."""
-        if not record_lock(self._fd, _CLAIM_LOCK, CLAIM_DEADLINE):
+        ended = self._ended(self._busy())  # mostly nobody's; all of them are looked at without the lock
+        if not ended or not record_lock(self._locks, _CLAIM_LOCK, CLAIM_DEADLINE):
             return
         try:
-            for index in self._busy():
-                _, pid, start, *_ = SLOT.unpack_from(self.memory, SLOTS_AT + index * SLOT_SIZE)
-                if not is_running(pid, start):
-                    self.memory[MAP_AT + index] = 0
+            for index in self._ended(ended):  # again: one that another has freed may be a living one's now
+                self.memory[MAP_AT + index] = 0
         finally:
-            fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, _CLAIM_LOCK)
+            fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, _CLAIM_LOCK)
+
+    def _ended(self, indices: Iterable[int]) -> list[int]:
+        """Those slots whose processes have ended."""
+        found: list[int] = []
+        for index in indices:
+            _, pid, start, *_ = SLOT.unpack_from(self.memory, SLOTS_AT + index * SLOT_SIZE)
+            if not is_running(pid, start):
+                found.append(index)
+        return found
 
     def entries(self) -> list[Entry]:
         """Everybody who is on. An entry that changes while it is read is read again."""
@@ -521,6 +543,8 @@ class Scoreboard:
         for view in (self.words, self.counts, self.times):
             view.release()
         self.memory.close()
+        if self._locks != self._fd:
+            os.close(self._locks)
         os.close(self._fd)
 
 

@@ -38,7 +38,7 @@ from ftpsd.server.generation import located
 from ftpsd.server.journal import Journal
 from ftpsd.server.options import Options
 from ftpsd.server.orders import Order
-from ftpsd.server.scoreboard import Scoreboard
+from ftpsd.server.scoreboard import JOIN_DEADLINE, Scoreboard
 from ftpsd.server.signals import SignalQueue
 from ftpsd.server.slot import Slot
 from ftpsd.server.worker import CAUGHT, CUT_OFF, GOODBYE, IGNORED, STACK_SIZE
@@ -180,7 +180,7 @@ def _prepared(
         service.prepare()
     board = _scoreboard(configuration)
     undo.callback(board.close)
-    slot = board.acquire(peer, local)
+    slot = board.acquire(peer, local, patience=JOIN_DEADLINE)
     if slot is None:
         raise ConfigError(f"{board.denied}, new connection denied")
     undo.callback(slot.release)

@@ -99,7 +99,7 @@ class Worker:
 
     def run(self, started: Callable[[], None]) -> None:
         """Serve until told to end. `started` is called when connections can be accepted."""
-        faulthandler.enable()
+        faulthandler.enable(2)  # sys.stderr may be syslog (`server.handed`)
         self._settle_down()
         threading.stack_size(STACK_SIZE)
         self._service.start_worker()
