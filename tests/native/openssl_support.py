@@ -250,3 +250,11 @@ def command_waiting(waits: bool) -> Iterator[None]:
             yield
         finally:
             give_way_to(-1)
+
+
+@functools.cache
+def renegotiation_is_told(version: str) -> bool:
+    """Whether a client that offers this version only says that its renegotiations would be secure: OpenSSL 3.0 does
+    under TLS 1.3, too, which has none; 3.5 does not."""
+    with connected(server_context(), client_context(version)) as pair:
+        return pair.server.secure_renegotiation
