@@ -233,3 +233,19 @@ def test_one_directory_is_written_while_it_is_sent(
     lines = jail.lines(path, wanted, shown=path[1:] or None)
     assert isinstance(lines, bytes) == written
     assert (lines if isinstance(lines, bytes) else lines.body) == jail.listing(path, wanted, shown=path[1:] or None)
+
+
+@pytest.mark.parametrize(("options", "written"), [
+    ({"form": "nlst"}, True), ({"bare": True}, True), ({"form": "list"}, False), ({"form": "mlsd"}, False),
+])
+def test_many_bare_names_are_sent_from_less_memory(
+    tree: Path, jail: Jail, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], written: bool
+) -> None:
+    """A client may take its time, in many sessions."""
+    wanted = ListingOptions(**options)  # type: ignore[arg-type]
+    monkeypatch.setattr("ftpsd.vfs.listing._MANY", 2)
+    lines = jail.lines("/a", wanted)
+    assert isinstance(lines, bytes) == written
+    assert (lines if isinstance(lines, bytes) else lines.body) == jail.listing("/a", wanted)
+    monkeypatch.setattr("ftpsd.vfs.listing._MANY", 5)
+    assert not isinstance(jail.lines("/a", wanted), bytes)

@@ -27,6 +27,9 @@ _MAGIC = re.compile(rb"[*?[]")
 _SCREEN = 80
 _TAB = 8
 _MOST_MATCHED_DIRECTORIES = 10_000
+_MANY, _SHORT = 20_000, 64
+"""More bare names than that are written at once, unless more bytes than that stand before each: what is known of a file
+takes three times the memory of its name, and a client may take its time."""
 
 
 def names(fd: int) -> list[bytes]:
@@ -111,7 +114,7 @@ class _Lister:
             top = self._top(path, shown)
             deep = self._deep
             if not deep and not options.columns:
-                return top
+                return self._written(path, top) if self._better_written(top, shown) else top
             return self._columns(self._tree(path, shown, top) if deep else self._written(path, top))
         directory, name = split(path)
         with _Descriptor(self._resolver.open(directory, _DIRECTORY_PATH)) as fd:
@@ -197,6 +200,10 @@ class _Lister:
             prefix = shown.rstrip(b"/") + b"/"
         with _Descriptor(self._resolver.open(path, _DIRECTORY)) as fd:
             return self._call(fd, path, prefix=prefix, want_directories=self._deep)
+
+    def _better_written(self, top: Listing, shown: bytes | None) -> bool:
+        """Whether its lines take much less memory than what they are made of."""
+        return self._form == "nlst" and len(shown or b"") <= _SHORT and top.entries > _MANY
 
     def _tree(self, path: bytes, shown: bytes | None, top: Listing) -> bytes:
         head = b"" if shown is None else shown.rstrip(b"/") + b"/"
