@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -252,6 +252,49 @@ def test_what_cannot_be_written_at_the_end_is_counted() -> None:
         to.ship("k", "a", "b")
         eventually(lambda: to.said.lines)
     assert to.said.lines[-1] == ("Redis: 2 entries were lost", Code.REDIS_LOG_LOST)
+
+
+class Slow(Courier):
+    """Nothing is written until `may`."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.sent: list[Entry] = []
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def push(self, entries: Sequence[Entry]) -> list[tuple[str, int]]:
+        assert self.may.wait(PATIENCE)
+        self.sent += entries
+        return []
+
+
+def test_a_process_of_one_session_waits_until_all_is_written() -> None:
+    courier, said, entries = Slow(), Said(), [Entry(b"k", b"%d" % number) for number in range(3)]
+    shipper = Shipper(courier, "Redis", said)
+    shipper.start()
+    for entry in entries:
+        shipper.ship(entry)
+    shipper.settle(0.01)
+    assert courier.sent == []
+    threading.Timer(2 * LAST_MOMENT, courier.may.set).start()
+    shipper.settle(PATIENCE)
+    assert courier.sent == entries
+    shipper.close()
+    assert said.lines == []
+
+
+def test_nobody_waits_for_a_redis_that_is_away() -> None:
+    with way(free_port(), SHORT) as to:
+        to.ship("k", "a")
+        began = time.monotonic()
+        to.shipper.settle(PATIENCE)
+        assert time.monotonic() - began < PATIENCE / 2
+    assert to.said.lines[-1] == ("Redis: 1 entries were lost", Code.REDIS_LOG_LOST)
 
 
 def test_what_redis_refuses_is_said_once_and_counted(daemon: daemons.Daemon) -> None:

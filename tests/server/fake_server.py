@@ -153,6 +153,9 @@ class TalkingService:
     def reopen_logs(self) -> None:
         self._reopened += 1
 
+    def settle(self, seconds: float) -> None:
+        pass
+
     def close(self) -> None:
         if self._log is not None:
             self._log.close()

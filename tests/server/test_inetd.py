@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import syslog
@@ -378,3 +379,30 @@ def test_what_is_said_goes_to_syslog_in_lines_that_nobody_forges(monkeypatch: py
 
 def test_users() -> None:
     assert User().uid != 0, "what is stored above would prove nothing"
+
+
+# ---- logs in databases
+
+
+def test_the_last_entries_have_time_to_be_written(ftps_certificates: Certificates, tmp_path: Path) -> None:
+    """There is no worker that outlives the session: it is this process that waits for the database, not the client."""
+    tmp_path.chmod(0o755)
+    path = tmp_path / "log.db"
+    database = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+    with contextlib.closing(database):
+        database.execute("CREATE TABLE said (command TEXT)")
+        config = replace(PLAIN, directives=(
+            "SQLBackend sqlite3", f"SQLConnectInfo {path}", "SQLEngine log",
+            "SQLNamedQuery said INSERT \"'%m'\" said", "SQLLog QUIT said"))
+        with inetd(config, ftps_certificates.authority_file) as server:
+            with server.client(tls=False) as client:
+                client.connect()
+                client.login()
+                database.execute("BEGIN EXCLUSIVE")
+                client.quit()
+                process = server.process()
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(1.0)
+            database.execute("COMMIT")
+            assert server.status() == 0
+        assert database.execute("SELECT command FROM said").fetchall() == [("QUIT",)]

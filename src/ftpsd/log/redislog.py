@@ -84,6 +84,10 @@ class RedisLogSink:
     def reopen(self) -> list[str]:
         return []
 
+    def settle(self, seconds: float) -> None:
+        """See `Shipper.settle`."""
+        self._shipper.settle(seconds)
+
     def close(self) -> None:
         self._shipper.close()
 

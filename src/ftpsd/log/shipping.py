@@ -210,6 +210,11 @@ class Shipper:
             bound = f"{MOST_WAITING} entries or {MOST_BYTES} bytes"
             self._report(f"{self._name} is slower than the log: {bound} wait, more are lost", Code.REDIS_LOG_LOST)
 
+    def settle(self, seconds: float) -> None:
+        """Waits so long until everything is written, or Redis is away."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting or self._outage.lasts, seconds)
+
     def close(self) -> None:
         """Ends the thread; what waits has LAST_MOMENT to be written."""
         with self._changed:
@@ -269,9 +274,13 @@ class Shipper:
                     self._waiting.popleft()
                     self._bytes -= entry.size
             self._lost += lost
+            self._changed.notify_all()
 
     def _away(self, why: str, consequence: str) -> None:
-        if self._outage.failed():
+        failed = self._outage.failed()
+        with self._changed:
+            self._changed.notify_all()
+        if failed:
             self._report(f"{self._name} does not answer: {why}; {consequence}", Code.REDIS_LOG_UNREACHABLE)
 
     def _note_refusal(self, refused: list[tuple[str, int]]) -> None:

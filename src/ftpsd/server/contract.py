@@ -59,6 +59,9 @@ class Service(Protocol):
     def reopen_logs(self) -> None:
         """Log files were moved away: write to new ones."""
 
+    def settle(self, seconds: float) -> None:
+        """There are no sessions any more: wait so long for what they have left to be written elsewhere."""
+
     def close(self) -> None:
         """Nobody needs this service in this process any more: give back what `prepare()` opened."""
 

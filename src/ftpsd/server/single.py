@@ -48,6 +48,9 @@ from ftpsd.settings.logging import SYSLOG
 FAREWELL = 2.0
 """Seconds that a client has to take the reply of a server that cannot serve it."""
 
+LAST_WORDS = 5.0
+"""Seconds that logs in Redis and in a database have after the session, whose client has gone by then."""
+
 _REFUSAL = Reply(421, "Service not available, closing control connection")
 _End = tuple[str, int]
 
@@ -116,7 +119,7 @@ class Single:
             raise ConfigError(str(error), remedy="Raise the limit of processes and threads (ulimit -u).") from None
 
     def run(self) -> int:
-        """Until the session has ended; the exit status."""
+        """Until the session has ended, and what it leaves is written; the exit status."""
         while not self._over.is_set():
             numbers = self._wait()
             if signal.SIGUSR1 in numbers:
@@ -124,6 +127,9 @@ class Single:
             if signal.SIGTERM in numbers:
                 self.journal.say("received SIGTERM: the session is ended")
                 self._end()
+                return 0
+        self._slot.release()
+        self._service.settle(LAST_WORDS)
         return 0
 
     def command(self, order: Order) -> None:

@@ -463,6 +463,12 @@ class Service:
         self.log.replace(sinks)
         return notices
 
+    def settle(self, seconds: float) -> None:
+        """After the last session: waits so long for what is to be written to logs in Redis, and in each database."""
+        if self._redis_log is not None:
+            self._redis_log.settle(seconds)
+        self.sql.settle(seconds)
+
     def close(self) -> None:
         """Gives back what `prepare` opened."""
         self.names.stop()

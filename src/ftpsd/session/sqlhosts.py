@@ -97,6 +97,10 @@ class SqlHosts:
         """In a worker, with its rights."""
         self._databases.start()
 
+    def settle(self, seconds: float) -> None:
+        """See `Databases.settle`."""
+        self._databases.settle(seconds)
+
     def close(self) -> None:
         self._databases.close()
 

@@ -209,14 +209,18 @@ class Database:
         self._recorder = threading.Thread(target=self._serve_late, name="sql-log", daemon=True)
         self._recorder.start()
 
+    def settle(self, seconds: float) -> None:
+        """Waits so long for what is to be written to the log; nothing more is taken for it."""
+        if self._recorder is not None:
+            with contextlib.suppress(queue.Full):
+                self._late.put_nowait(None)
+            self._recorder.join(seconds)
+
     def stop(self) -> None:
         """Ends the threads; what waits for the log has LAST_MOMENT to be written."""
         if not self._running:
             return
-        with contextlib.suppress(queue.Full):
-            self._late.put_nowait(None)
-        if self._recorder is not None:
-            self._recorder.join(LAST_MOMENT)
+        self.settle(LAST_MOMENT)
         self._running = False
         self._stopped.set()
         with contextlib.suppress(queue.Full):

@@ -49,6 +49,11 @@ class Databases:
         for database in self._all.values():
             database.start()
 
+    def settle(self, seconds: float) -> None:
+        """Waits for what is to be written to logs, so long for each database; see `Database.settle`."""
+        for database in self._all.values():
+            database.settle(seconds)
+
     def close(self) -> None:
         """Lets the threads end; does not wait."""
         for database in self._all.values():
