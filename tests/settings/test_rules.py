@@ -155,3 +155,26 @@ def test_relative_configuration_names(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_looking_up_names() -> None:
     assert "127.0.0.1" in look_up("localhost")
     assert look_up("x" * 300) == ()
+
+
+OTP_TABLE = "AuthOTPEngine on\nAuthOTPTable sql:/get/set\n"
+TALLIES = "QuotaEngine on\nQuotaDefault user false hard 1 0 0 0 0 0\nQuotaTallyTable sql:/get/add/make\n"
+
+
+def test_a_code_is_good_once_for_all_processes_of_inetd() -> None:
+    """Their locks in memory are their own."""
+    said = failure(f"ServerType inetd\n{OTP_TABLE}")
+    assert "AuthOTPTable: needs AuthOTPTableLock with ServerType inetd" in said
+    assert "on line 3 of '/etc/main.conf'" in said
+    for text in (f"ServerType inetd\n{OTP_TABLE}AuthOTPTableLock /run/otp.lock", OTP_TABLE,
+                 "ServerType inetd\nAuthOTPEngine on\nAuthOTPTable file:/var/lib/otp"):
+        assert configuration(text).notices == ()
+
+
+@pytest.mark.parametrize(("text", "noticed"), [
+    (f"ServerType inetd\n{TALLIES}", True), (f"ServerType inetd\n{TALLIES}QuotaLock /run/quota.lock", False),
+    (TALLIES, False), ("ServerType inetd\n" + TALLIES.replace("on", "off", 1), False),
+])
+def test_tallies_of_a_database_that_processes_of_inetd_share(text: str, noticed: bool) -> None:
+    found = [notice for notice in configuration(text).notices if "QuotaLock" in notice]
+    assert [notice.endswith("counts; write QuotaLock") for notice in found] == [True] * noticed

@@ -146,7 +146,7 @@ class QuotaSettings:
         "QuotaLock", Path(), None, contexts=HOST, module="mod_quotatab", good=("/run/ftpsd/quota.lock",),
         bad=("", "quota.lock"), default_text="none",
         doc="A file whose lock is held while a tally of sql: is changed. Without it one of this server's is, which"
-        " other servers with the same database do not see.",
+        " other servers with the same database, and other processes of ServerType inetd, do not see.",
     )
     log: str | None = directive(
         "QuotaLog", OptionalPath(), None, contexts=HOST, module="mod_quotatab",

@@ -9,6 +9,7 @@ from ftpsd.settings import logformat, redis_rules, sql_rules
 from ftpsd.settings.addresses import canonical
 from ftpsd.settings.model import Change, Configuration, DirectorySection, Host
 from ftpsd.settings.registry import DIRECTIVES
+from ftpsd.settings.server import INETD
 from ftpsd.settings.tls import MODULE_VERSION
 from ftpsd.settings.values import ForeignAddresses
 
@@ -21,6 +22,8 @@ def check(configuration: Configuration) -> tuple[str, ...]:
         _per_user(host)
         _formats(host)
         notices.extend(_too_late(host))
+        if configuration.server.server_type == INETD:
+            notices.extend(_unlocked(host))
     notices.extend(sql_rules.check(configuration))
     notices.extend(redis_rules.check(configuration))
     notices.extend(_shared_addresses(configuration.hosts))
@@ -46,6 +49,21 @@ def _needs(host: Host) -> None:
 def _absent(value: object) -> bool:
     """Whether a directive is not there, or says no."""
     return value is None or value is False or value == ()
+
+
+def _unlocked(host: Host) -> Iterable[str]:
+    """ServerType inetd: the lock of a table in a database has to be a file, as one in memory is each process's own."""
+    otp, quotas = host.settings.otp, host.settings.quotas
+    if otp.engine and otp.table is not None and otp.table.queries and otp.table_lock is None:
+        raise ConfigError(
+            "needs AuthOTPTableLock with ServerType inetd: a code would be good in two connections at once",
+            location=host.origin("otp", "table"), directive="AuthOTPTable",
+            remedy="Write AuthOTPTableLock with the path of a file in an existing directory.",
+        )
+    if quotas.engine and quotas.tally_table is not None and quotas.tally_table.source == "sql" and quotas.lock is None:
+        yield (
+            "ServerType inetd without QuotaLock: uploads of several connections at once may exceed what"
+            f" QuotaTallyTable on {host.origin('quotas', 'tally_table')} counts; write QuotaLock")
 
 
 def _formats(host: Host) -> None:
