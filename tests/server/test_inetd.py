@@ -267,6 +267,7 @@ def test_systemds_own_way(ftps_certificates: Certificates) -> None:
         number = server.listener.fileno()
         command = [
             sys.executable, "-I", "-S", "-c", PASS_SOCKET, str(number), program, "--inetd", "-a",
+            *(f"-E{name}" for name in ("LD_LIBRARY_PATH",) if name in os.environ),  # Python may need it
             f"-EPYTHONPATH={TREE / 'src'}", sys.executable, "-m", "ftpsd.cli.main", "-c",
             str(server.files.configuration)]
         with server.files.stderr.open("wb") as errors:

@@ -234,8 +234,7 @@ class FileSystem(abc.ABC):
         """
 
     def lines(self, path: str, options: ListingOptions, *, shown: str | None = None) -> Body:
-        """What `listing` gives, to be sent once, when everything that can fail has happened.
-        """
+        """What `listing` gives, to be sent once; everything that can fail has happened."""
         return self.listing(path, options, shown=shown)
 
     @abc.abstractmethod
