@@ -502,4 +502,11 @@ static struct pull *ls_begin(struct ls_source *source)
     return &source->pull;
 }
 
+/* All lines at once. Returns whether there was room for them; the list's `length` says how many bytes they are. */
+static int ls_whole(struct ls_source *source, char *body, size_t room)
+{
+    struct pull *pull = ls_begin(source);
+    return pull->call(pull->self, (unsigned char *)body, room) >= 0 && pull->ended;
+}
+
 #endif

@@ -31,8 +31,7 @@ cdef extern from "sys_format.h" nogil:
         ls_entry *entries
         size_t count
         char *arena
-        char *body
-        size_t length, body_room, next, printed
+        size_t length
         ls_name *owners
         ls_name *groups
         size_t owner_count, group_count
@@ -46,7 +45,6 @@ cdef extern from "sys_format.h" nogil:
     ls_entry *ls_at(const ls_list *, size_t place)
     size_t ls_body_bound(const ls_list *, const ls_options *, size_t prefix_length)
     int ls_sort(ls_list *, const ls_options *)
-    int ls_format(ls_list *, const ls_options *, const char *prefix, size_t prefix_length, int scanned)
     struct ls_source:
         ls_list *list
         const ls_options *options
@@ -54,6 +52,7 @@ cdef extern from "sys_format.h" nogil:
         size_t prefix_length
         int scanned
     pull *ls_begin(ls_source *)
+    int ls_whole(ls_source *, char *body, size_t room)
     void tzset()
 
 
@@ -229,10 +228,9 @@ cdef class Listing:
         cdef size_t room = ls_body_bound(found, &self.options, len(self.prefix))
         cdef PyObject *body = new_bytes(NULL, room)
         cdef bint whole
-        found.body, found.body_room, found.next, found.printed = bytes_of(body), room, 0, 0
+        cdef char *into = bytes_of(body)
         with nogil:
-            whole = ls_format(found, &self.options, self.source.prefix, self.source.prefix_length, self.source.scanned)
-        found.body = NULL
+            whole = ls_whole(&self.source, into, room)
         _PyBytes_Resize(&body, found.length)
         made = <bytes>body
         Py_DECREF(made)

@@ -26,9 +26,8 @@ import socket
 import sys
 import threading
 import time
-import traceback
 
-from ftpsd.errors import ConfigError, FtpsdError
+from ftpsd.errors import ConfigError
 from ftpsd.ftp.addresses import one_spelling
 from ftpsd.ftp.replies import Reply
 from ftpsd.server import handed
@@ -41,7 +40,7 @@ from ftpsd.server.orders import Order
 from ftpsd.server.scoreboard import JOIN_DEADLINE, Scoreboard
 from ftpsd.server.signals import SignalQueue
 from ftpsd.server.slot import Slot
-from ftpsd.server.worker import CAUGHT, CUT_OFF, GOODBYE, IGNORED, STACK_SIZE
+from ftpsd.server.worker import CAUGHT, CUT_OFF, GOODBYE, IGNORED, STACK_SIZE, reopen_logs, serve
 from ftpsd.settings import Configuration, place
 from ftpsd.settings.logging import SYSLOG
 
@@ -123,7 +122,7 @@ class Single:
         while not self._over.is_set():
             numbers = self._wait()
             if signal.SIGUSR1 in numbers:
-                self._reopen_logs()
+                reopen_logs(self._service, self.journal)
             if signal.SIGTERM in numbers:
                 self.journal.say("received SIGTERM: the session is ended")
                 self._end()
@@ -138,10 +137,7 @@ class Single:
 
     def _session(self) -> None:
         try:
-            self._service.serve(self._socket, self._slot)
-        except BaseException:
-            why = traceback.format_exc()
-            self.journal.say(f"a session ended by an error in ftpsd, please report it:\n{why}")
+            serve(self._service, self.journal, self._socket, self._slot)
         finally:
             self._over.set()
             self._signals.wake()
@@ -166,13 +162,6 @@ class Single:
         if not self._over.wait(CUT_OFF):
             self._slot.release()
             os._exit(0)
-
-    def _reopen_logs(self) -> None:
-        self.journal.reopen()
-        try:
-            self._service.reopen_logs()
-        except (OSError, FtpsdError) as error:
-            self.journal.say(f"unable to reopen the logs: {error}")
 
 
 def _prepared(

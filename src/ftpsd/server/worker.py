@@ -158,7 +158,7 @@ class Worker:
             if number == signal.SIGTERM:
                 self._stopping = True
             elif number == signal.SIGUSR1:
-                self._reopen_logs()
+                reopen_logs(self._service, self._journal)
             elif not self._draining:
                 self._draining = True
                 self._resume_at = None
@@ -207,13 +207,6 @@ class Worker:
             if sock is not None:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
-
-    def _reopen_logs(self) -> None:
-        self._journal.reopen()
-        try:
-            self._service.reopen_logs()
-        except (OSError, FtpsdError) as error:
-            self._journal.say(f"unable to reopen the logs: {error}")
 
     def _supervisor_died(self) -> None:
         self._journal.say("the supervisor is gone: this worker ends too")
@@ -292,10 +285,7 @@ class Worker:
 
     def _session(self, sock: socket.socket, slot: Slot) -> None:
         try:
-            self._service.serve(sock, slot)
-        except BaseException:
-            why = traceback.format_exc()
-            self._journal.say(f"a session ended by an error in ftpsd, please report it:\n{why}")
+            serve(self._service, self._journal, sock, slot)
         finally:
             self._forget(sock, slot)
 
@@ -323,3 +313,20 @@ class Worker:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
             self._changed.wait_for(lambda: not self._sessions, CUT_OFF)
+
+
+def serve(service: Service, journal: Journal, sock: socket.socket, slot: Slot) -> None:
+    """A session, to its end. Whatever it raises is an error of ours: it is said, and ends nothing but the session."""
+    try:
+        service.serve(sock, slot)
+    except BaseException:
+        journal.say(f"a session ended by an error in ftpsd, please report it:\n{traceback.format_exc()}")
+
+
+def reopen_logs(service: Service, journal: Journal) -> None:
+    """SIGUSR1. A log that cannot be opened again is told of, and ends nothing."""
+    journal.reopen()
+    try:
+        service.reopen_logs()
+    except (OSError, FtpsdError) as error:
+        journal.say(f"unable to reopen the logs: {error}")
