@@ -281,6 +281,20 @@ def test_send_eight_megabytes(channel: str, offset: int | None) -> None:
         assert sending.pump.error is None
 
 
+@tls_channels
+@pytest.mark.parametrize(
+    ("size", "rate", "nagle"), [(10_000, 0, False), (MEGABYTE, 0, True), (MEGABYTE, 100 * MEGABYTE, False)])
+def test_records_that_follow_each_other_fill_segments(channel: str, size: int, rate: int, nagle: bool) -> None:
+    with wire(channel) as link, file_of(bytes(size)) as file:
+        link.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sending = Running(Pump(
+            direction="send", source=file.fileno(), sock=link.sock.fileno(), tls=link.tls, offset=0, rate=rate,
+            stall=TIMEOUT, expected=size, finish=True))
+        assert len(link.peer_reads_all()) == size
+        assert sending.join() == "done"
+        assert link.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == (not nagle)
+
+
 @channels
 @pytest.mark.parametrize("offset", [None, 0, 1000])
 def test_receive_eight_megabytes(channel: str, offset: int | None) -> None:

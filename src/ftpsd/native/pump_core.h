@@ -27,7 +27,7 @@
 
 #define BUFFER_SIZE (256 * 1024)
 #define SMALL_BUFFER (32 * 1024)        /* for what fits into it, and for the beginning of an upload */
-#define PULL_BUFFER (64 * 1024)         /* what is written for us stays in the processor's cache until it is sent */
+#define SEND_BUFFER (64 * 1024)         /* what is read or written for us stays in the processor's cache until it is sent */
 #define GLANCE_BYTES (1024 * 1024)
 #define DISCARD_MAX (1024 * 1024)
 #define RATE_QUANTUM (16 * 1024)
@@ -68,7 +68,7 @@ struct pump {
     int started;
     int batch;                          /* the thread is scheduled as batch work */
     int finish;                         /* the end of our side is the pump's to tell the peer */
-    int corked, finished;
+    int corked, coalesces, finished;
     double begun_at, moved_at, refilled_at, tokens;
     size_t unglanced, ungiven;          /* bytes since the last look at `control`, and at waiting commands */
     unsigned waited_in_row, gave_way;   /* looks that saw a command wait; how often we let go of the processor */

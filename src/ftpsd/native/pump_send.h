@@ -57,10 +57,8 @@ static int send_read(struct pump *pump, size_t size, size_t *got)
 
 static int send_buffers(struct pump *pump)
 {
-    size_t room = pump->expected > 0 && pump->expected < SMALL_BUFFER ? SMALL_BUFFER : BUFFER_SIZE;
+    size_t room = pump->expected > 0 && pump->expected < SMALL_BUFFER ? SMALL_BUFFER : SEND_BUFFER;
 
-    if (pump->pull != NULL)
-        room = PULL_BUFFER;
     if (pump->memory == NULL && !pump_buffers(pump, room))
         return pump_fail(pump, PUMP_FILE, ENOMEM);
     if (pump->memory != NULL)
@@ -81,6 +79,19 @@ static int send_has_all(const struct pump *pump)
     return pump->memory == NULL && pump->position >= 0 && pump->expected > 0 && pump->file_bytes >= pump->expected;
 }
 
+/* Another buffer follows this one. With TcpNoDelay the rest of each TLS record, which is no multiple of a segment, would
+ * go in a segment of its own; instead the kernel fills segments up. The last of all goes with the end (`pump_cork`). A
+ * rate sends less than a segment at a time, and at once. */
+static void send_coalesce(struct pump *pump)
+{
+    int off = 0;
+
+    if (pump->coalesces || !pump->finish || pump->rate > 0)
+        return;
+    pump->coalesces = 1;
+    (void)setsockopt(pump->sock, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off);   /* it may be no TCP socket */
+}
+
 /* Makes `out` ready; an empty one means the end of the source. */
 static int send_fill(struct pump *pump)
 {
@@ -98,6 +109,8 @@ static int send_fill(struct pump *pump)
         pump->memory_left -= size;
         if (pump->memory_left == 0)
             pump_cork(pump);
+        else
+            send_coalesce(pump);
     } else {
         stop = send_read(pump, size, &size);
         if (stop != PUMP_GO)
@@ -105,6 +118,8 @@ static int send_fill(struct pump *pump)
         raw = pump->buffer;
         if (pump->pull != NULL ? pump->pull->ended : size < wanted)     /* a short read is most likely the end */
             pump_cork(pump);
+        else
+            send_coalesce(pump);
     }
     pump_count(&pump->file_bytes, size);
     pump->out = raw;
