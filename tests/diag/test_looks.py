@@ -50,6 +50,12 @@ def test_without_user_sessions_run_as_root(world: World) -> None:
     assert examine(text, world)[1] == []
 
 
+@pytest.mark.parametrize("text", ["User 54321\nGroup 54321\n", "User 54321\n"])
+def test_numbers_that_no_account_has(world: World, text: str) -> None:
+    rest = "WtmpLog off\nSystemLog none\nDefaultRoot ~\nUseFtpUsers off\nInclude @/tls.conf\n"
+    assert examine(text + rest, world)[1] == []
+
+
 @pytest.mark.parametrize(("addresses", "noted"), [
     (("10.0.0.5",), True), (("10.0.0.5", "5.9.1.2"), False), ((), False), (("100.64.3.4",), True),
 ])

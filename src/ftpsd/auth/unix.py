@@ -130,12 +130,25 @@ def group_name(gid: int) -> str | None:
         return None
 
 
+def user_id(name: str) -> int | None:
+    """The system's number of a user."""
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except (KeyError, ValueError):
+        return None
+
+
 def group_id(name: str) -> int | None:
     """The system's number of a group."""
     try:
         return grp.getgrnam(name).gr_gid
     except (KeyError, ValueError):
         return None
+
+
+def number_of(kind: str, name: str) -> int | None:
+    """The system's number of the `user` or `group` with that name; None: there is none."""
+    return user_id(name) if kind == "user" else group_id(name)
 
 
 class LineFile:

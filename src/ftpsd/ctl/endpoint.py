@@ -132,11 +132,3 @@ def group_name(gid: int) -> str:
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return str(gid)
-
-
-def number_of(kind: str, name: str) -> int | None:
-    """The id of the `user` or `group` with that name; None: there is none."""
-    try:
-        return pwd.getpwnam(name).pw_uid if kind == "user" else grp.getgrnam(name).gr_gid
-    except KeyError:
-        return None

@@ -14,6 +14,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from ftpsd.auth import unix
 from ftpsd.ctl import access, aside, endpoint
 from ftpsd.ctl.access import Peer, Rule
 from ftpsd.ctl.actions import ACTIONS
@@ -157,7 +158,7 @@ class ControlServer:
         }
         resolved: dict[str, tuple[Rule, ...]] = {}
         for directive, lines in acls.items():
-            resolved[directive], unknown = access.resolve(lines, endpoint.number_of)
+            resolved[directive], unknown = access.resolve(lines, unix.number_of)
             for name in unknown:
                 self._supervisor.journal.say(f"notice: {directive}: there is no {name}")
         self._rules = _Rules(resolved.pop("ControlsSocketACL"), resolved)
@@ -168,7 +169,7 @@ class ControlServer:
             return None
         numbers = []
         for kind, name in zip(("user", "group"), settings.socket_owner, strict=True):
-            number = endpoint.number_of(kind, name)
+            number = unix.number_of(kind, name)
             if number is None:
                 self._supervisor.journal.say(f"notice: ControlsSocketOwner: there is no {kind} '{name}'")
             numbers.append(-1 if number is None else number)

@@ -12,6 +12,7 @@ from ftpsd.diag.looks import (
     authorities,
     caches,
     certificates,
+    controls,
     databases,
     directives,
     logs,
@@ -110,6 +111,7 @@ def _look(subject: Subject) -> None:
         caches.look(subject)
         _rest(subject)
     starting.look(subject)
+    controls.look(subject)
     network.look(subject)
     logs.look(subject)
     accounts.look(subject)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import re
 from collections.abc import Iterator
 
@@ -197,7 +195,7 @@ def _is_missing(path: str) -> bool:
 def _worker(subject: Subject) -> None:
     server, machine = subject.settings.server, subject.machine
     if server.user is not None:
-        uid = _uid(server.user)
+        uid = int(server.user) if server.user.isdecimal() else unix.user_id(server.user)
         if uid is None:
             subject.error(
                 Code.WORKER_UNKNOWN, f"there is no user '{server.user}': the server does not start",
@@ -208,24 +206,10 @@ def _worker(subject: Subject) -> None:
                 "Write User nobody.", of="User")
     elif subject.host.id == 0 and machine.is_root():
         subject.note(Code.WORKER_ROOT, "without User, sessions run as root until their login", "Write User nobody.")
-    if server.group is not None and _gid(server.group) is None:
+    if server.group is not None and not server.group.isdecimal() and unix.group_id(server.group) is None:
         subject.error(
             Code.WORKER_UNKNOWN, f"there is no group '{server.group}': the server does not start",
             f"groupadd --system {server.group}, or name another.", of="Group")
-
-
-def _uid(name: str) -> int | None:
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return None
-
-
-def _gid(name: str) -> int | None:
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        return None
 
 
 def _places(subject: Subject) -> None:
@@ -245,7 +229,7 @@ def _places(subject: Subject) -> None:
 
 def _anonymous(subject: Subject, section: AnonymousSection) -> None:
     user = section.user or subject.settings.server.user
-    known = user is not None and (_uid(user) is not None or _in_file(subject, user))
+    known = user is not None and (unix.user_id(user) is not None or _in_file(subject, user))
     if not known:
         subject.warn(
             Code.ANONYMOUS_BROKEN, f"nobody can log in to <Anonymous {section.root}>: there is no user '{user}'",
