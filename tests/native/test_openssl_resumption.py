@@ -496,8 +496,8 @@ def test_tickets_of_a_handshake_are_not_held_back() -> None:
 def test_sessions_are_taken_once_however_memory_runs_out() -> None:
     """In a process of its own, in which freed memory is overwritten."""
     said = subprocess.run(
-        [sys.executable, "-m", "tests.native.out_of_memory"], capture_output=True, text=True, timeout=4 * TIMEOUT,
-        check=False, env={**os.environ, "MALLOC_PERTURB_": "165"})
+        [sys.executable, "-m", "tests.native.out_of_memory", "sessions"], capture_output=True, text=True,
+        timeout=4 * TIMEOUT, check=False, env={**os.environ, "MALLOC_PERTURB_": "165"})
     assert (said.returncode, said.stderr) == (0, "")
     failures, *taken = said.stdout.split()
     assert int(failures) > 1

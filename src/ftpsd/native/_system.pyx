@@ -321,6 +321,7 @@ def thread_credentials():
     cdef gid_t rgid = 0, egid = 0, sgid = 0
     cdef gid_t *groups = NULL
     cdef int count, i
+    cdef list found = []
     getresuid(&ruid, &euid, &suid)
     getresgid(&rgid, &egid, &sgid)
     count = sys_getgroups(0, NULL)
@@ -333,7 +334,9 @@ def thread_credentials():
         count = sys_getgroups(count, groups) if count else 0
         if count < 0:
             raise _failure("cannot read the groups")
-        return ThreadCredentials(ruid, euid, suid, rgid, egid, sgid, tuple([groups[i] for i in range(count)]))
+        for i in range(count):
+            found.append(groups[i])
+        return ThreadCredentials(ruid, euid, suid, rgid, egid, sgid, tuple(found))
     finally:
         free(groups)
 

@@ -250,10 +250,13 @@ cdef class SharedCache:
         cache_count(&self.state, counter, number)
 
     def facts(self):
-        counters = tuple([self.state.shared.counters[i] for i in range(CACHE_COUNTERS)])
+        cdef list counters = []
+        cdef int i
+        for i in range(CACHE_COUNTERS):
+            counters.append(self.state.shared.counters[i])
         return CacheFacts(
             self.state.shared.entries, self.state.size, self.state.shared.created / 1e6, bool(self.state.locked),
-            cache_attached(&self.state), bool(cache_gone(&self.state)), counters,
+            cache_attached(&self.state), bool(cache_gone(&self.state)), tuple(counters),
         )
 
     def memory(self):

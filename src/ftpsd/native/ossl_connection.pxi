@@ -582,9 +582,12 @@ cdef void on_message(conn *state, int sent, int version, int type, const void *d
 
 cdef int on_verify(conn *state, const stack_x509 *chain, int *depth) noexcept with gil:
     cdef Connection connection = <Connection>state.owner
+    cdef list found = []
+    cdef int i
     try:
-        found = tuple([certificate_der(sk_X509_value(chain, i)) for i in range(sk_X509_num(chain))])
-        answer = connection.context.verify_callback(connection, found)
+        for i in range(sk_X509_num(chain)):
+            found.append(certificate_der(sk_X509_value(chain, i)))
+        answer = connection.context.verify_callback(connection, tuple(found))
         if answer is None:
             return X509_V_OK
         depth[0], code = answer

@@ -106,9 +106,13 @@ cdef str name_text(const X509_NAME *name):
 
 
 cdef tuple names_of(const stack_name *names):
+    cdef list found = []
+    cdef int i
     if names == NULL:
         return ()
-    return tuple([name_text(sk_X509_NAME_value(names, i)) for i in range(sk_X509_NAME_num(names))])
+    for i in range(sk_X509_NAME_num(names)):
+        found.append(name_text(sk_X509_NAME_value(names, i)))
+    return tuple(found)
 
 
 cdef stack_info *read_certificates(PEMText text) except NULL:
@@ -366,7 +370,10 @@ cdef class Context:
 
     def set_protocols(self, names):
         cdef set wanted = set(names)
-        cdef list numbers = sorted([protocol_number(name) for name in wanted])
+        cdef list numbers = []
+        for name in wanted:
+            numbers.append(protocol_number(name))
+        numbers.sort()
         if not numbers:
             raise ValueError("no protocol is left")
         ERR_clear_error()
@@ -431,7 +438,9 @@ cdef class Context:
         self.switch(SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS, not empty_fragments)
 
     def set_alpn(self, tuple protocols, bint strict=False):
-        cdef bytes wire = b"".join([bytes([len(name)]) + name for name in protocols])
+        cdef bytes wire = b""
+        for name in protocols:
+            wire += bytes([len(name)]) + name
         if len(wire) > ALPN_MAX or b"" in protocols:
             raise ValueError("ALPN names are 1 to 255 bytes, 256 in all")
         self.config.alpn_strict = strict

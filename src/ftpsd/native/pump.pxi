@@ -192,6 +192,7 @@ def wait_readable(fds, double timeout):
     cdef Py_ssize_t count = len(fds)
     cdef double deadline = io_deadline(timeout)
     cdef int ready = 0
+    cdef list found = []
     cdef Py_ssize_t i
     cdef pollfd *entries = <pollfd *>calloc(count + 1, sizeof(pollfd))
     if entries == NULL:
@@ -204,7 +205,10 @@ def wait_readable(fds, double timeout):
             with nogil:
                 ready = poll(entries, count, io_milliseconds(deadline))
             if ready >= 0:
-                return [i for i in range(count) if entries[i].revents] if ready else []
+                for i in range(count):
+                    if entries[i].revents:
+                        found.append(i)
+                return found
             if errno != EINTR:
                 raise OSError(errno, os.strerror(errno))
             PyErr_CheckSignals()
