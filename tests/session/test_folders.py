@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,9 @@ HOSTS = {
     "off": "VRootAlias @HOME@/../shared ~/shared",
     "limited": "VRootEngine on\nVRootAlias @HOME@/../shared shared\n<Directory @HOME@/../shared>\n"
                "<Limit WRITE>\nDenyAll\n</Limit>\n</Directory>",
+    "deep": "VRootEngine on\nVRootAlias @HOME@/../tree ~/tree\n"
+            "<Directory @HOME@/../tree>\nHideFiles \\.private$\n</Directory>\n"
+            "<Directory @HOME@/../tree/closed>\n<Limit LIST NLST>\nDenyAll\n</Limit>\n</Directory>",
 }
 
 
@@ -33,6 +37,11 @@ def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
         (directory / "shared" / "notice.txt").write_text("hello\n")
         (directory / "shared" / "escape").symlink_to(directory / "passwd")
         (directory / "own" / "alice" / "hers").touch()
+        for place in ("tree/open/inner", "tree/closed", "tree/kept.private"):
+            (directory / place).mkdir(parents=True)
+            (directory / place / "file").touch()
+        for place in ("tree/locked", "tree/open/note.private"):
+            (directory / place).mkdir(mode=0o000)
         yield running
 
 
@@ -83,3 +92,13 @@ def test_directory_sections_are_of_the_source(hosts: Hosts) -> None:
             MKD yes => 257 "/yes" - Directory successfully created
             RMD yes => 250 RMD command successful
         """)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's server has the rights of the files' owner")
+def test_recursion_goes_where_hiding_and_rights_let_it(hosts: Hosts) -> None:
+    with hosts.logged_in("deep") as client:
+        listed = client.retrieve("LIST -R").decode().split("\r\n")
+        assert [line for line in listed if line.endswith(":")] == ["tree:", "tree/open:", "tree/open/inner:"]
+        assert client.retrieve("NLST t*/*") == b"tree/locked\r\ntree/open\r\n"
+        assert client.retrieve("NLST t*/*/*") == b"tree/open/inner\r\n"
+        assert client.retrieve("NLST tree/kept.private/*") == b"tree/kept.private/file\r\n"

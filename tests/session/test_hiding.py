@@ -112,6 +112,14 @@ def test_hidden_and_listed_below(hosts: Hosts) -> None:
         assert b"inner" not in client.retrieve("LIST -R") + client.retrieve("LIST */*") + client.retrieve("NLST */*")
 
 
+def test_a_pattern_does_not_tell_hidden_directories(hosts: Hosts) -> None:
+    with hosts.logged_in("not below") as client:
+        everything = client.retrieve("NLST */*").decode().split("\r\n")
+        assert everything
+        assert not any(line.startswith("sub/") for line in everything)
+        assert client.retrieve("NLST sub/*")
+
+
 def test_hidden_is_not_forbidden(hosts: Hosts) -> None:
     with hosts.logged_in("files") as client:
         assert client.retrieve("LIST file.txt") == client.retrieve("NLST file.txt") == b""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftpsd.vfs.base import Form, ListingOptions, NotRegularFile
+from ftpsd.vfs.base import Form, ListingOptions, ListingTooLarge, NotRegularFile
 from ftpsd.vfs.folders import Folder, Folders
 from ftpsd.vfs.jail import Jail
 from ftpsd.vfs.opened import WrittenFile
@@ -230,6 +230,84 @@ def test_patterns_and_what_is_hidden(jail: Folders) -> None:
     assert last_words(lines(jail, "/", visible=visible)) == ["mine", "sub", "readme"]
     assert "theirs" not in last_words(lines(jail, "/shared", form="nlst", visible=visible))
     assert ("/shared", "deep") in asked
+
+
+def heads(listed: list[str]) -> list[str]:
+    return [line for line in listed if line.endswith(":")]
+
+
+def test_recursive_listings_go_into_folders(place: Path, jail: Folders) -> None:
+    listed = lines(jail, "/", recursive=True)
+    assert heads(listed) == ["sub:", "sub/more:", "shared:", "shared/deep:"]
+    assert last_words(listed) == [
+        "mine", "sub", "readme", "shared", "", "sub:", "more", "", "sub/more:", "", "shared:", "deep",
+        str(place / "secret"), "theirs", "../secret", "", "shared/deep:", "file"]
+    assert heads(lines(jail, "/sub", "sub", recursive=True)) == ["sub/more:"]
+    assert heads(lines(jail, "/shared", "shared", recursive=True)) == ["shared/deep:"]
+
+
+def test_recursion_into_folders_has_the_bounds_of_any_other(jail: Folders) -> None:
+    assert heads(lines(jail, "/", recursive=True, max_depth=2)) == ["sub:", "shared:"]
+    assert heads(lines(jail, "/", recursive=True, max_directories=3)) == ["sub:", "sub/more:"]
+    assert last_words(lines(jail, "/", recursive=True, max_files=3)) == ["mine", "sub", "readme"]
+    assert last_words(lines(jail, "/", recursive=True, max_files=6))[-1] == "deep"
+    for bounds in (ListingOptions(recursive=True, max_entries=9), ListingOptions(recursive=True, max_bytes=600)):
+        with pytest.raises(ListingTooLarge):
+            jail.listing("/", bounds)
+
+
+def test_what_cannot_be_looked_at_is_left_out_and_what_is_hidden_not_entered(place: Path, jail: Folders) -> None:
+    def visible(directory: str, name: str, link: bool) -> bool:
+        return (directory, name) not in (("/", "shared"), ("/sub", "more"))
+
+    assert heads(lines(jail, "/", recursive=True, visible=visible)) == ["sub:"]
+    asked = []
+
+    def ask(directory: str, name: str, link: bool) -> bool:
+        asked.append((directory, name))
+        return name != "theirs"
+
+    listed = last_words(lines(jail, "/", recursive=True, visible=ask))
+    assert "theirs" not in listed
+    assert "file" in listed
+    assert {("/", "shared"), ("/shared", "theirs"), ("/shared/deep", "file"), ("/sub", "more")} <= set(asked)
+    (place / "other").rmdir()
+    (place / "secret" / "readme").unlink()
+    assert heads(lines(jail, "/", recursive=True)) == ["sub:", "shared:", "shared/deep:"]
+    assert "readme" not in last_words(lines(jail, "/"))
+
+
+def test_a_folder_that_shows_the_root_again_is_entered_once(place: Path) -> None:
+    with contextlib.closing(Folders(str(place / "home"), (Folder("/sub/all", Jail(str(place / "home"))),))) as jail:
+        assert heads(lines(jail, "/", recursive=True)) == [
+            "shared:", "sub:", "sub/all:", "sub/all/shared:", "sub/all/sub:"]
+
+
+@pytest.mark.parametrize(("pattern", "found"), [
+    ("s*/*", ["shared/deep", "shared/theirs", "sub/more"]),
+    ("*/deep/f*", ["shared/deep/file"]), ("sh*/deep", ["shared/deep"]), ("s*/m*", ["sub/more"]),
+    ("sub/m*", ["sub/more"]), ("shared/[!d]*", ["shared/theirs"]), ("*/hidden", []),
+])
+def test_patterns_go_into_folders(jail: Folders, pattern: str, found: list[str]) -> None:
+    if found:
+        assert lines(jail, f"/{pattern}", pattern, form="nlst") == found
+        assert set(found) <= set(last_words(lines(jail, f"/{pattern}", pattern)))
+    else:
+        with pytest.raises(FileNotFoundError):
+            lines(jail, f"/{pattern}", pattern)
+
+
+def test_a_file_from_elsewhere_alone(jail: Folders) -> None:
+    """It is judged by the name that it is shown under, as are files in folders."""
+    assert last_words(lines(jail, "/readme", "readme")) == ["readme"]
+    assert last_words(lines(jail, "/shared", "shared", directory=True)) == ["shared"]
+    assert lines(jail, "/readme", "readme", visible=lambda directory, name, link: False) == []
+    options = ListingOptions(visible=lambda directory, name, link: directory == "/shared")
+    assert jail.facts("/shared/theirs", options).endswith(" /shared/theirs")
+
+
+def test_columns_have_folders_in_them(jail: Folders) -> None:
+    assert lines(jail, "/", columns=True) == ["mine\tsub\treadme\tshared"]
 
 
 @settings(max_examples=60, deadline=None)

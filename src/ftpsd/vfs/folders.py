@@ -8,22 +8,22 @@ belongs to is decided by its text alone: sessions take `..` out of paths before 
 
 What a folder hides of the directory that it is shown in cannot be reached. Its entry there is the administrator's: it
 cannot be removed, renamed or replaced, nor can a directory on the way to it. Between two jails nothing is renamed
-(EXDEV), as between two disks. Listings of a directory that folders are shown in end with them; recursive ones do not go
-into them.
+(EXDEV), as between two disks. Listings of a directory that folders are shown in end with them, and recursive ones and
+patterns go into them.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
 import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
-from ftpsd.vfs.base import Body, ListingOptions, OpenFile, StoreMode
+from ftpsd.vfs.base import OpenFile, StoreMode
 from ftpsd.vfs.jail import Jail
+from ftpsd.vfs.names import decode, encode
+from ftpsd.vfs.resolve import Resolver
 from ftpsd.vfs.trees import Guide
 
 
@@ -61,6 +61,9 @@ class Folders(Jail):
     def __init__(self, root: str | int, folders: Sequence[Folder], *, real: str | None = None) -> None:
         super().__init__(root, real=real)
         self._folders = tuple(sorted(folders, key=lambda folder: -len(folder.at)))
+        self._shown: dict[str, list[bytes]] = {}
+        for directory, name in sorted(posixpath.split(folder.at) for folder in folders):
+            self._shown.setdefault(directory, []).append(encode(name))
 
     def close(self) -> None:
         for folder in self._folders:
@@ -158,70 +161,16 @@ class Folders(Jail):
     def names(self, path: str) -> list[str]:
         found = self._in(path)
         names = super().names(path) if found is None else found[0].jail.names(found[1])
-        return sorted({*names, *(name for name, _ in self._shown_in(_normal(path)))}, key=os.fsencode)
+        return sorted({*names, *map(decode, self.shown_in(encode(path)))}, key=os.fsencode)
 
     # ---- listings ------------------------------------------------------------------------------------
 
-    def _shown_in(self, directory: str) -> list[tuple[str, Folder]]:
-        """Names and folders that are shown in a directory."""
-        return sorted(
-            (posixpath.basename(folder.at), folder) for folder in self._folders
-            if posixpath.dirname(folder.at) == directory)
+    def place(self, path: bytes) -> tuple[Resolver, bytes]:
+        found = self._in(decode(path))
+        return super().place(path) if found is None else found[0].jail.place(encode(found[1]))
 
-    def listing(self, path: str, options: ListingOptions, *, shown: str | None = None) -> bytes:
-        found = self._in(path)
-        if found is not None and not self._shown_in(_normal(path)):
-            return self._inner(found[0], found[1], options, shown)
-        directory, pattern = _normal(path), "*"
-        if any(sign in path for sign in "*?["):
-            directory, pattern = posixpath.split(directory)
-        here = [(name, folder) for name, folder in self._shown_in(directory) if fnmatchcase(name, pattern)]
-        if not here or (options.directory and pattern == "*"):
-            return super().listing(path, options, shown=shown)
-        names = frozenset(name for name, _ in here)
-        plain = dataclasses.replace(options, visible=_without(directory, names, options.visible))
-        head = _head(shown, options, pattern=pattern != "*")
-        lines = [self._line(name, folder, options, head) for name, folder in here if _wanted(directory, name, options)]
-        try:
-            body = super().listing(path, plain, shown=shown) if found is None else \
-                self._inner(found[0], found[1], plain, shown)
-        except FileNotFoundError:
-            if pattern == "*":
-                raise
-            body = b""
-        return body + b"".join(lines)
-
-    def lines(self, path: str, options: ListingOptions, *, shown: str | None = None) -> Body:
-        found = self._in(path)
-        if any(sign in path for sign in "*?[") or self._shown_in(_normal(path)):
-            return self.listing(path, options, shown=shown)
-        if found is None:
-            return super().lines(path, options, shown=shown)
-        return found[0].jail.lines(found[1], _seen_from(found[0], options), shown=shown)
-
-    def _inner(self, folder: Folder, inside: str, options: ListingOptions, shown: str | None) -> bytes:
-        return folder.jail.listing(inside, _seen_from(folder, options), shown=shown)
-
-    def _line(self, name: str, folder: Folder, options: ListingOptions, head: str) -> bytes:
-        """The line of a folder's own entry; nothing where its source cannot be looked at."""
-        plain = dataclasses.replace(options, directory=True, visible=None, recursive=False, columns=False)
-        try:
-            if options.form == "mlsd":
-                facts = folder.jail.facts(folder.base, plain).partition(" ")[0]
-                return f"{facts} {name}\r\n".encode("utf-8", "surrogateescape")
-            if options.form == "nlst" or options.columns or options.bare:
-                folder.jail.stat(folder.base)
-                return f"{head}{name}\r\n".encode("utf-8", "surrogateescape")
-            return folder.jail.listing(folder.base, plain, shown=head + name)
-        except OSError:
-            return b""
-
-    def facts(self, path: str, options: ListingOptions) -> str:
-        found = self._in(path)
-        if found is None:
-            return super().facts(path, options)
-        said = found[0].jail.facts(found[1], options).partition(" ")[0]
-        return f"{said} {_normal(path)}"
+    def shown_in(self, directory: bytes) -> Sequence[bytes]:
+        return self._shown.get(_normal(decode(directory)), ())
 
     # ---- entries -------------------------------------------------------------------------------------
 
@@ -294,41 +243,3 @@ def _named(opened: OpenFile, path: str) -> OpenFile:
     """An open file under the name that the session knows it by."""
     opened.path = path
     return opened
-
-
-def _seen_from(folder: Folder, options: ListingOptions) -> ListingOptions:
-    """The options as a folder's own jail needs them: what hides names is asked for their paths outside."""
-    visible = options.visible
-    if visible is None:
-        return options
-    return dataclasses.replace(
-        options, visible=lambda place, name, link: visible(folder.outside(place).rstrip("/"), name, link))
-
-
-def _without(
-    directory: str, names: frozenset[str], visible: Callable[[str, str, bool], bool] | None,
-) -> Callable[[str, str, bool], bool]:
-    """What is visible besides entries that folders hide."""
-    def check(place: str, name: str, link: bool) -> bool:
-        if place == directory and name in names:
-            return False
-        return visible is None or visible(place, name, link)
-
-    return check
-
-
-def _wanted(directory: str, name: str, options: ListingOptions) -> bool:
-    if name.startswith(".") and options.form != "mlsd" and not (options.all or options.almost_all):
-        return False
-    return options.visible is None or options.visible(directory, name, False)
-
-
-def _head(shown: str | None, options: ListingOptions, *, pattern: bool) -> str:
-    """What stands before the names of a listing, as in one without folders."""
-    if shown is None:
-        return ""
-    if pattern:
-        return shown.rpartition("/")[0] + "/" if "/" in shown else ""
-    if options.form == "nlst" and not options.bare:
-        return shown.rstrip("/") + "/"
-    return ""

@@ -25,7 +25,7 @@ import posixpath
 import secrets
 import stat
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ftpsd.native import _system
 from ftpsd.vfs import listing, trees
@@ -227,14 +227,22 @@ class Jail(FileSystem):
         finally:
             os.close(fd)
 
+    def place(self, path: bytes) -> tuple[Resolver, bytes]:
+        """See `listing.Places`."""
+        return self._resolver, path
+
+    def shown_in(self, directory: bytes) -> Sequence[bytes]:
+        """See `listing.Places`."""
+        return ()
+
     def listing(self, path: str, options: ListingOptions, *, shown: str | None = None) -> bytes:
-        return listing.body(self._resolver, path, options, shown)
+        return listing.body(self, path, options, shown)
 
     def lines(self, path: str, options: ListingOptions, *, shown: str | None = None) -> Body:
-        return listing.lines(self._resolver, path, options, shown)
+        return listing.lines(self, path, options, shown)
 
     def facts(self, path: str, options: ListingOptions) -> str:
-        return listing.facts(self._resolver, path, options)
+        return listing.facts(self, path, options)
 
     def names(self, path: str) -> list[str]:
         fd = self._resolver.open(encode(path), os.O_RDONLY | os.O_DIRECTORY)

@@ -13,9 +13,10 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
+from typing import Protocol
 
 from ftpsd.native._system import Listing
 from ftpsd.vfs.base import Body, Form, ListingOptions, ListingTooLarge
@@ -37,22 +38,29 @@ def names(fd: int) -> list[bytes]:
     return sorted(os.fsencode(name) for name in os.listdir(fd))
 
 
-def body(resolver: Resolver, path: str, options: ListingOptions, shown: str | None) -> bytes:
+class Places(Protocol):
+    """Where the paths of a session lie (`vfs.jail`, `vfs.folders`)."""
+
+    def place(self, path: bytes) -> tuple[Resolver, bytes]:
+        """Who opens a path, and what it is called there."""
+
+    def shown_in(self, directory: bytes) -> Sequence[bytes]:
+        """Names in a directory that stand for what lies elsewhere, in order; they hide what has the same name."""
+
+
+def body(places: Places, path: str, options: ListingOptions, shown: str | None) -> bytes:
     """The body of a listing; see `FileSystem.listing`."""
-    return _Lister(resolver, options).body(encode(path), None if shown is None else encode(shown))
+    return _Lister(places, options).body(encode(path), None if shown is None else encode(shown))
 
 
-def lines(resolver: Resolver, path: str, options: ListingOptions, shown: str | None) -> Body:
+def lines(places: Places, path: str, options: ListingOptions, shown: str | None) -> Body:
     """What `body` is, not written yet where it is one directory's; see `FileSystem.lines`."""
-    return _Lister(resolver, options).lines(encode(path), None if shown is None else encode(shown))
+    return _Lister(places, options).lines(encode(path), None if shown is None else encode(shown))
 
 
-def facts(resolver: Resolver, path: str, options: ListingOptions) -> str:
+def facts(places: Places, path: str, options: ListingOptions) -> str:
     """The line of MLST, without CRLF; see `FileSystem.facts`."""
-    whole = encode(path)
-    directory, name = split(whole)
-    with _Descriptor(resolver.open(directory, _DIRECTORY_PATH)) as fd:
-        lines = _Lister(resolver, options).entry(fd, directory, name or b".", whole or b"/", mlst=True)
+    lines = _Lister(places, options).line(encode(path), encode(path) or b"/", mlst=True)
     if not lines:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     return decode(lines[:-2])
@@ -86,8 +94,8 @@ class _Match:
 class _Lister:
     """One listing: the options and what is left of its bounds."""
 
-    def __init__(self, resolver: Resolver, options: ListingOptions) -> None:
-        self._resolver = resolver
+    def __init__(self, places: Places, options: ListingOptions) -> None:
+        self._places = places
         self._options = options
         self._entries = options.max_entries
         self._bytes = options.max_bytes
@@ -112,28 +120,36 @@ class _Lister:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         if is_directory and (options.form != "list" or not options.directory):
             top = self._top(path, shown)
-            deep = self._deep
-            if not deep and not options.columns:
+            if not self._deep and not options.columns and not self._places.shown_in(path):
                 return self._written(path, top) if self._better_written(top, shown) else top
-            return self._columns(self._tree(path, shown, top) if deep else self._written(path, top))
-        directory, name = split(path)
-        with _Descriptor(self._resolver.open(directory, _DIRECTORY_PATH)) as fd:
-            return self._columns(self.entry(fd, directory, name or b".", shown or b"."))
+            return self._columns(self._tree(path, shown, top))
+        return self._columns(self.line(path, shown or b"."))
+
+    def _open(self, path: bytes, flags: int) -> int:
+        resolver, inside = self._places.place(path)
+        return resolver.open(inside, flags)
 
     # ---- one call into C -----------------------------------------------------------------------------
 
-    def entry(self, fd: int, directory: bytes, name: bytes, shown: bytes, *, mlst: bool = False) -> bytes:
-        """The line of one name."""
-        return self._written(directory, self._call(fd, directory, names=[name], shown=[shown], mlst=mlst))
+    def line(self, path: bytes, shown: bytes, *, mlst: bool = False) -> bytes:
+        """The line of one path."""
+        directory, name = split(path)
+        if name in self._places.shown_in(directory):
+            return self._elsewhere(path, shown, mlst=mlst) if name in self._others(directory, dots=True) else b""
+        with _Descriptor(self._open(directory, _DIRECTORY_PATH)) as fd:
+            return self._written(directory, self._call(fd, directory, names=[name or b"."], shown=[shown], mlst=mlst))
 
     def _call(
         self, fd: int, path: bytes, *, names: list[bytes] | None = None, shown: list[bytes] | None = None,
         prefix: bytes = b"", want_directories: bool = False, mlst: bool = False,
+        place: tuple[Resolver, bytes] | None = None,
     ) -> Listing:
+        """`place`: where the directory lies, if what stands for `path` is to be listed; nobody is asked about it."""
         options = self._options
-        kernel = isinstance(self._resolver, KernelResolver)
+        resolver, inside = place or self._places.place(path)
+        kernel = isinstance(resolver, KernelResolver)
         dots = names is None and (options.all or options.form == "mlsd")
-        with _Parent(self._resolver, path, wanted=dots) as parent:
+        with _Parent(resolver, inside, wanted=dots) as parent:
             try:
                 return Listing(
                     fd, form="mlsd" if mlst else self._form, names=names, shown=shown, prefix=prefix,
@@ -143,10 +159,10 @@ class _Lister:
                     slink=options.slink, reverse=options.reverse, human=options.human, sort=options.sort,
                     time=options.time, gmt=options.gmt, now=self._now, facts=options.facts,
                     numeric=options.numeric, owner=options.owner, group=options.group,
-                    rootfd=self._resolver.root if kernel else -1, parentfd=parent, path=path,
-                    follow=None if kernel else _Follow(self._resolver, path),
+                    rootfd=resolver.root if kernel else -1, parentfd=parent, path=inside,
+                    follow=None if kernel else _Follow(resolver, inside),
                     want_directories=want_directories, limit=self._files, max_entries=self._entries,
-                    max_bytes=self._bytes, keep=self._visible_in(path), fake_mode=options.fake_mode,
+                    max_bytes=self._bytes, keep=None if place else self._visible_in(path), fake_mode=options.fake_mode,
                     fake_uid=options.fake_uid, fake_gid=options.fake_gid, dos=options.windows,
                 )
             except OSError as error:
@@ -170,11 +186,12 @@ class _Lister:
 
     def _visible_in(self, directory: bytes) -> Callable[[bytes, bool], bool] | None:
         """What `ListingOptions.visible` says of names in one directory; `.` and `..` are nobody's secret."""
-        visible = self._options.visible
+        visible, covered = self._options.visible, self._places.shown_in(directory)
         if visible is None:
-            return None
+            return (lambda name, link: name not in covered) if covered else None
         where = decode(directory).rstrip("/") or "/"
-        return lambda name, link: name in (b".", b"..") or visible(where, decode(name), link)
+        return lambda name, link: name in (b".", b"..") or (
+            name not in covered and visible(where, decode(name), link))
 
     @property
     def _full(self) -> bool:
@@ -182,8 +199,35 @@ class _Lister:
         return self._options.max_files != 0 and self._files <= 0
 
     def _is_directory(self, path: bytes) -> bool:
-        with _Descriptor(self._resolver.open(path, os.O_PATH)) as fd:
+        with _Descriptor(self._open(path, os.O_PATH)) as fd:
             return stat.S_ISDIR(os.fstat(fd).st_mode)
+
+    # ---- what lies elsewhere -------------------------------------------------------------------------
+
+    def _others(self, directory: bytes, *, dots: bool = False) -> list[bytes]:
+        """The names that `Places` shows in a directory and that are listed; `dots`: those with a leading dot, too."""
+        options, where = self._options, decode(directory).rstrip("/") or "/"
+        dots = dots or options.all or options.almost_all or options.form == "mlsd"
+        return [
+            name for name in self._places.shown_in(directory)
+            if (dots or not name.startswith(b".")) and (
+                options.visible is None or options.visible(where, decode(name), False))]
+
+    def _elsewhere(self, path: bytes, shown: bytes, *, mlst: bool = False) -> bytes:
+        """The line of such a name; nothing where what it stands for cannot be looked at."""
+        resolver, inside = self._places.place(path)
+        directory, name = split(inside)
+        try:
+            os.close(resolver.open(inside, os.O_PATH))
+            with _Descriptor(resolver.open(directory, _DIRECTORY_PATH)) as fd:
+                got = self._call(
+                    fd, path, names=[name or b"."], shown=[shown], mlst=mlst or self._form == "mlsd",
+                    place=(resolver, directory))
+                return self._written(path, got)
+        except ListingTooLarge:
+            raise
+        except OSError:
+            return b""
 
     # ---- directories ---------------------------------------------------------------------------------
 
@@ -194,27 +238,51 @@ class _Lister:
 
     def _top(self, path: bytes, shown: bytes | None) -> Listing:
         """The directory that was asked for."""
+        with _Descriptor(self._open(path, _DIRECTORY)) as fd:
+            return self._call(fd, path, prefix=self._prefix(shown), want_directories=self._deep)
+
+    def _prefix(self, shown: bytes | None) -> bytes:
+        """What stands before the names in the directory that was asked for."""
         options = self._options
-        prefix = b""
-        if options.form == "nlst" and not options.bare and shown is not None:
-            prefix = shown.rstrip(b"/") + b"/"
-        with _Descriptor(self._resolver.open(path, _DIRECTORY)) as fd:
-            return self._call(fd, path, prefix=prefix, want_directories=self._deep)
+        return shown.rstrip(b"/") + b"/" if options.form == "nlst" and not options.bare and shown is not None else b""
+
+    def _whole(self, path: bytes, got: Listing, prefix: bytes = b"") -> bytes:
+        """All lines of a directory: of what is in it, then of what is shown there."""
+        parts = [self._written(path, got)]
+        for name in self._others(path):
+            if self._full:
+                break
+            parts.append(self._elsewhere(path.rstrip(b"/") + b"/" + name, prefix + name))
+        return b"".join(parts)
+
+    def _sub_directories(self, path: bytes, got: Listing) -> list[bytes]:
+        """What a recursive listing enters, last first."""
+        others = [name for name in self._others(path) if self._may_be_entered(path.rstrip(b"/") + b"/" + name)]
+        return [*others[::-1], *reversed(got.directories)]
+
+    def _may_be_entered(self, path: bytes) -> bool:
+        try:
+            return self._is_directory(path)
+        except OSError:
+            return False
 
     def _better_written(self, top: Listing, shown: bytes | None) -> bool:
         """Whether its lines take much less memory than what they are made of."""
         return self._form == "nlst" and len(shown or b"") <= _SHORT and top.entries > _MANY
 
     def _tree(self, path: bytes, shown: bytes | None, top: Listing) -> bytes:
+        whole = self._whole(path, top, self._prefix(shown))
+        if not self._deep:
+            return whole
         head = b"" if shown is None else shown.rstrip(b"/") + b"/"
-        return b"".join(self._below(path.rstrip(b"/") + b"/", head, top))
+        below = self._below(path.rstrip(b"/") + b"/", head, self._sub_directories(path, top))
+        return b"".join((whole, *below))
 
-    def _below(self, path: bytes, head: bytes, top: Listing) -> Iterator[bytes]:
-        """The listing of a directory, then those of its sub-directories, each before its own (`ls -R`)."""
+    def _below(self, path: bytes, head: bytes, names: list[bytes]) -> Iterator[bytes]:
+        """The listings of sub-directories (of these names, the last one first), each before its own (`ls -R`)."""
         options = self._options
         seen = 1
-        yield self._written(path, top)
-        waiting = [(path + name, head + name, 2) for name in reversed(top.directories)]
+        waiting = [(path + name, head + name, 2) for name in names]
         while waiting and not self._full:
             path, head, depth = waiting.pop()
             if options.max_depth and depth > options.max_depth:
@@ -225,19 +293,19 @@ class _Lister:
             got = self._sub_directory(path)
             if got is None:
                 continue
-            body = self._written(path, got)
+            body = self._whole(path, got)
             self._bytes -= len(head) + 5
             self._entries -= 1
             if self._bytes < 0 or self._entries < 0:
                 raise ListingTooLarge(decode(path))
             yield b"\r\n" + _harmless(head) + b":\r\n" + body
-            below = reversed(got.directories)
+            below = self._sub_directories(path, got)
             waiting += [(path + b"/" + name, head + b"/" + name, depth + 1) for name in below]
 
     def _sub_directory(self, path: bytes) -> Listing | None:
         """None when it may not be read, is gone or has become something else."""
         try:
-            with _Descriptor(self._resolver.open(path, _DIRECTORY | os.O_NOFOLLOW)) as fd:
+            with _Descriptor(self._open(path, _DIRECTORY | os.O_NOFOLLOW)) as fd:
                 return self._call(fd, path, want_directories=True)
         except ListingTooLarge:
             raise
@@ -253,13 +321,21 @@ class _Lister:
             matched = True
             if self._full:
                 break
-            with _Descriptor(self._resolver.open(match.directory, _DIRECTORY_PATH)) as fd:
-                shown_names = [match.before + name for name in match.names]
-                got = self._call(fd, match.directory, names=match.names, shown=shown_names)
-                parts.append(self._written(match.directory, got))
+            parts.append(self._matched(match))
         if not matched:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return self._columns(b"".join(parts))
+
+    def _matched(self, match: _Match) -> bytes:
+        """The lines of names in one directory: of what is in it, then of what is shown there."""
+        others = self._others(match.directory, dots=True)
+        with _Descriptor(self._open(match.directory, _DIRECTORY_PATH)) as fd:
+            shown = [match.before + name for name in match.names]
+            parts = [self._written(match.directory, self._call(fd, match.directory, names=match.names, shown=shown))]
+        for name in others:
+            if name in match.names and not self._full:
+                parts.append(self._elsewhere(match.directory + name, match.before + name))
+        return b"".join(parts)
 
     def _matches(self, path: bytes, shown: bytes | None) -> Iterator[_Match]:
         components = [part for part in path.split(b"/") if part]
@@ -276,22 +352,30 @@ class _Lister:
     def _step(self, places: list[tuple[bytes, bytes]], component: bytes) -> Iterator[tuple[bytes, bytes]]:
         count = 0
         for directory, before in places:
-            for name in self._in_directory(directory, component):
+            for name in self._listed_in(directory, component):
                 count += 1
                 if count > _MOST_MATCHED_DIRECTORIES:
                     raise ListingTooLarge(decode(directory))
                 yield directory + name + b"/", before + name + b"/"
+
+    def _listed_in(self, directory: bytes, component: bytes) -> list[bytes]:
+        """As `_in_directory`, but what is hidden has to be written in full: no pattern tells its name."""
+        found = self._in_directory(directory, component)
+        keep, others = self._visible_in(directory), self._others(directory, dots=True)
+        if keep is None or not _MAGIC.search(component):
+            return found
+        return [name for name in found if name in others or keep(name, True)]
 
     def _in_directory(self, directory: bytes, component: bytes) -> list[bytes]:
         """Names there that a component of a pattern matches; a leading dot must be written or asked for."""
         if not _MAGIC.search(component):
             return [component] if self._exists(directory + component) else []
         try:
-            fd = self._resolver.open(directory, _DIRECTORY)
+            fd = self._open(directory, _DIRECTORY)
         except OSError:
             return []
         with _Descriptor(fd):
-            everything = names(fd)
+            everything = sorted({*names(fd), *self._places.shown_in(directory)})
         self._entries -= len(everything)
         if self._entries < 0:
             raise ListingTooLarge(decode(directory))
@@ -302,7 +386,7 @@ class _Lister:
 
     def _exists(self, path: bytes) -> bool:
         try:
-            os.close(self._resolver.open(path, os.O_PATH | os.O_NOFOLLOW))
+            os.close(self._open(path, os.O_PATH | os.O_NOFOLLOW))
         except OSError:
             return False
         return True
