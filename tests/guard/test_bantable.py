@@ -168,14 +168,13 @@ def test_an_empty_file_becomes_one(path: str) -> None:
     table.close()
 
 
-def test_a_lock_that_somebody_keeps_ends_the_wait(
-    table: BanTable, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_that_somebody_keeps_ends_the_wait(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bantable, "PATIENCE", 0.05)
+    table = BanTable.open(path)
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
-        with table._lock():
+        with table._turns.held():
             os.write(writing, b"x")
             time.sleep(30)
         os._exit(0)
@@ -187,6 +186,7 @@ def test_a_lock_that_somebody_keeps_ends_the_wait(
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     assert table.count(RULE, "x", HERE, 1.0).count == 1
+    table.close()
     os.close(reading)
     os.close(writing)
 

@@ -26,16 +26,11 @@ The file is sparse. Its descriptor is opened before the fork, so a session write
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import hashlib
 import mmap
 import os
 import stat
 import struct
-import threading
-import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,6 +38,7 @@ from dataclasses import dataclass
 from ftpsd.access.bans import NEVER, Ban, Kind
 from ftpsd.errors import ConfigError
 from ftpsd.settings.bans import BanRule
+from ftpsd.sql.turns import Lock
 
 MAGIC = b"FTPSDBN1"
 BANS, COUNTERS = 4096, 8192
@@ -85,9 +81,8 @@ class BanTable:
 
     def __init__(self, path: str, fd: int) -> None:
         self.path = path
-        self._fd = fd
         self._memory = mmap.mmap(fd, _SIZE)
-        self._turn = threading.Lock()
+        self._turns = _turns(fd)
 
     @classmethod
     def open(cls, path: str) -> BanTable:
@@ -102,7 +97,7 @@ class BanTable:
                 raise _unusable(path, "is no file")
             if status.st_mode & 0o022:
                 raise _unusable(path, "others may write to it, and so ban and permit whom they like")
-            with _locked(fd, time.monotonic() + PATIENCE):
+            with _turns(fd).held():
                 _prepare(fd, path)
             return cls(path, fd)
         except OSError as error:
@@ -114,8 +109,8 @@ class BanTable:
 
     def close(self) -> None:
         """Gives it back; more than once is harmless."""
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
+        if self._turns.fd >= 0:
+            fd, self._turns.fd = self._turns.fd, -1
             self._memory.close()
             os.close(fd)
 
@@ -127,7 +122,7 @@ class BanTable:
 
     def read(self) -> tuple[int, list[Ban]]:
         """The generation and all its bans, expired ones too. Raises `TimeoutError`."""
-        with self._lock():
+        with self._turns.held():
             return self.generation, [ban for _, ban in self._bans()]
 
     def add(self, ban: Ban, now: float) -> bool:
@@ -137,7 +132,7 @@ class BanTable:
         """
         if len(_bytes(ban.name)) > LONGEST_NAME:
             raise ValueError(f"the name is longer than {LONGEST_NAME} bytes")
-        with self._lock():
+        with self._turns.held():
             there = dict(self._bans())
             live = {index: one for index, one in there.items() if one.counts(one.server, now)}
             if any(one.same(ban) for one in live.values()):
@@ -153,7 +148,7 @@ class BanTable:
 
     def remove(self, kind: Kind, name: str | None, server: bytes | None) -> list[Ban]:
         """Lifts the bans of somebody (None: of all) at a host (None: wherever); those that were lifted."""
-        with self._lock():
+        with self._turns.held():
             found = {
                 index: ban for index, ban in self._bans()
                 if ban.kind is kind and name in (None, ban.name) and server in (None, ban.server)
@@ -168,7 +163,7 @@ class BanTable:
     def count(self, rule: BanRule, source: str, server: bytes, now: float) -> Counted:
         """It has happened once more; how often that is within the rule's time. Raises `TimeoutError`."""
         key = hashlib.blake2b(repr((rule.event, source, server)).encode("utf-8", "surrogateescape"), digest_size=16)
-        with self._lock():
+        with self._turns.held():
             at, before = self._place(key.digest(), now)
             count, expires = (before.count + 1, before.expires) if before is not None else (1, now + rule.seconds)
             counted = Counted(rule.event, source, server, count, rule.most, expires)
@@ -179,7 +174,7 @@ class BanTable:
 
     def counted(self, now: float) -> list[Counted]:
         """All counters that are not forgotten yet. Raises `TimeoutError`."""
-        with self._lock():
+        with self._turns.held():
             found = (self._counter(_COUNTERS_AT + index * _COUNTER_SIZE) for index in range(COUNTERS))
             return [one for entry in found if entry is not None and (one := entry[1]).expires > now]
 
@@ -228,17 +223,6 @@ class BanTable:
     def _changed(self) -> None:
         _GENERATION.pack_into(self._memory, _GENERATION_AT, self.generation + 1)
 
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        deadline = time.monotonic() + PATIENCE
-        if not self._turn.acquire(timeout=PATIENCE):
-            raise TimeoutError("the ban table is busy")
-        try:
-            with _locked(self._fd, deadline):
-                yield
-        finally:
-            self._turn.release()
-
 
 def _prepare(fd: int, path: str) -> None:
     """An empty file becomes a table; whoever else opens it now waits. Raises `ConfigError`, `OSError`."""
@@ -252,21 +236,9 @@ def _prepare(fd: int, path: str) -> None:
         os.posix_fallocate(fd, 0, _SIZE)
 
 
-@contextlib.contextmanager
-def _locked(fd: int, deadline: float) -> Iterator[None]:
-    """No other process has the table meanwhile. Raises `TimeoutError`."""
-    while True:
-        try:
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
-            break
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > deadline:
-                raise TimeoutError("the ban table is busy") from None
-            time.sleep(0.0005)
-    try:
-        yield
-    finally:
-        fcntl.lockf(fd, fcntl.LOCK_UN, 1)
+def _turns(fd: int) -> Lock:
+    """At the table: who waits for one in vain has a `TimeoutError`."""
+    return Lock(fd, PATIENCE, lambda _: TimeoutError("the ban table is busy"))
 
 
 def _allocate(fd: int) -> None:

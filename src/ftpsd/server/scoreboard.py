@@ -85,6 +85,7 @@ from ftpsd.server.layout import (
 from ftpsd.server.process import has_ended, is_running, process_start
 from ftpsd.server.slot import Slot
 from ftpsd.settings.values import Rate
+from ftpsd.sql import turns
 
 CLAIM_DEADLINE = 0.5
 """Seconds that a claim waits for another worker's claim (which takes microseconds) before it gives up."""
@@ -550,15 +551,11 @@ class Scoreboard:
 
 def record_lock(fd: int, which: int, patience: float) -> bool:
     """Whether the record lock `which` was to be had within `patience` seconds (0: at once)."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, which)
-            return True
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > deadline:
-                return False
-            time.sleep(0.0002)
+    try:
+        turns.record_lock(fd, patience, length=1, start=which)
+    except OSError:
+        return False
+    return True
 
 
 def _is_at(fd: int, path: str) -> bool:
