@@ -128,10 +128,25 @@ def test_a_server_without_its_address_in_the_certificate_is_refused(
         one.give("some", BODY)
         with one.client(tls_version).begin() as source, two.client(tls_version).begin() as target:
             source.expect(200, "SSCN ON")
-            sent, _ = fxp(source, target, listens=target)
-        assert sent == (226 if ok else 425)
+            assert fxp(source, target, listens=target) == ((226, 226) if ok else (425, 426))
         if not ok:
             one.wait_for_log("unable to verify '127.0.0.1' server certificate: ")
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_server_that_does_not_prove_itself_is_sent_no_end_of_an_upload(
+    ftps_server: ServerFactory, ftps_certificates: Certificates, leaf: Files, tls_version: str, elsewhere: bool,
+) -> None:
+    """A clean end would be a 226 there for nothing; a client at that address is to see one, and the 425."""
+    authority = f"TLSCACertificateFile {ftps_certificates.authority_file}"
+    one = ftps_server(directives=FOREIGN, certificate=leaf)
+    address = "127.0.0.2" if elsewhere else "127.0.0.1"
+    two = ftps_server(tls=[*SECURE, authority], directives=FOREIGN, certificate=leaf, address=address)
+    one.give("some", BODY)
+    with one.client(tls_version).begin() as source, two.client(tls_version).begin() as target:
+        target.expect(200, "SSCN ON")
+        assert fxp(source, target, listens=source) == (425, 426 if elsewhere else 226)
+    one.wait_for_log("client did not reuse SSL session, rejecting data connection")
 
 
 def test_in_clear(ftps_server: ServerFactory) -> None:

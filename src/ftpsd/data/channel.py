@@ -16,15 +16,17 @@ therefore half-closes and lingers until the peer's end is seen (`Lingering`), wi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
+import struct
 from collections.abc import Callable
 from enum import Enum
 
 from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, SocketTuning
 from ftpsd.data.outcomes import CloseStyle
-from ftpsd.ftp.addresses import is_hidden_from
+from ftpsd.ftp.addresses import is_hidden_from, same_host
 from ftpsd.reasons.codes import Code
 from ftpsd.tls.data import DataTLS, HandshakeFailed
 from ftpsd.tls.errors import TLSError
@@ -51,6 +53,8 @@ _LISTENING, _CONNECTING, _CONNECTED, _HANDSHAKING = (
 _READY, _ENDING, _ENDED, _FAILED = Stage.READY, Stage.ENDING, Stage.ENDED, Stage.FAILED
 _CLOSE_TO_END = 64 * 1024
 """Bytes of a client that goes on talking which are thrown away at a time."""
+_WITH_A_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER: closing throws away what is on the way and sends RST."""
 
 
 class DataChannel:
@@ -233,6 +237,21 @@ class DataChannel:
         hidden = announced is not None and is_hidden_from(announced, peer)
         return Code.NAT_PRIVATE_ADDRESS if hidden else Code.DATA_NOT_CONNECTED, line
 
+    def leads_to(self, host: str) -> bool:
+        """Whether the other end of the connection has the address `host`: not another server (FXP)."""
+        assert self.socket is not None
+        try:
+            return same_host(str(self.socket.library.getpeername()[0]), host)
+        except OSError:
+            return True
+
+    def abort(self) -> None:
+        """Ends the connection with a reset, which nobody takes for the end of the data."""
+        if self.socket is not None:
+            with contextlib.suppress(OSError):
+                self.socket.library.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _WITH_A_RESET)
+        self.close()
+
     def close(self) -> None:
         """Closes whatever is open; harmless when nothing is."""
         if self._listener is not None and self._listener.descriptor >= 0:
@@ -261,6 +280,11 @@ class Lingering:
             if self._tls is not None:
                 style = self._tls.peer_close_style()
                 return style is not None, style
+        except ConnectionResetError:
+            self._tls = None  # its data may still be on the way; to close over what has come would destroy that
+        except OSError:
+            return True, None
+        try:
             return self._socket.library.recv(_CLOSE_TO_END) == b"", None
         except BlockingIOError:
             return False, None

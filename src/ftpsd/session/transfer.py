@@ -184,8 +184,11 @@ def _judge(session: Session, channel: DataChannel, *, client: bool) -> None:
     proof = channel.tls.prove(ccc_used=session.tls.ccc_used, options=session.settings.tls.options)
     if not proof.ok:
         assert isinstance(proof.reason, Code)
-        channel.end_sending(private=True)  # a clean end: some clients never look at the 425 behind a broken one
-        session.linger(channel.linger())
+        if client or not channel.leads_to(session.peer):
+            channel.abort()  # a server takes a clean end for an upload of nothing, and empties the file
+        else:
+            channel.end_sending(private=True)  # a clean end: some clients never look at the 425 behind a broken one
+            session.linger(channel.linger())
         _refuse_data(session, proof.reason, proof.lines)
     if client:
         session.note_tls(*proof.lines)

@@ -107,15 +107,15 @@ class DataTLS:
     def peer_close_style(self) -> Literal["notify", "fin"] | None:
         """How the client has ended its side: None as long as it has not. Its data is thrown away.
 
-        Does not wait, and reads no more than 64 KiB at a time. Raises `ConnectionResetError` when the connection
-        broke, or the client has sent more than `MOST_DISCARDED` bytes.
+        Does not wait, and reads no more than 64 KiB at a time. Raises `ConnectionResetError` when the connection or its
+        TLS broke, `ConnectionAbortedError` when the client has sent more than `MOST_DISCARDED` bytes.
         """
         try:
             style = self.connection.peer_end(_READ_SIZE)
         except TLSError as error:
             raise ConnectionResetError(104, str(error)) from None
         if style is None and self.connection.discarded > MOST_DISCARDED:
-            raise ConnectionResetError(104, "too much data after the end")
+            raise ConnectionAbortedError(103, "too much data after the end")
         return style
 
     def close(self) -> None:
