@@ -142,6 +142,7 @@ def test_why_would_i_see_a_no_shared_cipher_error_tls13(ftps_server: ServerFacto
     server = ftps_server(tls=["TLSCipherSuite TLSv1.3 TLS_CHACHA20_POLY1305_SHA256", "TLSProtocol TLSv1.3"])
     s_client(server, tmp_path, "-tls1_3", "-ciphersuites", "TLS_AES_256_GCM_SHA384")
     assert "no shared cipher" in text_of(server)
+    assert "any cipher from 'TLSCipherSuite TLSv1.3 TLS_CHACHA20_POLY1305_SHA256' (see" in text_of(server)
 
 
 @pytest.mark.parametrize("place", ["server config", "global"])

@@ -79,8 +79,14 @@ class HostTLS:
         """What the log's explanations of a failed handshake refer to."""
         place: Place = "implicit" if "UseImplicitSSL" in self.settings.options else "explicit"
         return HandshakeWords(
-            self.settings.timeout_handshake, self.ciphers, self.protocols, offered, place,
+            self.settings.timeout_handshake, self._ciphers(offered), self.protocols, offered, place,
             asks=self.settings.verify_client != "on" and self.verification.asks())
+
+    def _ciphers(self, offered: str) -> str:
+        """As TLSCipherSuite would name those of the version that such a client and this host speak."""
+        if offered != "TLSv1.3" or offered not in self.protocols:
+            return self.ciphers
+        return "TLSv1.3 " + ":".join(name for name in self.context.ciphers() if name.startswith("TLS_"))
 
 
 def build(

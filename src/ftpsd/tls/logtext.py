@@ -50,9 +50,9 @@ Place = Literal["explicit", "implicit", "data"]
 class HandshakeWords:
     """What explanations of a failed handshake refer to: the settings that were in force.
 
-    `timeout` in seconds, `ciphers` the effective TLSCipherSuite, `protocols` enabled, `offered` the highest
-    version in the client's hello ("": none came), `place` of the connection, `asks` whether clients are asked for
-    certificates that they need not have.
+    `timeout` in seconds, `ciphers` the effective TLSCipherSuite of the version that was spoken (`TLSv1.3 …` for that
+    one's own list), `protocols` enabled, `offered` the highest version in the client's hello ("": none came), `place`
+    of the connection, `asks` whether clients are asked for certificates that they need not have.
     """
 
     timeout: int
@@ -138,9 +138,11 @@ def _hint(reason: str, words: HandshakeWords) -> str | None:
     if reason == "version too low":
         return f"perhaps client requested unsupported TLS protocol version: {words.offered or 'unknown'}"
     if reason == "no shared cipher":
+        word, _, suites = words.ciphers.rpartition(" ")
+        command = f"-s -tls1_3 -ciphersuites {suites}" if word else suites
         return (
             f"client does not support any cipher from 'TLSCipherSuite {words.ciphers}' "
-            f"(see `openssl ciphers {words.ciphers}` for full list)"
+            f"(see `openssl ciphers {command}` for full list)"
         )
     if reason == "peer did not return a certificate":
         return "client did not provide certificate, but one is required via 'TLSVerifyClient on'"
