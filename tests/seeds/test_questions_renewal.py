@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import random
 import ssl
+from pathlib import Path
 
 import pytest
 
 from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.plugin import ServerFactory
 from ftpsd.testing.server import RunningServer
+from tests.seeds.support import lftp
 from tests.session.test_renegotiation import started_by_the_client
 
 SOME = random.Random(3).randbytes(3_000_000)
@@ -69,6 +71,18 @@ def test_more_than_1_gb_with_a_client_that_can(ftps_server: ServerFactory, tls_v
     with server.client(tls_version).begin() as client:
         assert client.retrieve("RETR some") == SOME
         client.quit()
+    assert requested(server)
+
+
+@pytest.mark.parametrize("limit", [64, 512])
+def test_more_than_1_gb_with_lftp(ftps_server: ServerFactory, tmp_path: Path, limit: int) -> None:
+    """GnuTLS takes new keys of TLS 1.3, however small the limit is that they follow."""
+    server = start(ftps_server, f"TLSRenegotiate data {limit}", "TLSProtocol TLSv1.3")
+    os.truncate(server.give("large"), 64_000_000)
+    done = lftp(
+        server, tmp_path, "set ftp:ssl-force yes", f"open -u alice,secret -p {server.port} localhost", "get large")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "large").stat().st_size == 64_000_000
     assert requested(server)
 
 

@@ -132,6 +132,18 @@ def test_downloads_get_new_keys(ftps_server: ServerFactory, tls_version: str) ->
     assert update or logged(server, "data channel TLS session renegotiated") >= 2
 
 
+def test_new_keys_do_not_come_faster_than_clients_bear_it(ftps_server: ServerFactory) -> None:
+    """GnuTLS (lftp, FileZilla) breaks off at the ninth key update within a second."""
+    server = start(ftps_server, "TLSRenegotiate data 64")
+    os.truncate(server.give("large"), 32_000_000)
+    with server.client("TLSv1.3").begin() as client:
+        began = time.monotonic()
+        assert len(client.retrieve("RETR large")) == 32_000_000
+        seconds = time.monotonic() - began
+        client.quit()
+    assert 1 <= logged(server, "requesting TLS key updates on data channel") <= 1 + 2 * seconds
+
+
 def native_context(version: str) -> Context:
     context = Context(server=False)
     context.set_protocols([version])

@@ -24,6 +24,8 @@ from ftpsd.tls.errors import TLSError
 
 _FLUSH_SECONDS = 15.0
 """What a client may take to make room for a request (a few bytes)."""
+_UPDATES_APART = 0.5
+"""Seconds between key updates on a data connection at the least: GnuTLS breaks off at the ninth within a second."""
 
 
 class ControlRenewal:
@@ -108,7 +110,7 @@ class DataRenewal:
         self._setting = setting
         self._log = log
         self._receiving = receiving
-        self._deadline = 0.0
+        self._deadline = self._updated = 0.0
         self._before = self._next = 0
         self._means: renewal.Means | None = None
         if self._connection is not None and setting is not None:
@@ -144,6 +146,10 @@ class DataRenewal:
         connection, means = self._connection, self._means
         assert connection is not None
         assert means is not None
+        if means == "update-keys":
+            if (now := time.monotonic()) < self._updated + _UPDATES_APART:
+                return True
+            self._updated = now
         self._log.emit(events.TLSNote(renewal.request_line(means, "data", setting)))
         try:
             if means == "update-keys":

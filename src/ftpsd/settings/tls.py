@@ -142,7 +142,8 @@ class TLSSettings(StaplingSettings):
         default_text="nothing is scheduled",
         doc="When the server asks for new keys: `ctrl` every so many seconds on the control connection"
         " (TLS 1.3; older versions with TLSOptions AllowClientRenegotiations), `data` every so many KiB on"
-        " data connections (on uploads only if `required on` is written: a client that only sends reads nothing)."
+        " data connections (under TLS 1.3 at most twice a second: GnuTLS takes no more than eight; on uploads only if"
+        " `required on` is written: a client that only sends reads nothing)."
         " `timeout`: seconds that a renegotiation (TLS 1.2 and older) may take, then the connection ends unless"
         " `required off` (OpenSSL ends it in any case when the client declines in as many words). `none`: the"
         " client may not renegotiate either.",
