@@ -91,6 +91,27 @@ def test_every_message_on_the_page_of_troubles(trouble: Trouble) -> None:
         assert set(trouble.codes) <= found
 
 
+@pytest.mark.parametrize(("said", "questions"), [
+    ("gnutls_handshake: A TLS fatal alert has been received.",
+     {"disabled-version", "no-shared-cipher", "client-certificate-missing"}),
+    ("curl: (35) OpenSSL/3.0.19: error:0A000410:SSL routines::sslv3 alert handshake failure",
+     {"no-shared-cipher", "client-certificate-missing"}),
+    ("remote error: tls: certificate required", {"client-certificate-missing"}),
+    ("tls: first record does not look like a TLS handshake", {"implicit-client"}),
+    ("x509: certificate is valid for other.example, not localhost", {"wrong-name"}),
+    ("Certificate verification: The certificate is NOT trusted. The certificate chain uses expired certificate.",
+     {"expired"}),
+    ("Certificate verification: The certificate is NOT trusted. The certificate issuer is unknown.", {"untrusted"}),
+    ("client certificate failed verification: certificate has expired", {"client-certificate-expired"}),
+    ("client certificate failed verification: unable to get local issuer certificate", {"client-ca-unknown"}),
+    ("SSL routines::sslv3 alert certificate expired", {"expired", "crl-expired", "client-certificate-expired"}),
+])
+def test_whose_fault_it_is_that_other_programs_speak_of(said: str, questions: set[str]) -> None:
+    """Clients' own words, and those of the log that name a client's certificate, are not taken for others'."""
+    output = " ".join(explain(said).split())
+    assert {each.key for each in TROUBLES if each.question in output.replace(said, "")} == questions
+
+
 def test_what_other_programs_say_and_a_code_behind_it() -> None:
     """The code knows better."""
     output = explain("425 Unable to build data connection: Connection timed out [nat-private-address]")

@@ -59,7 +59,11 @@ def command(words: tuple[str, ...], as_json: bool) -> int:
 
 
 def _troubles(text: str) -> list[Trouble]:
-    """The questions that `text`, which names no code, belongs to."""
+    """The questions that `text`, which names no code, belongs to.
+
+    A symptom that is part of a longer one in `text` does not count: that a client's certificate has expired is nothing
+    about the server's.
+    """
     from ftpsd.reasons.spelling import familiar
     from ftpsd.reasons.table import TABLE
     from ftpsd.reasons.troubles import TROUBLES
@@ -67,7 +71,9 @@ def _troubles(text: str) -> list[Trouble]:
     if any(word in set(TABLE) for word in _CODE.findall(text)):
         return []
     said = familiar(text.casefold())
-    return [each for each in TROUBLES if any(symptom.casefold() in said for symptom in each.symptoms)]
+    shown = {known for each in TROUBLES for symptom in each.symptoms if (known := symptom.casefold()) in said}
+    plain = {known for known in shown if not any(known in other for other in shown - {known})}
+    return [each for each in TROUBLES if any(symptom.casefold() in plain for symptom in each.symptoms)]
 
 
 def _show_troubles(troubles: list[Trouble]) -> None:

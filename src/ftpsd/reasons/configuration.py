@@ -242,7 +242,7 @@ REASONS = (
         server=("Write the public address.",)),
     _found(
         Code.MASQUERADE_WITHOUT_PORTS, "Clients are told a router's address, but the router cannot know which ports to "
-        "forward.", "PassivePorts is missing.", server=("`PassivePorts 49152 50151`, and forward them.",)),
+        "forward.", "PassivePorts is missing.", server=("`PassivePorts 30000 30999`, and forward them.",)),
     _found(
         Code.FOREIGN_ADDRESSES_ALLOWED, "Data connections with third parties are allowed to everybody.",
         "AllowForeignAddress on, or with the name of a <Class> that everybody is of.",

@@ -13,7 +13,13 @@ from ftpsd.reasons.trouble import Place, Sight, Trouble
 _BOTH, _OLD, _NEW = (2009, 2016), (2009,), (2016,)
 _FAILED = "TLS/TLS-C negotiation failed on control channel"
 _UNABLE = "unable to accept TLS connection"
+_VERIFY = "client certificate failed verification"
 _NO_DATA = "425 Unable to build data connection"
+_SILENT = ("Clients that look at it after the handshake (lftp, wget) leave in silence: the log then has nothing but "
+           "the connection accepted.")
+_FXP_NEEDS = ("Both servers then need `TLSOptions NoSessionReuseRequired` (neither has the other's session), the "
+              "authority of the other one in TLSCACertificateFile, and AllowForeignAddress.")
+
 
 
 def _tls(*texts: str) -> tuple[Sight, ...]:
@@ -27,7 +33,7 @@ def _seen(place: Place, *texts: str) -> tuple[Sight, ...]:
 CONNECTING = (
     Trouble(
         "plain-client", "The login fails before the password is asked for (lftp, ftp, Windows Explorer)", _NEW,
-        ("ftp:ssl-allow", "Access denied: 550"),
+        ("ftp:ssl-allow", "Access denied: 550", "The server refuses login"),
         (*_seen("reply", "550 SSL/TLS required on the control channel [tls-required-control]"),
          *_tls("SSL/TLS required but absent for authentication, denying USER command [tls-required-control]")),
         (Code.TLS_REQUIRED_CONTROL,),
@@ -37,7 +43,7 @@ CONNECTING = (
     Trouble(
         "implicit-client", "FileZilla or lftp with ftps://: An unexpected TLS packet was received", _NEW,
         ("An unexpected TLS packet was received", "SSL23_GET_SERVER_HELLO:unknown protocol", "wrong version number",
-         "packet length too long"),
+         "packet length too long", "first record does not look like a TLS handshake"),
         _seen("system log", "client began TLS without AUTH, as for implicit TLS; this port is for explicit TLS, "
               "disconnecting [implicit-at-explicit]"),
         (Code.IMPLICIT_AT_EXPLICIT,),
@@ -59,7 +65,7 @@ CONNECTING = (
         "disabled-version", "unknown protocol, wrong version number: the client cannot connect at all", _NEW,
         ("SSL23_GET_CLIENT_HELLO:unknown protocol", "unsupported protocol", "tlsv1 alert protocol version", "wrong "
         "version number",
-         "version too low"),
+         "version too low", "A TLS fatal alert has been received", "tls: protocol version not supported"),
         _tls(f"{_UNABLE}: perhaps client requested disabled TLS protocol version: …",
              f"{_FAILED} [protocol-disabled]"),
         (Code.PROTOCOL_DISABLED,),
@@ -73,12 +79,13 @@ CONNECTING = (
     Trouble(
         "no-shared-cipher", "no shared cipher; at the client: sslv3 alert handshake failure", _BOTH,
         ("no shared cipher", "alert handshake failure", "ssl_error_no_cypher_overlap",
-         "Could not negotiate a supported cipher suite"),
+         "Could not negotiate a supported cipher suite", "A TLS fatal alert has been received",
+         "tls: handshake failure", "Received TLS alert from the server: Handshake failed"),
         _tls(f"{_UNABLE}: client does not support any cipher from 'TLSCipherSuite …'",
              f"{_FAILED} [no-shared-cipher]"),
         (Code.NO_SHARED_CIPHER,),
         "Client and server know no cipher (method of encryption) in common. Remove TLSCipherSuite, or update the "
-        "client."),
+        "client. A client of TLS 1.2 gets the same alert when it lacks a certificate of its own: the log tells."),
     Trouble(
         "no-certificate", "TLS works on one host, but not on the <VirtualHost> beside it", _BOTH,
         ("Necessary security resource unavailable",),
@@ -133,9 +140,9 @@ CONNECTING = (
 SERVER_CERTIFICATES = (
     Trouble(
         "untrusted", "verify error:num=20: unable to get local issuer certificate", _BOTH,
-        ("unable to get local issuer certificate", "verify error:num=20", "self-signed certificate in certificate "
-        "chain",
-         "SSL certificate problem", "certificate is not trusted", "The certificate issuer is unknown",
+        ("unable to get local issuer certificate", "verify error:num=20", "self-signed certificate",
+         "signed by unknown authority", "tlsv1 alert unknown ca", "SSL certificate problem",
+         "certificate is not trusted", "The certificate issuer is unknown",
          "Certificate verification: Not trusted"),
         (*_tls(f"{_UNABLE}: client does not trust the issuer of this server's certificate",
                f"{_FAILED} [server-cert-untrusted]"),
@@ -144,22 +151,27 @@ SERVER_CERTIFICATES = (
         "The client does not know the authority that signed the server's certificate. Name the authority's "
         "intermediate "
         "certificates with TLSCertificateChainFile. With an authority of your own, give its certificate to the "
-        "client."),
+        "client. " + _SILENT),
     Trouble(
         "expired", "certificate has expired", (),
-        ("sslv3 alert certificate expired", "certificate has expired"),
+        ("sslv3 alert certificate expired", "certificate has expired", "The certificate is NOT trusted. The "
+         "certificate chain uses expired certificate", "certificate is not yet valid", "The certificate is NOT "
+         "trusted. The certificate chain uses not yet valid certificate"),
         (*_tls(f"{_UNABLE}: client rejected this server's certificate as expired", f"{_FAILED} [server-cert-expired]"),
          *_seen("check", "[cert-expired] the certificate '…' expired on …: clients refuse it")),
         (Code.SERVER_CERT_EXPIRED, Code.CERT_EXPIRED),
-        "Renew the certificate; the server takes the new files by itself. `ftpsd check` warns from 30 days before."),
+        "Renew the certificate; the server takes the new files by itself. `ftpsd check` warns from 30 days before "
+        "(with a third of its time left, where that is less). Where it is not yet valid, a clock is wrong. " + _SILENT),
     Trouble(
         "wrong-name", "certificate unknown, bad certificate: the client says that the name does not match", (),
-        ("sslv3 alert certificate unknown", "sslv3 alert bad certificate", "Hostname mismatch", "does not match host"),
+        ("sslv3 alert certificate unknown", "sslv3 alert bad certificate", "Hostname mismatch", "does not match "
+         "host", "doesn't match requested host name", "x509: certificate is valid for"),
         (*_tls(f"{_UNABLE}: client rejected this server's certificate", f"{_FAILED} [server-cert-rejected]"),
          *_seen("check", "[cert-names] '…' does not bear the name …")),
         (Code.SERVER_CERT_REJECTED, Code.CERT_NAMES),
         "Connect by a name that the certificate bears, or request one that bears all names. The same happens when the "
-        "client's user answers that the certificate is not to be trusted."),
+        "client's user answers that the certificate is not to be trusted. Clients that look at the name after the "
+        "handshake (curl, lftp, wget) leave in silence: the log then has nothing but the connection accepted."),
     Trouble(
         "wrong-key", "The server does not start: key values mismatch", (),
         ("key values mismatch", "X509_check_private_key"),
@@ -189,7 +201,9 @@ SERVER_CERTIFICATES = (
 CLIENT_CERTIFICATES = (
     Trouble(
         "client-certificate-missing", "peer did not return a certificate", _BOTH,
-        ("peer did not return a certificate", "SSL3_GET_CLIENT_CERTIFICATE", "alert certificate required"),
+        ("peer did not return a certificate", "SSL3_GET_CLIENT_CERTIFICATE", "alert certificate required",
+         "alert handshake failure", "A TLS fatal alert has been received", "tls: certificate required",
+         "tls: handshake failure"),
         _tls(f"{_UNABLE}: client did not provide certificate, but one is required via 'TLSVerifyClient on'",
              f"{_FAILED} [client-cert-missing]"),
         (Code.CLIENT_CERT_MISSING,),
@@ -205,15 +219,16 @@ CLIENT_CERTIFICATES = (
     Trouble(
         "client-ca-unknown", "A client's certificate is refused, although its authority's is in "
         "TLSCertificateChainFile",
-        _BOTH, ("tlsv1 alert unknown ca",),
-        _tls("client certificate failed verification: self-signed certificate in certificate chain",
+        _BOTH, ("tlsv1 alert unknown ca", "tls: unknown certificate authority",
+                f"{_VERIFY}: unable to get local issuer certificate", f"{_VERIFY}: self-signed certificate"),
+        _tls("client certificate failed verification: unable to get local issuer certificate",
              f"{_FAILED} [client-cert-unknown-ca]"),
         (Code.CLIENT_CERT_UNKNOWN_CA,),
         "TLSCertificateChainFile is what the server sends about itself. Authorities whose clients are to be trusted "
         "stand in TLSCACertificateFile."),
     Trouble(
         "crl-expired", "Suddenly all clients with certificates are refused: CRL has expired", (),
-        ("CRL has expired",),
+        ("CRL has expired", "sslv3 alert certificate expired"),
         (*_tls("client certificate failed verification: CRL has expired", f"{_FAILED} [client-cert-crl-unusable]"),
          *_seen("check", "[crl-expired] the list of '…' in '…' expired on …: no client of that authority is let in")),
         (Code.CLIENT_CERT_CRL_UNUSABLE, Code.CRL_EXPIRED),
@@ -221,18 +236,20 @@ CLIENT_CERTIFICATES = (
         "present list; the server notices the new file."),
     Trouble(
         "client-certificate-revoked", "One client's certificate is refused: certificate revoked", (),
-        ("alert certificate revoked", "certificate revoked"),
+        ("alert certificate revoked", "certificate revoked", "tls: revoked certificate"),
         _tls("client certificate failed verification: certificate revoked", f"{_FAILED} [client-cert-revoked]"),
         (Code.CLIENT_CERT_REVOKED,),
         "Its authority has withdrawn it. The client needs a new one."),
     Trouble(
-        "client-certificate-expired", "One client's certificate is refused: it has expired", (), (),
+        "client-certificate-expired", "One client's certificate is refused: it has expired", (),
+        ("sslv3 alert certificate expired", "tls: expired certificate", f"{_VERIFY}: certificate has expired"),
         _tls("client certificate failed verification: certificate has expired", f"{_FAILED} [client-cert-expired]"),
         (Code.CLIENT_CERT_EXPIRED,),
         "The client needs a new certificate. If all are refused, look at the server's clock (`date -u`)."),
     Trouble(
         "client-certificate-purpose", "One client's certificate is refused: unsuitable certificate purpose", (),
-        ("unsuitable certificate purpose", "unsupported certificate purpose"),
+        ("unsuitable certificate purpose", "unsupported certificate purpose", "alert unsupported certificate",
+         "tls: unsupported certificate"),
         _tls("client certificate failed verification: uns…ble certificate purpose",
              f"{_FAILED} [client-cert-wrong-purpose]"),
         (Code.CLIENT_CERT_WRONG_PURPOSE,),
@@ -291,8 +308,9 @@ DATA = (
                "unable to open data connection: TLS negotiation failed [handshake-timeout]"),
          *_seen("reply", f"{_NO_DATA}: TLS handshake failed [handshake-timeout]")),
         (Code.HANDSHAKE_TIMEOUT,),
-        "The client agreed to encrypted data (PROT P) and then waits for data in clear. Update it. ftpsd ends the wait "
-        "after TLSTimeoutHandshake (seconds)."),
+        "The client agreed to encrypted data (PROT P, or AUTH SSL, which implies it) and then waits for data in clear. "
+        "Update it; of curl, write `--ssl-reqd` instead of `--ftp-ssl-control`. ftpsd ends the wait after "
+        "TLSTimeoutHandshake (seconds; 300 where it is not written)."),
     Trouble(
         "plain-data", "An upload fails at once: the client sends the file in clear", _BOTH, (),
         (*_tls(f"{_UNABLE}: what the client sent is not TLS",
@@ -308,7 +326,7 @@ DATA = (
          *_seen("system log", "no data connection came from … to … port …: Connection timed out [data-not-connected]")),
         (Code.DATA_NOT_CONNECTED,),
         "With TLS a firewall cannot read which port the next file uses, and so does not open it. Choose a range, "
-        "`PassivePorts 49152 50151`, and open it in the firewall."),
+        "`PassivePorts 30000 30999`, and open it in the firewall."),
     Trouble(
         "ccc", "My firewall needs CCC to read along, and the server refuses it", _BOTH, (),
         (*_seen("reply", "534 Unwilling to accept security parameters [ccc-refused]"),
@@ -364,7 +382,7 @@ DATA = (
         (Code.TLS_REQUIRED_DATA,),
         "The program that drives both servers asks for files in clear, and TLSRequired demands TLS for them. Use "
         "one that "
-        "knows SSCN, as lftp: `set ftp:ssl-protect-fxp yes`."),
+        "knows SSCN, as lftp: `set ftp:ssl-protect-fxp yes`. " + _FXP_NEEDS),
     Trouble(
         "fxp-without-sscn", "Why does mod_tls break FXP transfers? Both servers wait", _BOTH, (),
         (*_tls("unable to open data connection: TLS negotiation failed [handshake-timeout]"),
@@ -372,7 +390,7 @@ DATA = (
         (Code.HANDSHAKE_TIMEOUT,),
         "Between two servers one must play the client, which it is told by the command SSCN. Use a program that "
         "knows it "
-        "(lftp: `set ftp:ssl-protect-fxp yes`)."),
+        "(lftp: `set ftp:ssl-protect-fxp yes`). " + _FXP_NEEDS),
     Trouble(
         "fxp-unverified", "Secure FXP fails: unable to verify server certificate", _NEW, (),
         _tls("unable to verify '127.0.0.1' server certificate: …", "[data-server-not-verified]"),
@@ -397,7 +415,8 @@ DATA = (
         "`UploadEnd lenient`, in an <IfUser> or <IfClass> of its own."),
     Trouble(
         "close-notify", "GnuTLS error -110: The TLS connection was non-properly terminated", (),
-        ("GnuTLS error -110", "non-properly terminated", "server did not properly shut down TLS connection"),
+        ("GnuTLS error -110", "non-properly terminated", "TLS connection was non-properly terminated",
+         "server did not properly shut down TLS connection"),
         _seen("probe", "[close-notify-missing]"),
         (Code.CLOSE_NOTIFY_MISSING,),
         "Not with ftpsd, which ends every data connection as TLS wants it. `ftpsd probe HOST --user NAME` finds the "
@@ -443,7 +462,9 @@ STARTING = (
         "fips", "How can I use OpenSSL in FIPS mode? unable to use FIPS mode", _BOTH, ("unable to use FIPS mode",),
         (*_seen("start", "unable to use FIPS mode: …"), *_seen("start", "openssl fipsinstall")),
         (),
-        "OpenSSL needs its FIPS provider: `openssl fipsinstall`, then start with `ftpsd -D TLS_USE_FIPS`."),
+        "OpenSSL needs its FIPS provider, the file fips.so: `openssl fipsinstall -module …/fips.so -out "
+        "…/fipsmodule.cnf` tests it, openssl.cnf has to include what that writes (`man fips_config`), and "
+        "`ftpsd -D TLS_USE_FIPS` starts with it."),
     Trouble(
         "header-mismatch", "compiled using OpenSSL version … headers, but linked to OpenSSL version … library", _BOTH,
         ("but linked to OpenSSL version",),
@@ -484,8 +505,8 @@ ACCOUNTS = (
         (*_seen("reply", "550 closed/up: Permission denied"), *_seen("EventLog", '"event": "command-denied", … '
         '"reason": "file-permission"')),
         (Code.FILE_PERMISSION,),
-        "The user who logged in has no right to that directory. `sudo -u USER ls -ld DIRECTORY` shows it; "
-        "`chown` or `chmod` gives it."),
+        "The user who logged in has no right to that directory. `namei -l DIRECTORY` shows whose it and all above it "
+        "are; `chown` or `chmod` gives it."),
 )
 
 THEMES: tuple[tuple[str, tuple[Trouble, ...]], ...] = (

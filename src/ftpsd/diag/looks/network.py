@@ -55,7 +55,7 @@ def _ports(subject: Subject) -> None:
             subject.warn(
                 Code.MASQUERADE_WITHOUT_PORTS,
                 "MasqueradeAddress without PassivePorts: a router or firewall cannot know which ports to let through",
-                "Write PassivePorts 49152 50151, for example, and forward those ports to this machine.",
+                "Write PassivePorts 30000 30999, for example, and forward those ports to this machine.",
                 of=next(each for each in _MASQUERADES if subject.says(each)))
         return
     count = ports.high - ports.low + 1

@@ -54,9 +54,9 @@ _SERVER: Mapping[Code, Mapping[str, str]] = {
         _VSFTPD: "pasv_address=PUBLIC-ADDRESS", _PURE: "--forcepassiveip=PUBLIC-ADDRESS"},
     Code.DATA_NOT_CONNECTED: {
         "": "Choose a range of passive ports, and open it in the firewall.",
-        _PROFTPD: "PassivePorts 49152 50151, and open them in the firewall.",
-        _VSFTPD: "pasv_min_port=49152, pasv_max_port=50151, and open them in the firewall.",
-        _PURE: "--passiveportrange=49152:50151, and open them in the firewall."},
+        _PROFTPD: "PassivePorts 30000 30999, and open them in the firewall.",
+        _VSFTPD: "pasv_min_port=30000, pasv_max_port=30999, and open them in the firewall.",
+        _PURE: "--passiveportrange=30000:30999, and open them in the firewall."},
     Code.ACTIVE_UNREACHABLE: {"": "Nothing, unless this is the only mode that clients have."},
     Code.ACTIVE_REFUSED: {"": "Nothing: passive mode is what clients use."},
     Code.REUSE_SWITCHED_OFF: {
