@@ -40,9 +40,12 @@ def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
         for place in ("tree/open/inner", "tree/closed", "tree/kept.private"):
             (directory / place).mkdir(parents=True)
             (directory / place / "file").touch()
-        for place in ("tree/locked", "tree/open/note.private"):
-            (directory / place).mkdir(mode=0o000)
+        locked = [directory / "tree/locked", directory / "tree/open/note.private"]
+        for each in locked:
+            each.mkdir(mode=0o000)
         yield running
+        for each in locked:
+            each.chmod(0o700)
 
 
 def test_a_session_sees_folders(hosts: Hosts) -> None:

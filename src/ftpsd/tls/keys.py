@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -121,35 +123,17 @@ def use(context: Context, credential: Credential, unlocker: Unlocker) -> None:
 
 
 def _use_encrypted(context: Context, credential: Credential, unlocker: Unlocker) -> None:
-    def opens(passphrase: memoryview) -> bool:
-        try:
-            context.use_private_key(credential.key, passphrase)
-        except OpenSSLError as error:
-            if _is_mismatch(certificates.reason_of(error)):
-                raise
-            return False
-        return True
-
     if unlocker.passphrases is None:
         raise certificates.unusable(
             credential.key_file, "the key is encrypted", credential.kind.key_directive, unlocker.where,
             remedy=f"Decrypt it: openssl pkey -in {credential.key_file} -out NEWFILE, and chmod 600 NEWFILE.",
         )
-    unlocker.passphrases.unlock(unlocker.request(credential.kind, credential.key_file), opens)
+    request = unlocker.request(credential.kind, credential.key_file)
+    unlocker.passphrases.unlock(request, _opens(partial(context.use_private_key, credential.key)))
 
 
 def _use_token(context: Context, credential: Credential, unlocker: Unlocker) -> None:
     uri = credential.key_file
-
-    def opens(pin: memoryview) -> bool:
-        try:
-            context.use_key_uri(uri, pin)
-        except OpenSSLError as error:
-            if _is_mismatch(certificates.reason_of(error)):
-                raise
-            return False
-        return True
-
     try:
         context.use_key_uri(uri)
     except OpenSSLError as error:
@@ -157,7 +141,21 @@ def _use_token(context: Context, credential: Credential, unlocker: Unlocker) -> 
         if has_pin or unlocker.passphrases is None or _is_mismatch(certificates.reason_of(error)):
             raise
         request = unlocker.request(credential.kind, uri)
-        unlocker.passphrases.unlock(request, opens)
+        unlocker.passphrases.unlock(request, _opens(partial(context.use_key_uri, uri)))
+
+
+def _opens(use: Callable[[memoryview], None]) -> Callable[[memoryview], bool]:
+    """Tells whether a passphrase or PIN opens a key; raises that it is another certificate's key."""
+    def opens(secret: memoryview) -> bool:
+        try:
+            use(secret)
+        except OpenSSLError as error:
+            if _is_mismatch(certificates.reason_of(error)):
+                raise
+            return False
+        return True
+
+    return opens
 
 
 def _is_mismatch(reason: str) -> bool:
