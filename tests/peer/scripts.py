@@ -201,7 +201,8 @@ THEMES: list[Script] = [
         Transfer("STOR new", b"x"),
     ], directives=("AllowOverwrite off",)),
     Script("transfers may not be resumed", [
-        "TYPE I", "REST 3", Transfer("STOR file.txt", b"x"), "REST 3", Transfer("RETR file.txt"),
+        "TYPE I", "REST 3", Transfer("STOR file.txt", b"x"), "REST 3", Transfer("RETR file.txt"), "REST 3",
+        Transfer("RETR nothere"), "REST 3", Transfer("RETR sub"), Transfer("APPE sub", b"x"),
         Transfer("APPE file.txt", b"x"),
     ], directives=("AllowStoreRestart off", "AllowRetrieveRestart off")),
     Script("messages", ["USER alice", "PASS x", "USER alice", "PASS secret", "QUIT"], "connected",

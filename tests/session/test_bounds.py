@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,7 @@ HOSTS = {
     "rate": "MaxCommandRate 4 2",
     "store": "AllowOverwrite on\nAllowStoreRestart on\nMaxStoreFileSize 20 B\nMaxStoreFileSize * user bob",
     "hidden": "HiddenStores on\nAllowOverwrite on\nMaxStoreFileSize 20 B",
-    "retrieve": "MaxRetrieveFileSize 20 B\nMaxRetrieveFileSize 1 Kb group staff",
+    "retrieve": "AllowForeignAddress on\nMaxRetrieveFileSize 20 B\nMaxRetrieveFileSize 1 Kb group staff",
     "per host": 'MaxTransfersPerHost STOR,RETR 1',
     "per user": 'AllowOverwrite on\nMaxTransfersPerUser STOR 1 "%m is enough"',
 }
@@ -143,6 +144,33 @@ def test_downloads_that_are_too_large(hosts: Hosts) -> None:
         < RETR large => 150 BINARY: large (21 bytes); 426 Transfer aborted. Operation not permitted
         NOOP => 200 NOOP command successful
     """)
+    client.quit()
+
+
+def test_a_download_that_is_too_large_has_a_clean_end(hosts: Hosts, tls_version: str) -> None:
+    """Clients that meet a broken TLS connection (Python's ftplib) tell of that, and leave the 426 unread."""
+    hosts.server.give("large", b"x" * 21)
+    client = hosts.client("retrieve", tls_version).begin()
+    for _ in range(2):
+        connection = client.data()
+        client.expect(150, "RETR large")
+        assert connection.handshake().read_all() == b""
+        connection.close()
+        client.expect(426)
+    client.quit()
+
+
+def test_another_server_does_not_take_a_download_that_is_too_large_for_an_empty_one(hosts: Hosts) -> None:
+    hosts.server.give("large", b"x" * 21)
+    client = hosts.logged_in("retrieve")
+    with socket.create_server(("127.0.0.99", 0)) as listener:
+        port = listener.getsockname()[1]
+        client.expect(200, f"PORT 127,0,0,99,{port // 256},{port % 256}")
+        client.expect(150, "RETR large")
+        accepted, _ = listener.accept()
+    with accepted, pytest.raises(ConnectionResetError):
+        accepted.recv(1)
+    client.expect(426)
     client.quit()
 
 

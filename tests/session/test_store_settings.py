@@ -119,6 +119,18 @@ def test_restarts_are_refused(hosts: Hosts) -> None:
         assert client.retrieve("RETR file.txt") == b"!"
 
 
+def test_what_is_missing_or_no_file_is_told_before_restarts_are_refused(hosts: Hosts) -> None:
+    hosts.server.give("folder/inner.txt")
+    with binary(hosts, "no restarts") as client:
+        converse(client, """
+            REST 3 => 350 Restarting at 3. Send STORE or RETRIEVE to initiate transfer
+            < RETR missing => 550 missing: No such file or directory
+            REST 3 => 350 Restarting at 3. Send STORE or RETRIEVE to initiate transfer
+            < RETR folder => 550 folder: Not a regular file
+            > APPE folder => 550 folder: Not a regular file
+        """)
+
+
 @pytest.mark.parametrize(("host", "pattern"), [
     ("hidden", ".in.secret.txt."), ("hidden, own name", ".up.{thread}.secret.txt.part"),
 ])

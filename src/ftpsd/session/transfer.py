@@ -184,16 +184,25 @@ def _judge(session: Session, channel: DataChannel, *, client: bool) -> None:
     proof = channel.tls.prove(ccc_used=session.tls.ccc_used, options=session.settings.tls.options)
     if not proof.ok:
         assert isinstance(proof.reason, Code)
-        if client or not channel.leads_to(session.peer):
-            channel.abort()  # a server takes a clean end for an upload of nothing, and empties the file
-        else:
-            channel.end_sending(private=True)  # a clean end: some clients never look at the 425 behind a broken one
-            session.linger(channel.linger())
+        _end_unused(session, channel, private=True, client=client)
         _refuse_data(session, proof.reason, proof.lines)
     if client:
         session.note_tls(*proof.lines)
         return
     session.data_secured(channel.tls, proof)
+
+
+def _end_unused(session: Session, channel: DataChannel, *, private: bool, client: bool) -> None:
+    """Ends a connection that no data goes over; `client`: we are the client of its TLS.
+
+    Cleanly, as some clients never look at the reply behind a broken one; but a server takes a clean end for an upload
+    of nothing, and empties the file.
+    """
+    if client or not channel.leads_to(session.peer):
+        channel.abort()
+    else:
+        channel.end_sending(private)
+        session.linger(channel.linger())
 
 
 _SHORT = {
@@ -236,9 +245,10 @@ def _pump(session: Session, channel: DataChannel, job: Job, until: float = 0.0, 
 def _move(session: Session, channel: DataChannel, job: Job, pump: Pump, stop: str | None) -> Outcome:
     """Moves the data, or what is left of it where the pump has begun and come to a `stop`."""
     assert channel.socket is not None
-    if job.refused:
-        return Outcome(End.RETRIEVE_TOO_LARGE)
     private = session.tls.data_private
+    if job.refused:
+        _end_unused(session, channel, private=private, client=session.tls.client_method and private)
+        return Outcome(End.RETRIEVE_TOO_LARGE)
     receiving = job.direction == "receive"
     if job.begin is not None:
         job.begin()

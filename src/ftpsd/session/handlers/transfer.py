@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import threading
 from collections.abc import Sequence
 
@@ -131,8 +132,6 @@ def retr(session: Session, command: Command) -> Reply:
     path = session.path(command.argument)
     there = session.settings_for(path)
     settings = there.transfer
-    if offset and not settings.allow_retrieve_restart:
-        raise Refusal(451, f"{command.argument}: Restart not permitted, try again", Code.RESTART_DENIED)
     if session.quota is not None:
         session.quota.check_download(command.name, path)
     try:
@@ -143,6 +142,8 @@ def retr(session: Session, command: Command) -> Reply:
             raise errors.refusal(error, command.argument) from None
         opened = stand_in
     try:
+        if offset and not settings.allow_retrieve_restart:
+            raise Refusal(451, f"{command.argument}: Restart not permitted, try again", Code.RESTART_DENIED)
         left = opened.size - offset
         if left < 0 or (chosen is not None and not left):
             raise _beyond_end(chosen, command.argument)
@@ -217,7 +218,8 @@ def check_restart(
     if settings.allow_store_restart or mode not in ("append", "resume"):
         return
     with contextlib.suppress(FileNotFoundError):
-        session.fs.stat(path)
+        if not stat.S_ISREG(session.fs.stat(path).st_mode):
+            return  # what it is, is the better answer
         raise Refusal(451, f"{shown}: Append/Restart not permitted, try again", Code.RESTART_DENIED)
 
 
