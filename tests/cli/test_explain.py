@@ -105,11 +105,24 @@ def test_every_message_on_the_page_of_troubles(trouble: Trouble) -> None:
     ("client certificate failed verification: certificate has expired", {"client-certificate-expired"}),
     ("client certificate failed verification: unable to get local issuer certificate", {"client-ca-unknown"}),
     ("SSL routines::sslv3 alert certificate expired", {"expired", "crl-expired", "client-certificate-expired"}),
+    ("unable to accept TLS connection: client rejected this server's certificate as expired", {"expired"}),
+    ("unable to accept TLS connection: client rejected this server's certificate", {"wrong-name"}),
+    ("curl: (64) Requested SSL level failed", {"no-certificate"}),
 ])
 def test_whose_fault_it_is_that_other_programs_speak_of(said: str, questions: set[str]) -> None:
     """Clients' own words, and those of the log that name a client's certificate, are not taken for others'."""
     output = " ".join(explain(said).split())
     assert {each.key for each in TROUBLES if each.question in output.replace(said, "")} == questions
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.key)
+def test_every_line_of_a_log_on_the_page_of_troubles(trouble: Trouble) -> None:
+    """Those that end with no code, too: that is in the line behind them."""
+    for sight in trouble.sights:
+        if sight.place in ("TLSLog", "system log", "start"):
+            line = f"2026-11-22 14:31:05,123 mod_tls/2.9.2[77]: {sight.text.replace('…', 'this')}"
+            output = " ".join(explain(line).split())
+            assert trouble.question in output or any(output.startswith(f"{code} ") for code in trouble.codes)
 
 
 def test_what_other_programs_say_and_a_code_behind_it() -> None:

@@ -59,9 +59,9 @@ def command(words: tuple[str, ...], as_json: bool) -> int:
 
 
 def _troubles(text: str) -> list[Trouble]:
-    """The questions that `text`, which names no code, belongs to.
+    """The questions that `text`, which names no code, belongs to: by what other programs say, or by our logs' lines.
 
-    A symptom that is part of a longer one in `text` does not count: that a client's certificate has expired is nothing
+    A sign that is part of a longer one in `text` does not count: that a client's certificate has expired is nothing
     about the server's.
     """
     from ftpsd.reasons.spelling import familiar
@@ -71,9 +71,18 @@ def _troubles(text: str) -> list[Trouble]:
     if any(word in set(TABLE) for word in _CODE.findall(text)):
         return []
     said = familiar(text.casefold())
-    shown = {known for each in TROUBLES for symptom in each.symptoms if (known := symptom.casefold()) in said}
-    plain = {known for known in shown if not any(known in other for other in shown - {known})}
-    return [each for each in TROUBLES if any(symptom.casefold() in plain for symptom in each.symptoms)]
+    signs = {each.key: set(_signs(each, text, said)) for each in TROUBLES}
+    shown = set().union(*signs.values())
+    plain = {sign for sign in shown if not any(sign in other for other in shown - {sign})}
+    return [each for each in TROUBLES if signs[each.key] & plain]
+
+
+def _signs(trouble: Trouble, text: str, said: str) -> Iterator[str]:
+    """Of that trouble, in `text`; `said` is that in the words and the case that symptoms are compared in."""
+    yield from (symptom.casefold() for symptom in trouble.symptoms if symptom.casefold() in said)
+    yield from (
+        sight.text.casefold() for sight in trouble.sights
+        if sight.place in ("TLSLog", "system log", "start") and sight.matches(text))
 
 
 def _show_troubles(troubles: list[Trouble]) -> None:

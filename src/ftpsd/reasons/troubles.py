@@ -88,7 +88,7 @@ CONNECTING = (
         "client. A client of TLS 1.2 gets the same alert when it lacks a certificate of its own: the log tells."),
     Trouble(
         "no-certificate", "TLS works on one host, but not on the <VirtualHost> beside it", _BOTH,
-        ("Necessary security resource unavailable",),
+        ("Necessary security resource unavailable", "Requested SSL level failed"),
         (*_seen("reply", "431 Necessary security resource unavailable [no-certificate]"),
          *_tls("Unable to accept AUTH TLS due to lack of certificates [no-certificate]"),
          *_seen("check", "[no-certificate] TLSEngine is on, but no certificate is configured: AUTH is answered with "
@@ -130,7 +130,7 @@ CONNECTING = (
         "With other servers this hides an error that has nothing to do with TLS: its text comes in clear into the "
         "encrypted connection. ftpsd answers under TLS, and the log has the true reason: here a home that is missing."),
     Trouble(
-        "silent-client", "Sessions hang after AUTH TLS until they are cut off", (), (),
+        "silent-client", "Sessions hang after AUTH TLS until they are cut off", (), ("TLS negotiation timed out",),
         (*_tls(f"{_UNABLE}: the client asked for TLS and sent no TLS hello", f"{_FAILED} [handshake-timeout]"),),
         (Code.HANDSHAKE_TIMEOUT,),
         "Somebody asked for TLS and then did nothing: a scanner, or a firewall that swallows what follows. "
@@ -303,7 +303,7 @@ DATA = (
         "The client sends no PROT P. Switch the encryption of data connections on in it."),
     Trouble(
         "hang-on-list", "The client hangs on LIST, waiting for data", _BOTH,
-        ("MLSD hangs", "Failed to retrieve directory listing"),
+        ("MLSD hangs", "Failed to retrieve directory listing", "TLS negotiation timed out"),
         (*_tls(f"{_UNABLE}: no TLS hello came: perhaps the client believes that data connections are not encrypted",
                "unable to open data connection: TLS negotiation failed [handshake-timeout]"),
          *_seen("reply", f"{_NO_DATA}: TLS handshake failed [handshake-timeout]")),
@@ -393,7 +393,7 @@ DATA = (
         "(lftp: `set ftp:ssl-protect-fxp yes`). " + _FXP_NEEDS),
     Trouble(
         "fxp-unverified", "Secure FXP fails: unable to verify server certificate", _NEW, (),
-        _tls("unable to verify '127.0.0.1' server certificate: …", "[data-server-not-verified]"),
+        _tls("unable to verify '…' server certificate: …", "[data-server-not-verified]"),
         (Code.DATA_SERVER_NOT_VERIFIED,),
         "Name the other server's authority in TLSCACertificateFile; its certificate must bear its name or address. "
         "TLSVerifyServer says how strict that is."),
