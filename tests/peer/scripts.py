@@ -200,6 +200,10 @@ THEMES: list[Script] = [
         Transfer("STOR file.txt", b"x"), Transfer("APPE file.txt", b"x"), "RNFR big.bin", "RNTO file.txt",
         Transfer("STOR new", b"x"),
     ], directives=("AllowOverwrite off",)),
+    Script("hidden uploads to links", [
+        Transfer("STOR link", b"new"), Transfer("RETR file.txt"), "RNFR link", "RNTO sub/file.txt",
+        "MLST sub/file.txt", Transfer("STOR broken", b"x"), "SIZE broken", Transfer("LIST"),
+    ], directives=("HiddenStores on", "AllowOverwrite on")),
     Script("transfers may not be resumed", [
         "TYPE I", "REST 3", Transfer("STOR file.txt", b"x"), "REST 3", Transfer("RETR file.txt"), "REST 3",
         Transfer("RETR nothere"), "REST 3", Transfer("RETR sub"), Transfer("APPE sub", b"x"),

@@ -240,6 +240,30 @@ def test_two_hidden_stores_of_one_name_do_not_meet(root: Path, jail: Jail) -> No
     assert os.listdir(root) == ["f"]
 
 
+def test_a_hidden_store_replaces_what_a_link_leads_to(root: Path, jail: Jail) -> None:
+    (root / "d").mkdir()
+    (root / "d" / "f").write_bytes(b"old")
+    (root / "link").symlink_to("d/f")
+    (root / "dangling").symlink_to("d/new")
+    (root / "lost").symlink_to("nowhere/new")
+    for name, end in (("link", "f"), ("dangling", "new")):
+        with jail.open_hidden(f"/{name}") as opened:
+            assert f".in.{end}." in os.listdir(root / "d")
+            os.write(opened.fd, b"new")
+            opened.commit()
+        assert (root / name).is_symlink()
+        assert (root / "d" / end).read_bytes() == b"new"
+    (root / "d" / "new").unlink()
+    with pytest.raises(NotRegularFile):
+        jail.open_hidden("/dangling", dangling=False)
+    with pytest.raises(FileNotFoundError):
+        jail.open_hidden("/lost")
+    for name in ("/link", "/dangling"):
+        with pytest.raises(FileExistsError):
+            jail.open_hidden(name, overwrite=False)
+    assert sorted(os.listdir(root / "d")) == ["f"]
+
+
 def test_a_hidden_store_does_not_replace_where_it_may_not(root: Path, jail: Jail) -> None:
     with jail.open_hidden("/f", overwrite=False) as opened:
         (root / "f").write_text("quicker")

@@ -208,12 +208,13 @@ class FileSystem(abc.ABC):
     @abc.abstractmethod
     def open_hidden(
         self, path: str, *, prefix: str = ".in.", suffix: str = ".", overwrite: bool = True,
-        umask: int | None = None,
+        umask: int | None = None, dangling: bool = True,
     ) -> OpenFile:
         """Open a temporary file beside `path` (HiddenStores): prefix + name + suffix, which must not exist.
 
         `commit()` gives it its final name (replacing an old file only if `overwrite`), `discard()` removes
-        it. The old file is untouched until `commit()`.
+        it. The old file is untouched until `commit()`. Where `path` is a link, it is beside what that leads to and
+        replaces that; `dangling` as in `open_write`.
         """
 
     @abc.abstractmethod

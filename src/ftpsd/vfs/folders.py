@@ -108,12 +108,14 @@ class Folders(Jail):
 
     def open_hidden(
         self, path: str, *, prefix: str = ".in.", suffix: str = ".", overwrite: bool = True,
-        umask: int | None = None,
+        umask: int | None = None, dangling: bool = True,
     ) -> OpenFile:
         found = self._in(path)
         if found is None:
-            return super().open_hidden(path, prefix=prefix, suffix=suffix, overwrite=overwrite, umask=umask)
-        opened = found[0].jail.open_hidden(found[1], prefix=prefix, suffix=suffix, overwrite=overwrite, umask=umask)
+            return super().open_hidden(
+                path, prefix=prefix, suffix=suffix, overwrite=overwrite, umask=umask, dangling=dangling)
+        opened = found[0].jail.open_hidden(
+            found[1], prefix=prefix, suffix=suffix, overwrite=overwrite, umask=umask, dangling=dangling)
         return _named(opened, path)
 
     # ---- status, names -------------------------------------------------------------------------------

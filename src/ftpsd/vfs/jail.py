@@ -122,10 +122,10 @@ class Jail(FileSystem):
 
     def open_hidden(
         self, path: str, *, prefix: str = ".in.", suffix: str = ".", overwrite: bool = True,
-        umask: int | None = None,
+        umask: int | None = None, dangling: bool = True,
     ) -> OpenFile:
         self._check_target(path, encode(path), overwrite)
-        parent, final = self._parent_of_file(path)
+        parent, final = self._parent_behind_links(path, overwrite, dangling)
         try:
             name = encode(prefix) + final + encode(suffix)
             if b"/" in name:
@@ -135,6 +135,23 @@ class Jail(FileSystem):
         except BaseException:
             os.close(parent)
             raise
+
+    def _parent_behind_links(self, path: str, overwrite: bool, dangling: bool) -> tuple[int, bytes]:
+        """(the directory, the name there) of what a file replaces: where `path` is a link, what that leads to.
+
+        `overwrite`, `dangling`: as in `open_write`.
+        """
+        parent, name = self._parent_of_file(path)
+        if not _is_link(parent, name):
+            return parent, name
+        try:
+            if not dangling:
+                self._check_dangling(parent, name, path)
+            if not overwrite:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        finally:
+            os.close(parent)
+        return self._parent_of_file(self.canonical(path))
 
     def _open_unique(self, beginning: str, umask: int | None) -> OpenFile:
         parent, first = self._parent_of_file(beginning)

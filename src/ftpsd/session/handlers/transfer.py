@@ -188,16 +188,17 @@ def _open_upload(
     Appending replaces nothing, so AllowOverwrite has no say in it.
     """
     overwrite, umask, hidden = settings.allow_overwrite or mode == "append", settings.umask.file, None
+    dangling = "AllowSymlinkUpload" in settings.transfer_options
     if mode == "store":
         hidden = settings.hidden_stores
     try:
         if hidden is not None:
             return session.fs.open_hidden(
                 path, prefix=hidden_part(hidden.prefix), suffix=hidden_part(hidden.suffix),
-                overwrite=overwrite, umask=umask)
+                overwrite=overwrite, umask=umask, dangling=dangling)
         return session.fs.open_write(
             path, mode=mode, offset=offset, overwrite=overwrite, umask=umask, truncate=False,
-            dangling="AllowSymlinkUpload" in settings.transfer_options)
+            dangling=dangling)
     except BadRestart:
         raise
     except OSError as error:
