@@ -120,6 +120,7 @@ class CertificateWatch:
             self._lists = files.contents(self._watched.lists)
             if self._is_stale(configuration):  # somebody was quicker than we
                 self._state, self._served = {}, {}
+                self._next = self._next and now + SETTLE  # nobody wakes us for what is past
         self._remind(now)
 
     def leave(self) -> None:
