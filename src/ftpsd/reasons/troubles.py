@@ -501,7 +501,7 @@ ACCOUNTS = (
         "Allow the client fewer simultaneous connections, or raise MaxClientsPerHost. `ftpsd who` shows who is on."),
     Trouble(
         "permission", "550 Permission denied, 553 Could not create file", (),
-        ("553 Could not create file", "Permission denied"),
+        ("553 Could not create file", "Permission denied", "Failed FTP upload: 55"),
         (*_seen("reply", "550 closed/up: Permission denied"), *_seen("EventLog", '"event": "command-denied", … '
         '"reason": "file-permission"')),
         (Code.FILE_PERMISSION,),
