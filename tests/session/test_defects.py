@@ -8,6 +8,7 @@ from ftpsd.ftp.commands import Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.session import handlers
 from ftpsd.session.state import Session
+from ftpsd.testing.plugin import Certificates
 from tests.session.inprocess import one_session, system_log
 
 
@@ -53,6 +54,26 @@ def test_a_defect_in_a_transfer_leaves_no_data_connection(monkeypatch: pytest.Mo
         client.store("STOR up", b"hello")
         assert client.retrieve("RETR up") == b"hello"
         client.quit()
+
+
+@pytest.mark.parametrize("error", [Defect("in OpenSSL"), MemoryError()])
+def test_a_defect_in_a_handshake_leads_to_no_plain_session(
+    monkeypatch: pytest.MonkeyPatch, ftps_certificates: Certificates, tls_version: str, error: Exception
+) -> None:
+    """234 was said already: what the client sends now is no command."""
+    def fail(*rest: object, **more: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ftpsd.tls.channel.Connection", fail)
+    options = ["TLSRequired off"]
+    with one_session(certificates=ftps_certificates, version=tls_version, tls=options) as served:
+        client = served.client
+        client.connect()
+        client.expect(234, "AUTH TLS")
+        assert client.expect(421).text == "TLS handshake failed"
+        client.expect_end()
+        logged = system_log(served)
+    assert "defect in the TLS handshake: Traceback (most recent call last):" in logged
 
 
 def test_what_a_client_sends_cannot_forge_lines_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Iterator
 
 from ftpsd.errors import SessionEnded
 from ftpsd.log import events
-from ftpsd.reasons.codes import marked
+from ftpsd.log.events import Level
+from ftpsd.reasons.codes import Code, marked
 from ftpsd.session import banning
 from ftpsd.session.state import Session
 from ftpsd.tls import diagnostics, hello, logtext, policy, variables
 from ftpsd.tls.channel import HandshakeFailed
+from ftpsd.tls.errors import TLSError
 from ftpsd.tls.handshake import HandshakeReport
 from ftpsd.tls.identity import Peer
 from ftpsd.tls.policy import Decision
@@ -90,6 +93,13 @@ def start_tls(session: Session, decision: Decision) -> None:
         lines = (*error.lines, *decision.failure_log)
         session.log.emit(events.HandshakeFailed("control", error.reason, lines))
         raise SessionEnded(error.reason, 421, marked(policy.HANDSHAKE_FAILED, error.reason)) from None
+    except (SessionEnded, TLSError, OSError):
+        raise
+    except Exception:  # a defect, or no memory is left: neither leads back to plain FTP
+        reason = Code.INTERNAL_ERROR
+        session.log.emit(events.Notice(f"defect in the TLS handshake: {traceback.format_exc()}", Level.ERR))
+        session.log.emit(events.HandshakeFailed("control", reason, decision.failure_log))
+        raise SessionEnded(reason, 421, policy.HANDSHAKE_FAILED) from None
     if not session.login.done:
         session.login.user = None
     session.tls = decision.state if session.tls is before else session.tls._replace(  # SNI chose another host
