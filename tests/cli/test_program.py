@@ -114,6 +114,7 @@ def test_help(option: str) -> None:
         (("-p", "2"), "'2' is not one of '0', '1'"),
         (("nonsense",), "fatal: unknown parameter: 'nonsense' (commands: run, "),
         (("chek",), "fatal: unknown parameter: 'chek'; did you mean check? (commands: run, "),
+        (("-c", "x", "who"), "fatal: options before 'who' are the server's; those of who stand behind it"),
         (("quota",), "fatal: Missing command."),
         (("demo", "--port", "x"), "'x' is not a valid integer range"),
     ],

@@ -160,10 +160,13 @@ def _failed(error: click.ClickException, program: str) -> int:
 
 def _program(**given: Any) -> int:
     ctx = click.get_current_context()
-    if ctx.invoked_subcommand is not None:
-        ctx.obj = given
-        return 0
-    return _act(ctx, given)
+    if ctx.invoked_subcommand is None:
+        return _act(ctx, given)
+    if ctx.invoked_subcommand != "run" and any(given.values()):
+        name = ctx.invoked_subcommand
+        raise click.UsageError(f"options before '{name}' are the server's; those of {name} stand behind it", ctx)
+    ctx.obj = given
+    return 0
 
 
 def _run(**given: Any) -> int:
