@@ -456,6 +456,8 @@ def site() -> list[Script]:
                 "644",
                 "644 file.txt",
                 "0600 file.txt",
+                "00640 file.txt",
+                "100644 file.txt",
                 "999 file.txt",
                 "u+x file.txt",
                 "go-rwx,u=rw file.txt",

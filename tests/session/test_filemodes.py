@@ -15,6 +15,7 @@ from ftpsd.session.filemodes import apply
 
 @pytest.mark.parametrize(("word", "old", "new"), [
     ("644", 0o777, 0o644), ("0755", 0, 0o755), ("4755", 0, 0o4755), ("0", 0o777, 0),
+    ("02755", 0, 0o2755), ("000644", 0, 0o644), ("100644", 0, 0o644), ("042775", 0, 0o2775),
     ("u+x", 0o644, 0o744), ("go-r", 0o644, 0o600), ("a=r", 0o777, 0o444), ("u=rw,go=", 0o777, 0o600),
     ("+x", 0o644, 0o755), ("o+t", 0o755, 0o1755), ("u+s", 0o755, 0o4755), ("g-s", 0o2755, 0o755),
 ])
@@ -22,7 +23,9 @@ def test_modes(word: str, old: int, new: int) -> None:
     assert apply(word, old, directory=False) == new
 
 
-@pytest.mark.parametrize("word", ["", "999", "08", "77777", "u", "x+u", "u+q", "u+x,", "-1", "0x1f", "٣"])
+@pytest.mark.parametrize("word", [
+    "", "999", "08", "77777", "10000", "120777", "000000644", "u", "x+u", "u+q", "u+x,", "-1", "0x1f", "٣",
+])
 def test_what_is_no_mode(word: str) -> None:
     assert apply(word, 0o644, directory=False) is None
 

@@ -1,12 +1,13 @@
-"""File modes as SITE CHMOD takes them: octal (`644`, `0755`) or symbols as chmod(1) has them (`u+x,go-w`).
-Pure.
+"""File modes as SITE CHMOD takes them: octal (`644`, `02755`, and `100644` as stat() says it) or symbols as chmod(1)
+has them (`u+x,go-w`). Pure.
 """
 
 from __future__ import annotations
 
 import re
 
-_OCTAL = re.compile(r"[0-7]{1,4}")
+_OCTAL = re.compile(r"[0-7]{1,8}")
+_KINDS = frozenset({0, 0o10, 0o4})  # of a file, before the permission bits: not said, a regular one, a directory
 _CLAUSE = re.compile(r"([ugoa]*)([-+=])([rwxXst]*)")
 _SHIFT = {"u": 6, "g": 3, "o": 0}
 _BITS = {"r": 4, "w": 2, "x": 1}
@@ -16,7 +17,8 @@ _ANY_EXECUTE = 0o111
 def apply(word: str, old: int, *, directory: bool) -> int | None:
     """The mode that `word` makes of the mode `old` (permission bits); None when `word` is no mode."""
     if _OCTAL.fullmatch(word):
-        return int(word, 8)
+        kind, bits = divmod(int(word, 8), 0o10000)
+        return bits if kind in _KINDS else None
     mode = old
     for clause in word.split(","):
         match = _CLAUSE.fullmatch(clause)
