@@ -7,7 +7,6 @@ directories) is replaced by a word; everything else must be equal, or a `FieldDi
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
 import time
@@ -95,15 +94,7 @@ class Logs:
 
 
 class EndedEarly(Exception):
-    """A session whose log has no end: seen of ProFTPD, now and then, after SSCN and CCC."""
-
-
-def of_proftpd(server: RunningServer, script: LogScript) -> Logs:
-    """`session` of a ProFTPD, which is asked again when its log has no end."""
-    for _ in range(3):
-        with contextlib.suppress(EndedEarly):
-            return session(server, script)
-    return session(server, script)
+    """A session whose log has no end: so ProFTPD's after both SSCN and CCC, always or now and then."""
 
 
 def session(server: RunningServer, script: LogScript) -> Logs:

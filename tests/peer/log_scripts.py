@@ -156,8 +156,9 @@ LOG_SCRIPTS = [
     LogScript("transfers under TLS", [
         "TYPE I", Transfer("RETR file.txt"), Transfer("STOR up", UPLOAD), Transfer("LIST sub"), Transfer("RETR no")],
         "private", differences=(but.NAMED,)),
-    LogScript("security commands", ["AUTH TLS", "AUTH X", "PBSZ x", "PROT X", "SSCN", "CCC"], "private",
-              differences=(but.SSCN, but.HALF_CLEARED), ending="drop"),
+    LogScript("security commands", ["AUTH TLS", "AUTH X", "PBSZ x", "PROT X", "SSCN"], "private",
+              differences=(but.SSCN,)),
+    LogScript("gone after CCC", ["CCC"], "private", differences=(but.HALF_CLEARED,), ending="drop"),
     LogScript("security commands in clear", ["PBSZ 0", "PROT P", "CCC", "AUTH BOGUS"]),
     LogScript("data connection that proves nothing", ["TYPE I", Do("foreign", _foreign_session)], "private",
               differences=(but.NOT_MOVED, but.NOT_RESUMED)),

@@ -55,7 +55,7 @@ def test_from_the_greeting_to_the_transfer(ftps_server: ServerFactory) -> None:
         entry = _entry(server, client)
         assert (entry.phase, entry.command, entry.size) == (Phase.SENDING, "RETR large", MORE_THAN_BUFFERS_HOLD)
         stream.read()
-        assert 0 < _entry(server, client).transferred < MORE_THAN_BUFFERS_HOLD
+        _until(server, client, lambda entry: 0 < entry.transferred < MORE_THAN_BUFFERS_HOLD)
         stream.read_all()
     _until(server, client, lambda entry: (entry.phase, entry.bytes) == (Phase.IDLE, MORE_THAN_BUFFERS_HOLD))
     with client.transfer("STOR back") as stream:
