@@ -56,7 +56,7 @@ def test_a_defect_in_a_transfer_leaves_no_data_connection(monkeypatch: pytest.Mo
         client.quit()
 
 
-@pytest.mark.parametrize("error", [Defect("in OpenSSL"), MemoryError()])
+@pytest.mark.parametrize("error", [Defect("in OpenSSL"), MemoryError(), OSError(5, "of a callback")])
 def test_a_defect_in_a_handshake_leads_to_no_plain_session(
     monkeypatch: pytest.MonkeyPatch, ftps_certificates: Certificates, tls_version: str, error: Exception
 ) -> None:

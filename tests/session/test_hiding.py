@@ -112,6 +112,12 @@ def test_hidden_and_listed_below(hosts: Hosts) -> None:
         assert b"inner" not in client.retrieve("LIST -R") + client.retrieve("LIST */*") + client.retrieve("NLST */*")
 
 
+def test_a_pattern_that_only_a_hidden_name_matches_says_what_one_without_any_match_says(hosts: Hosts) -> None:
+    with hosts.logged_in("not below") as client:
+        assert [client.command(f"NLST {pattern}").code for pattern in ("su[b]", "su[x]")] == [450, 450]
+        assert client.retrieve("NLST sub")
+
+
 def test_a_pattern_does_not_tell_hidden_directories(hosts: Hosts) -> None:
     with hosts.logged_in("not below") as client:
         everything = client.retrieve("NLST */*").decode().split("\r\n")

@@ -57,6 +57,16 @@ def put(jail: Jail, path: str, data: bytes = b"new") -> None:
         opened.commit()
 
 
+def test_a_hidden_upload_through_a_link_stays_in_the_root_that_the_link_is_in(place: Path, jail: Folders) -> None:
+    (place / "home" / "link").symlink_to("shared/theirs")
+    (place / "home" / "shared" / "theirs").write_text("of the root")
+    with jail.open_hidden("/link") as opened:
+        os.write(opened.fd, b"new")
+        opened.commit()
+    assert (place / "home" / "shared" / "theirs").read_text() == "new"
+    assert (place / "shared" / "theirs").read_text() == "theirs"
+
+
 def test_reading_and_writing(place: Path, jail: Folders) -> None:
     assert [text(jail, path) for path in ("/mine", "/shared/theirs", "/shared/deep/file", "/readme")] == [
         "mine", "theirs", "deep", "read me"]

@@ -28,7 +28,7 @@ from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, Sock
 from ftpsd.data.outcomes import CloseStyle
 from ftpsd.ftp.addresses import is_hidden_from, same_host
 from ftpsd.reasons.codes import Code
-from ftpsd.tls.data import DataTLS, HandshakeFailed
+from ftpsd.tls.data import MOST_DISCARDED, DataTLS, HandshakeFailed
 from ftpsd.tls.errors import TLSError
 
 Securer = Callable[[DataSocket], DataTLS]
@@ -270,6 +270,7 @@ class Lingering:
     def __init__(self, sock: DataSocket, tls: DataTLS | None) -> None:
         self._socket = sock
         self._tls = tls
+        self._discarded = 0
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -285,7 +286,9 @@ class Lingering:
         except OSError:
             return True, None
         try:
-            return self._socket.library.recv(_CLOSE_TO_END) == b"", None
+            size = len(self._socket.library.recv(_CLOSE_TO_END))
+            self._discarded += size
+            return not size or self._discarded > MOST_DISCARDED, None
         except BlockingIOError:
             return False, None
         except OSError:

@@ -21,7 +21,6 @@ _FXP_NEEDS = ("Both servers then need `TLSOptions NoSessionReuseRequired` (neith
               "authority of the other one in TLSCACertificateFile, and AllowForeignAddress.")
 
 
-
 def _tls(*texts: str) -> tuple[Sight, ...]:
     return _seen("TLSLog", *texts)
 

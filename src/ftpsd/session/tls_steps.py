@@ -18,6 +18,7 @@ from ftpsd.tls.errors import TLSError
 from ftpsd.tls.handshake import HandshakeReport
 from ftpsd.tls.identity import Peer
 from ftpsd.tls.policy import Decision
+from ftpsd.vfs.rights import CredentialsError
 
 CLEAR_TIMEOUT = 5.0
 """Seconds that the two-way TLS shutdown of CCC may take."""
@@ -84,22 +85,23 @@ def start_tls(session: Session, decision: Decision) -> None:
     if session.bans is not None:
         banning.note(session, ("TLSHandshake",))
     session.control.forget_input()
-    _follow_server_name(session, decision)
-    timeout = float(session.settings.tls.timeout_handshake)
     try:
+        _follow_server_name(session, decision)
+        timeout = float(session.settings.tls.timeout_handshake)
         report = session.control.channel.start_tls(
             session.runtime.tls(), timeout, session.identity, _peer(session))
     except HandshakeFailed as error:
         lines = (*error.lines, *decision.failure_log)
         session.log.emit(events.HandshakeFailed("control", error.reason, lines))
         raise SessionEnded(error.reason, 421, marked(policy.HANDSHAKE_FAILED, error.reason)) from None
-    except (SessionEnded, TLSError, OSError):
+    except (SessionEnded, TLSError, CredentialsError, ConnectionError, TimeoutError):
         raise
     except Exception:  # a defect, or no memory is left: neither leads back to plain FTP
-        reason = Code.INTERNAL_ERROR
-        session.log.emit(events.Notice(f"defect in the TLS handshake: {traceback.format_exc()}", Level.ERR))
-        session.log.emit(events.HandshakeFailed("control", reason, decision.failure_log))
-        raise SessionEnded(reason, 421, policy.HANDSHAKE_FAILED) from None
+        try:
+            session.log.emit(events.Notice(f"defect in the TLS handshake: {traceback.format_exc()}", Level.ERR))
+            session.log.emit(events.HandshakeFailed("control", Code.INTERNAL_ERROR, decision.failure_log))
+        finally:
+            raise SessionEnded(Code.INTERNAL_ERROR, 421, policy.HANDSHAKE_FAILED) from None
     if not session.login.done:
         session.login.user = None
     session.tls = decision.state if session.tls is before else session.tls._replace(  # SNI chose another host

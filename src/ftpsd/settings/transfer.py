@@ -139,7 +139,7 @@ class TransferSettings:
     tcp_no_delay: bool = directive(
         "TCPNoDelay", Boolean(), True, contexts=HOST, good=("off",), bad=("nagle",),
         doc="TCP_NODELAY: small packets go at once. Downloads and listings of more than 64 KiB fill their packets "
-            "either way; the end of each goes at once.",
+            "either way (not under TransferRate or in MODE Z); the end of each goes at once.",
     )
     socket_options: SocketOptions = directive(
         "SocketOptions", Special("keyword value …", parsers.socket_options), SocketOptions(), contexts=HOST,

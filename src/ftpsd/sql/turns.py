@@ -15,7 +15,7 @@ PATIENCE = 5.0
 """Seconds that one waits for a table that another process has locked."""
 
 _PAUSE = 0.0002
-"""Seconds between two looks whether a record lock is free: holders have it for microseconds."""
+"""Seconds between two looks whether a record lock is free: most holders have it for microseconds."""
 
 
 class TableError(FtpsdError):

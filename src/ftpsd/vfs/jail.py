@@ -151,7 +151,8 @@ class Jail(FileSystem):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         finally:
             os.close(parent)
-        return self._parent_of_file(self.canonical(path))
+        # In this root, where all that was asked about it lies, whatever a folder shows in its place.
+        return Jail._parent(self, decode(self._resolver.canonical(encode(path))))
 
     def _open_unique(self, beginning: str, umask: int | None) -> OpenFile:
         parent, first = self._parent_of_file(beginning)

@@ -345,7 +345,7 @@ class _Lister:
         for component in components[first:-1]:
             places = list(self._step(places, component))
         for directory, before in places:
-            found = self._in_directory(directory, components[-1])
+            found = list(self._listed_in(directory, components[-1]))
             if found:
                 yield _Match(directory, before, found)
 
@@ -358,13 +358,12 @@ class _Lister:
                     raise ListingTooLarge(decode(directory))
                 yield directory + name + b"/", before + name + b"/"
 
-    def _listed_in(self, directory: bytes, component: bytes) -> list[bytes]:
+    def _listed_in(self, directory: bytes, component: bytes) -> Iterator[bytes]:
         """As `_in_directory`, but what is hidden has to be written in full: no pattern tells its name."""
         found = self._in_directory(directory, component)
         keep, others = self._visible_in(directory), self._others(directory, dots=True)
-        if keep is None or not _MAGIC.search(component):
-            return found
-        return [name for name in found if name in others or keep(name, True)]
+        every = keep is None or not _MAGIC.search(component)
+        return (name for name in found if every or name in others or (keep is not None and keep(name, True)))
 
     def _in_directory(self, directory: bytes, component: bytes) -> list[bytes]:
         """Names there that a component of a pattern matches; a leading dot must be written or asked for."""
