@@ -16,15 +16,13 @@ therefore half-closes and lingers until the peer's end is seen (`Lingering`), wi
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import socket
-import struct
 from collections.abc import Callable
 from enum import Enum
 
-from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, SocketTuning
+from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, SocketTuning, reset_at_close
 from ftpsd.data.outcomes import CloseStyle
 from ftpsd.ftp.addresses import is_hidden_from, same_host
 from ftpsd.reasons.codes import Code
@@ -53,8 +51,6 @@ _LISTENING, _CONNECTING, _CONNECTED, _HANDSHAKING = (
 _READY, _ENDING, _ENDED, _FAILED = Stage.READY, Stage.ENDING, Stage.ENDED, Stage.FAILED
 _CLOSE_TO_END = 64 * 1024
 """Bytes of a client that goes on talking which are thrown away at a time."""
-_WITH_A_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER: closing throws away what is on the way and sends RST."""
 
 
 class DataChannel:
@@ -248,8 +244,7 @@ class DataChannel:
     def abort(self) -> None:
         """Ends the connection with a reset, which nobody takes for the end of the data."""
         if self.socket is not None:
-            with contextlib.suppress(OSError):
-                self.socket.library.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _WITH_A_RESET)
+            reset_at_close(self.socket.library)
         self.close()
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ import errno
 import os
 import random
 import socket
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +28,12 @@ _IP_BIND_ADDRESS_NO_PORT = 24
 """ip(7): the port is chosen in connect(), among all that are free towards that peer."""
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+def reset_at_close(sock: socket.socket) -> None:
+    """Closing throws away what is on the way and sends RST (SO_LINGER), where the socket still is one."""
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class NoPassivePort(Exception):

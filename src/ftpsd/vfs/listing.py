@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from typing import Protocol
@@ -67,6 +67,10 @@ def facts(places: Places, path: str, options: ListingOptions) -> str:
 
 
 _DIRECTORY_PATH = os.O_PATH | os.O_DIRECTORY
+
+
+def _within(directory: bytes, name: bytes) -> bytes:
+    return directory.rstrip(b"/") + b"/" + name
 
 
 class _Descriptor:
@@ -252,12 +256,12 @@ class _Lister:
         for name in self._others(path):
             if self._full:
                 break
-            parts.append(self._elsewhere(path.rstrip(b"/") + b"/" + name, prefix + name))
+            parts.append(self._elsewhere(_within(path, name), prefix + name))
         return b"".join(parts)
 
     def _sub_directories(self, path: bytes, got: Listing) -> list[bytes]:
         """What a recursive listing enters, last first."""
-        others = [name for name in self._others(path) if self._may_be_entered(path.rstrip(b"/") + b"/" + name)]
+        others = [name for name in self._others(path) if self._may_be_entered(_within(path, name))]
         return [*others[::-1], *reversed(got.directories)]
 
     def _may_be_entered(self, path: bytes) -> bool:
@@ -358,12 +362,14 @@ class _Lister:
                     raise ListingTooLarge(decode(directory))
                 yield directory + name + b"/", before + name + b"/"
 
-    def _listed_in(self, directory: bytes, component: bytes) -> Iterator[bytes]:
+    def _listed_in(self, directory: bytes, component: bytes) -> Iterable[bytes]:
         """As `_in_directory`, but what is hidden has to be written in full: no pattern tells its name."""
         found = self._in_directory(directory, component)
-        keep, others = self._visible_in(directory), self._others(directory, dots=True)
-        every = keep is None or not _MAGIC.search(component)
-        return (name for name in found if every or name in others or (keep is not None and keep(name, True)))
+        keep = self._visible_in(directory)
+        if keep is None or not _MAGIC.search(component):
+            return found
+        others = self._others(directory, dots=True)
+        return (name for name in found if name in others or keep(name, True))
 
     def _in_directory(self, directory: bytes, component: bytes) -> list[bytes]:
         """Names there that a component of a pattern matches; a leading dot must be written or asked for."""

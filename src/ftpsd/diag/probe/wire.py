@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-import struct
 import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ftpsd.data.endpoints import reset_at_close
 from ftpsd.diag.probe.facts import Ending, Handshake
 from ftpsd.errors import FtpsdError
 from ftpsd.tls.client import Connection, Credential, Offer, OpenSSLError, Session, TLSError, context
@@ -255,8 +255,7 @@ class Wire:
             return
         self._wires.open.remove(self)
         if reset:
-            with contextlib.suppress(OSError):
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_at_close(self._socket)
         else:
             self.finish()
         self.tls = None
