@@ -23,7 +23,8 @@ SHOWN = (
     ("LIST of 10,000", ("LIST of 10,000",)),
     ("MLSD of 10,000", ("MLSD of 10,000",)),
     ("memory, idle session", ("2,000 idle sessions", "200 idle sessions")),
-    ("NOOP p99 under load", ("NOOP p99, 4 downloads",)),
+    ("NOOP p99, full load", ("NOOP p99, 4 downloads",)),
+    ("NOOP p99, equal load", ("NOOP p99, 4 downloads of 64 MiB/s",)),
 )
 CUT = 6.0
 

@@ -17,6 +17,8 @@ Measure = Literal["cpu", "latency", "memory"]
 VERSIONS = ("1.2", "1.3")
 SMALL = 10 * 1024
 GIB = 1 << 30
+PACED = 256 << 20
+"""Bytes per second of all downloads together, where they have a pace: half of what the slowest peer can do."""
 # Servers with a process for each session are not asked for more than the machine may hold.
 PROCESS_EACH = ("proftpd", "vsftpd", "pure-ftpd")
 MANY_PROCESSES = 2000
@@ -135,12 +137,16 @@ def idle(quick: bool) -> Iterator[Case]:
 
 
 def noop(quick: bool) -> Iterator[Case]:
-    """Workload 6: the round trip of NOOP while bulk transfers run."""
+    """Workload 6: the round trip of NOOP while bulk transfers run, as fast as they go and at the same pace for all."""
     for transfers in (4,) if quick else (4, 32):
         size = (256 << 20) if quick else GIB
         line = f"RETR {bulk_name(size)}"
         load: Load = {"mode": "noop", "line": line, "clients": transfers + 1, "count": 1500 if quick else 5000}
-        yield Case("noop", f"NOOP p99, {transfers} downloads", "NOOP", load, "latency", bulk=size)
+        name = f"NOOP p99, {transfers} downloads"
+        yield Case("noop", name, "NOOP", load, "latency", bulk=size)
+        pace = PACED // transfers
+        paced: Load = {**load, "pace": pace}
+        yield Case("noop", f"{name} of {pace >> 20} MiB/s", "NOOP", paced, "latency", bulk=size)
 
 
 def growth(quick: bool) -> Iterator[Case]:

@@ -239,9 +239,13 @@ size_t fetch(session *one, const char *line, atomic_bool *stop, atomic_int *begu
     int socket, got;
     size_t total = 0;
     SSL *tls = data_connection(one, line, &socket);
+    double start = wall_seconds();
     while ((got = SSL_read(tls, chunk, sizeof chunk)) > 0) {
+        size_t before = total;
         if (!total && begun) atomic_fetch_add(begun, 1);
         total += (size_t)got;
+        if (one->to->pace && before / PACED != total / PACED)
+            sleep_until(start + (double)total / (double)one->to->pace);
         if (stop && atomic_load_explicit(stop, memory_order_relaxed)) {
             closed(tls, socket);
             return total;

@@ -12,13 +12,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { TICKETS = 16, LINE = 8192 };
+enum { TICKETS = 16, LINE = 8192, PACED = 1 << 18 /* bytes between two looks at the clock */ };
 
 typedef struct {
     const char *user, *password;
     int port;
     int sources; /* how many addresses from 127.0.0.1 on sessions come from, in turns */
     bool bare;
+    long pace;   /* bytes per second that a download takes at most; 0: as many as come */
     SSL_CTX *context;
 } target;
 

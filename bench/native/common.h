@@ -12,6 +12,9 @@ _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2))
 
 double wall_seconds(void);
 
+/* Waits until `wall_seconds` are `moment`. */
+void sleep_until(double moment);
+
 /* User and system time of this process. */
 double cpu_seconds(void);
 

@@ -8,7 +8,8 @@
  *   mode=fetch   each client, logged in: `line` (RETR, LIST, MLSD) `count` times, each answer of `size` bytes
  *   mode=store   each client, logged in: `count` times `size` bytes, `line` with numbers appended: a new file each,
  *                as file systems write a file at once that is cut off and written again
- *   mode=noop    client 0: `count` times NOOP while the other clients do `line` over and over
+ *   mode=noop    client 0: `count` times NOOP while the other clients do `line` over and over; `pace=` bytes per second
+ *                each, so that every server has the same work (0: as fast as they go)
  *   mode=idle    the clients open `count` sessions each, which stay
  *   mode=hello   bare only: `count` handshakes each; `resume=1`: resumed ones
  */
@@ -20,8 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { MAX_CLIENTS = 1024, MAX_OPERATIONS = 10 * 1000 * 1000, STACK = 512 * 1024 };
@@ -69,6 +68,7 @@ static void option(plan *todo, const char *name, const char *value) {
     else if (!strcmp(name, "resume")) todo->resume = (int)number(name, value, 0, 1);
     else if (!strcmp(name, "deadline")) todo->deadline = (int)number(name, value, 1, 3600);
     else if (!strcmp(name, "count")) todo->count = number(name, value, 1, MAX_OPERATIONS);
+    else if (!strcmp(name, "pace")) todo->to.pace = number(name, value, 0, 1L << 40);
     else if (!strcmp(name, "size")) todo->size = number(name, value, 0, 1L << 40);
     else die("%s: unknown", name);
 }
@@ -138,9 +138,11 @@ static void background(worker *me) {
     }
 }
 
-/* NOOPs once all transfers move; before ordinary threads, so that the other clients do not delay the clock. */
+/* NOOPs once all transfers move; in real time where that may be, so that the other clients, which share one portion of
+ * the processors with it, do not delay its clock. */
 static void probe(worker *me) {
-    if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), -10)) setpriority(PRIO_PROCESS, 0, 0);
+    const struct sched_param lowest = {.sched_priority = 1};
+    pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest);
     const struct timespec moment = {.tv_nsec = 1000 * 1000};
     while (atomic_load(&begun) < me->todo->clients - 1) nanosleep(&moment, NULL);
     for (long i = 0; i < me->todo->count; i++) {

@@ -71,10 +71,18 @@ def test_every_kind_of_work(bench: Bench, server: str) -> None:
     json.dumps(report.document(results, seconds=1))
 
 
-def test_noop_beside_downloads(bench: Bench) -> None:
-    (case,) = cases(("noop",), quick=True)
-    sample = bench.run("ftpsd", replace(_tiny(case), load={**_tiny(case).load, "clients": 3}))
+@pytest.mark.parametrize("place", [0, 1], ids=["as fast as they go", "at a pace"])
+def test_noop_beside_downloads(bench: Bench, place: int) -> None:
+    case = _tiny(cases(("noop",), quick=True)[place])
+    sample = bench.run("ftpsd", replace(case, load={**case.load, "clients": 3}))
     assert 0 < sample.detail["p50_ms"] <= sample.cost
+
+
+def test_downloads_keep_their_pace(bench: Bench) -> None:
+    case = _tiny(next(case for case in cases(("download",), quick=True) if case.load["clients"] == 1))
+    size, pace = case.bulk, 4 * case.bulk
+    sample = bench.run("ftpsd", replace(case, load={**case.load, "pace": pace}))
+    assert sample.detail["wall_s"] >= (size - (1 << 18)) / pace
 
 
 def test_memory_of_idle_sessions(bench: Bench) -> None:
