@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -12,8 +13,10 @@ from ftpsd.errors import ConfigError
 from ftpsd.guard.bans import Bans
 from ftpsd.guard.bantable import BanTable
 from ftpsd.guard.opening import open_bans
+from ftpsd.guard.shared import SharedBans
 from ftpsd.settings.bans import BanRule
 from ftpsd.testing import daemons
+from ftpsd.tls.cache.base import Store
 from ftpsd.tls.cache.opening import Stores
 from tests.settings.support import configuration
 
@@ -175,3 +178,13 @@ def test_machines_share_bans(tmp_path: Path, said: list[str], kind: str, options
         for machine in machines:
             machine.close()
         daemon.stop()
+
+
+@pytest.mark.parametrize("found", [b"", b"[]", b"{}", b"[" * 5000, b"[" * 501 + b"]" * 501, b"\xff"])
+def test_what_is_no_ban_bans_nobody(found: bytes) -> None:
+    class Full:
+        def fetch(self, key: bytes) -> bytes:
+            return found
+
+    shared = SharedBans(cast(Store, Full()), lambda: None, match_server=False)
+    assert shared.find(ALICE, HERE, ALL) is None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from ftpsd.access.bans import EVERY_SERVER, Ban, Kind, Suspect
 from ftpsd.tls.cache.base import Store
+from ftpsd.tls.cache.envelope import read_json
 
 
 class SharedBans:
@@ -63,7 +64,7 @@ class SharedBans:
 def _read(data: bytes) -> Ban | None:
     """What another machine wrote; None: it is nothing that we know."""
     try:
-        entry = json.loads(data)
+        entry = read_json(data)
         return Ban(
             Kind(entry["kind"]), str(entry["name"]), bytes.fromhex(entry["server"]), float(entry["expires"]),
             str(entry["reason"]), str(entry["message"]))

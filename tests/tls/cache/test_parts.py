@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftpsd.server.worker import STACK_SIZE
 from ftpsd.testing.stores import Hands
 from ftpsd.tls.cache import envelope
 from ftpsd.tls.cache.outage import FIRST_PAUSE, LONGEST_PAUSE, Outage
@@ -79,3 +82,22 @@ def test_garbage_is_no_entry(data: bytes) -> None:
 def test_json_that_is_no_entry(text: str) -> None:
     with pytest.raises(envelope.BadEntry):
         envelope.unpack_json(b"key", text.encode())
+
+
+@pytest.mark.parametrize("nested", [b"[" * 50_000, b'{"stored":' * 20_000, b"[" * 501 + b"]" * 501])
+def test_json_does_not_go_deeper_than_the_stack_of_a_session(nested: bytes) -> None:
+    said: list[str] = []
+
+    def read() -> None:
+        with pytest.raises(envelope.BadEntry) as caught:
+            envelope.unpack_json(b"key", nested)
+        said.append(str(caught.value))
+
+    before = threading.stack_size(STACK_SIZE)
+    try:
+        thread = threading.Thread(target=read)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    assert said == ["nested too deeply"]
