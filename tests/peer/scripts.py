@@ -134,6 +134,11 @@ THEMES: list[Script] = [
     ], differences=(but.MONTH,)),
     Script("local times", ["MDTM file.txt", "MLST file.txt", Transfer("LIST file.txt")],
            directives=("TimesGMT off",)),
+    Script("types with a second word", [
+        "TYPE A T", "TYPE A X", "TYPE I N", "TYPE i x", "TYPE I N X", "TYPE L", "TYPE L 8 X", "TYPE L 9", "TYPE AB",
+    ]),
+    Script("OPTS UTF8 without LangEngine", ["OPTS UTF8 ON", "OPTS UTF8 OFF", "OPTS UTF8 x", "LANG"],
+           directives=("LangEngine off",)),
     Script("facts", [
         "MLST", "MLST file.txt", "MLST sub", "MLST /", "MLST .", "MLST nothere", "MLST link", "MLST secret",
         "OPTS MLST", "OPTS MLST type;size;", "MLST file.txt", "OPTS MLST foo;bar;", "MLST file.txt",

@@ -56,15 +56,16 @@ def test_a_defect_in_a_transfer_leaves_no_data_connection(monkeypatch: pytest.Mo
         client.quit()
 
 
+@pytest.mark.parametrize("place", ["ftpsd.tls.channel.Connection", "ftpsd.session.tls_steps._follow_server_name"])
 @pytest.mark.parametrize("error", [Defect("in OpenSSL"), MemoryError(), OSError(5, "of a callback")])
 def test_a_defect_in_a_handshake_leads_to_no_plain_session(
-    monkeypatch: pytest.MonkeyPatch, ftps_certificates: Certificates, tls_version: str, error: Exception
+    monkeypatch: pytest.MonkeyPatch, ftps_certificates: Certificates, tls_version: str, error: Exception, place: str
 ) -> None:
     """234 was said already: what the client sends now is no command."""
     def fail(*rest: object, **more: object) -> None:
         raise error
 
-    monkeypatch.setattr("ftpsd.tls.channel.Connection", fail)
+    monkeypatch.setattr(place, fail)
     options = ["TLSRequired off"]
     with one_session(certificates=ftps_certificates, version=tls_version, tls=options) as served:
         client = served.client

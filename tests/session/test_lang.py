@@ -84,7 +84,7 @@ def test_without_the_engine(ftps_server: ServerFactory) -> None:
     assert "UTF8" not in shown
     assert not [line for line in shown if line.startswith("LANG")]
     server.give(NAME)
-    converse(client, "LANG => 500 LANG not understood\nOPTS UTF8 ON => 451 Unable to accept OPTS UTF8")
+    converse(client, "LANG => 500 LANG not understood\nOPTS UTF8 ON => 200 UTF8 set to on")
     assert NAME in client.retrieve("NLST").decode().splitlines()
 
 

@@ -11,18 +11,15 @@ from ftpsd.errors import Refusal
 from ftpsd.reasons.codes import Code
 
 _MOST = 2**63 - 1
-_FORM_CONTROLS = frozenset({"N", "T", "C"})
 
 
 def parse_type(argument: str) -> tuple[bool, str]:
     """(ASCII?, what the 200 reply calls it) of TYPE's argument; raises `Refusal` 504."""
     words = argument.upper().split()
     match words:
-        case ["A"]:
+        case ["A"] | ["A", _]:  # any format control (RFC 959 section 3.1.1.5): files have none, and ProFTPD never asks
             return True, "A"
-        case ["A", form] if form in _FORM_CONTROLS:
-            return True, "A"
-        case ["I"]:
+        case ["I"] | ["I", _]:
             return False, "I"
         case ["L", "8"]:
             return False, "L"

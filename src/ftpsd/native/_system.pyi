@@ -211,6 +211,7 @@ class Listing:
         fake_uid: int = -1,
         fake_gid: int = -1,
         dos: bool = False,
+        bare: bool = False,
     ) -> None: ...
     @property
     def body(self) -> bytes:

@@ -196,6 +196,8 @@ static const char *ls_mark(const struct ls_options *options, mode_t mode)
         return "";
     if (S_ISDIR(mode))
         return "/";
+    if (S_ISLNK(mode))
+        return "@";
     return S_ISREG(mode) && (mode & 0111) ? "*" : "";
 }
 

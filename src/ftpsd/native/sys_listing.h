@@ -45,6 +45,7 @@ struct ls_options {
     int form, sort, time;
     int all, self;        /* names with a leading dot; "." and ".." */
     int follow;           /* LIST: show what a link leads to */
+    int bare;             /* names alone, but of a LIST: of what leads nowhere, too */
     int show_links;       /* MLSD: type=OS.unix=symlink */
     int slink;            /* MLSD: type=OS.unix=slink:TARGET */
     int classify, reverse, gmt, human;
@@ -252,12 +253,18 @@ static int ls_resolve(const struct ls_options *options, const char *name, struct
     return result;
 }
 
+/* Whether it is a LIST that shows links as links: in no need of what they lead to, but for the mark behind `-> target`. */
+static int ls_shows_links(const struct ls_options *options)
+{
+    return (options->form == LS_LIST || options->bare) && !options->follow;
+}
+
 /* Puts what the link leads to in the entry, as the form wants it; a link that leads nowhere is dropped, except from
  * a LIST that shows links. */
 static void ls_followed(struct ls_entry *entry, const struct ls_options *options, const struct stat *status)
 {
     entry->follow = 0;
-    if (options->form == LS_LIST && !options->follow) {
+    if (ls_shows_links(options)) {
         entry->target_mode = status != NULL ? (uint16_t)status->st_mode : 0;
     } else if (status == NULL) {
         entry->dropped = 1;
@@ -286,7 +293,7 @@ static int ls_link(struct ls_list *list, const struct ls_options *options, int d
     int reads = options->form == LS_LIST ? !options->follow : options->form == LS_MLSD && options->slink;
     if (reads && ls_read_link(list, options, dirfd, entry) != 0)
         return -1;
-    if (options->form == LS_LIST && !options->follow && !options->classify)
+    if (ls_shows_links(options) && (options->bare || !options->classify))
         return 0;
     if (options->rootfd < 0)
         entry->follow = 1;
@@ -297,7 +304,8 @@ static int ls_link(struct ls_list *list, const struct ls_options *options, int d
     return 0;
 }
 
-/* Names alone need no status, unless they are links (a dangling one is no name that can be fetched). */
+/* Names alone need no status, unless they are links (a dangling one is no name that can be fetched, and who hides names
+ * wants to know). */
 static int ls_needs_status(const struct ls_options *options, unsigned char kind)
 {
     return options->form != LS_NLST || options->classify || options->sort == LS_BY_TIME ||

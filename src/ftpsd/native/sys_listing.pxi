@@ -10,7 +10,7 @@ cdef extern from "sys_format.h" nogil:
         LS_NLST
         LS_MLSD
     struct ls_options:
-        int form, sort, time, all, self, follow, show_links, slink, classify, reverse, gmt, human, dos
+        int form, sort, time, all, self, follow, bare, show_links, slink, classify, reverse, gmt, human, dos
         int want_directories
         int fake_mode
         long long fake_uid, fake_gid
@@ -172,7 +172,7 @@ cdef class Listing:
         bint reverse=False, bint human=False, str sort="name", str time="modify", bint gmt=True, now=0, facts=(),
         bint numeric=False, owner=None, group=None, int rootfd=-1, int parentfd=-1, bytes path=b"/", follow=None,
         bint want_directories=False, limit=0, max_entries=200_000, max_bytes=33_554_432, keep=None, int fake_mode=-1,
-        long long fake_uid=-1, long long fake_gid=-1, bint dos=False,
+        long long fake_uid=-1, long long fake_gid=-1, bint dos=False, bint bare=False,
     ):
         cdef ls_options *options = &self.options
         cdef bint scanned = names is None
@@ -183,7 +183,7 @@ cdef class Listing:
         options.follow = dereference or not show_symlinks
         options.show_links, options.slink = show_symlinks and not dereference, slink and show_symlinks
         options.classify, options.reverse, options.gmt, options.human = classify, reverse, gmt, human
-        options.want_directories, options.dos = want_directories, dos
+        options.want_directories, options.dos, options.bare = want_directories, dos, bare
         options.fake_mode, options.fake_uid, options.fake_gid = fake_mode, fake_uid, fake_gid
         for fact in facts:
             options.facts |= _FACTS[fact]

@@ -105,8 +105,8 @@ class _Lister:
         self._bytes = options.max_bytes
         self._files = options.max_files
         self._now = int(time.time())
-        bare = options.form == "list" and (options.bare or options.columns)
-        self._form: Form = "nlst" if bare else options.form
+        self._bare = options.form == "list" and (options.bare or options.columns)
+        self._form: Form = "nlst" if self._bare else options.form
 
     def body(self, path: bytes, shown: bytes | None) -> bytes:
         found = self.lines(path, shown)
@@ -167,7 +167,7 @@ class _Lister:
                     follow=None if kernel else _Follow(resolver, inside),
                     want_directories=want_directories, limit=self._files, max_entries=self._entries,
                     max_bytes=self._bytes, keep=None if place else self._visible_in(path), fake_mode=options.fake_mode,
-                    fake_uid=options.fake_uid, fake_gid=options.fake_gid, dos=options.windows,
+                    fake_uid=options.fake_uid, fake_gid=options.fake_gid, dos=options.windows, bare=self._bare,
                 )
             except OSError as error:
                 if error.errno == errno.EFBIG:

@@ -108,6 +108,8 @@ def opts(session: Session, command: Command) -> Reply:
             state = rest.strip().lower()
             if state not in ("on", "off"):
                 raise Refusal(501, "'OPTS UTF8' not understood", Code.SYNTAX)
+            if not session.settings.lang.engine:
+                return Reply(200, f"UTF8 set to {state}")  # names are bytes as they are, and many clients ask blindly
             encoding = session.settings.lang.encoding
             if state == "on" and not _speaks_utf8(session.settings.lang):
                 raise Refusal(451, "Unable to accept OPTS UTF8", Code.ENCODING_OFF)
