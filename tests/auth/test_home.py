@@ -34,35 +34,35 @@ def rules(*paths: str | tuple[str, ...]) -> tuple[RootedPath, ...]:
 @pytest.mark.parametrize(
     ("root", "chdir", "expected"),
     [
-        ((), (), Place("/", ("/home/alice",))),
-        (("/",), (), Place("/", ("/home/alice",))),
+        ((), (), Place("/", ("/home/alice",), "/home/alice")),
+        (("/",), (), Place("/", ("/home/alice",), "/home/alice")),
         (("~",), (), Place("/home/alice", ("/",))),
         (("~/",), (), Place("/home/alice", ("/",))),
         (("~/www",), (), Place("/home/alice/www", ("/home/alice", "/"))),
-        (("/home",), (), Place("/home", ("/alice", "/"))),
+        (("/home",), (), Place("/home", ("/alice", "/"), "/alice")),
         (("/hom",), (), Place("/hom", ("/home/alice", "/"))),
         (("/srv/%u",), (), Place("/srv/alice", ("/home/alice", "/"))),
         (("/srv/%u[0]/%u[1]/%u",), (), Place("/srv/a/l/alice", ("/home/alice", "/"))),
         (("~bob",), (), Place("/home/bob", ("/home/alice", "/"))),
         (("~bob/pub",), (), Place("/home/bob/pub", ("/home/alice", "/"))),
-        ((), ("/pub",), Place("/", ("/pub", "/home/alice"))),
-        ((), ("~/in",), Place("/", ("/home/alice/in", "/home/alice"))),
-        ((), ("in",), Place("/", ("/home/alice/in", "/home/alice"))),
+        ((), ("/pub",), Place("/", ("/pub", "/home/alice"), "/home/alice")),
+        ((), ("~/in",), Place("/", ("/home/alice/in", "/home/alice"), "/home/alice")),
+        ((), ("in",), Place("/", ("/home/alice/in", "/home/alice"), "/home/alice")),
         (("~",), ("in",), Place("/home/alice", ("/in", "/"))),
         (("~",), ("~/in/",), Place("/home/alice", ("/in", "/"))),
         (("~",), ("~",), Place("/home/alice", ("/",))),
         (("~",), ("/in",), Place("/home/alice", ("/in", "/"))),
         (("~",), ("/home/alice/in",), Place("/home/alice", ("/in", "/"))),
         (("~",), ("/home/alicex",), Place("/home/alice", ("/home/alicex", "/"))),
-        (("/home",), ("/incoming/%u",), Place("/home", ("/incoming/alice", "/"))),
+        (("/home",), ("/incoming/%u",), Place("/home", ("/incoming/alice", "/"), "/alice")),
         # group expressions: all must hold, the first rule that fits counts
         ((("~", "staff"),), (), Place("/home/alice", ("/",))),
         ((("~", "staff", "users"),), (), Place("/home/alice", ("/",))),
-        ((("~", "staff", "!users"),), (), Place("/", ("/home/alice",))),
+        ((("~", "staff", "!users"),), (), Place("/", ("/home/alice",), "/home/alice")),
         ((("~", "!admin"),), (), Place("/home/alice", ("/",))),
         ((("~", "admin"), "/srv"), (), Place("/srv", ("/home/alice", "/"))),
-        ((("/", "staff"), "~"), (), Place("/", ("/home/alice",))),
-        ((), (("/x", "admin"), ("/y", "users")), Place("/", ("/y", "/home/alice"))),
+        ((("/", "staff"), "~"), (), Place("/", ("/home/alice",), "/home/alice")),
+        ((), (("/x", "admin"), ("/y", "users")), Place("/", ("/y", "/home/alice"), "/home/alice")),
     ])
 def test_places(root: tuple[str, ...], chdir: tuple[str, ...], expected: Place) -> None:
     subject = settings(rules(*root), rules(*chdir))
@@ -76,8 +76,8 @@ def test_symbolic_links_on_the_way_are_resolved(tmp_path: Path) -> None:
     real = str((tmp_path / "real").resolve())
     alice = account("alice", home=str(tmp_path / "home" / "alice"))
     assert place(settings(rules("~")), alice, HOMES.get) == Place(f"{real}/alice", ("/",))
-    assert place(settings(rules(str(tmp_path / "home"))), alice, HOMES.get) == Place(real, ("/alice", "/"))
-    assert place(settings(), alice, HOMES.get) == Place("/", (f"{real}/alice",))
+    assert place(settings(rules(str(tmp_path / "home"))), alice, HOMES.get) == Place(real, ("/alice", "/"), "/alice")
+    assert place(settings(), alice, HOMES.get) == Place("/", (f"{real}/alice",), f"{real}/alice")
 
 
 def test_a_home_with_the_name_in_it() -> None:

@@ -35,11 +35,13 @@ class NoSuchPlace(Exception):
 class Place:
     """Where a session lives: `root` (real path; "/" no jail) and the virtual directories to start in.
 
-    `directories` are tried in order; when none can be entered the login fails.
+    `directories` are tried in order; when none can be entered the login fails. `home` is what `~` means: the
+    home as seen from within the root, or the root where the home lies outside.
     """
 
     root: str
     directories: tuple[str, ...]
+    home: str = "/"
 
 
 def substitute_user(path: str, user: str) -> str:
@@ -137,7 +139,8 @@ def place(
     wanted = [_virtual(start, root)] if start is not None else []
     wanted += [_virtual(home, root)] if root == "/" or start is None else []
     wanted += ["/"] if root != "/" else []
-    return Place(root, tuple(dict.fromkeys(wanted)))
+    inside = root == "/" or home.startswith(root + "/")
+    return Place(root, tuple(dict.fromkeys(wanted)), _virtual(home, root) if inside else "/")
 
 
 def anonymous_place(

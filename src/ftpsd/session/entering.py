@@ -195,6 +195,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     session.marks.longest = bounds.longest(session, settings.limits.timeout_session)
     if session.sql is not None:
         session.notes = {**session.notes, **session.sql.entered(account)}
+    session.home = where.home
     session.cwd = _first_directory(session, where)
     session.log.enter(chosen.user, settings.logging)
     session.slot.update(phase=Phase.IDLE)
