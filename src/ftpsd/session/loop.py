@@ -133,6 +133,8 @@ def handle(session: Session, line: Line) -> None:
         reply = session.sql.shown(command, reply)
     if session.parameters.rename_from is rename:
         session.parameters.rename_from = None
+    if command.spec is not None and command.spec.data is not None and not command.spec.listing:
+        session.parameters.begin_anew()  # refused or not: what REST said was for this transfer, not for the next
     if reply is not None:
         session.reply(reply)
     if session.journal is not None:

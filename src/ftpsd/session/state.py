@@ -83,6 +83,10 @@ class Parameters:
         """Where the next transfer of a file begins."""
         return self.restart if self.range is None else self.range.first
 
+    def begin_anew(self) -> None:
+        """What REST or RANG chose was for a transfer that has had its turn."""
+        self.restart, self.range = 0, None
+
 
 @dataclass(slots=True)
 class Login:

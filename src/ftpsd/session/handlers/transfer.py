@@ -118,7 +118,7 @@ def _take_start(session: Session) -> tuple[int, ByteRange | None]:
     """Where the transfer begins that is about to, and the range it is confined to; what comes after begins anew."""
     parameters = session.parameters
     start, chosen = parameters.start, parameters.range
-    parameters.restart, parameters.range = 0, None
+    parameters.begin_anew()
     return start, chosen
 
 
