@@ -78,6 +78,8 @@ def test_a_misspelt_module_is_told(name: str, always: str) -> None:
         ("<IfModule !mod_tls.c>\nA\n</IfModule>\nB", ["B"]),
         ('<IfModule mod_x.c>\nA\n</Global>\n"\n</IfModule>\nB', ["B"]),
         ("<ifmodule !mod_x.c>\nA\n</IFMODULE>", ["A"]),
+        ("<Global >\nA\n</Global >\nB", [("Global", ["A"]), "B"]),
+        ("<IfModule mod_x.c >\nA\n</IfModule >\nB", ["B"]),
         ("<IfModule mod_x.c>\n<IfModule mod_tls.c>\nA\n</IfModule>\nB\n</IfModule>\nC", ["C"]),
         ("<IfModule mod_x.c>\n<IfDefine Y>\nA\n</IfDefine>\n</IfModule>\nC", ["C"]),
         ("<IfDefine X>\nA\n</IfDefine>", ["A"]),

@@ -294,10 +294,11 @@ def opening(words: tuple[Word, ...], text: str, location: Location) -> tuple[str
 
 def closing(words: tuple[Word, ...], location: Location) -> str:
     """Name of `</Name>`; raises `ConfigError`."""
-    match = re.fullmatch(r"</([^<>\s]+)>", words[0].text)
+    spaced = len(words) > 1 and words[1] == Word(">") and not words[0].text.endswith(">")  # `</Limit >`
+    match = re.fullmatch(r"</([^<>\s]+)>", words[0].text + ">" * spaced)
     if match is None:
         raise ConfigError(f"unknown configuration directive '{words[0].text}'", location=location)
-    if len(words) > 1:
+    if len(words) > 1 + spaced:
         raise ConfigError("wrong number of parameters", location=location, directive=words[0].text)
     return match[1]
 
