@@ -354,6 +354,22 @@ def directories() -> list[Script]:
             directory("/sub", "Umask 077"),
         ),
         script(
+            "DenyAll and what concerns no place",
+            ["TYPE I", "SYST", "REST 0", "MODE S", "STRU F", "ABOR", "CLNT x", "PASV", "OPTS UTF8 ON", "NOOP", "QUIT"],
+            directory("", DENY),
+        ),
+        script("DenyAll and a directory without a line in it", WRITES, directory("", DENY), directory("/sub")),
+        script(
+            "REST before a transfer that is refused",
+            [
+                "TYPE I", "REST 3", Transfer("RETR file.txt"), Transfer("STOR new.txt", b"abcdef"),
+                "REST 2", Transfer("STOR sub/new.txt", b"x"), Transfer("APPE new.txt", b"gh"),
+                "REST 2", "NOOP", Transfer("STOR new.txt", b"xyz"), "SIZE new.txt",
+            ],
+            limit("RETR", DENY),
+            directory("/sub", limit("STOR", DENY)),
+        ),
+        script(
             "a pattern",
             ["MKD a", "MKD a/b", "MKD a/b/in", "MKD a/in", "MKD a/in/x", "MKD in"],
             directory("/*/in", limit("MKD", DENY)),
@@ -369,6 +385,11 @@ def directories() -> list[Script]:
             f"<Directory ~/sub>\n{limit('WRITE', DENY)}</Directory>\n",
             f"<Directory ~alice/full>\n{limit('WRITE', DENY)}</Directory>\n",
             f"<Directory BASE/homes/%u/noname>\n{limit('WRITE', DENY)}</Directory>\n",
+        ),
+        script(
+            "the home without a root",
+            ["CWD /", "CWD ~", "PWD", "CWD ~/sub", "PWD", "CWD /", "SIZE ~/file.txt", "MKD ~/x", "PWD"],
+            directives=("DefaultRoot /",),
         ),
         script(
             "anonymous, its host's",

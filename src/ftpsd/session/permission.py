@@ -18,7 +18,7 @@ from ftpsd.errors import Refusal
 from ftpsd.ftp import paths
 from ftpsd.ftp.arguments import written_path
 from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command, CommandSpec, SiteSpec
-from ftpsd.ftp.limiting import ABSENT, DENIED, NOT_PERMITTED, Judged, Limiting
+from ftpsd.ftp.limiting import ABSENT, DENIED, NOT_PERMITTED, RAW_ONLY, Judged, Limiting
 from ftpsd.reasons.codes import Code
 from ftpsd.session import hiding
 from ftpsd.session.state import Session
@@ -113,7 +113,7 @@ def _check(session: Session, command: Command, spec: CommandSpec | SiteSpec, wor
     else:
         real = session.fs.real_path(path, follow=limit.place is not Judged.ENTRY)
         settings = session.settings_at(real)
-    answer = _answer(session, command, words, settings, path)
+    answer = _answer(session, command, words, settings, path, of_place=limit is not RAW_ONLY)
     if answer is not Answer.ALLOWED and not (limit.existing_first and not _exists(session, path)):
         shown = written or (".." if limit.place is Judged.ABOVE else session.cwd)
         raise refusal(command, limit, shown, answer)
@@ -130,10 +130,13 @@ def _path(session: Session, limit: Limiting, written: str) -> str | None:
     return session.path(limit.fixed or written or ".")
 
 
-def _answer(session: Session, command: Command, words: Words, settings: Settings, path: str | None) -> Answer:
+def _answer(
+    session: Session, command: Command, words: Words, settings: Settings, path: str | None, *, of_place: bool = True,
+) -> Answer:
+    """`of_place`: DenyAll outside of <Limit> covers the command; QUIT, TYPE and their like concern no place."""
     if not any(settings.restrictions):
         return Answer.ALLOWED
-    closed = settings.restrictions[0].everything == "deny"
+    closed = of_place and settings.restrictions[0].everything == "deny"
     exists = closed and _exists(session, path)
     hidden = path is not None and _ignores_hidden(settings) and hiding.hidden(
         session, path, session.fs.real_path(path), settings)

@@ -96,6 +96,8 @@ def places_of(
     """The places of a login with `settings`: `home` and `root` are real paths, `real_path` says where a path leads."""
     found = []
     for section in settings.directories:
+        if section.empty:  # as if it were not there: it does not end the DenyAll of the directories above
+            continue
         written = section.absolute(home=home, root=root, user=user, home_of=home_of)
         led = _led(written, real_path)
         patterns = tuple(directory_pattern(path) for path in dict.fromkeys((written, led)))

@@ -143,6 +143,11 @@ class DirectorySection:
     location: Location | None = None
     restrictions: Restrictions = UNRESTRICTED
 
+    @property
+    def empty(self) -> bool:
+        """Whether it says nothing at all."""
+        return not self.changes and self.restrictions == UNRESTRICTED
+
     def absolute(self, *, home: str, root: str, user: str = "", home_of: HomeOf | None = None) -> str:
         """The pattern as a real path: `~` is `home`, `~name` what `home_of` says, a relative one is below `root`, and
         `%u` is the name of the `user`. A `~name` that nobody has fits nothing.
