@@ -20,6 +20,7 @@ from ftpsd.server.scoreboard import Scoreboard
 from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.plugin import ServerFactory
 from ftpsd.testing.server import RunningServer
+from ftpsd.testing.wire import Ending
 
 SESSIONS = 1000
 DEADLINE = 30.0
@@ -126,3 +127,19 @@ def test_an_upload_whose_control_connection_is_reset_is_logged(
     server.wait_for_log("FTP session closed", log="system")
     line = server.files.transfer_log.read_text()
     assert "/file b _ i r alice ftps 0 * i" in line
+
+
+@pytest.mark.parametrize("ending", ["fin", "rst"])
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_client_that_goes_while_more_commands_wait_than_are_read_is_not_waited_for(
+    ftps_server: ServerFactory, tls_version: str, tls: bool, ending: Ending,
+) -> None:
+    """Its end lies behind what is not read, so that only the kernel can tell of it."""
+    server = ftps_server(tls=["TLSRequired off"], directives=["Workers 1", "HiddenStores on"])
+    before = held(server)
+    with server.client(tls_version, tls=tls).begin() as client:
+        client.send(b"EPSV\r\nSTOR x\r\n" + b"NOOP\r\n" * 1000)
+        client.expect(229)
+        client.close(ending)
+    assert_nothing_is_left(server, before)
+    assert not list(server.home().iterdir())

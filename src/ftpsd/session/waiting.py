@@ -43,23 +43,29 @@ _SOON = 0.05
 def wait(session: Session, deadline: float | None, *, control: bool = True, data: bool = True) -> bool:
     """Waits until the control connection has input (True), or the data connection moved or the deadline
     passed; `control`, `data`: which of the two ends the wait. A data connection that has come is taken up either way.
+
+    A control connection that is not read (`control` off: too many commands wait) ends the wait by its end alone, behind
+    whatever lies unread: a client that has gone would otherwise be waited for as long as one that is there.
     """
-    beside = -1
-    if control:
+    beside, looked_for = session.control.descriptor, select.POLLIN
+    if not control:
+        looked_for = select.POLLRDHUP
+    else:
         tls = session.control.channel.connection
         if tls is not None and tls.pending():  # decrypted already: poll knows nothing of it
             return True
-        beside = session.control.descriptor
     channel, fd, events, early = session.data, -1, 0, False
     if channel is not None:
         early = session.secures_early
         if data:
             fd, events = channel.interest(early) or (-1, 0)
-    ready = wait_for(beside, select.POLLIN, fd, events, math.inf if deadline is None else deadline)
+    ready = wait_for(beside, looked_for, fd, events, math.inf if deadline is None else deadline)
     if channel is not None and (ready & 2 or (ready and not data)):
         channel.advance(early)
         if channel.strangers:
             report_strangers(session, channel)
+    if ready & 1 and not control:
+        session.control.ended = True
     return bool(ready & 1)
 
 
