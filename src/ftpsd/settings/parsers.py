@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from ftpsd.settings.arguments import (
     NONE_WORDS,
     ArgumentError,
+    Boolean,
     Integer,
     NotSupported,
     boolean,
@@ -200,6 +201,16 @@ _LIST_FLAGS = {
 # Targets of links are shown as they are written, and every listing is sorted: nothing to switch.
 _LIST_WITHOUT_EFFECT = frozenset({"noadjustedsymlinks", "sortednlst"})
 _LIST_BOUNDS = {"maxfiles": "max_files", "maxdirs": "max_dirs", "maxdepth": "max_depth"}
+
+
+def use_sendfile(words: Sequence[str]) -> bool:
+    """`on`, `off`, or how much at once, which counts as on: `512 KB`, `50%`."""
+    amount = re.fullmatch(r"(\d{1,18})(%| ?(?:[KMGT]?B)?)", " ".join(words), re.IGNORECASE)
+    if amount is None or (words[0] in ("0", "1") and len(words) == 1):
+        return Boolean().parse(words)
+    if amount[2] == "%" and int(amount[1]) > 100:
+        raise ArgumentError(f"'{words[0]}' is more than all", remedy="Write on.")
+    return int(amount[1]) > 0
 
 
 def list_options(words: Sequence[str]) -> ListOptions:

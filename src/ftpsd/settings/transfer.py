@@ -110,8 +110,9 @@ class TransferSettings:
         " class or for all.",
     )
     use_sendfile: bool = directive(
-        "UseSendfile", Boolean(), True, module="mod_xfer", contexts=ANYWHERE, good=("off",), bad=("50%",),
-        doc="The kernel sends files itself (sendfile) where it can.",
+        "UseSendfile", Special("on|off|length [B|KB|MB|GB|TB]|percentage%", parsers.use_sendfile), True,
+        module="mod_xfer", contexts=ANYWHERE, good=("off", "50%", "512 KB"), bad=("", "x", "101%", "5 miles", "on KB"),
+        doc="The kernel sends files itself (sendfile) where it can. A length or a percentage counts as on.",
     )
     list_options: ListOptions = directive(
         "ListOptions", Special('"-options" [keyword …]', parsers.list_options), ListOptions(),
