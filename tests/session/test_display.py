@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ftpsd.session.display import _for_people
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from tests.session.hosts import Hosts, serving
 from tests.session.talk import MOMENT, converse
@@ -101,6 +104,25 @@ def test_display_files_of_the_administrator(hosts: Hosts) -> None:
         """)
     with hosts.connected("files") as client:
         converse(client, "QUIT => 221 So long, / .")
+
+
+@pytest.mark.parametrize(("size", "shown"), [
+    (0, "0B"), (1023, "1023B"), (1024, "1KB"), (82794082304, "77GB"), (1 << 52, "4096TB"),
+])
+def test_amounts_for_people(size: int, shown: str) -> None:
+    assert _for_people(size) == shown
+
+
+def test_counts_in_display_files(hosts: Hosts) -> None:
+    hosts.server.give("counts/message.txt", b"%i %o %t %K %k, %M of %N, %x %F %f\n")  # of DisplayChdir
+    with hosts.connected("files of the user") as client:
+        client.login()
+        assert client.retrieve("RETR /file.txt")
+        client.store("STOR /counted.bin", b"x" * 4096)
+        shown = str(client.expect(250, "CWD /counts"))
+        assert re.search(r"1 1 2 4 4KB, 0 of \d+, \(unknown\) \d+ \d+[KMGT]?B\n", shown), shown
+        client.expect(250, "DELE /counted.bin")
+    shutil.rmtree(hosts.server.home() / "counts")
 
 
 def test_display_files_of_the_user(hosts: Hosts) -> None:

@@ -81,20 +81,55 @@ def expanded(lines: Iterable[str], session: Session) -> list[str]:
 
 
 def expand(text: str, session: Session, *, user: str | None = None) -> str:
-    """`text` with its variables: %C %E %L %R %T %U %u %V %v %a %p %%, %{mod_quotatab…} (unknown ones stay)."""
+    """`text` with its variables: %C %E %L %M %N %R %T %U %u %V %v %a %p %x %%, counts and space (`_amounts`) and
+    %{mod_quotatab…} (unknown ones stay).
+    """
     if "%" not in text:
         return text
     core = session.settings.core
     name = user or session.user_name
     values = {
-        "C": session.cwd, "E": core.server_admin or "", "L": local_address(session), "R": session.peer_name,
-        "T": time.strftime("%a %b %d %H:%M:%S %Y"), "U": name, "u": name,
+        "C": session.cwd, "E": core.server_admin or "root@localhost", "L": local_address(session),
+        "R": session.peer_name, "T": time.strftime("%a %b %d %H:%M:%S %Y"), "U": name, "u": name,
         "V": core.server_name, "v": core.server_name, "a": session.peer, "p": str(session.ends.local_port),
-        "N": str(session.service.session_count()), "%": "%",
+        "N": str(session.service.session_count()), "%": "%", "M": _most_clients(session),
+        "x": ",".join(sorted(session.classes)) or "(unknown)", **_amounts(text, session),
     }
     if session.quota is not None and _QUOTA in text:
         values |= {f"{{{_QUOTA}{key}}}": value for key, value in session.quota.variables().items()}
     return "".join(_pieces(text, values))
+
+
+def _most_clients(session: Session) -> str:
+    """MaxClients; 0: as many as come."""
+    bound = session.settings.bounds.max_clients
+    return str(bound.most or 0) if bound is not None else "0"
+
+
+def _amounts(text: str, session: Session) -> dict[str, str]:
+    """Files received (%i), sent (%o), both (%t); bytes of both in KiB (%K), for people (%k); free space (%F, %f)."""
+    counters = session.counters
+    moved = counters.bytes_sent + counters.bytes_received
+    values = {
+        "i": str(counters.files_received), "o": str(counters.files_sent),
+        "t": str(counters.files_received + counters.files_sent), "K": str(moved >> 10), "k": _for_people(moved),
+    }
+    if session.store is not None and ("%F" in text or "%f" in text):
+        try:
+            free = session.fs.available(session.cwd)
+        except OSError:
+            free = 0
+        values |= {"F": str(free >> 10), "f": _for_people(free)}
+    return values
+
+
+def _for_people(size: int) -> str:
+    """A number of bytes in the largest unit of which there is one: 77GB."""
+    units = ["B", "KB", "MB", "GB", "TB"]
+    while size >= 1024 and len(units) > 1:
+        size >>= 10
+        del units[0]
+    return f"{size}{units[0]}"
 
 
 def _pieces(text: str, values: dict[str, str]) -> Iterable[str]:
