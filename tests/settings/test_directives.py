@@ -192,7 +192,7 @@ def test_names_are_unique_in_any_case() -> None:
         ("<Limit ,>\nDenyAll\n</Limit>", "fatal: <Limit>: directive requires one or more commands on line 1", ""),
         ("<Limit ALL>\n<Limit ALL>\n</Limit>\n</Limit>", "<Limit>: directive not allowed in <Limit> context", ""),
         ("<Limit ALL>\nUmask 022\n</Limit>", "Umask: directive not allowed in <Limit> context on line 2", ""),
-        ("<IfVersion x>\n</IfVersion>", "unknown configuration directive '<IfVersion>'", ""),
+        ("<IfVersion x>\n</IfVersion>", "unknown configuration directive '<IfVersion>'", "belongs to mod_ifversion,"),
         ("ShaperEngine on", "unknown configuration directive 'ShaperEngine'", "belongs to mod_shaper,"),
         ("GeoIPEngine on", "unknown configuration directive 'GeoIPEngine'", "<IfModule mod_geoip.c>"),
         ("RadiusLog /x", "unknown configuration directive 'RadiusLog'", "belongs to mod_radius,"),

@@ -31,6 +31,7 @@ _PREFIXES = {
     "clam": "mod_clamav",
     "dnsbl": "mod_dnsbl", "dynmasq": "mod_dynmasq",
     "exec": "mod_exec", "facl": "mod_facl", "forensic": "mod_log_forensic", "geoip": "mod_geoip",
+    "<ifversion": "mod_ifversion",
     "proxy": "mod_proxy", "qos": "mod_qos",
     "radius": "mod_radius", "rewrite": "mod_rewrite",
     "sftp": "mod_sftp", "shaper": "mod_shaper", "snmp": "mod_snmp",
@@ -39,7 +40,7 @@ _PREFIXES = {
     "groupratio": "mod_ratio", "hostratio": "mod_ratio", "leechratio": "mod_ratio", "ratio": "mod_ratio",
     "saveratio": "mod_ratio", "userratio": "mod_ratio",
 }
-"""What the names of another module's directives begin with, in lower case."""
+"""What the names of another module's directives, and sections (`<x>`), begin with, in lower case."""
 
 
 def of_directive(name: str) -> str | None:
