@@ -168,7 +168,8 @@ def test_roots_of_anonymous_that_make_no_sense(root: str) -> None:
 def test_the_magic_token() -> None:
     """AuthUnixOptions MagicTokenChroot."""
     bob = account(home="/srv/bob/./files/now", source="system")
-    assert magic_place(bob, real_path=str) == Place("/srv/bob", ("/files/now", "/"))
-    assert magic_place(account(home="/./files", source="system"), real_path=str) == Place("/", ("/files", "/"))
+    assert magic_place(bob, real_path=str) == Place("/srv/bob", ("/files/now", "/"), "/files/now")
+    whole = account(home="/./files", source="system")
+    assert magic_place(whole, real_path=str) == Place("/", ("/files", "/"), "/files")
     assert magic_place(account(home="/srv/bob", source="system"), real_path=str) is None
     assert magic_place(account(home="/srv/./bob", source="file"), real_path=str) is None

@@ -180,7 +180,10 @@ def test_machines_share_bans(tmp_path: Path, said: list[str], kind: str, options
         daemon.stop()
 
 
-@pytest.mark.parametrize("found", [b"", b"[]", b"{}", b"[" * 5000, b"[" * 501 + b"]" * 501, b"\xff"])
+@pytest.mark.parametrize("found", [b"", b"[]", b"{}", b"[" * 5000, b"[" * 501 + b"]" * 501, b"\xff", *(
+    b'{"kind": 2, "name": "alice", "server": "", "reason": "", "message": "", "expires": %s}' % moment
+    for moment in (b"NaN", b"Infinity", b"1" + b"0" * 400)
+)])
 def test_what_is_no_ban_bans_nobody(found: bytes) -> None:
     class Full:
         def fetch(self, key: bytes) -> bytes:

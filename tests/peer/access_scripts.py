@@ -12,6 +12,7 @@ HOME = "BASE/homes/alice"
 IFSESSION = "<IfModule mod_dso.c>\nLoadModule mod_ifsession.c\n</IfModule>\n"
 LOCAL = "<Class local>\nFrom 127.0.0.1\n</Class>\n"
 FTPACCESS = "sub/.ftpaccess"
+UPLOADED: list[Step] = ["TYPE I", Transfer("RETR sub/inner.txt"), "SIZE sub/inner.txt", "CWD sub", "CWD /"]
 
 WRITES: tuple[Step, ...] = ("MKD x", "MKD sub/x", "DELE file.txt", "DELE sub/inner.txt")
 LOGINS: tuple[Step, ...] = ("USER bob", "PASS secret", "USER alice", "PASS secret", "PWD")
@@ -360,6 +361,9 @@ def directories() -> list[Script]:
         ),
         script("DenyAll and a directory without a line in it", WRITES, directory("", DENY), directory("/sub")),
         script(
+            "DenyAll and a <Limit> without a line in it", WRITES, directory("", DENY), directory("/sub", limit("STOR"))
+        ),
+        script(
             "REST before a transfer that is refused",
             [
                 "TYPE I", "REST 3", Transfer("RETR file.txt"), Transfer("STOR new.txt", b"abcdef"),
@@ -449,6 +453,24 @@ def files_in_directories() -> list[Script]:
         ),
         script(
             ".ftpaccess, two", WRITES, files=((".ftpaccess", DENY_WRITE), (FTPACCESS, limit("MKD", ALLOW).encode()))
+        ),
+        *(
+            script(
+                f"DenyAll and .ftpaccess, {title}",
+                [*UPLOADED, *WRITES],
+                directory("/sub", DENY),
+                files=((FTPACCESS, text),),
+            )
+            for title, text in (
+                ("empty", b""), ("a comment", b"# nothing\n"), ("Umask", b"Umask 022\n"), ("AllowAll", b"AllowAll\n"),
+                ("<Limit ALL> AllowAll", limit("ALL", ALLOW).encode()),
+            )
+        ),
+        script(
+            "DenyAll and an empty .ftpaccess below",
+            [*UPLOADED, *WRITES],
+            directory("", DENY),
+            files=((FTPACCESS, b""),),
         ),
         script(".ftpaccess, off", WRITES, files=((FTPACCESS, DENY_WRITE),), directives=("AllowOverride off",)),
         script(

@@ -39,6 +39,8 @@ HOSTS = {
     "nobody": limit("LOGIN", "Deny from all"),
     "filters": "DenyFilter [*]\nAllowFilter ^[-a-zA-Z0-9/.*]+$",
     "paths": 'PathDenyFilter "[.]exe$"\n' + directory("~/sub", 'PathAllowFilter "[.]txt$"'),
+    "all denied": directory("~/", "DenyAll") + directory("~/full", "") + directory("~/sub/deep", limit("STOR")),
+    "sub denied": directory("~/sub", "DenyAll"),
     "override off": "AllowOverride off",
     "override off in sub": directory("~/sub", "AllowOverride off"),
     "administrator first": directory("~/sub", "AllowOverwrite off\n" + limit("DELE", "DenyAll")),
@@ -270,6 +272,44 @@ def test_what_the_session_does_to_such_a_file_counts_at_once(hosts: Hosts) -> No
             RNTO sub/away => 250 Rename successful
             MKD sub/b => 257 "/sub/b" - Directory successfully created
         """)
+
+
+def test_what_says_nothing_opens_nothing(hosts: Hosts) -> None:
+    """DenyAll of a directory holds in one for which an empty section, <Limit> or file stands, and is of places."""
+    hosts.server.give("sub/.ftpaccess", b"")
+    hosts.server.give("sub/deep/z", b"z")
+    with hosts.logged_in("all denied") as client:
+        converse(client, """
+            TYPE I => 200 Type set to I
+            REST 0 => 350 Restarting at 0. Send STORE or RETRIEVE to initiate transfer
+            DELE full/x => 550 full/x: Permission denied [limit-denied]
+            DELE sub/inner.txt => 550 sub/inner.txt: Permission denied [limit-denied]
+            DELE sub/deep/z => 550 sub/deep/z: Permission denied [limit-denied]
+            QUIT => 221 Goodbye.
+        """)
+
+
+@pytest.mark.parametrize("text", [b"", b"# nothing\n", b"Umask 022\n", limit("ALL", "AllowAll").encode()])
+def test_an_uploaded_file_does_not_open_what_the_administrator_closed(hosts: Hosts, text: bytes) -> None:
+    with hosts.logged_in("sub denied") as client:
+        converse(client, "DELE sub/inner.txt => 550 sub/inner.txt: Permission denied [limit-denied]")
+        converse(client, "> STOR sub/.ftpaccess => 150 ASCII: sub/.ftpaccess; 226 Transfer complete", data=text)
+        converse(client, """
+            TYPE I => 200 Type set to I
+            < RETR sub/inner.txt => 550 sub/inner.txt: Permission denied [limit-denied]
+            DELE sub/inner.txt => 550 sub/inner.txt: Permission denied [limit-denied]
+        """)
+
+
+def test_restarts_end_with_a_transfer_that_is_refused(hosts: Hosts) -> None:
+    with hosts.logged_in("closed sub") as client:
+        client.expect(200, "TYPE I")
+        converse(client, """
+            REST 2 => 350 Restarting at 2. Send STORE or RETRIEVE to initiate transfer
+            < RETR sub/inner.txt => 550 sub/inner.txt: Operation not permitted [limit-denied]
+        """)
+        client.store("STOR full/new", b"abc")
+        assert client.retrieve("RETR full/new") == b"abc"
 
 
 def test_tls_may_be_demanded_there(hosts: Hosts) -> None:

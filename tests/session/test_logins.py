@@ -190,6 +190,18 @@ def test_where_a_session_begins(hosts: Hosts) -> None:
         assert client.retrieve("NLST") == b"deep\r\n"
 
 
+def test_the_tilde_is_the_home_where_the_root_is_above_it(hosts: Hosts) -> None:
+    home = hosts.server.home("alice")
+    with hosts.logged_in("no jail") as client:
+        converse(client, f"""
+            CWD / => 250 CWD command successful
+            CWD ~/sub => 250 CWD command successful
+            PWD => 257 "{home}/sub" is the current directory
+            CWD ~ => 250 CWD command successful
+            PWD => 257 "{home}" is the current directory
+        """)
+
+
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 def test_login_under_tls(hosts: Hosts, version: str) -> None:
     with hosts.client("plain", version) as client:

@@ -121,7 +121,8 @@ def magic_place(account: Account, *, real_path: RealPath = os.path.realpath) -> 
     if account.source != "system" or MAGIC not in account.home:
         return None
     root, _, start = home_directory(account).partition(MAGIC)
-    return Place(real_path(root or "/"), ("/" + start.lstrip("/"), "/"))
+    inside = "/" + start.lstrip("/")
+    return Place(real_path(root or "/"), (inside, "/"), inside)
 
 
 def place(

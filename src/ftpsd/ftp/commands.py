@@ -530,7 +530,7 @@ SITE_COMMANDS: Mapping[str, SiteSpec] = MappingProxyType({
         SiteSpec("WHO", "site.who", "", "tells which sessions of yours there are", engine=Engine.MISC,
                  limit=here(550, "{name}: Permission denied")),
         SiteSpec("HELP", "site.help_", "[<sp> sitecommand]", "lists the SITE commands or explains one",
-                 limit=here(501, "{name}: Permission denied", by_all=False)),
+                 limit=Limiting(reply=(501, "{name}: Permission denied"), of_place=False)),
         SiteSpec("CHGRP", "site.chgrp", "<sp> group <sp> pathname", "gives a path to a group",
                  path=PathArgument.AFTER_WORD, words=2, limit_groups=_SITE | _WRITE, limit=_SITE_CHGRP),
         SiteSpec("CHMOD", "site.chmod", "<sp> mode <sp> pathname", "changes the mode of a path",

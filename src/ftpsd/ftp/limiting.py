@@ -37,6 +37,7 @@ class Limiting:
     reply           the answer when it is refused
     by_all          <Limit ALL> covers it
     by_word         <Limit NAME_WORD> does, WORD being its first word (OPTS_MLST)
+    of_place        DenyAll outside of <Limit> covers it
     existing_first  what is not there is answered as such, whatever the limits are
     fixed           the path that it means whatever its argument is
     path_filter     PathAllowFilter and PathDenyFilter look at the path as written, or at the whole path
@@ -47,13 +48,14 @@ class Limiting:
     reply: tuple[int, str] = (550, "{name}: Operation not permitted")
     by_all: bool = False
     by_word: bool = False
+    of_place: bool = True
     existing_first: bool = False
     fixed: str | None = None
     path_filter: Literal["none", "argument", "path"] = "none"
     filter_reply: tuple[int, str] = (550, "{argument}: Forbidden filename")
 
 
-RAW_ONLY = Limiting()
+RAW_ONLY = Limiting(of_place=False)
 
 
 def here(code: int, text: str, *, by_all: bool = True) -> Limiting:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 
 from ftpsd.access.bans import EVERY_SERVER, Ban, Kind, Suspect
@@ -65,8 +66,11 @@ def _read(data: bytes) -> Ban | None:
     """What another machine wrote; None: it is nothing that we know."""
     try:
         entry = read_json(data)
+        expires = float(entry["expires"])
+        if not math.isfinite(expires):
+            return None
         return Ban(
-            Kind(entry["kind"]), str(entry["name"]), bytes.fromhex(entry["server"]), float(entry["expires"]),
+            Kind(entry["kind"]), str(entry["name"]), bytes.fromhex(entry["server"]), expires,
             str(entry["reason"]), str(entry["message"]))
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, ArithmeticError):
         return None

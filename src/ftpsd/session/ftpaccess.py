@@ -129,6 +129,8 @@ class FtpAccess:
         if len(data) > LARGEST:
             self._note(f"'{shown}' is larger than {LARGEST} bytes and does not count")
             return None
+        if not data:  # as if it were not there: it does not end the DenyAll of the directories above
+            return None
         section, wrong = ftpaccess(data.decode("utf-8", "surrogateescape"), shown, real)
         for text in wrong[:_MOST_LINES]:
             self._note(text)

@@ -18,7 +18,7 @@ from ftpsd.errors import Refusal
 from ftpsd.ftp import paths
 from ftpsd.ftp.arguments import written_path
 from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS, Command, CommandSpec, SiteSpec
-from ftpsd.ftp.limiting import ABSENT, DENIED, NOT_PERMITTED, RAW_ONLY, Judged, Limiting
+from ftpsd.ftp.limiting import ABSENT, DENIED, NOT_PERMITTED, Judged, Limiting
 from ftpsd.reasons.codes import Code
 from ftpsd.session import hiding
 from ftpsd.session.state import Session
@@ -113,7 +113,7 @@ def _check(session: Session, command: Command, spec: CommandSpec | SiteSpec, wor
     else:
         real = session.fs.real_path(path, follow=limit.place is not Judged.ENTRY)
         settings = session.settings_at(real)
-    answer = _answer(session, command, words, settings, path, of_place=limit is not RAW_ONLY)
+    answer = _answer(session, command, words, settings, path, of_place=limit.of_place)
     if answer is not Answer.ALLOWED and not (limit.existing_first and not _exists(session, path)):
         shown = written or (".." if limit.place is Judged.ABOVE else session.cwd)
         raise refusal(command, limit, shown, answer)

@@ -7,11 +7,13 @@ their links resolved, so that a link gets nobody around a section.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ftpsd.settings.model import DirectorySection, HomeOf, Settings, directory_pattern, laid_over
+from ftpsd.settings.restrictions import Restrictions
 
 _MOST_REMEMBERED = 512
 """Combinations of sections whose settings a session keeps."""
@@ -62,8 +64,8 @@ class Places:
     def at(self, real: str, dynamic: Sequence[DirectorySection] = ()) -> Settings:
         """What is in force at the real path `real`; `dynamic` are the .ftpaccess files on its way, outer ones first.
 
-        Where a file and a <Directory> stand for the same directory, the administrator's directives count, and of
-        <Limit> sections the file's are asked first, as in ProFTPD.
+        Where a file and a <Directory> stand for the same directory, the administrator's directives count, his DenyAll
+        unless the file says AllowAll, and of <Limit> sections the file's are asked first, as in ProFTPD.
         """
         path = real.rstrip("/") or "/"
         found = [place for place in self._places if place.fits(path)]
@@ -86,8 +88,17 @@ class Places:
         files = [(_components(section.path), 0, index, section) for index, section in enumerate(dynamic)]
         outer_first = sorted([*static, *files], key=lambda entry: entry[:3])
         inner_first = sorted([*static, *files], key=lambda entry: (-entry[0], entry[1], -entry[2]))
-        return laid_over(
-            self.base, [entry[3] for entry in outer_first], [entry[3].restrictions for entry in inner_first])
+        return laid_over(self.base, [entry[3] for entry in outer_first], _restrictions(inner_first))
+
+
+def _restrictions(inner_first: Sequence[tuple[int, int, int, DirectorySection]]) -> list[Restrictions]:
+    """What the sections (depth, 0 for a file, place, section) restrict; the first alone says whether all is denied."""
+    found = [section.restrictions for *_, section in inner_first]
+    (depth, static, *_), *others = inner_first
+    beside = next((section.restrictions for at, kind, _, section in others if at == depth and kind), None)
+    if not static and beside is not None and found[0].everything is None:
+        found[0] = dataclasses.replace(found[0], everything=beside.everything)
+    return found
 
 
 def places_of(

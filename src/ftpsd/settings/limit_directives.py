@@ -89,7 +89,8 @@ def _declarations() -> Iterable[Declaration]:
         yield without_value(
             f"{side}All", Status.SUPPORTED, contexts=_PLACES, argument=Special("", nothing), good=("",), bad=("on",),
             doc=f"Everybody is {done}. Outside of <Limit> DenyAll refuses every command that concerns what exists"
-            " there, unless AllowAll stands beside it; a <Directory> further in does not inherit it.",
+            " there, unless AllowAll stands beside it; a <Directory> further in does not"
+            " inherit it, unless nothing stands in it. TYPE, QUIT and others that concern no place are not covered.",
         )
         for word, kind in _WHO.items():
             joined = "AND" if kind == "group" else "OR"

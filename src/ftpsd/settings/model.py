@@ -146,7 +146,8 @@ class DirectorySection:
     @property
     def empty(self) -> bool:
         """Whether it says nothing at all."""
-        return not self.changes and self.restrictions == UNRESTRICTED
+        limited = self.restrictions
+        return not self.changes and limited.everything is None and all(limit.empty for limit in limited.limits)
 
     def absolute(self, *, home: str, root: str, user: str = "", home_of: HomeOf | None = None) -> str:
         """The pattern as a real path: `~` is `home`, `~name` what `home_of` says, a relative one is below `root`, and

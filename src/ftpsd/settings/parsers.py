@@ -204,9 +204,9 @@ _LIST_BOUNDS = {"maxfiles": "max_files", "maxdirs": "max_dirs", "maxdepth": "max
 
 
 def use_sendfile(words: Sequence[str]) -> bool:
-    """`on`, `off`, or how much at once, which counts as on: `512 KB`, `50%`."""
-    amount = re.fullmatch(r"(\d{1,18})(%| ?(?:[KMGT]?B)?)", " ".join(words), re.IGNORECASE)
-    if amount is None or (words[0] in ("0", "1") and len(words) == 1):
+    """`on`, `off`, or how much at once, which counts as on unless it is nothing: `512 KB`, `50%`."""
+    amount = re.fullmatch(r"([0-9]{1,18})(%| [KMGT]?B)", " ".join(words), re.IGNORECASE)
+    if amount is None:
         return Boolean().parse(words)
     if amount[2] == "%" and int(amount[1]) > 100:
         raise ArgumentError(f"'{words[0]}' is more than all", remedy="Write on.")

@@ -40,6 +40,12 @@ class LimitSection:
     ignore_hidden: bool | None = None
     location: Location | None = None
 
+    @property
+    def empty(self) -> bool:
+        """Whether it says nothing at all, for whatever commands."""
+        said = self.allow != LimitRules() or self.deny != LimitRules()
+        return not said and not self.deny_first and self.ignore_hidden is None
+
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:

@@ -110,9 +110,10 @@ class TransferSettings:
         " class or for all.",
     )
     use_sendfile: bool = directive(
-        "UseSendfile", Special("on|off|length [B|KB|MB|GB|TB]|percentage%", parsers.use_sendfile), True,
-        module="mod_xfer", contexts=ANYWHERE, good=("off", "50%", "512 KB"), bad=("", "x", "101%", "5 miles", "on KB"),
-        doc="The kernel sends files itself (sendfile) where it can. A length or a percentage counts as on.",
+        "UseSendfile", Special("on|off|length B|KB|MB|GB|TB|percentage%", parsers.use_sendfile), True,
+        module="mod_xfer", contexts=ANYWHERE, good=("off", "50%", "512 KB"),
+        bad=("", "x", "101%", "512", "5KB", "5 miles", "on KB"),
+        doc="The kernel sends files itself (sendfile) where it can. A length or a percentage above 0 counts as on.",
     )
     list_options: ListOptions = directive(
         "ListOptions", Special('"-options" [keyword …]', parsers.list_options), ListOptions(),
