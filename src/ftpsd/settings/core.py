@@ -58,7 +58,11 @@ class CoreSettings:
     )
     display_login: str | None = directive(
         "DisplayLogin", Text("file"), None, contexts=LOGIN, good=("welcome.msg", "/etc/ftp/motd"), bad=("",),
-        doc="File shown after login; a relative name is looked for in the user's first directory.",
+        doc="File shown after login; a relative name is looked for in the user's first directory. In this file and the"
+        " other Display… ones %a is the client's address, %R its name, %x its classes, %u the user, %C the directory,"
+        " %T the time, %L, %p, %V the server's address, port and name, %E ServerAdmin, %N the sessions, %M MaxClients,"
+        " %F (KiB) and %f the free space (after the login), %i, %o, %t the files received, sent, both, %K (KiB) and %k"
+        " their size.",
     )
     display_chdir: DisplayChdir | None = directive(
         "DisplayChdir", Special("file [on|off]", parsers.display_chdir), None, contexts=PLACES,
