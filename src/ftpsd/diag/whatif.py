@@ -25,7 +25,7 @@ from ftpsd.errors import ConfigError, Location
 from ftpsd.ftp import paths
 from ftpsd.ftp.arguments import written_path
 from ftpsd.ftp.commands import Command
-from ftpsd.ftp.limiting import Judged
+from ftpsd.ftp.limiting import RAW_ONLY, Judged
 from ftpsd.ftp.parsing import parse
 from ftpsd.reasons.codes import Code, marked
 from ftpsd.session import gate, permission
@@ -315,7 +315,7 @@ def _command(client: _Client) -> bool:
     if wanted is not None:
         if not _run(client, parse(f"CWD {wanted}"), cwd):
             return False
-        cwd = paths.resolve(cwd, wanted)
+        cwd = paths.resolve(cwd, wanted, client.home.home)
     return not client.question.command or _run(client, parse(client.question.command), cwd)
 
 
@@ -334,7 +334,8 @@ def _run(client: _Client, command: Command, cwd: str) -> bool:
     directories = _directories(client, target)
     settings = _under(client.settings, directories)
     words = limits.words_for(spec, command.words[0] if spec.limit.by_word and command.words else "")
-    verdict = limits.decide(settings.restrictions, words, client.who(), command.argument)
+    of_place = spec.limit is not RAW_ONLY  # what concerns no place is not covered by DenyAll outside of <Limit>
+    verdict = limits.decide(settings.restrictions, words, client.who(), command.argument, exists=of_place)
     if verdict is Answer.ALLOWED:
         return _overwriting(client, command, settings, directories, target)
     section = limits.deciding(settings.restrictions, words, client.who(), command.argument)
@@ -378,15 +379,16 @@ def _target(client: _Client, command: Command, cwd: str) -> str:
     """The virtual path that the command is judged by."""
     spec = command.spec
     assert spec is not None
+    assert client.home is not None
     if spec.limit.place is Judged.CURRENT:
         return cwd
     if spec.limit.place is Judged.ABOVE:
         return paths.parent(cwd)
-    return paths.resolve(cwd, spec.limit.fixed or written_path(command, spec) or ".")
+    return paths.resolve(cwd, spec.limit.fixed or written_path(command, spec) or ".", client.home.home)
 
 
 def _directories(client: _Client, path: str) -> list[DirectorySection]:
-    """The <Directory> sections that fit a virtual path, outer ones first."""
+    """The <Directory> sections that fit a virtual path, outer ones first; those that say nothing count as absent."""
     assert client.home is not None
     assert client.account is not None
     root = client.home.root
@@ -397,7 +399,8 @@ def _directories(client: _Client, path: str) -> list[DirectorySection]:
         home = root
     found = [
         (len(section.absolute(home=home, root=root).split("/")), index, section)
-        for index, section in enumerate(client.settings.directories) if section.matches(real, home=home, root=root)
+        for index, section in enumerate(client.settings.directories)
+        if not section.empty and section.matches(real, home=home, root=root)
     ]
     return [section for _, _, section in sorted(found, key=lambda entry: entry[:2])]
 
