@@ -42,6 +42,9 @@ HOSTS = {
     "alias": "TLSRequired off\nUserAlias al alice",
     "closed": "TLSEngine off\n<Directory ~/>\nDenyAll\n</Directory>\n<Directory ~/in>\n</Directory>",
     "reopened": "TLSEngine off\n<Directory ~/>\nDenyAll\n</Directory>\n<Directory ~/in>\nUmask 077\n</Directory>",
+    "limit-dir-by-name": "TLSRequired off\n<Directory ~alice/in>\n<Limit STOR>\nDenyAll\n</Limit>\n</Directory>",
+    "limit-dir-by-user": (
+        "TLSRequired off\n<Directory @HOME@/%u/in>\n<Limit STOR>\nDenyAll\n</Limit>\n</Directory>"),
     "no-root": (
         "TLSRequired off\nDefaultRoot /\n<Directory ~/in>\n<Limit STOR>\nDenyAll\n</Limit>\n</Directory>"),
 }

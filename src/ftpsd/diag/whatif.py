@@ -25,12 +25,12 @@ from ftpsd.errors import ConfigError, Location
 from ftpsd.ftp import paths
 from ftpsd.ftp.arguments import written_path
 from ftpsd.ftp.commands import Command
-from ftpsd.ftp.limiting import RAW_ONLY, Judged
+from ftpsd.ftp.limiting import Judged
 from ftpsd.ftp.parsing import parse
 from ftpsd.reasons.codes import Code, marked
 from ftpsd.session import gate, permission
 from ftpsd.settings.addresses import described
-from ftpsd.settings.model import Configuration, DirectorySection, Host, Settings, laid_over
+from ftpsd.settings.model import Configuration, DirectorySection, Host, Settings, directory_pattern, laid_over
 from ftpsd.sql.setup import open_host
 from ftpsd.tls import policy
 from ftpsd.tls.policy import TLSState
@@ -334,7 +334,7 @@ def _run(client: _Client, command: Command, cwd: str) -> bool:
     directories = _directories(client, target)
     settings = _under(client.settings, directories)
     words = limits.words_for(spec, command.words[0] if spec.limit.by_word and command.words else "")
-    of_place = spec.limit is not RAW_ONLY  # what concerns no place is not covered by DenyAll outside of <Limit>
+    of_place = spec.limit.of_place  # what concerns no place is not covered by DenyAll outside of <Limit>
     verdict = limits.decide(settings.restrictions, words, client.who(), command.argument, exists=of_place)
     if verdict is Answer.ALLOWED:
         return _overwriting(client, command, settings, directories, target)
@@ -397,11 +397,12 @@ def _directories(client: _Client, path: str) -> list[DirectorySection]:
         home = os.path.realpath(home_directory(client.account))
     except NoSuchPlace:
         home = root
-    found = [
-        (len(section.absolute(home=home, root=root).split("/")), index, section)
-        for index, section in enumerate(client.settings.directories)
-        if not section.empty and section.matches(real, home=home, root=root)
-    ]
+    found, sections = [], client.settings.directories
+    home_of = _authenticator(client).home_of if sections else None
+    for index, section in enumerate(sections):
+        where = section.absolute(home=home, root=root, user=client.account.name, home_of=home_of)
+        if not section.empty and directory_pattern(where).fullmatch(real):
+            found.append((len(where.split("/")), index, section))
     return [section for _, _, section in sorted(found, key=lambda entry: entry[:2])]
 
 
