@@ -94,7 +94,9 @@ class Logs:
 
 
 class EndedEarly(Exception):
-    """A session whose log has no end: so ProFTPD's after both SSCN and CCC, always or now and then."""
+    """A session whose log has no end: so ProFTPD's after both SSCN and CCC, or when its client goes right after CCC,
+    always or now and then.
+    """
 
 
 def session(server: RunningServer, script: LogScript) -> Logs:
@@ -111,6 +113,16 @@ def session(server: RunningServer, script: LogScript) -> Logs:
     rows = _rows_of(server, port, rows_before)
     transfers = [_transfer(line, server) for line in _lines(server.files.transfer_log)[before:]]
     return Logs([_normal(row, server, script.shapes) for row in rows], transfers)
+
+
+def peers(server: RunningServer, script: LogScript, tries: int = 4) -> Logs | None:
+    """The same of a ProFTPD, tried again when its log has no end; None: it never had one."""
+    for _ in range(tries):
+        try:
+            return session(server, script)
+        except EndedEarly:
+            continue
+    return None
 
 
 def _tidy(server: RunningServer, script: LogScript) -> None:

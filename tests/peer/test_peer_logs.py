@@ -45,7 +45,10 @@ def servers(ftps_certificates: Certificates) -> Iterator[tuple[RunningServer, Ru
 @pytest.mark.parametrize("script", LOG_SCRIPTS, ids=lambda script: str(script.name))
 def test_same_lines(servers: tuple[RunningServer, RunningServer], script: LogScript) -> None:
     proftpd, ftpsd = servers
-    problems = compare(log_compare.session(proftpd, script), log_compare.session(ftpsd, script), script)
+    ours, theirs = log_compare.session(ftpsd, script), log_compare.peers(proftpd, script)
+    if theirs is None:
+        pytest.skip("ProFTPD did not write the end of this session")
+    problems = compare(theirs, ours, script)
     assert not problems, f"{len(problems)} differences\n" + "\n".join(problems)
 
 
