@@ -271,7 +271,7 @@ def test_a_walk_has_a_bottom(root: Path, jail: Jail) -> None:
     with pytest.raises(OSError) as copying:
         jail.copy("/deep", "/copy", Guide())
     assert (removing.value.errno, copying.value.errno) == (errno.ENAMETOOLONG, errno.ENAMETOOLONG)
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(os.listdir("/proc/self/fd")) <= before  # what an earlier test left may have been let go meanwhile
 
 
 def test_folders(tmp_path: Path) -> None:
