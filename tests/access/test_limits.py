@@ -13,7 +13,7 @@ from ftpsd.access.limits import Answer, Client
 from ftpsd.ftp.commands import COMMANDS, SITE_COMMANDS
 from ftpsd.settings.model import Host
 from ftpsd.settings.restrictions import Restrictions
-from tests.settings.support import configuration, main_host
+from tests.settings.support import configuration, in_directory, main_host
 
 ALICE = Client("192.0.2.7", "pc.example.org", "alice", ("alice", "staff"), frozenset({"local"}))
 NOBODY = Client("192.0.2.7")
@@ -26,7 +26,7 @@ def limit(commands: str, *lines: str) -> str:
 def restrictions(text: str, path: str = "/srv") -> tuple[Restrictions, ...]:
     """What a configuration says at a path."""
     host = main_host(text)
-    return host.for_directory(host.for_login(user="alice"), path, home="/home/alice").restrictions
+    return in_directory(host.for_login(user="alice"), path, home="/home/alice").restrictions
 
 
 def ask(text: str, command: str = "STOR", path: str = "/srv", client: Client = ALICE, argument: str = "x") -> Answer:
@@ -241,7 +241,7 @@ def test_in_an_anonymous_login_its_section_comes_before_the_host() -> None:
     settings = host.for_login(user="ftp", anonymous=host.anonymous[0])
 
     def allowed(command: str, path: str) -> bool:
-        place = host.for_directory(settings, path, root="/srv").restrictions
+        place = in_directory(settings, path, root="/srv").restrictions
         return limits.decide(place, limits.words_for(COMMANDS[command]), ALICE) is Answer.ALLOWED
 
     assert [allowed("STOR", "/srv/x"), allowed("DELE", "/srv/x"), allowed("MKD", "/srv/x")] == [True, False, False]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from ftpsd.session.places import places_of
 from ftpsd.settings import DirectorySection, Host
-from ftpsd.settings.model import directory_pattern
+from ftpsd.settings.model import Settings, directory_pattern
+from ftpsd.settings.restrictions import Restrictions
 from ftpsd.settings.values import RootedPath, TLSRequirement, Umask
-from tests.settings.support import configuration, failure, main_host
+from tests.settings.support import configuration, failure, in_directory, main_host
 
 
 def messages(host: Host, **login: object) -> str | None:
@@ -219,9 +221,9 @@ def test_conditionals_take_the_place_of_what_anonymous_sections_say() -> None:
     local = host.for_login(user="ftp", classes={"local"}, anonymous=host.anonymous[0])
     assert local.tls.required == TLSRequirement()
     assert not local.transfer.allow_overwrite
-    inner = host.for_directory(settings, "/srv/ftp/incoming/x", root="/srv/ftp")
+    inner = in_directory(settings, "/srv/ftp/incoming/x", root="/srv/ftp")
     assert inner.transfer.umask.file == 0
-    assert host.for_directory(settings, "/srv/ftp/pub", root="/srv/ftp") is settings
+    assert in_directory(settings, "/srv/ftp/pub", root="/srv/ftp") is settings
 
 
 def test_anonymous_in_global_reaches_every_host() -> None:
@@ -274,7 +276,7 @@ DIRECTORIES = """
 )
 def test_directories_merge_down_outer_first(path: str, umask: int) -> None:
     host = main_host(DIRECTORIES)
-    settings = host.for_directory(host.for_login(user="u"), path, home="/home/u")
+    settings = in_directory(host.for_login(user="u"), path, home="/home/u")
     assert settings.transfer.umask.file == umask
     assert settings.tls.required.data == (
         1 if path.startswith("/srv/a") and not path.startswith("/srv/ab") else 0
@@ -309,11 +311,14 @@ def test_directories_merge_down_outer_first(path: str, umask: int) -> None:
     ],
 )
 def test_directory_patterns(pattern: str, path: str, matches: bool) -> None:
-    section = DirectorySection(pattern)
-    absolute = section.absolute(home="/home/u", root="/root", user="u", home_of={"bob": "/home/bob"}.get)
+    section = DirectorySection(pattern, restrictions=Restrictions(everything="deny"))
+    home_of = {"bob": "/home/bob"}.get
+    absolute = section.absolute(home="/home/u", root="/root", user="u", home_of=home_of)
     assert (directory_pattern(absolute).fullmatch(path.rstrip("/") or "/") is not None) is matches
-    if "~b" not in pattern and "%u" not in pattern:
-        assert section.matches(path, home="/home/u", root="/root") is matches
+    places = places_of(
+        Settings(directories=(section,)), home="/home/u", root="/root", user="u", home_of=home_of,
+        real_path=lambda path: path)
+    assert bool(places.sections_at(path)) is matches
 
 
 def test_conditionals_take_the_place_of_what_directories_say() -> None:
@@ -322,10 +327,10 @@ def test_conditionals_take_the_place_of_what_directories_say() -> None:
         "<IfUser bob>\nUmask 011\n<Directory /y>\nUmask 033\n</Directory>\n</IfUser>"
     )
     bob = host.for_login(user="bob")
-    umasks = [host.for_directory(bob, path).transfer.umask.file for path in ("/x", "/y", "/z")]
+    umasks = [in_directory(bob, path).transfer.umask.file for path in ("/x", "/y", "/z")]
     assert umasks == [0o011, 0o033, 0o011]
-    assert host.for_directory(bob, "/x").transfer.allow_overwrite
-    assert host.for_directory(host.for_login(user="eve"), "/x").transfer.umask.file == 0o077
+    assert in_directory(bob, "/x").transfer.allow_overwrite
+    assert in_directory(host.for_login(user="eve"), "/x").transfer.umask.file == 0o077
 
 
 def test_an_anonymous_login_has_its_own_directories_only() -> None:
@@ -335,14 +340,14 @@ def test_an_anonymous_login_has_its_own_directories_only() -> None:
     )
     settings = host.for_login(user="ftp", anonymous=host.anonymous[0])
     umasks = [
-        host.for_directory(settings, path, root="/srv").transfer.umask.file for path in ("/srv", "/srv/a", "/x")
+        in_directory(settings, path, root="/srv").transfer.umask.file for path in ("/srv", "/srv/a", "/x")
     ]
     assert umasks == [0o033, 0o033, 0o022]
 
 
 def test_directories_of_conditionals() -> None:
     host = main_host("<IfUser bob>\n<Directory /x>\nUmask 011\n</Directory>\n</IfUser>")
-    bob, eve = (host.for_directory(host.for_login(user=name), "/x") for name in ("bob", "eve"))
+    bob, eve = (in_directory(host.for_login(user=name), "/x") for name in ("bob", "eve"))
     assert (bob.transfer.umask.file, eve.transfer.umask.file) == (0o011, 0o022)
 
 

@@ -9,7 +9,7 @@ from ftpsd.settings.logformat import Field
 from ftpsd.settings.model import Host
 from ftpsd.settings.redis_logs import Member, RedisLog, extra, on_command, on_event
 from ftpsd.settings.redis_rules import first_log
-from tests.settings.support import configuration, failure, main_host
+from tests.settings.support import configuration, failure, in_directory, main_host
 
 SERVER = 'RedisEngine on\nRedisServer 127.0.0.1\nLogFormat f "%m"\nLogFormat g "%u"\n'
 
@@ -120,7 +120,7 @@ def test_nothing_is_needed_for_none_and_for_extras_alone() -> None:
 
 
 def formats(host: Host, path: str) -> list[str]:
-    settings = host.for_directory(host.settings, path).redis_logs
+    settings = in_directory(host.settings, path).redis_logs
     return [log.format for log in settings.on_command]
 
 

@@ -294,11 +294,12 @@ def opening(words: tuple[Word, ...], text: str, location: Location) -> tuple[str
 
 def closing(words: tuple[Word, ...], location: Location) -> str:
     """Name of `</Name>`; raises `ConfigError`."""
-    spaced = len(words) > 1 and words[1] == Word(">") and not words[0].text.endswith(">")  # `</Limit >`
-    match = re.fullmatch(r"</([^<>\s]+)>", words[0].text + ">" * spaced)
+    if words[1:2] == (Word(">"),) and not words[0].text.endswith(">"):  # `</Limit >`
+        words = (Word(f"{words[0].text}>"), *words[2:])
+    match = re.fullmatch(r"</([^<>\s]+)>", words[0].text)
     if match is None:
         raise ConfigError(f"unknown configuration directive '{words[0].text}'", location=location)
-    if len(words) > 1 + spaced:
+    if len(words) > 1:
         raise ConfigError("wrong number of parameters", location=location, directive=words[0].text)
     return match[1]
 

@@ -29,8 +29,9 @@ from ftpsd.ftp.limiting import Judged
 from ftpsd.ftp.parsing import parse
 from ftpsd.reasons.codes import Code, marked
 from ftpsd.session import gate, permission
+from ftpsd.session.places import Places, places_of
 from ftpsd.settings.addresses import described
-from ftpsd.settings.model import Configuration, DirectorySection, Host, Settings, directory_pattern, laid_over
+from ftpsd.settings.model import Configuration, DirectorySection, HomeOf, Host, Settings, laid_over
 from ftpsd.sql.setup import open_host
 from ftpsd.tls import policy
 from ftpsd.tls.policy import TLSState
@@ -66,6 +67,8 @@ class _Client:
     chosen: Selection | None = None
     account: Account | None = None
     home: Place | None = None
+    places: Places = field(default_factory=lambda: Places(Settings()))
+    """The <Directory> sections of the login."""
 
     def passed(self, what: str, reply: str, why: str) -> bool:
         self.steps.append(Step(what, True, reply, why))
@@ -286,10 +289,20 @@ def _enter(client: _Client, chosen: Selection, account: Account, what: str) -> b
             client.home = place(settings.access, account, home_of)
     except NoSuchPlace as error:
         return client.refused(what, 530, _REFUSED, Code.LOGIN_NO_HOME, str(error), rule="DefaultRoot")
+    client.places = _places(settings, account, client.home.root, home_of)
     begins = client.home.directories[0] if client.home.directories else "/"
     return client.passed(
         what, f"230 User {chosen.user} logged in",
         f"root directory {client.home.root}, begins in {begins}, uid {account.uid}")
+
+
+def _places(settings: Settings, account: Account, root: str, home_of: HomeOf) -> Places:
+    try:
+        home = os.path.realpath(home_directory(account))
+    except NoSuchPlace:
+        home = root
+    return places_of(
+        settings, home=home, root=root, user=account.name, home_of=home_of, real_path=os.path.realpath)
 
 
 # -- the command
@@ -388,22 +401,9 @@ def _target(client: _Client, command: Command, cwd: str) -> str:
 
 
 def _directories(client: _Client, path: str) -> list[DirectorySection]:
-    """The <Directory> sections that fit a virtual path, outer ones first; those that say nothing count as absent."""
+    """The <Directory> sections that fit a virtual path, outer ones first."""
     assert client.home is not None
-    assert client.account is not None
-    root = client.home.root
-    real = os.path.realpath(f"{root.rstrip('/')}{path}")
-    try:
-        home = os.path.realpath(home_directory(client.account))
-    except NoSuchPlace:
-        home = root
-    found, sections = [], client.settings.directories
-    home_of = _authenticator(client).home_of if sections else None
-    for index, section in enumerate(sections):
-        where = section.absolute(home=home, root=root, user=client.account.name, home_of=home_of)
-        if not section.empty and directory_pattern(where).fullmatch(real):
-            found.append((len(where.split("/")), index, section))
-    return [section for _, _, section in sorted(found, key=lambda entry: entry[:2])]
+    return client.places.sections_at(os.path.realpath(f"{client.home.root.rstrip('/')}{path}"))
 
 
 def allowed(steps: Sequence[Step]) -> bool:

@@ -79,9 +79,9 @@ static int send_has_all(const struct pump *pump)
     return pump->memory == NULL && pump->position >= 0 && pump->expected > 0 && pump->file_bytes >= pump->expected;
 }
 
-/* Most likely another buffer follows this one. With TcpNoDelay the rest of each TLS record, which is no multiple of a segment, would
- * go in a segment of its own; instead the kernel fills segments up. The last of all goes with the end (`pump_cork`). A
- * rate sends less than a segment at a time, and at once. */
+/* Most likely another buffer follows this one. With TcpNoDelay the rest of each TLS record, which is no multiple of a
+ * segment, would go in a segment of its own; instead the kernel fills segments up. The last of all goes with the end
+ * (`pump_cork`). A rate sends less than a segment at a time, and at once. */
 static void send_coalesce(struct pump *pump)
 {
     int off = 0;

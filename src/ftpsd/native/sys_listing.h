@@ -253,7 +253,8 @@ static int ls_resolve(const struct ls_options *options, const char *name, struct
     return result;
 }
 
-/* Whether it is a LIST that shows links as links: in no need of what they lead to, but for the mark behind `-> target`. */
+/* Whether it is a LIST that shows links as links: in no need of what they lead to, but for the mark behind
+ * `-> target`. */
 static int ls_shows_links(const struct ls_options *options)
 {
     return (options->form == LS_LIST || options->bare) && !options->follow;

@@ -67,8 +67,7 @@ class Places:
         Where a file and a <Directory> stand for the same directory, the administrator's directives count, his DenyAll
         unless the file says AllowAll, and of <Limit> sections the file's are asked first, as in ProFTPD.
         """
-        path = real.rstrip("/") or "/"
-        found = [place for place in self._places if place.fits(path)]
+        found = self._fitting(real)
         if not found and not dynamic:
             return self.base
         key = (*map(id, found), None, *map(id, dynamic))
@@ -78,6 +77,14 @@ class Places:
                 self._remembered.clear()
             settings = self._remembered[key] = self._laid(found, dynamic)
         return settings
+
+    def sections_at(self, real: str) -> list[DirectorySection]:
+        """The <Directory> sections that fit the real path `real`, outer ones first."""
+        return [place.section for place in sorted(self._fitting(real), key=lambda place: place.depth)]
+
+    def _fitting(self, real: str) -> list[_Place]:
+        path = real.rstrip("/") or "/"
+        return [place for place in self._places if place.fits(path)]
 
     def forget(self) -> None:
         """An .ftpaccess file has changed."""

@@ -47,10 +47,7 @@ def wait(session: Session, deadline: float | None, *, control: bool = True, data
     A control connection that is not read (`control` off: too many commands wait) ends the wait by its end alone, behind
     whatever lies unread: a client that has gone would otherwise be waited for as long as one that is there.
     """
-    beside, looked_for = session.control.descriptor, select.POLLIN
-    if not control:
-        looked_for = select.POLLRDHUP
-    else:
+    if control:
         tls = session.control.channel.connection
         if tls is not None and tls.pending():  # decrypted already: poll knows nothing of it
             return True
@@ -59,7 +56,9 @@ def wait(session: Session, deadline: float | None, *, control: bool = True, data
         early = session.secures_early
         if data:
             fd, events = channel.interest(early) or (-1, 0)
-    ready = wait_for(beside, looked_for, fd, events, math.inf if deadline is None else deadline)
+    looked_for = select.POLLIN if control else select.POLLRDHUP
+    until = math.inf if deadline is None else deadline
+    ready = wait_for(session.control.descriptor, looked_for, fd, events, until)
     if channel is not None and (ready & 2 or (ready and not data)):
         channel.advance(early)
         if channel.strangers:

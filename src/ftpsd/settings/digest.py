@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ftpsd.settings import parsers
 from ftpsd.settings.arguments import ArgumentError, Boolean, Integer, OneOf, Special, boolean, want
 from ftpsd.settings.declaration import HOST, Context, directive
 from ftpsd.settings.values import DigestCache
 
 MODULE = "mod_digest"
 ALGORITHMS = ("crc32", "md5", "sha1", "sha256", "sha512")
-_UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
 _HERE = HOST | Context.ANONYMOUS
 
 
@@ -28,15 +28,6 @@ def algorithms(words: Sequence[str]) -> frozenset[str]:
             raise ArgumentError(
                 f"unknown/unsupported DigestAlgorithm: {word}", remedy=f"Some of {', '.join(ALGORITHMS)}, or all.")
     return frozenset(chosen)
-
-
-def size(words: Sequence[str]) -> int | None:
-    """`number [B|KB|MB|GB|TB]`; 0 is no bound."""
-    want(words, 1, 2)
-    unit = _UNITS.get(words[1].lower()) if len(words) == 2 else 1
-    if unit is None:
-        raise ArgumentError(f"badly formatted size value: {words[0]}{words[1]}", remedy="A number and B, KB, MB or GB.")
-    return Integer(0, 2**40).parse(words[:1]) * unit or None
 
 
 def cache(words: Sequence[str]) -> DigestCache:
@@ -75,7 +66,7 @@ class DigestSettings:
         doc="What HASH computes until OPTS HASH says otherwise; if it is not among DigestAlgorithms, one that is.",
     )
     max_size: int | None = directive(
-        "DigestMaxSize", Special("number [B|KB|MB|GB|TB]", size), None, module=MODULE, contexts=_HERE,
+        "DigestMaxSize", Special("number [B|KB|MB|GB|TB]", parsers.size), None, module=MODULE, contexts=_HERE,
         good=("10 GB", "4096", "0"), bad=("", "big", "5 XB", "5KB"), default_text="none",
         doc="How many bytes of a file are looked at; whoever asks for more is refused.",
     )

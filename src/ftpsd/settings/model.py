@@ -165,11 +165,6 @@ class DirectorySection:
             path = f"{root.rstrip('/')}/{path}" if path != "*" else root
         return re.sub("/+", "/", path).rstrip("/") or "/"
 
-    def matches(self, path: str, *, home: str, root: str) -> bool:
-        """Whether the real path `path` (a directory's, or a file's in it) is meant."""
-        pattern = directory_pattern(self.absolute(home=home, root=root))
-        return pattern.fullmatch(path.rstrip("/") or "/") is not None
-
     def without(self, taken: Collection[tuple[str, str]]) -> DirectorySection:
         """The section without its changes of the fields `taken`."""
         kept = tuple(change for change in self.changes if (change.group, change.field) not in taken)
@@ -381,20 +376,6 @@ class Host:
         own = self.settings.restrictions[0].limits if self.settings.restrictions else ()
         limits = (*(limit for section in holding for limit in section.limits), *own)
         return dataclasses.replace(settings, restrictions=(Restrictions(limits),) if limits else ())
-
-    def for_directory(self, base: Settings, path: str, *, home: str = "/", root: str = "/") -> Settings:
-        """`base` with the <Directory> sections for the real path `path` laid over it, outer ones first.
-
-        `path` is a directory's or a file's; give the file's where there is one, `<Directory dir/*>` means
-        those.
-        `home` is the user's (for `~`), `root` the real root of the login (for relative paths in <Anonymous>).
-        """
-        found = [
-            (len(section.absolute(home=home, root=root).split("/")), index, section)
-            for index, section in enumerate(base.directories)
-            if section.matches(path, home=home, root=root)
-        ]
-        return laid_over(base, [section for _, _, section in sorted(found, key=lambda entry: entry[:2])])
 
 
 def _taken(holding: Iterable[ConditionalSection]) -> set[tuple[str, str]]:

@@ -201,16 +201,28 @@ _LIST_FLAGS = {
 # Targets of links are shown as they are written, and every listing is sorted: nothing to switch.
 _LIST_WITHOUT_EFFECT = frozenset({"noadjustedsymlinks", "sortednlst"})
 _LIST_BOUNDS = {"maxfiles": "max_files", "maxdirs": "max_dirs", "maxdepth": "max_depth"}
+_UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
+
+
+def size(words: Sequence[str]) -> int | None:
+    """`number [B|KB|MB|GB|TB]`, in bytes; 0 is None."""
+    want(words, 1, 2)
+    unit = _UNITS.get(words[1].lower()) if len(words) == 2 else 1
+    if unit is None:
+        raise ArgumentError(f"badly formatted size value: {words[0]}{words[1]}", remedy="A number and B, KB, MB or GB.")
+    return Integer(0, 2**40).parse(words[:1]) * unit or None
 
 
 def use_sendfile(words: Sequence[str]) -> bool:
     """`on`, `off`, or how much at once, which counts as on unless it is nothing: `512 KB`, `50%`."""
-    amount = re.fullmatch(r"([0-9]{1,18})(%| [KMGT]?B)", " ".join(words), re.IGNORECASE)
-    if amount is None:
+    if len(words) == 2:
+        return size(words) is not None
+    percentage = re.fullmatch(r"([0-9]{1,18})%", " ".join(words))
+    if percentage is None:
         return Boolean().parse(words)
-    if amount[2] == "%" and int(amount[1]) > 100:
+    if int(percentage[1]) > 100:
         raise ArgumentError(f"'{words[0]}' is more than all", remedy="Write on.")
-    return int(amount[1]) > 0
+    return int(percentage[1]) > 0
 
 
 def list_options(words: Sequence[str]) -> ListOptions:

@@ -114,12 +114,9 @@ def rang(session: Session, command: Command) -> Reply:
     return Reply(350, ranges.accepted(chosen))
 
 
-def _take_start(session: Session) -> tuple[int, ByteRange | None]:
-    """Where the transfer begins that is about to, and the range it is confined to; what comes after begins anew."""
-    parameters = session.parameters
-    start, chosen = parameters.start, parameters.range
-    parameters.begin_anew()
-    return start, chosen
+def _beginning(session: Session) -> tuple[int, ByteRange | None]:
+    """Where the transfer begins that is about to, and the range it is confined to."""
+    return session.parameters.start, session.parameters.range
 
 
 def _beyond_end(chosen: ByteRange | None, shown: str) -> Refusal:
@@ -128,7 +125,7 @@ def _beyond_end(chosen: ByteRange | None, shown: str) -> Refusal:
 
 
 def retr(session: Session, command: Command) -> Reply:
-    offset, chosen = _take_start(session)
+    offset, chosen = _beginning(session)
     path = session.path(command.argument)
     there = session.settings_for(path)
     settings = there.transfer
@@ -340,21 +337,20 @@ def _stays(opened: OpenFile, outcome: Outcome, *, begun: bool, delete_aborted: b
 
 
 def stor(session: Session, command: Command) -> Reply:
-    offset, chosen = _take_start(session)
+    offset, chosen = _beginning(session)
     mode: StoreMode = "resume" if offset or chosen is not None else "store"
     return _upload(session, command, session.path(command.argument), mode, offset, chosen)
 
 
 def appe(session: Session, command: Command) -> Reply:
-    _, chosen = _take_start(session)
-    if chosen is not None:
+    if session.parameters.range is not None:
         raise Refusal(550, "APPE incompatible with RANG", Code.RESTART_DENIED)
     return _upload(session, command, session.path(command.argument), "append")
 
 
 def stou(session: Session, command: Command) -> Reply:
     """STOU: the server chooses a name that did not exist told in the 150 (RFC 1123 section 4.1.2.9)."""
-    offset, chosen = _take_start(session)
+    offset, chosen = _beginning(session)
     if offset or chosen is not None:
         word = "REST" if chosen is None else "RANG"
         raise Refusal(550, f"STOU incompatible with {word}", Code.RESTART_DENIED)
