@@ -59,3 +59,36 @@ def test_other_failures_stay(tmp_path: Path) -> None:
             opened.rename(fd, b"nothing", fd, b"x", overwrite=False)
     finally:
         os.close(fd)
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK])
+def test_without_hard_links_files_are_looked_at_first_too(
+    tmp_path: Path, place: int, monkeypatch: pytest.MonkeyPatch, code: int,
+) -> None:
+    def link(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", link)
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "taken").write_text("taken")
+    (tmp_path / "link").symlink_to("nowhere")
+    opened.rename(place, b"a", place, b"b", overwrite=False)
+    for name in (b"taken", b"link"):
+        with pytest.raises(FileExistsError):
+            opened.rename(place, b"b", place, name, overwrite=False)
+    assert {path.name: path.is_symlink() or path.read_text() for path in tmp_path.iterdir()} == {
+        "b": "a", "taken": "taken", "link": True}
+
+
+def test_a_link_that_fails_otherwise_is_no_reason_to_rename(
+    tmp_path: Path, place: int, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def link(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "link", link)
+    (tmp_path / "a").write_text("a")
+    with pytest.raises(OSError) as caught:
+        opened.rename(place, b"a", place, b"b", overwrite=False)
+    assert caught.value.errno == errno.EROFS
+    assert os.listdir(tmp_path) == ["a"]

@@ -90,27 +90,48 @@ class HiddenFile(WrittenFile):
         return fd
 
 
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+"""What link(2) says where the file system has no hard links, or has none for this file (fs.protected_hardlinks)."""
+
+
 def rename(old_parent: int, old: bytes, new_parent: int, new: bytes, *, overwrite: bool) -> None:
-    """Renames between two directories; `overwrite=False` never replaces anything, without a race."""
+    """Renames between two directories; `overwrite=False` never replaces anything: without a race, unless the file
+    system knows neither RENAME_NOREPLACE nor hard links.
+    """
     try:
         _system.rename_at(old_parent, old, new_parent, new, replace=overwrite)
     except OSError as error:
         if overwrite or error.errno not in (errno.EINVAL, errno.ENOSYS):
             raise
-        _link_over(old_parent, old, new_parent, new)
+        if not _link_over(old_parent, old, new_parent, new):
+            _look_and_rename(old_parent, old, new_parent, new)
 
 
-def _link_over(old_parent: int, old: bytes, new_parent: int, new: bytes) -> None:
-    """Where the file system has no RENAME_NOREPLACE: link, which never replaces, then unlink the old name."""
+def _link_over(old_parent: int, old: bytes, new_parent: int, new: bytes) -> bool:
+    """Where the file system has no RENAME_NOREPLACE: link, which never replaces, then unlink the old name.
+
+    False, and nothing has happened: a directory, or a file that can have no second name.
+    """
     if stat.S_ISDIR(os.stat(old, dir_fd=old_parent, follow_symlinks=False).st_mode):
-        try:
-            os.stat(new, dir_fd=new_parent, follow_symlinks=False)
-        except FileNotFoundError:
-            os.rename(old, new, src_dir_fd=old_parent, dst_dir_fd=new_parent)
-            return
-        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), new)
-    os.link(old, new, src_dir_fd=old_parent, dst_dir_fd=new_parent, follow_symlinks=False)
+        return False
+    try:
+        os.link(old, new, src_dir_fd=old_parent, dst_dir_fd=new_parent, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            return False
+        raise
     os.unlink(old, dir_fd=old_parent)
+    return True
+
+
+def _look_and_rename(old_parent: int, old: bytes, new_parent: int, new: bytes) -> None:
+    """What is left then: somebody who takes the name between the look and the rename loses what he put there."""
+    try:
+        os.stat(new, dir_fd=new_parent, follow_symlinks=False)
+    except FileNotFoundError:
+        os.rename(old, new, src_dir_fd=old_parent, dst_dir_fd=new_parent)
+        return
+    raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), new)
 
 
 def create(parent: int, name: bytes, flags: int, mode: int, path: str) -> Settled:
