@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,7 @@ from ftpsd.access.quotas import (
     report,
     room,
     shown,
+    whole,
 )
 
 ALICE = Key(QuotaType.USER, "alice")
@@ -65,6 +68,10 @@ def test_units(unit: str, shown: str) -> None:
     (limit(1000), (260.0,), 0, 740), (limit(1000), (260.0,), 100, 840), (limit(1000, hard=False), (260.0,), 0, None),
     (limit(), (), 0, None), (limit(1000), (5000.0,), 0, 0), (limit(0, 0, 500), (9.0, 0.0, 100.0), 300, 400),
     (limit(1000, 0, 500), (900.0, 0.0, 100.0), 0, 100),
+    (limit(math.inf), (260.0,), 0, 2**63 - 1), (limit(math.inf, 0, 500), (260.0,), 0, 500),
+    (limit(1e19), (), 0, 2**63 - 1),
+    (limit(math.inf), (math.inf,), 0, 0), (limit(1000), (math.nan,), 0, 0), (limit(1000), (math.inf,), 0, 0),
+    (limit(math.nan), (), 0, None), (limit(2**63 - 1), (), 0, 2**63 - 1), (limit(1000.9), (), 0, 1000),
 ])
 def test_room(given: Limit, tally: tuple[float, ...], replaced: int, space: int | None) -> None:
     assert room(given, Amounts(*tally), replaced=replaced) == space
@@ -120,3 +127,15 @@ def test_what_display_files_say(unit: str, limit: str, tally: str) -> None:
         "limit.bytes_in": limit, "limit.files_in": "5", "tally.bytes_in": tally, "tally.files_in": "1"}
     assert len(found) == 12
     assert set(shown(None, Amounts(700.0)).values()) == {"(unlimited)"}
+
+
+def test_amounts_that_no_count_can_have_can_be_told() -> None:
+    endless, tally = limit(*[math.inf] * 6), Amounts(1, 2, 3, 4, 5, 6)
+    assert report(endless, tally)[-6:] == [
+        "  Uploaded bytes:\t1.00/inf", "  Downloaded bytes:\t2.00/inf", "  Transferred bytes:\t3.00/inf",
+        *(f"  {what} files:\t{used}/{2**63 - 1}" for what, used in (
+            ("Uploaded", 4), ("Downloaded", 5), ("Transferred", 6)))]
+    assert shown(endless, tally)["limit.files_in"] == str(2**63 - 1)
+    assert exceeded(endless, tally, UPLOAD) is None
+    assert [whole(amount) for amount in (-math.inf, -1e30, -1.5, 4.0, 7, math.nan)] == [
+        1 - 2**63, 1 - 2**63, -1, 4, 7, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -138,6 +139,19 @@ def test_tables_in_a_database(tables: QuotaTables, tmp_path: Path, named: bool) 
     assert quotas.tallies.add(ALICE, Amounts(bytes_out=5.0), None) == Amounts(bytes_out=5.0)
     assert database.tallies["staff", "group"] == [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     assert database.locked == [True] * (3 if named else 0)
+
+
+def test_a_database_may_hold_infinity(tables: QuotaTables) -> None:
+    database = Database()
+    database.limits["alice", "user"] = ("alice", "user", "false", "hard", "Infinity", "NaN", "1e19", "0", "0", "0")
+    database.tallies["alice", "user"] = [math.inf, 0.0, 5.0, 0.0, 0.0, 0.0]
+    found = configuration(SQL)
+    tables.open(found, lambda host: database)
+    quotas = tables.of(found.hosts[0])
+    assert quotas is not None
+    assert quotas.limit_for(iter([ALICE])) == Limit(ALICE, Amounts(math.inf, 0.0, 1e19))
+    assert quotas.tallies.add(ALICE, Amounts(5.0, 0.0, 5.0), None) == Amounts(math.inf, 0.0, 10.0)
+    assert database.tallies["alice", "user"] == [math.inf, 0.0, 10.0, 0.0, 0.0, 0.0]
 
 
 def test_a_database_that_is_away_or_odd(tables: QuotaTables) -> None:

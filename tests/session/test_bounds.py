@@ -33,6 +33,7 @@ HOSTS = {
     "password": "MaxPasswordSize 5",
     "rate": "MaxCommandRate 4 2",
     "store": "AllowOverwrite on\nAllowStoreRestart on\nMaxStoreFileSize 20 B\nMaxStoreFileSize * user bob",
+    "huge": "AllowOverwrite on\nMaxStoreFileSize 8388608 Tb",
     "hidden": "HiddenStores on\nAllowOverwrite on\nMaxStoreFileSize 20 B",
     "retrieve": "AllowForeignAddress on\nMaxRetrieveFileSize 20 B\nMaxRetrieveFileSize 1 Kb group staff",
     "per host": 'MaxTransfersPerHost STOR,RETR 1',
@@ -125,6 +126,13 @@ def test_uploads_that_grow_too_large(hosts: Hosts) -> None:
     other = hosts.logged_in("store", "bob")
     converse(other, "> STOR up => 150 ASCII: up; 226 Transfer complete", data=b"x" * 2000)
     other.quit()
+
+
+def test_a_bound_beyond_what_a_file_can_have(hosts: Hosts) -> None:
+    client = hosts.logged_in("huge")
+    converse(client, "> STOR huge => 150 ASCII: huge; 226 Transfer complete", data=b"x" * 20)
+    assert (hosts.server.home() / "huge").stat().st_size == 20
+    client.quit()
 
 
 def test_a_hidden_upload_that_is_too_large_leaves_nothing(hosts: Hosts) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import stat
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType
 from ftpsd.guard import quotafile
 from ftpsd.guard.quotafile import LimitFile, TallyFile
+from ftpsd.session import quotas
+from ftpsd.settings.quotas import QuotaSettings
 from ftpsd.testing.client import Reply, ScriptedClient, parse_epsv
 from ftpsd.testing.configs import ServerConfig, User
 from ftpsd.testing.plugin import Certificates
@@ -24,7 +30,7 @@ from tests.server.harness import until
 ALICE, HAL = Key(QuotaType.USER, "alice"), Key(QuotaType.USER, "hal")
 USERS = (
     User("alice"), User("bob"), User("carl"), User("dora"), User("eve"), User("fred"), User("gil"),
-    User("hal"))
+    User("hal"), User("ida"), User("jan"))
 LIMITS = (
     Limit(ALICE, Amounts(1000.0, 3000.0, 0.0, 4, 3)),
     Limit(Key(QuotaType.USER, "bob"), Amounts(1000.0, 0.0, 0.0, 4), hard=False),
@@ -32,6 +38,8 @@ LIMITS = (
     Limit(Key(QuotaType.USER, "dora"), Amounts(bytes_in=1000.0)),
     Limit(Key(QuotaType.USER, "eve"), Amounts(bytes_in=10_000.0, files_in=100)),
     Limit(HAL, Amounts(bytes_in=20_000.0, files_in=100)),
+    Limit(Key(QuotaType.USER, "ida"), Amounts(bytes_in=math.inf)),
+    Limit(Key(QuotaType.USER, "jan"), Amounts(bytes_in=1e19)),
 )
 
 
@@ -197,6 +205,16 @@ def test_a_soft_limit_may_be_passed_once(server: RunningServer) -> None:
     assert used(client, "Uploaded files") == "2/4"
     client.expect(250, "RMD d")
     assert used(client, "Uploaded files") == "1/4"
+    client.quit()
+
+
+@pytest.mark.parametrize("user", ["ida", "jan"])
+def test_a_hard_limit_beyond_what_a_file_can_have(server: RunningServer, user: str) -> None:
+    client = login(server, user)
+    assert store(client, "STOR f", 300) == DONE
+    assert store(client, "APPE f", 30) == DONE
+    assert used(client).startswith("330.00/")
+    assert client.expect(213, "AVBL")
     client.quit()
 
 

@@ -17,6 +17,7 @@ files that came another way may be deleted, too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -51,6 +52,8 @@ class Amounts(NamedTuple):
 
 
 UNLIMITED = Amounts()
+MOST = 2**63 - 1
+"""Bytes: what the system can count."""
 Field = Literal["bytes_in", "bytes_out", "bytes_xfer", "files_in", "files_out", "files_xfer"]
 BYTE_FIELDS: tuple[Field, ...] = ("bytes_in", "bytes_out", "bytes_xfer")
 FILE_FIELDS: tuple[Field, ...] = ("files_in", "files_out", "files_xfer")
@@ -92,7 +95,7 @@ class Reached(NamedTuple):
         """`1260.00 of 1000.00 upload bytes`, `4 of 4 upload files`; `unit`: QuotaDisplayUnits."""
         what, _, way = self.field.partition("_")
         if what == "files":
-            return f"{int(self.used)} of {int(self.most)} {_WORDS[way]} files"
+            return f"{whole(self.used)} of {whole(self.most)} {_WORDS[way]} files"
         word, size = UNITS[unit.lower()]
         return f"{self.used / size:.2f} of {self.most / size:.2f} {_WORDS[way]} {word}"
 
@@ -120,11 +123,16 @@ def room(limit: Limit, tally: Amounts, *, replaced: int) -> int | None:
     if not limit.hard:
         return None
     left = [
-        most - used + back for most, used, back in (
+        whole(most - used + back) for most, used, back in (
             (limit.amounts.bytes_in, tally.bytes_in, replaced), (limit.amounts.bytes_xfer, tally.bytes_xfer, 0))
         if most > 0
     ]
-    return max(0, int(min(left))) if left else None
+    return max(0, min(left)) if left else None
+
+
+def whole(amount: float) -> int:
+    """An amount as a number of bytes or files; tables may hold any double: infinity is `MOST`, what is no number 0."""
+    return 0 if math.isnan(amount) else int(max(-MOST, min(MOST, amount)))
 
 
 def masked(limit: Limit, change: Amounts) -> Amounts:
@@ -165,7 +173,7 @@ def shown(limit: Limit | None, tally: Amounts, unit: str = "b") -> dict[str, str
     for which in ("limit", "tally"):
         for field in FIELDS:
             amount: float = getattr(tally if which == "tally" or limit is None else limit.amounts, field)
-            text = f"{int(amount)}" if field in FILE_FIELDS else f"{amount / size:.2f}{kind}"
+            text = f"{whole(amount)}" if field in FILE_FIELDS else f"{amount / size:.2f}{kind}"
             found[f"{which}.{field}"] = text if limit is not None and limit.limited(field) else "(unlimited)"
     return found
 
@@ -177,6 +185,6 @@ def _of(limit: Limit, tally: Amounts, field: Field, unit: str) -> str:
     used: float = getattr(tally, field)
     most: float = getattr(limit.amounts, field)
     if field in FILE_FIELDS:
-        return f"files:\t{int(used)}/{int(most)}" if most > 0 else "files:\tunlimited"
+        return f"files:\t{whole(used)}/{whole(most)}" if most > 0 else "files:\tunlimited"
     word, size = UNITS[unit.lower()]
     return f"{word}:\t{used / size:.2f}/{most / size:.2f}" if most > 0 else f"{word}:\tunlimited"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType, Reached, added
+from ftpsd.access.quotas import Amounts, Key, Limit, QuotaType, Reached, added, whole
 from ftpsd.errors import ConfigError, FtpsdError
 from ftpsd.guard.quotafile import LimitFile, TallyFile
 from ftpsd.settings.model import Configuration, Host
@@ -111,7 +111,7 @@ def _ask(queries: Callable[[], Queries | None], name: str, values: tuple[str, ..
 
 
 def _shown(amounts: Amounts) -> tuple[str, ...]:
-    return tuple(str(int(value)) for value in amounts)
+    return tuple(str(whole(value)) for value in amounts)
 
 
 def _amounts(values: list[str]) -> Amounts:

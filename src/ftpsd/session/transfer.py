@@ -36,6 +36,10 @@ BEGUN_PATIENCE = 0.25
 """Seconds that the 150 waits for a handshake that the client has begun already: some clients take a 150 for the
 end of their handshake and close an empty upload before it is done (clients.md 11)."""
 
+LARGEST_FILE = 2**63 - 1
+"""Bytes: what the system can count. A range from the first byte to the last possible one is one byte longer, and
+MaxStoreFileSize may say more."""
+
 _ROOM_INTERVAL = 0.25
 """Seconds between two attempts to end a download whose client reads slowly."""
 
@@ -234,7 +238,7 @@ def _pump(session: Session, channel: DataChannel, job: Job, until: float = 0.0, 
         control=-1 if control.waiting and control.full else control.descriptor, offset=job.offset, ascii=job.ascii,
         rate=rate.rate if rate is not None else 0.0, burst=rate.free if rate is not None else 0,
         stall=float(session.settings.limits.timeout_stalled), sendfile=job.sendfile, finish=True,
-        progress=session.slot.progress, limit=-1 if job.largest is None else job.largest,
+        progress=session.slot.progress, limit=-1 if job.largest is None else min(job.largest, LARGEST_FILE),
         expected=job.size or 0, deflate=session.parameters.deflate,
         secure=until, proves=data.control if data is not None and not judged else None,
     )

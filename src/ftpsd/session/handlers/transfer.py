@@ -28,9 +28,6 @@ from ftpsd.settings.model import Settings
 from ftpsd.settings.transfer import TransferSettings
 from ftpsd.vfs.base import BadRestart, OpenFile, StoreMode
 
-_LARGEST_FILE = 2**63 - 1
-"""Bytes: what the system can count. A range from the first byte to the last possible one is one byte longer."""
-
 _COMPLETE = Reply(*outcomes.reply_for(Outcome(End.COMPLETE)))
 
 
@@ -298,7 +295,7 @@ def _room(room: int | None, chosen: ByteRange | None) -> int | None:
     """How many bytes an upload may bring: what MaxStoreFileSize leaves (None: any number), at most its range."""
     if chosen is None:
         return room
-    length = min(chosen.length, _LARGEST_FILE)
+    length = min(chosen.length, transfer.LARGEST_FILE)
     return length if room is None else min(length, room)
 
 
