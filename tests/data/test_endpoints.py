@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from ftpsd.data.channel import DataChannel, Stage
-from ftpsd.data.endpoints import DataSocket, PassiveListener, SocketTuning
+from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, SocketTuning
 from ftpsd.native import _system
 from ftpsd.tls.data import DataTLS
 
@@ -53,3 +53,49 @@ def test_a_stranger_is_turned_away_and_the_client_still_comes() -> None:
         channel.advance(private=False)
         assert channel.stage is Stage.CONNECTED
     channel.close()
+
+
+class Connecting:
+    """A socket that notes what it is told."""
+
+    def __init__(self, family: int, kind: int) -> None:
+        self.family = family
+        self.bound: list[tuple[object, ...]] = []
+        self.peer: tuple[object, ...] = ()
+        made.append(self)
+
+    def setsockopt(self, *_: object) -> None:
+        pass
+
+    def bind(self, address: tuple[object, ...]) -> None:
+        self.bound.append(address)
+        if address[1]:
+            raise OSError(errno.EACCES, "bind")
+
+    def connect_ex(self, address: tuple[object, ...]) -> int:
+        self.peer = address
+        return errno.EINPROGRESS
+
+    def detach(self) -> int:
+        return -1
+
+
+made: list[Connecting] = []
+
+
+@pytest.mark.parametrize(("host", "local", "scope", "peer", "bound"), [
+    ("fe80::2", "fe80::1", 7, ("fe80::2", 5000, 0, 7), ("fe80::1", 0, 0, 7)),
+    ("2001:db8::2", "fe80::1", 7, ("2001:db8::2", 5000), ("fe80::1", 0, 0, 7)),
+    ("2001:db8::2", "2001:db8::1", 0, ("2001:db8::2", 5000), ("2001:db8::1", 0)),
+    ("192.0.2.2", "192.0.2.1", 0, ("192.0.2.2", 5000), ("192.0.2.1", 0)),
+])
+def test_link_local_addresses_are_connected_with_their_scope(
+    monkeypatch: pytest.MonkeyPatch, host: str, local: str, scope: int, peer: tuple[object, ...],
+    bound: tuple[object, ...],
+) -> None:
+    made.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", Connecting)
+        ActiveTarget(host, 5000, local, 20, scope).connect(SocketTuning())
+    assert made[0].peer == peer
+    assert made[0].bound == [(bound[0], 20, *bound[2:]), bound]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from ftpsd.ftp.addresses import same_host
+from ftpsd.ftp.addresses import is_link_local, same_host
 from ftpsd.native import _system
 
 _SMALL_RANGE = 64
@@ -171,7 +171,8 @@ class PassiveListener:
         self, local: str, peer: str, ports: tuple[int, int] | None, tuning: SocketTuning,
         allows: Callable[[str], bool] | None = None,
     ) -> None:
-        """Binds on address `local`, in the range `ports` (PassivePorts) when given.
+        """Binds on address `local` (a link-local one has its scope, `fe80::1%2`), in the range `ports` (PassivePorts)
+        when given.
 
         `peer` is the only address that is let in, beside those that `allows` says are good (AllowForeignAddress).
 
@@ -229,13 +230,15 @@ def _bound(local: str, ports: tuple[int, int] | None, options: tuple[tuple[int, 
 class ActiveTarget:
     """The address and port that PORT or EPRT named, already judged by `ftp.addresses.check_active`.
 
-    `origin` is the local port that it is connected from where the system allows that; 0: any.
+    `origin` is the local port that it is connected from where the system allows that; 0: any. `scope` is that of
+    link-local addresses (0: none is known).
     """
 
     host: str
     port: int
     local: str
     origin: int = 0
+    scope: int = 0
 
     def connect(self, tuning: SocketTuning) -> DataSocket:
         """A socket whose non-blocking connect is under way, from the control connection's local address.
@@ -248,7 +251,7 @@ class ActiveTarget:
             tuning.apply(sock)
             if (":" in self.local) == (":" in self.host):
                 self._bind(sock)
-            result = sock.connect_ex((self.host, self.port))
+            result = sock.connect_ex(self._address(self.host, self.port))
             if result not in (0, errno.EINPROGRESS):
                 raise OSError(result, os.strerror(result))
         except BaseException:
@@ -260,7 +263,11 @@ class ActiveTarget:
         if self.origin:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
-                sock.bind((self.local, self.origin))
+                sock.bind(self._address(self.local, self.origin))
                 return
         sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-        sock.bind((self.local, 0))
+        sock.bind(self._address(self.local, 0))
+
+    def _address(self, host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+        """As sockets take it."""
+        return (host, port, 0, self.scope) if self.scope and is_link_local(host) else (host, port)

@@ -71,6 +71,20 @@ def same_host(first: str, second: str) -> bool:
         return False
 
 
+def is_link_local(address: str) -> bool:
+    """Whether it is an address of IPv6 that a socket needs a scope for (fe80::/10)."""
+    try:
+        parsed = parse_address(address)
+    except ValueError:
+        return False
+    return isinstance(parsed, IPv6Address) and parsed.is_link_local
+
+
+def scoped(address: str, scope: int) -> str:
+    """The address as a socket needs it: a link-local one of IPv6 with its scope (0: none is known), `fe80::1%2`."""
+    return f"{address}%{scope}" if scope and is_link_local(address) else address
+
+
 def is_hidden_from(announced: str, peer: str) -> bool:
     """Whether `announced` is an address of a private network, and `peer` comes from outside of any."""
     return is_private(announced) and not is_private(peer)

@@ -10,15 +10,21 @@ from ftpsd.ftp.addresses import one_spelling
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Addresses and ports; IPv4-mapped addresses are written as IPv4, scopes are cut off."""
+    """Addresses and ports; IPv4-mapped addresses are written as IPv4, scopes are cut off.
+
+    `scope` is the number of the interface through which the peer is reached where the addresses are link-local ones of
+    IPv6, which mean nothing without it (RFC 4007 section 6); else 0.
+    """
 
     peer: str
     peer_port: int
     local: str
     local_port: int
+    scope: int = 0
 
     @classmethod
     def of(cls, sock: socket.socket) -> Ends:
         """The ends of a connected socket. Raises `OSError` when the peer is gone already."""
         peer, local = sock.getpeername(), sock.getsockname()
-        return cls(one_spelling(peer[0]), int(peer[1]), one_spelling(local[0]), int(local[1]))
+        scope = int(local[3]) if len(local) > 3 else 0
+        return cls(one_spelling(peer[0]), int(peer[1]), one_spelling(local[0]), int(local[1]), scope)

@@ -6,6 +6,7 @@ import re
 import socket
 import time
 
+from ftpsd.ftp.addresses import scoped
 from ftpsd.session.endpoints import Ends
 
 PORT = 113
@@ -25,7 +26,8 @@ def ask(ends: Ends, timeout: float) -> str | None:
     timeout = timeout or LONGEST_WAIT
     deadline = time.monotonic() + timeout
     try:
-        with socket.create_connection((ends.peer, PORT), timeout, (ends.local, 0)) as sock:
+        peer, here = scoped(ends.peer, ends.scope), (ends.local, 0, 0, ends.scope) if ends.scope else (ends.local, 0)
+        with socket.create_connection((peer, PORT), timeout, here) as sock:
             sock.sendall(f"{ends.peer_port}, {ends.local_port}\r\n".encode())
             return parse(_line(sock, deadline))
     except OSError:

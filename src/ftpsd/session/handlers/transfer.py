@@ -41,7 +41,8 @@ def _listen(session: Session, announced: str | None = None) -> int:
     settings = session.settings.transfer
     try:
         listener = endpoints.PassiveListener(
-            session.ends.local, session.ends.peer, settings.passive_ports, session.tuning, foreign.judge(session))
+            addresses.scoped(session.ends.local, session.ends.scope), session.ends.peer, settings.passive_ports,
+            session.tuning, foreign.judge(session))
     except endpoints.NoPassivePort as error:
         reason = Code.PASSIVE_PORTS_EXHAUSTED
         session.log.emit(events.DataConnectionRefused(reason, (f"no passive port could be had: {error}",)))
@@ -83,7 +84,7 @@ def _active(session: Session, command: Command, target: addresses.HostPort) -> R
         raise
     session.drop_data()
     origin = 0 if session.settings.transfer.use_non_compliant_active_transfer else session.ends.local_port - 1
-    source = endpoints.ActiveTarget(target.host, target.port, session.ends.local, origin)
+    source = endpoints.ActiveTarget(target.host, target.port, session.ends.local, origin, session.ends.scope)
     session.data = DataChannel(source, session.secure_data, session.tuning)
     session.control.channel.offer_ticket()
     return Reply(200, f"{command.name} command successful")
