@@ -142,15 +142,18 @@ class Jail(FileSystem):
         `overwrite`, `dangling`: as in `open_write`.
         """
         parent, name = self._parent_of_file(path)
-        if not _is_link(parent, name):
-            return parent, name
         try:
-            if not dangling:
+            link = _is_link(parent, name)
+            if link and not dangling:
                 self._check_dangling(parent, name, path)
-            if not overwrite:
+            if link and not overwrite:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-        finally:
+        except BaseException:
             os.close(parent)
+            raise
+        if not link:
+            return parent, name
+        os.close(parent)
         # In this root, where all that was asked about it lies, whatever a folder shows in its place.
         return Jail._parent(self, decode(self._resolver.canonical(encode(path))))
 
