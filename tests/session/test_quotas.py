@@ -327,6 +327,33 @@ def test_scan_on_login_default_and_silence(ftps_certificates: Certificates) -> N
         assert tally(server, Key(QuotaType.USER, "gil")) == Amounts(bytes_in=200.0, files_in=1)
 
 
+class Tree:
+    """A file system of one directory, which holds as many entries of a kind as anybody reads, up to a million."""
+
+    def __init__(self, mode: int) -> None:
+        self._mode = mode
+        self.read = 0
+
+    def names(self, path: str) -> Generator[str, None, None]:
+        while self.read < 1_000_000:
+            self.read += 1
+            yield str(self.read)
+
+    def stat(self, path: str, *, follow: bool) -> os.stat_result:
+        return os.stat_result((self._mode, 0, 0, 1, 0, 0, 10, 0, 0, 0))
+
+
+@pytest.mark.parametrize(("mode", "patience", "most"), [(stat.S_IFREG, -1.0, 1), (stat.S_IFDIR, 3600.0, 7)])
+def test_scan_on_login_keeps_little_of_a_large_directory(
+    monkeypatch: pytest.MonkeyPatch, mode: int, patience: float, most: int,
+) -> None:
+    monkeypatch.setattr(quotas, "SCAN_WAITING", 5)
+    session = Mock(cwd="/", fs=Tree(mode))
+    quota = quotas.SessionQuota(session, Mock(), QuotaSettings())
+    assert quota._counted(LIMITS[0], time.monotonic() + patience) is None
+    assert session.fs.read == most
+
+
 def test_quotas_that_nobody_may_see(ftps_certificates: Certificates) -> None:
     with running(ftps_certificates, "QuotaShowQuotas off", workers=1) as server:
         client = login(server)

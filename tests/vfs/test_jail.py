@@ -9,10 +9,11 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from ftpsd.vfs.base import BadRestart, NotRegularFile, OpenFile
+from ftpsd.vfs.base import BadRestart, ListingOptions, NotRegularFile, OpenFile
 from ftpsd.vfs.jail import Jail
 from ftpsd.vfs.names import decode, encode, split
 from ftpsd.vfs.resolve import Resolver
@@ -60,9 +61,10 @@ def test_names_that_cannot_be(root: Path, jail: Jail, name: str, code: int) -> N
     (root / "file").write_text("x")
     calls: list[Callable[[str], object]] = [
         jail.open_read, jail.open_write, jail.open_hidden, jail.stat, jail.mkdir, jail.rmdir, jail.unlink,
-        jail.readlink, jail.check_directory, jail.names, lambda path: jail.rename("/file", path),
-        lambda path: jail.rename(path, "/other"), lambda path: jail.open_write(path, mode="unique"),
-        lambda path: jail.chmod(path, 0o600), lambda path: jail.utime(path, 1.0),
+        jail.readlink, jail.check_directory, lambda path: list(jail.names(path)),
+        lambda path: jail.rename("/file", path), lambda path: jail.rename(path, "/other"),
+        lambda path: jail.open_write(path, mode="unique"), lambda path: jail.chmod(path, 0o600),
+        lambda path: jail.utime(path, 1.0),
     ]
     for call in calls:
         with pytest.raises(OSError) as caught:
@@ -433,7 +435,7 @@ def test_status_and_directories(root: Path, jail: Jail) -> None:
         (root / "closed").mkdir(mode=0o600)
         with pytest.raises(PermissionError):
             jail.check_directory("/closed")
-    assert jail.names("/") == sorted(os.listdir(root))
+    assert sorted(jail.names("/")) == sorted(os.listdir(root))
 
 
 def test_names_of_any_bytes(root: Path, jail: Jail) -> None:
@@ -442,7 +444,7 @@ def test_names_of_any_bytes(root: Path, jail: Jail) -> None:
     with jail.open_write(f"/{name}") as opened:
         os.write(opened.fd, b"x")
     assert os.listdir(os.fsencode(root)) == [raw]
-    assert jail.names("/") == [name]
+    assert list(jail.names("/")) == [name]
     assert encode(name) == raw
     jail.unlink(f"/{name}")
 
@@ -493,7 +495,7 @@ def test_the_whole_machine_as_root(root: Path, resolver: type[Resolver]) -> None
     assert jail.real_path(f"{root}/f") == f"{root}/f"
     assert jail.virtual_of(f"{root}/f") == f"{root}/f"
     assert jail.real_path("/") == "/"
-    assert jail.names(str(root)) == ["f"]
+    assert list(jail.names(str(root))) == ["f"]
     jail.close()
 
 
@@ -507,3 +509,78 @@ def test_what_the_kernel_says_about_the_server_is_no_file(path: str) -> None:
             jail.open_read(path)
     finally:
         jail.close()
+
+
+@pytest.fixture
+def machine(resolver: type[Resolver]) -> Iterator[Jail]:
+    """All of the machine, as DefaultRoot / shows it."""
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("/proc is not mounted")
+    jail = Jail("/", resolver=resolver)
+    yield jail
+    jail.close()
+
+
+@pytest.mark.parametrize("path", ["/proc", "/proc/self", "/proc/self/fd", "/proc/self/map_files", "/dev/fd"])
+@pytest.mark.parametrize("options", [
+    ListingOptions(), ListingOptions(form="nlst"), ListingOptions(form="mlsd"), ListingOptions(recursive=True)])
+def test_what_others_have_open_is_not_listed(machine: Jail, path: str, options: ListingOptions) -> None:
+    """The process serves other users, too: what it has open, and where its memory is, is not for a session."""
+    with pytest.raises(PermissionError):
+        machine.listing(path, options)
+    with pytest.raises(PermissionError):
+        list(machine.names(path))
+
+
+@pytest.mark.parametrize("pattern", [
+    "/proc/*", "/pro[c]/*", "/pro[c]/self", "/pro[c]/self/fd/0", "/proc/self/fd/[0-9]*", "/dev/fd/*"])
+def test_no_pattern_leads_into_proc(machine: Jail, pattern: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        machine.listing(pattern, ListingOptions())
+
+
+def test_no_link_of_proc_is_told(machine: Jail, root: Path) -> None:
+    directory = os.open(root, os.O_RDONLY)
+    link = f"/proc/self/fd/{directory}"
+    guide = Mock()
+    for tell in (
+        lambda: machine.listing("/proc/self", ListingOptions(directory=True)), lambda: machine.readlink(link),
+        lambda: machine.facts("/proc/self", ListingOptions()), lambda: machine.facts(link, ListingOptions()),
+        lambda: machine.copy(link, f"{root}/copy", guide), lambda: machine.copy("/proc/self/fd", f"{root}/copy", guide),
+        lambda: machine.remove_tree("/proc/self/fd", Mock()),
+    ):
+        with pytest.raises(PermissionError):
+            tell()
+    for follow in (
+        lambda: machine.listing(link, ListingOptions(directory=True)), lambda: machine.check_directory(link),
+        lambda: machine.stat(f"{link}/."), lambda: machine.listing(link, ListingOptions()),
+    ):
+        with pytest.raises(OSError) as caught:
+            follow()
+        assert caught.value.errno == errno.ELOOP
+    assert os.listdir(root) == []
+    os.close(directory)
+
+
+def test_the_entry_of_proc_stays(machine: Jail) -> None:
+    assert b"proc" in machine.listing("/", ListingOptions(form="nlst")).split(b"\r\n")
+    for path in ("/proc", "/pro[c]"):
+        assert machine.listing(path, ListingOptions(directory=True), shown=path[1:]).endswith(b" proc\r\n")
+    assert machine.facts("/proc", ListingOptions()).endswith(" /proc")
+    machine.check_directory("/proc/self/fd")
+    deep = machine.listing("/", ListingOptions(recursive=True, max_depth=2), shown="/").split(b"\r\n")
+    assert b"/dev:" in deep
+    assert b"/proc:" not in deep
+
+
+def test_a_hidden_store_that_cannot_look_leaves_nothing_open(
+    root: Path, jail: Jail, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def look(parent: int, name: bytes) -> bool:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("ftpsd.vfs.jail._is_link", look)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError):
+        jail.open_hidden("/f")
+    assert os.listdir("/proc/self/fd") == before

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ftpsd.vfs import listing
 from ftpsd.vfs.base import ListingOptions, ListingTooLarge
 from ftpsd.vfs.jail import Jail
 
@@ -249,3 +253,55 @@ def test_many_bare_names_are_sent_from_less_memory(
     assert (lines if isinstance(lines, bytes) else lines.body) == jail.listing("/a", wanted)
     monkeypatch.setattr("ftpsd.vfs.listing._MANY", 5)
     assert not isinstance(jail.lines("/a", wanted), bytes)
+
+
+def test_a_pattern_is_translated_once_and_bounded(root: Path, jail: Jail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Translating takes time by the square of the brackets: 4,000 of them in each of 10,000 directories took hours."""
+    translated: list[str] = []
+
+    def translate(pattern: str) -> str:
+        translated.append(pattern)
+        return fnmatch.translate(pattern)
+
+    monkeypatch.setattr(listing, "translate", translate)
+    for at in range(20):
+        (root / f"d{at}").mkdir()
+        (root / f"d{at}" / "[x").touch()
+    assert len(shown(jail, "/d*/[[]?", "d*/[[]?", form="nlst")) == 20
+    assert translated == ["d*", "[[]?"]
+    for component, many in (("[" * 1024, 1), ("[" * 1025, 0), ("[x]" * 400, 0)):
+        translated.clear()
+        with pytest.raises(FileNotFoundError):
+            jail.listing(f"/d*/{component}", ListingOptions(form="nlst"))
+        assert translated == ["d*", component][:1 + many]
+
+
+@pytest.mark.parametrize("pattern", [
+    "*a" * 500 + "b", "*" + "?" * 127 + "b", "*" + "[ab]" * 127 + "b", "*?" * 500 + "b"])
+def test_no_pattern_takes_long_for_one_name(root: Path, jail: Jail, pattern: str) -> None:
+    (root / ("a" * 255)).touch()
+    (root / "d").symlink_to(".")
+    begun = time.thread_time()
+    with pytest.raises(FileNotFoundError):
+        jail.listing(f"/[d]/{pattern}", ListingOptions())
+    assert time.thread_time() - begun < 1
+
+
+def test_a_pattern_reads_no_more_than_may_be_listed(
+    tree: Path, jail: Jail, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A directory of ten million names took gigabytes before anybody looked at the bound."""
+    read = 0
+
+    def names(fd: int) -> Iterator[bytes]:
+        nonlocal read
+        while read < 1000:
+            read += 1
+            yield b"%d" % read
+
+    monkeypatch.setattr(listing, "names", names)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(ListingTooLarge):
+        jail.listing("/f*", ListingOptions(max_entries=100))
+    assert read == 101
+    assert os.listdir("/proc/self/fd") == before

@@ -144,7 +144,7 @@ def test_two_users_at_once_each_with_its_own_rights(public: Path) -> None:
                     with pytest.raises(PermissionError):
                         jail.open_write(refused)
                 with pytest.raises(PermissionError):
-                    jail.names(f"/{other}")
+                    list(jail.names(f"/{other}"))
                 assert effective() == (uid, GROUP)
             jail.close()
         except BaseException as error:
@@ -343,7 +343,7 @@ def test_a_confined_thread_has_its_root_and_nothing_else(public: Path) -> None:
         jail.rename("/new", "/d/e/moved")
         jail.chmod("/d/e/moved", 0o600)
         jail.utime("/d/e/moved", 1.0)
-        assert jail.names("/d/e") == ["moved"]
+        assert list(jail.names("/d/e")) == ["moved"]
         with jail.open_hidden("/f") as hidden:
             hidden.commit()
         jail.unlink("/d/e/moved")

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 SCAN_SECONDS = 60.0
 """Seconds that ScanOnLogin may take; what it has not seen by then changes nothing."""
+SCAN_WAITING = 100_000
+"""Directories that it has still to look into when it gives up, too: their names are kept."""
 
 
 def begin(session: Session) -> None:
@@ -336,11 +338,15 @@ class SessionQuota:
 
     def stored(self, path: str) -> int | None:
         """Bytes of the file at a virtual path; None: there is none, but perhaps a link or a directory."""
+        status = self._status(path)
+        return status.st_size if status is not None and stat.S_ISREG(status.st_mode) else None
+
+    def _status(self, path: str) -> os.stat_result | None:
+        """Of a link itself; None: nothing is there that could be asked about."""
         try:
-            status = self._session.fs.stat(path, follow=False)
+            return self._session.fs.stat(path, follow=False)
         except OSError:
             return None
-        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def _shown(self, reached: Reached) -> str:
         return reached.shown(self._settings.display_units)
@@ -354,7 +360,8 @@ class SessionQuota:
         started = time.monotonic()
         found = self._counted(limit, started + SCAN_SECONDS)
         if found is None:
-            self._tell(f"scanning '{self._session.cwd}' takes longer than {SCAN_SECONDS:.0f} s: the tally stays")
+            most = f"longer than {SCAN_SECONDS:.0f} s, or more than {SCAN_WAITING} directories to come"
+            self._tell(f"scanning '{self._session.cwd}' takes too long ({most}): the tally stays")
             return
         size, count = found
         seconds = int(time.monotonic() - started)
@@ -379,22 +386,20 @@ class SessionQuota:
         while waiting:
             directory = waiting.pop()
             try:
-                names = fs.names(directory)
+                with contextlib.closing(fs.names(directory)) as names:
+                    for name in names:
+                        if time.monotonic() > deadline or len(waiting) > SCAN_WAITING:
+                            return None
+                        path = f"{directory.rstrip('/')}/{name}"
+                        status = self._status(path)
+                        if status is None:
+                            continue
+                        if stat.S_ISDIR(status.st_mode):
+                            waiting.append(path)
+                        elif stat.S_ISREG(status.st_mode) and mine(status) and not self.excluded(path):
+                            size, count = size + status.st_size, count + 1
             except OSError as error:
                 self._tell(f"unable to scan '{directory}': {error.strerror}")
-                continue
-            for name in names:
-                if time.monotonic() > deadline:
-                    return None
-                path = f"{directory.rstrip('/')}/{name}"
-                try:
-                    status = fs.stat(path, follow=False)
-                except OSError:
-                    continue
-                if stat.S_ISDIR(status.st_mode):
-                    waiting.append(path)
-                elif stat.S_ISREG(status.st_mode) and mine(status) and not self.excluded(path):
-                    size, count = size + status.st_size, count + 1
         return size, count
 
     def _whose(self, limit: Limit) -> Callable[[os.stat_result], bool]:

@@ -21,7 +21,7 @@ import abc
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -243,8 +243,10 @@ class FileSystem(abc.ABC):
         """MLST: the facts, a blank and the virtual path, of one file or directory (RFC 3659 section 7)."""
 
     @abc.abstractmethod
-    def names(self, path: str) -> list[str]:
-        """The names in a directory, sorted by byte value, without `.` and `..`."""
+    def names(self, path: str) -> Generator[str, None, None]:
+        """The names in a directory as they are read, in no order, without `.` and `..`. To be closed: the directory is
+        open meanwhile.
+        """
 
     @abc.abstractmethod
     def mkdir(

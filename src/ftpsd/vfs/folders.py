@@ -14,10 +14,11 @@ patterns go into them.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from ftpsd.vfs.base import OpenFile, StoreMode
@@ -160,10 +161,11 @@ class Folders(Jail):
                 return folder.outside(inside)
         return super().virtual_of(real)
 
-    def names(self, path: str) -> list[str]:
-        found = self._in(path)
-        names = super().names(path) if found is None else found[0].jail.names(found[1])
-        return sorted({*names, *map(decode, self.shown_in(encode(path)))}, key=os.fsencode)
+    def names(self, path: str) -> Generator[str, None, None]:
+        found, shown = self._in(path), [decode(name) for name in self.shown_in(encode(path))]
+        with contextlib.closing(super().names(path) if found is None else found[0].jail.names(found[1])) as names:
+            yield from (name for name in names if name not in shown)
+        yield from shown
 
     # ---- listings ------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ import posixpath
 import secrets
 import stat
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from ftpsd.native import _system
 from ftpsd.vfs import listing, trees
@@ -42,7 +42,7 @@ from ftpsd.vfs.base import (
 from ftpsd.vfs.giver import chown_open
 from ftpsd.vfs.names import decode, encode, split
 from ftpsd.vfs.opened import CALM, HiddenFile, WrittenFile, create, rename, settled
-from ftpsd.vfs.resolve import Resolver, Settled, best_resolver
+from ftpsd.vfs.resolve import Resolver, Settled, best_resolver, refuse_proc
 
 _DELETED = " (deleted)"
 """What the kernel writes behind the path of what has no name any more."""
@@ -265,16 +265,18 @@ class Jail(FileSystem):
     def facts(self, path: str, options: ListingOptions) -> str:
         return listing.facts(self, path, options)
 
-    def names(self, path: str) -> list[str]:
+    def names(self, path: str) -> Generator[str, None, None]:
         fd = self._resolver.open(encode(path), os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return [decode(name) for name in listing.names(fd)]
+            refuse_proc(fd, path)
+            yield from map(decode, listing.names(fd))
         finally:
             os.close(fd)
 
     def readlink(self, path: str) -> str:
         parent, name = self._parent(path)
         try:
+            refuse_proc(parent, path)
             return decode(os.readlink(name, dir_fd=parent))
         finally:
             os.close(parent)

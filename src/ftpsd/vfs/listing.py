@@ -8,12 +8,13 @@ rely on both.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from typing import Protocol
@@ -21,7 +22,7 @@ from typing import Protocol
 from ftpsd.native._system import Listing
 from ftpsd.vfs.base import Body, Form, ListingOptions, ListingTooLarge
 from ftpsd.vfs.names import decode, encode, split
-from ftpsd.vfs.resolve import KernelResolver, Resolver
+from ftpsd.vfs.resolve import KernelResolver, Resolver, refuse_proc
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 _MAGIC = re.compile(rb"[*?[]")
@@ -33,9 +34,16 @@ _MANY, _SHORT = 20_000, 64
 takes three times the memory of its name, and a client may take its time."""
 
 
-def names(fd: int) -> list[bytes]:
-    """The names in an open directory, sorted by byte value, without `.` and `..`."""
-    return sorted(os.fsencode(name) for name in os.listdir(fd))
+_LONGEST_COMPONENT = 1024
+"""Bytes of one component of a pattern. A name has 255 at most (NAME_MAX), so that is four for each byte of a name, as
+in `[ab]`; translating a pattern takes time by the square of the brackets in it."""
+
+
+def names(fd: int) -> Generator[bytes, None, None]:
+    """The names in an open directory as they are read, in no order, without `.` and `..`. Raises `OSError`."""
+    with os.scandir(fd) as entries:
+        for entry in entries:
+            yield os.fsencode(entry.name)
 
 
 class Places(Protocol):
@@ -105,6 +113,7 @@ class _Lister:
         self._bytes = options.max_bytes
         self._files = options.max_files
         self._now = int(time.time())
+        self._matchers: dict[bytes, re.Pattern[str]] = {}
         self._bare = options.form == "list" and (options.bare or options.columns)
         self._form: Form = "nlst" if self._bare else options.form
 
@@ -133,6 +142,16 @@ class _Lister:
         resolver, inside = self._places.place(path)
         return resolver.open(inside, flags)
 
+    def _directory(self, path: bytes, flags: int) -> int:
+        """A directory whose names, or links, are to be told."""
+        fd = self._open(path, flags)
+        try:
+            refuse_proc(fd, path)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
     # ---- one call into C -----------------------------------------------------------------------------
 
     def line(self, path: bytes, shown: bytes, *, mlst: bool = False) -> bytes:
@@ -140,7 +159,7 @@ class _Lister:
         directory, name = split(path)
         if name in self._places.shown_in(directory):
             return self._elsewhere(path, shown, mlst=mlst) if name in self._others(directory, dots=True) else b""
-        with _Descriptor(self._open(directory, _DIRECTORY_PATH)) as fd:
+        with _Descriptor(self._directory(directory, _DIRECTORY_PATH)) as fd:
             return self._written(directory, self._call(fd, directory, names=[name or b"."], shown=[shown], mlst=mlst))
 
     def _call(
@@ -242,7 +261,7 @@ class _Lister:
 
     def _top(self, path: bytes, shown: bytes | None) -> Listing:
         """The directory that was asked for."""
-        with _Descriptor(self._open(path, _DIRECTORY)) as fd:
+        with _Descriptor(self._directory(path, _DIRECTORY)) as fd:
             return self._call(fd, path, prefix=self._prefix(shown), want_directories=self._deep)
 
     def _prefix(self, shown: bytes | None) -> bytes:
@@ -309,7 +328,7 @@ class _Lister:
     def _sub_directory(self, path: bytes) -> Listing | None:
         """None when it may not be read, is gone or has become something else."""
         try:
-            with _Descriptor(self._open(path, _DIRECTORY | os.O_NOFOLLOW)) as fd:
+            with _Descriptor(self._directory(path, _DIRECTORY | os.O_NOFOLLOW)) as fd:
                 return self._call(fd, path, want_directories=True)
         except ListingTooLarge:
             raise
@@ -333,7 +352,7 @@ class _Lister:
     def _matched(self, match: _Match) -> bytes:
         """The lines of names in one directory: of what is in it, then of what is shown there."""
         others = self._others(match.directory, dots=True)
-        with _Descriptor(self._open(match.directory, _DIRECTORY_PATH)) as fd:
+        with _Descriptor(self._directory(match.directory, _DIRECTORY_PATH)) as fd:
             shown = [match.before + name for name in match.names]
             parts = [self._written(match.directory, self._call(fd, match.directory, names=match.names, shown=shown))]
         for name in others:
@@ -373,25 +392,44 @@ class _Lister:
 
     def _in_directory(self, directory: bytes, component: bytes) -> list[bytes]:
         """Names there that a component of a pattern matches; a leading dot must be written or asked for."""
-        if not _MAGIC.search(component):
-            return [component] if self._exists(directory + component) else []
-        try:
-            fd = self._open(directory, _DIRECTORY)
-        except OSError:
+        if len(component) > _LONGEST_COMPONENT:
             return []
-        with _Descriptor(fd):
-            everything = sorted({*names(fd), *self._places.shown_in(directory)})
-        self._entries -= len(everything)
-        if self._entries < 0:
-            raise ListingTooLarge(decode(directory))
-        fits = _matcher(component)
+        if not _MAGIC.search(component):
+            return [component] if self._exists(directory, component) else []
+        fits = self._matcher(component)
         dots = self._options.all or self._options.almost_all or component.startswith(b".")
-        seen = everything if dots else [name for name in everything if not name.startswith(b".")]
-        return [name for name in seen if fits.match(decode(name))]
+        found = []
+        with contextlib.closing(self._read(directory)) as everything:
+            for name in everything:
+                self._entries -= 1
+                if self._entries < 0:
+                    raise ListingTooLarge(decode(directory))
+                if (dots or not name.startswith(b".")) and fits.match(decode(name)):
+                    found.append(name)
+        return sorted(found)
 
-    def _exists(self, path: bytes) -> bool:
+    def _read(self, directory: bytes) -> Generator[bytes, None, None]:
+        """What is in a directory, and what is shown there, each once; nothing where it may not be read."""
+        covered = dict.fromkeys(self._places.shown_in(directory))
         try:
-            os.close(self._open(path, os.O_PATH | os.O_NOFOLLOW))
+            fd = self._directory(directory, _DIRECTORY)
+        except OSError:
+            return
+        with _Descriptor(fd):
+            yield from covered
+            yield from (name for name in names(fd) if name not in covered)
+
+    def _matcher(self, component: bytes) -> re.Pattern[str]:
+        """What says whether a name fits: made once, however many directories are looked into."""
+        found = self._matchers.get(component)
+        if found is None:
+            found = self._matchers[component] = _matcher(component)
+        return found
+
+    def _exists(self, directory: bytes, name: bytes) -> bool:
+        try:
+            with _Descriptor(self._directory(directory, _DIRECTORY_PATH)):
+                os.close(self._open(directory + name, os.O_PATH | os.O_NOFOLLOW))
         except OSError:
             return False
         return True

@@ -52,7 +52,7 @@ def _device_of_proc() -> int:
 
 
 PROC = _device_of_proc()
-"""The device of /proc, whose files are nobody's (see `settle`); -1: there is none."""
+"""The device of /proc, whose files are nobody's (see `settle`, `refuse_proc`); -1: there is none."""
 _HERE = -100
 """AT_FDCWD: no descriptor; absolute paths need none."""
 
@@ -73,6 +73,15 @@ def settle(fd: int) -> Settled | None:
         if settled is None:
             os.close(fd)
     return settled
+
+
+def refuse_proc(fd: int, path: bytes | str) -> None:
+    """Raises `PermissionError` where `fd` is a directory of /proc: its names and links are told to nobody.
+
+    For the reason that its files are none (`settle`): those below /proc/self say what others have open.
+    """
+    if os.fstat(fd).st_dev == PROC:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
 
 class Resolver(abc.ABC):
@@ -173,6 +182,16 @@ def _components(path: bytes) -> list[bytes]:
     return parts[::-1]
 
 
+def _followed(name: bytes, directory: int) -> bytes:
+    """The text of a link that is to be followed; ELOOP, as openat2 has it, for those of /proc that tell what a process
+    has open (RESOLVE_NO_MAGICLINKS).
+    """
+    text = os.readlink(name, dir_fd=directory)
+    if text.startswith(b"/") and os.fstat(directory).st_dev == PROC:
+        raise _error(errno.ELOOP, name)
+    return text
+
+
 class _Walk:
     """One resolution: the directories gone through (open), and the components still to go."""
 
@@ -223,7 +242,7 @@ class _Walk:
         try:
             kind = stat.S_IFMT(os.fstat(fd).st_mode)
             if kind == stat.S_IFLNK:
-                self._replace(name, os.readlink(b"", dir_fd=fd))
+                self._replace(name, _followed(b"", fd))
             elif kind != stat.S_IFDIR:
                 raise _error(errno.ENOTDIR, name)
             else:
@@ -268,7 +287,7 @@ class _Walk:
 
     def _target(self, name: bytes) -> bytes | None:
         try:
-            return os.readlink(name, dir_fd=self._here)
+            return _followed(name, self._here)
         except OSError as error:
             if error.errno in (errno.EINVAL, errno.ENOENT):
                 return None

@@ -23,7 +23,7 @@ from typing import Protocol
 from ftpsd.vfs.base import NotRegularFile
 from ftpsd.vfs.names import decode, encode
 from ftpsd.vfs.opened import CALM, HiddenFile, WrittenFile, create, settled
-from ftpsd.vfs.resolve import Settled, settle
+from ftpsd.vfs.resolve import Settled, refuse_proc, settle
 
 DEEPEST = 128
 """Directories below each other in one walk."""
@@ -161,6 +161,7 @@ def _make_directory(target: Entry, mode: int, guide: Guide) -> None:
 
 
 def _copy_link(source: Entry, target: Entry, guide: Guide) -> None:
+    refuse_proc(source.parent, source.path)
     text = os.readlink(source.name, dir_fd=source.parent)
     try:
         os.symlink(text, target.name, dir_fd=target.parent)
@@ -279,6 +280,11 @@ class _Opened:
         if depth >= DEEPEST:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), entry.path)
         self._fd = os.open(entry.name, _DIRECTORY, dir_fd=entry.parent)
+        try:
+            refuse_proc(self._fd, entry.path)
+        except BaseException:
+            os.close(self._fd)
+            raise
 
     def __enter__(self) -> int:
         return self._fd
