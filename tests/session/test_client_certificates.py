@@ -236,6 +236,45 @@ def test_the_administrators_words_stand_at_232_too(desk: Desk, tls_version: str,
         assert str(client.login()) == f"{code} Hello alice"
 
 
+def test_access_tables_hold_for_certificates_too(desk: Desk, tls_version: str) -> None:
+    tables = desk.directory / "nobody"
+    tables.write_text("ALL: ALL\n")
+    server = desk.server(
+        "TLSUserName CommonName", "TLSOptions AllowDotLogin", users=(User(), User("bob")), directives=(
+            "WrapEngine on", f"WrapUserTables alice file:/nonexistent file:{tables}",
+            'WrapDenyMsg "Not from there, %u"'))
+    for shown, user in ((Draft(names=("alice",)).sign(ROOT), "alice"), (Draft(names=("whoever",)).sign(), "alice"),
+                        (Draft(names=("bob",)).sign(ROOT), "bob")):
+        server.give(".tlslogin", shown.certificate_pem).chmod(0o600)
+        with desk.client(server, tls_version, shown) as client:
+            client.connect()
+            client.auth()
+            reply = str(client.command(f"USER {user}"))
+            if user == "bob":
+                assert reply == "232 User bob logged in"
+                continue
+            assert reply == "530 Not from there, alice"
+            client.expect_end()
+    server.wait_for_log("USER alice (Login failed): access tables deny login [wrap-denied]", log="system")
+
+
+def test_a_certificate_leads_a_member_of_an_anonymous_group_into_his_home_alone(
+    desk: Desk, tls_version: str
+) -> None:
+    server = desk.server("TLSUserName CommonName", directives=("AnonymousGroup alice",))
+    server.give("hello.txt", b"hello")
+    with desk.client(server, tls_version, Draft(names=("alice",)).sign(ROOT)) as client:
+        client.connect()
+        client.auth()
+        assert str(client.command("USER alice")) == "232 Anonymous access granted, restrictions apply"
+        assert str(client.command("PWD")) == '257 "/" is the current directory'
+        client.expect(250, "CWD /../..")
+        client.protect()
+        client.expect(200, "TYPE I")
+        assert client.retrieve("RETR hello.txt") == b"hello"
+        client.expect(550, f"RETR {server.home()}/hello.txt")
+
+
 def test_dot_login(desk: Desk, tls_version: str) -> None:
     """Certificates that no authority of ours has signed: the user himself vouches for them."""
     shown, other = Draft(names=("whoever",)).sign(), Draft(names=("whoever",), key="other").sign()

@@ -77,11 +77,23 @@ def user(session: Session, command: Command) -> Reply:
     vouched = vouching.result(session, chosen)
     if vouched is None:
         return _wanted(session, name)
-    if session.bans is not None:
-        banning.check_login(session)
+    chosen = _admitted(session, chosen)
     session.login.vouched = True
     with rights.privileged():
         return _enter(session, chosen, vouched, "certificate", 232)
+
+
+def _admitted(session: Session, chosen: Selection) -> Selection:
+    """What every login goes through, however its user proves who he is: AnonymousGroup, bans, access tables.
+
+    Raises `SessionEnded` (530).
+    """
+    chosen = entering.as_anonymous(session, chosen)
+    if session.bans is not None:
+        banning.check_login(session)
+    if (chosen.anonymous.settings if chosen.anonymous is not None else session.settings).wrap.engine:
+        wrapping.check(session, chosen)
+    return chosen
 
 
 def _wanted(session: Session, name: str) -> Reply:
@@ -104,11 +116,7 @@ def pass_(session: Session, command: Command) -> Reply:
     if name is None:
         return replies.USER_FIRST
     session.login.user = None
-    chosen = entering.as_anonymous(session, select(session.host, name))
-    if session.bans is not None:
-        banning.check_login(session)
-    if (chosen.anonymous.settings if chosen.anonymous is not None else session.settings).wrap.engine:
-        wrapping.check(session, chosen)
+    chosen = _admitted(session, select(session.host, name))
     too_long = bounds.check_password_size(session, command.argument)
     if too_long is not None:
         text = f"USER {name} (Login failed): {too_long}"
