@@ -94,7 +94,7 @@ def asked(path: Path, query: str) -> list[tuple[object, ...]]:
 
 
 def test_tables_of_a_database(ftps_certificates: Certificates) -> None:
-    with running(ftps_certificates, *QUERIES, *TABLES) as (server, path):
+    with running(ftps_certificates, *QUERIES, *TABLES, "UserAlias robert bob") as (server, path):
         client = login(server, "alice")
         assert [store(client, "a", 600), store(client, "b", 401), store(client, "b", 400)] == [226, 552, 226]
         assert asked(path, "SELECT * FROM quotatallies") == [("alice", "user", 1000.0, 0.0, 0.0, 2, 0, 0)]
@@ -106,10 +106,11 @@ def test_tables_of_a_database(ftps_certificates: Certificates) -> None:
         assert [store(carl, "a", 150), store(carl, "b", 1)] == [226, 552]
         assert asked(path, "SELECT count(*) FROM quotatallies") == [(1,)]
         carl.quit()
-        client = server.client(tls=False)
-        client.connect()
-        client.expect(331, "USER bob")
-        assert str(client.command("PASS secret")) == "530 Access denied"
+        for user in ("bob", "robert"):
+            client = server.client(tls=False)
+            client.connect()
+            client.expect(331, f"USER {user}")
+            assert str(client.command("PASS secret")) == "530 Access denied"
         client = server.client(tls=False)
         client.connect()
         client.expect(331, "USER x' OR '1'='1")

@@ -27,6 +27,8 @@ HOSTS = {
     "groups": "WrapGroupTables !staff file:@HOME@/nothing builtin:all\nWrapTables builtin:all builtin:all",
     "own": "WrapTables file:~/deny.tab builtin:all",
     "named": "WrapTables file:@HOME@/%U.tab builtin:all",
+    "alias": "UserAlias al alice\nUserAlias robert bob\nWrapTables file:@HOME@/nothing file:@HOME@/%U.deny\n"
+    'WrapDenyMsg "Not from there, %u"',
     "connect": f"WrapOptions CheckOnConnect\nWrapTables file:@HOME@/nothing builtin:all\n{_BOTH}",
     "connect allowed": f"WrapOptions CheckOnConnect\nWrapTables file:@HOME@/me builtin:all\n{_BOTH}",
     "anonymous": "WrapTables builtin:all builtin:all\n<Anonymous @HOME@/alice>\nUser alice\nUserAlias anonymous alice\n"
@@ -45,6 +47,7 @@ def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
         for name, text in FILES.items():
             (homes / name).write_text(text)
         (homes / "alice.tab").write_text("ALL: 127.0.0.1\n")
+        (homes / "alice.deny").write_text("ALL: ALL\n")
         running.server.give("deny.tab", b"ALL: 127.0.0.1\n")
         yield running
 
@@ -69,6 +72,8 @@ _IN = "230 / User {} logged in"
     ("users", "alice", "230 / hello / User alice logged in"), ("users", "bob", "530 / Access denied"),
     ("own", "alice", _IN.format("alice")), ("own", "bob", "530 / Access denied"),
     ("named", "alice", _IN.format("alice")), ("named", "bob", "530 / Access denied"),
+    ("alias", "alice", "530 / Not from there, alice"), ("alias", "al", "530 / Not from there, al"),
+    ("alias", "robert", _IN.format("robert")),
     ("connect allowed", "alice", "230 / Welcome, alice / User alice logged in"), ("off", "alice", _IN.format("alice")),
     ("anonymous", "alice", "530 / Access denied"), ("anonymous", "anonymous", "530 / Access denied"),
     ("anonymous", "bob", _IN.format("bob")), ("groups", "alice", "530 / Access denied"),

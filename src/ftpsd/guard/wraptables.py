@@ -34,7 +34,8 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Whom:
-    """Who logs in: `home` None where that is not known, `name` what queries are asked for (user, group or nothing).
+    """Who logs in: `user` is what the account is called (%U), `home` None where that is not known, `name` what queries
+    are asked for (user, group or nothing).
 
     `as_user` gives a file of his the reader that he is, `as_server` all others.
     """

@@ -39,7 +39,7 @@ def at_connect(
         return None
     client = WrapClient(ends.peer, name, None, ends.local)
     own = log.bind(Origin(host_id=host))
-    if _let_in(wrap, wrap.tables, client, Whom(as_server=rights.privileged), own, queries):
+    if _let_in(wrap, wrap.tables, client, Whom(as_server=rights.privileged), "", own, queries):
         return None
     text = f"Connection from {name or ends.peer} [{ends.peer}] refused by access tables"
     own.emit(events.Notice(text, reason=Code.WRAP_DENIED))
@@ -47,17 +47,21 @@ def at_connect(
 
 
 def check(session: Session, chosen: Selection) -> None:
-    """At PASS. Raises `SessionEnded` (530)."""
+    """At PASS, or where a certificate takes its place. Raises `SessionEnded` (530).
+
+    Tables go by the account's name: directories, databases and UserAlias know it by other spellings, too.
+    """
     wrap = (chosen.anonymous.settings if chosen.anonymous is not None else session.settings).wrap
     with rights.privileged():
         account = session.runtime.authenticator.lookup(chosen.name)
-    tables, asked = _tables(wrap, chosen, account, _teller(session.log))
+    user = account.name if account is not None else chosen.name
+    tables, asked = _tables(wrap, chosen, user, account, _teller(session.log))
     name = session.peer_name if session.peer_name != session.peer else None
     client = WrapClient(session.peer, name, session.log.origin.ident or None, session.ends.local)
     whom = Whom(
-        chosen.user, account.home if account is not None else None, session.runtime.authenticator.home_of, asked,
+        user, account.home if account is not None else None, session.runtime.authenticator.home_of, asked,
         as_user=functools.partial(_acting_as, account), as_server=rights.privileged)
-    if not _let_in(wrap, tables, client, whom, session.log, session.runtime.queries):
+    if not _let_in(wrap, tables, client, whom, chosen.user, session.log, session.runtime.queries):
         text = "access tables deny login"
         session.log.emit(events.LoginFailed(chosen.user, Code.WRAP_DENIED, session.login.attempts + 1, text))
         raise SessionEnded(Code.WRAP_DENIED, 530, _words(wrap.deny_message or USUAL, chosen.user))
@@ -72,13 +76,13 @@ def welcome(session: Session) -> list[str]:
 
 
 def _tables(
-    wrap: WrapSettings, chosen: Selection, account: Account | None, tell: Callable[[str], None],
+    wrap: WrapSettings, chosen: Selection, user: str, account: Account | None, tell: Callable[[str], None],
 ) -> tuple[WrapTables | None, str]:
     """The tables that are asked, and for whom a database is."""
     for line in wrap.user_tables:
-        if line.whom.holds((account.name if account is not None else chosen.name,)):
+        if line.whom.holds((user,)):
             tell(f"matched WrapUserTables expression for user '{chosen.user}'")
-            return line.tables, chosen.user
+            return line.tables, user
     groups = account.group_names if account is not None else ()
     for line in wrap.group_tables:
         if line.whom.holds(groups):
@@ -88,9 +92,10 @@ def _tables(
 
 
 def _let_in(
-    wrap: WrapSettings, tables: WrapTables | None, client: WrapClient, whom: Whom, log: SessionLog,
+    wrap: WrapSettings, tables: WrapTables | None, client: WrapClient, whom: Whom, sent: str, log: SessionLog,
     queries: Queries | None,
 ) -> bool:
+    """`sent` is the name that USER gave, for the log."""
     tell = _teller(log)
     if tables is None:
         tell("no tables configured, allowing connection")
@@ -98,7 +103,7 @@ def _let_in(
     verdict = judge(tables, wrap.service_name, client, whom, tell, queries)
     if verdict.rule is not None and verdict.rule.line:
         tell(f"client matches the rule at line {verdict.rule.line}")
-    who = f"{whom.user}@{client.name or client.address}"
+    who = f"{sent}@{client.name or client.address}"
     tell(f"{'allowed' if verdict.allowed else 'refused'} connection from {who}")
     return verdict.allowed
 
