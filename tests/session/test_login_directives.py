@@ -34,6 +34,29 @@ HOSTS = {
     "anonymous": ANONYMOUS % "UserAlias ftp alice",
     "robots": ANONYMOUS % "UserAlias ftp alice\nAnonAllowRobots on",
     "anonymous group": "AnonymousGroup bob",
+    "anonymous group, directories": """
+        AnonymousGroup bob
+        <Directory ~/private>
+          <Limit ALL>
+            DenyAll
+          </Limit>
+        </Directory>
+        <Directory @HOME@/bob/absolute>
+          <Limit WRITE>
+            DenyAll
+          </Limit>
+        </Directory>
+        <Directory /inside>
+          <Limit ALL>
+            DenyAll
+          </Limit>
+        </Directory>
+        <IfGroup bob>
+          <Directory ~/group>
+            HideFiles ^hidden$
+          </Directory>
+        </IfGroup>
+    """,
     "user password": f"UserPassword alice {OTHER}\nUserPassword nobody-there {OTHER}",
     "group password": f"GroupPassword bob {OTHER}",
     "empty": "AllowEmptyPasswords on",
@@ -56,6 +79,8 @@ def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
         running.server.give("sub/deep/file", b"x")
         running.server.give("thanks.msg", b"thank you, %u\n")
         (running.server.files.directory / "homes" / "thanks").write_text("bye\n")
+        for path in ("private/file", "absolute/file", "inside/file", "group/file", "group/hidden"):
+            running.server.give(path, b"x", user="bob")
         running.server.home("nohome").rmdir()
         (running.server.files.directory / "homes").chmod(0o755)
         yield running
@@ -120,6 +145,22 @@ def test_a_member_of_an_anonymous_group_stays_in_his_home(hosts: Hosts) -> None:
         converse(client, """
             CWD /../../.. => 250 CWD command successful
             PWD => 257 "/" is the current directory
+        """)
+
+
+def test_directories_of_the_host_hold_for_members_of_an_anonymous_group(hosts: Hosts) -> None:
+    """Their paths are those of the machine, whatever the root is."""
+    with hosts.logged_in("anonymous group, directories", "bob") as client:
+        client.expect(200, "TYPE I")
+        assert client.retrieve("RETR absolute/file") == b"x"
+        assert client.retrieve("RETR inside/file") == b"x"
+        assert client.retrieve("NLST group") == b"group/file\r\n"
+        converse(client, """
+            < RETR private/file => 550 private/file: Operation not permitted [limit-denied]
+            < NLST private => 450 private: No such file or directory
+            CWD private => 550 private: No such file or directory
+            > STOR absolute/new => 550 absolute/new: Operation not permitted [limit-denied]
+            DELE absolute/file => 550 absolute/file: Operation not permitted [limit-denied]
         """)
 
 

@@ -97,7 +97,10 @@ def _empty_refused(result: LoginResult, chosen: Selection, password: str, rules:
 
 
 def as_anonymous(session: Session, chosen: Selection) -> Selection:
-    """AnonymousGroup: the login of a member is an anonymous one, with his password and his home as the root."""
+    """AnonymousGroup: the login of a member is an anonymous one, with his password and his home as the root.
+
+    What is said of his login and of directories holds as it would without.
+    """
     wanted = session.settings.logins.anonymous_group
     if not wanted or chosen.anonymous is not None or chosen.barred:
         return chosen
@@ -107,7 +110,7 @@ def as_anonymous(session: Session, chosen: Selection) -> Selection:
         return chosen
     settings = session.settings
     rules = replace(settings.auth, anon_require_password=True)
-    section = AnonymousSection("~", replace(settings, auth=rules), user=account.name)
+    section = AnonymousSection("~", replace(settings, auth=rules), user=account.name, borrowed=True)
     return replace(chosen, anonymous=section)
 
 

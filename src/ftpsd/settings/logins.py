@@ -38,7 +38,8 @@ class LoginSettings:
     anonymous_group: tuple[str, ...] = directive(
         "AnonymousGroup", Special("group-expression", values.group_expression), (), module="mod_core",
         good=("guests", "guests,!staff"), bad=("", "guests,", "!"),
-        doc="Members of these groups log in with their own passwords and are anonymous: their home is the root.",
+        doc="Members of these groups log in with their own passwords and are anonymous: their home is the root. The"
+        " <Directory> sections of the host hold for them.",
         differs="ProFTPD 1.3 had it up to 1.3.3 and has it no more",
     )
     create_home: CreateHome | None = directive(

@@ -257,6 +257,8 @@ class AnonymousSection:
     directories: tuple[DirectorySection, ...] = ()
     location: Location | None = None
     restrictions: Restrictions = UNRESTRICTED
+    borrowed: bool = False
+    """Written nowhere, but made for a member of AnonymousGroup: the settings of his login are his host's."""
 
     def serves(self, name: str) -> bool:
         """Whether USER `name` logs in here: the section's User, or an alias of its own for it."""
@@ -329,13 +331,14 @@ class Host:
 
         As in ProFTPD, <IfGroup> is laid over <IfUser>, then <IfAuthenticated>, then <IfClass>; what they say takes the
         place of what <Anonymous> and <Directory> sections say of the same directive. In an anonymous login the
-        <Directory> sections of its own <Anonymous> count and no others.
+        <Directory> sections of its own <Anonymous> count and no others; members of AnonymousGroup have no <Anonymous>,
+        for them those of the host do.
         """
         if not self.conditionals and anonymous is None:
             return self.settings
         holding = self.holding(user, groups, classes, authenticated=True)
         settings = self._merged(holding)
-        if anonymous is None:
+        if anonymous is None or anonymous.borrowed:
             return settings
         taken = _taken(holding)
         changes = [change for change in anonymous.changes if (change.group, change.field) not in taken]
