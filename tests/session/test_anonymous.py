@@ -123,6 +123,11 @@ def test_a_password_may_be_demanded(hosts: Hosts) -> None:
             PWD => 257 "/" is the current directory
         """)
         assert client.retrieve("NLST") == b"deep\r\nowned\r\n"
+        assert client.retrieve("RETR owned") == b"old"
+        client.quit()
+    log = hosts.server.files.transfer_log.read_text()
+    assert " a anonymous ftp 0 * c" in log
+    assert "the-password" not in log, "what is a password is not taken for an address"
 
 
 def test_each_user_has_his_section(hosts: Hosts) -> None:

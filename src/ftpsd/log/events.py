@@ -209,7 +209,9 @@ class DataConnectionRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoginSucceeded(Event):
-    """A login. `method`: "password", "certificate", "anonymous"; `email`: an anonymous user's password."""
+    """A login. `method`: "password", "certificate", "anonymous"; `email`: an anonymous user's password,
+    where it need not be that of an account.
+    """
 
     kind: ClassVar[str] = "login-succeeded"
     user: str

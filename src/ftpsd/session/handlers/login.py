@@ -124,7 +124,8 @@ def pass_(session: Session, command: Command) -> Reply:
     with rights.privileged():  # once, from the accounts to the moment when the rights are those of the user
         result = entering.check(session, chosen, command.argument)
         if result.ok and chosen.anonymous is not None:
-            return _enter(session, chosen, result, "anonymous", 230, email=command.argument)
+            email = "" if chosen.needs_password else command.argument  # a password that is one stands in no log
+            return _enter(session, chosen, result, "anonymous", 230, email=email)
         if result.ok:
             return _enter(session, chosen, result, "password", 230)
     return _failed(session, chosen, result)
