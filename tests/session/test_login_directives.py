@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ftpsd.session import lastlog
+from ftpsd.auth.account import LoginResult
+from ftpsd.reasons.codes import Code, Good
+from ftpsd.session import entering, lastlog, loop
+from ftpsd.session.state import Session
 from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.configs import User, hash_password
 from ftpsd.testing.plugin import Certificates
@@ -162,6 +165,34 @@ def test_directories_of_the_host_hold_for_members_of_an_anonymous_group(hosts: H
             > STOR absolute/new => 550 absolute/new: Operation not permitted [limit-denied]
             DELE absolute/file => 550 absolute/file: Operation not permitted [limit-denied]
         """)
+
+
+@pytest.mark.parametrize(("outcomes", "cause"), [
+    ((Code.LOGIN_OVERLOAD, Code.LOGIN_OVERLOAD), Code.LOGIN_OVERLOAD),
+    ((Code.SQL_UNAVAILABLE, Code.LOGIN_WRONG_PASSWORD, Code.SQL_STATEMENT_FAILED), Code.SQL_STATEMENT_FAILED),
+    ((Code.SQL_UNAVAILABLE, Code.LOGIN_WRONG_PASSWORD, Code.LOGIN_WRONG_PASSWORD), Code.LOGIN_ATTEMPTS_EXCEEDED),
+])
+def test_passwords_that_nobody_checked_are_not_counted_among_the_wrong_ones(
+    outcomes: tuple[Code, ...], cause: Code, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, ends, run = iter(outcomes), list[str](), loop.run
+
+    def until_its_end(session: Session) -> Code | Good:
+        ended = run(session)
+        ends.append(ended)
+        return ended
+
+    monkeypatch.setattr(loop, "run", until_its_end)
+    monkeypatch.setattr(entering, "check", lambda *_: LoginResult(False, None, next(waiting), "no"))
+    with one_session(("MaxLoginAttempts 2",)) as served:
+        served.client.connect()
+        for _ in outcomes:
+            served.client.expect(331, "USER alice")
+            assert str(served.client.command("PASS secret")) == "530 Login incorrect."
+        served.client.expect_end()
+        exceeded = "Maximum login attempts (2) exceeded" in system_log(served)
+    assert ends == [cause]
+    assert exceeded is (cause is Code.LOGIN_ATTEMPTS_EXCEEDED)
 
 
 def test_a_missing_home_is_made(hosts: Hosts) -> None:

@@ -246,6 +246,26 @@ def test_nothing_has_become_part_of_a_statement(sql: Sql) -> None:
     assert sql.database.run("SELECT count(*) FROM users") == [(7,)]
 
 
+def test_an_outage_bans_nobody(ftps_certificates: Certificates, tmp_path: Path) -> None:
+    """Yet tries are bounded, also where an access table wants to know the account first."""
+    pytest.importorskip("sqlalchemy")
+    away = (
+        f"SQLConnectInfo {tmp_path}/gone.db\nSQLTimeouts 300 300\nMaxLoginAttempts 2\n"
+        "BanEngine on\nBanOnEvent MaxLoginAttempts 1/00:10:00 01:00:00")
+    hosts = {"plain": away, "wrapped": f"{away}\nWrapEngine on\nWrapTables file:/nonexistent file:/nonexistent"}
+    directives = ("BanTable @HOME@/ban.tab", "AuthOrder mod_sql.c mod_auth_file.c")
+    with serving(ftps_certificates, hosts, directives=directives[:1], shared=directives[1:]) as running:
+        for name in ("plain", "wrapped", "plain", "wrapped"):
+            with running.connected(name) as client:
+                for _ in range(2):
+                    client.expect(331, "USER alice")
+                    assert str(client.command("PASS secret")) == "530 Login incorrect."
+                client.expect_end()
+        log = running.server.files.system_log.read_text()
+    assert log.count("[sql-unavailable]") >= 8
+    assert "Maximum login attempts" not in log
+
+
 def test_nobody_waits_for_a_database_that_is_away(
     ftps_certificates: Certificates, tmp_path: Path,
 ) -> None:

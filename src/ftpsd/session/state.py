@@ -92,11 +92,13 @@ class Parameters:
 class Login:
     """Who the client is: `user` as given with USER, the rest once the login succeeded.
 
-    `vouched`: a certificate made the password superfluous, and none has come since.
+    `attempts` have failed, `unchecked` of them through no fault of the client's. `vouched`: a certificate made the
+    password superfluous, and none has come since.
     """
 
     user: str | None = None
     attempts: int = 0
+    unchecked: int = 0
     account: Account | None = None
     anonymous: AnonymousSection | None = None
     vouched: bool = False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from ftpsd.auth.account import LoginResult
+from ftpsd.auth.account import AccountsUnavailable, LoginResult
+from ftpsd.auth.chain import unavailable
 from ftpsd.auth.selection import Selection, select
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import replies
@@ -15,6 +16,9 @@ from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import banning, bounds, delays, display, entering, permission, quotas, vouching, wrapping
 from ftpsd.session.state import Session
 from ftpsd.vfs import rights
+
+_UNCHECKED = frozenset({Code.SQL_UNAVAILABLE, Code.SQL_STATEMENT_FAILED, Code.LOGIN_OVERLOAD})
+"""Why nobody has looked whether a password is right."""
 
 
 def host(session: Session, command: Command) -> Reply:
@@ -86,7 +90,7 @@ def user(session: Session, command: Command) -> Reply:
 def _admitted(session: Session, chosen: Selection) -> Selection:
     """What every login goes through, however its user proves who he is: AnonymousGroup, bans, access tables.
 
-    Raises `SessionEnded` (530).
+    Raises `AccountsUnavailable`, `SessionEnded` (530).
     """
     chosen = entering.as_anonymous(session, chosen)
     if session.bans is not None:
@@ -116,7 +120,11 @@ def pass_(session: Session, command: Command) -> Reply:
     if name is None:
         return replies.USER_FIRST
     session.login.user = None
-    chosen = _admitted(session, select(session.host, name))
+    chosen = select(session.host, name)
+    try:
+        chosen = _admitted(session, chosen)
+    except AccountsUnavailable as error:
+        return _failed(session, chosen, unavailable(error, name))
     too_long = bounds.check_password_size(session, command.argument)
     if too_long is not None:
         text = f"USER {name} (Login failed): {too_long}"
@@ -160,8 +168,12 @@ def _enter(
 
 
 def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
-    login = session.login
+    """The answer to a login that failed. MaxLoginAttempts bounds wrong ones, and by themselves those that could not be
+    checked: these end the session for that reason, which is no event that bans anybody.
+    """
+    login, unchecked = session.login, result.refusal in _UNCHECKED
     login.attempts += 1
+    login.unchecked += unchecked
     session.log.emit(events.LoginFailed(chosen.user, result.refusal, login.attempts, result.log))
     if session.bans is not None:
         banning.refused(session, result.refusal)
@@ -174,10 +186,12 @@ def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
     if message is not None:
         text = display.expand(message, session, user=chosen.user)
     limit = session.settings.auth.max_login_attempts
-    if limit and login.attempts >= limit:
-        session.log.emit(events.LoginAttemptsExceeded(limit))
-        raise SessionEnded(Code.LOGIN_ATTEMPTS_EXCEEDED, 530, text)
-    return Reply(530, text)
+    if not limit or (login.unchecked if unchecked else login.attempts - login.unchecked) < limit:
+        return Reply(530, text)
+    if unchecked:
+        raise SessionEnded(result.refusal, 530, text)
+    session.log.emit(events.LoginAttemptsExceeded(limit))
+    raise SessionEnded(Code.LOGIN_ATTEMPTS_EXCEEDED, 530, text)
 
 
 def _granted(session: Session, name: str, code: int) -> Reply:
