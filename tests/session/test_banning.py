@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from ftpsd.access.bans import Kind
+from ftpsd.access.bans import EVERY_SERVER, Kind
 from ftpsd.guard.bantable import BanTable
+from ftpsd.session import ident
+from ftpsd.session.endpoints import Ends
 from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.configs import ServerConfig, ServerFiles, User
 from ftpsd.testing.plugin import Certificates
 from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
 from tests.server.harness import children
 from tests.session.hosts import Hosts, serving
+from tests.session.inprocess import DEADLINE, one_session
 
 USERS = (User("alice"), User("bob", gid=4001))
 RULE = "1/00:10:00 01:00:00"
@@ -240,6 +245,26 @@ def test_bans_hold_across_workers_and_survive_restarts(ftps_certificates: Certif
             assert not _banned(again)
         finally:
             again.stop()
+
+
+def test_a_ban_that_is_made_while_a_session_opens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An ident server may take its time; meanwhile the client is banned."""
+    asked, answered = threading.Event(), threading.Event()
+
+    def ask(ends: Ends, timeout: float) -> None:
+        asked.set()
+        answered.wait(DEADLINE)
+
+    monkeypatch.setattr(ident, "ask", ask)
+    with one_session(("BanEngine on", f"BanTable {tmp_path}/ban.tab", "IdentLookups on")) as served:
+        assert asked.wait(DEADLINE)
+        bans = served.service.bans
+        assert bans is not None
+        assert bans.ban(Kind.HOST, "127.0.0.1", EVERY_SERVER, by="root", seconds=60, tell=lambda text: None)
+        answered.set()
+        served.client.connect()
+        assert said(served.client, "NOOP") == "421 Access denied"
+        served.client.expect_end()
 
 
 def test_a_host_that_bans_is_not_reached_by_its_name(ftps_certificates: Certificates) -> None:

@@ -296,6 +296,7 @@ class Service:
         defined = self.configuration.classes
         classes = classes_of(defined, ends.peer, name) if defined else _NO_CLASS
         settings = host.for_connection(classes=classes)
+        ban_generation = self.bans.generation if self.bans is not None else 0  # before anybody looks at bans
         if self.bans is not None and settings.bans.engine:
             words = banning.at_connect(self.bans, self.log, host, settings, Suspect(ends.peer, name, classes=classes))
             if words is not None:
@@ -347,7 +348,7 @@ class Service:
         session.tuning = tuning
         if name:
             session.peer_name = name
-        banning.watch(session)
+        session.ban_generation = ban_generation
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
         slot.describe(
             session=session_id, peer_name=name, client_class=",".join(sorted(classes)) if classes else None,
