@@ -233,6 +233,25 @@ def test_host_changes_the_policy(server: RunningServer) -> None:
         client.expect(500, "AUTH TLS")
 
 
+def test_another_host_forgets_user(ftps_certificates: Certificates) -> None:
+    """PASS would get around what the new host says of that user at USER."""
+    second = "IfSessionOptions PerUnauthenticatedUser\nTLSRequired off\n<IfUser alice>\nTLSRequired on\n</IfUser>"
+    with serving(ftps_certificates, hosts=HOSTS.replace("  TLSRequired on\n", ""), second=second) as server, \
+            server.client(tls=False) as client:
+        client.expect(220)
+        client.expect(331, "USER alice")
+        client.expect(220, "HOST two.example.org")
+        assert client.expect(503, "PASS secret").text == "Login with USER first"
+        client.expect(331, "USER alice")
+        client.expect(550, "PASS secret")
+        client.expect(220, "HOST two.example.org")
+        client.expect(550, "PASS secret")
+        client.expect(220, "HOST localhost")
+        client.expect(331, "USER alice")
+        client.expect(220, "HOST one.example.org")
+        client.expect(230, "PASS secret")
+
+
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_a_hello_in_pieces(server: RunningServer, size: int) -> None:
     """Small segments and small records: the name is found all the same."""

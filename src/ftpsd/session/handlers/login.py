@@ -40,6 +40,8 @@ def host(session: Session, command: Command) -> Reply:
     if found is None:
         raise unknown
     session.host_sent = name
+    if found.id != session.host.id:  # USER was for the other host, by whose <IfUser> a password was let come
+        session.login.user = None
     session.service.move(session, found)
     return display.greeting(session)
 
