@@ -306,6 +306,40 @@ def test_one_hash_in_every_case(make: Callable[..., Authenticator], monkeypatch:
                 assert len(counted) == 1, (user, word)
 
 
+@pytest.mark.parametrize("options", [(), ("AfterPassword",), ("RequireTableEntry",)])
+@pytest.mark.parametrize("order", [(), ("mod_auth_otp.c*", FILE)])
+def test_a_table_in_a_database_is_asked_as_often_for_users_whom_nobody_knows(
+    tmp_path: Path, options: tuple[str, ...], order: tuple[str, ...]
+) -> None:
+    """A query takes its time, which would tell who exists."""
+    users = write(tmp_path / "users", user_line("alice"), user_line("bob"))
+    rules = AuthSettings(
+        auth_user_file=AccountFile(users), auth_pam=False, require_valid_shell=False, use_ftp_users=False,
+        auth_order=order)
+    database, asked = Database(alice=(B32, "0"), ghost=(B32, "0")), list[str]()
+    run = database.run
+
+    def counted(name: str, numbered: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
+        asked.append(name)
+        return run(name, numbered)
+
+    database.run = counted  # type: ignore[method-assign]
+    codes = OTPSettings(
+        engine=True, algorithm="hotp", table=OTPTable(queries=("get", "set")), options=frozenset(options))
+    chain = Authenticator(rules, system=ImaginarySystem(), otp=codes, queries=database)
+    assert chain.prepare() == ()
+    for word in ("wrong", "wrong000000", code(0)):
+        found = {}
+        for user in ("alice", "bob", "nobody-there", "ghost"):
+            if user == "alice" and word == code(0):
+                continue
+            asked.clear()
+            assert tries(chain, user, word) == [False]
+            found[user] = asked[:]
+        assert len(set(map(tuple, found.values()))) == 1, found
+    assert database.rows["ghost"] == (B32, "0"), "no code of somebody without an account is used up"
+
+
 def test_a_table_that_others_can_read_stops_the_start(make: Callable[..., Authenticator], tmp_path: Path) -> None:
     (tmp_path / "otp").chmod(0o644)
     with pytest.raises(ConfigError, match="AuthOTPTable"):

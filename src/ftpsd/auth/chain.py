@@ -49,6 +49,9 @@ _OTP: Final = "mod_auth_otp.c"
 _SQL: Final = "mod_sql.c"
 _OWN: Final = (_SQL, _FILE, _SYSTEM)
 
+_NOBODY: Final = "\n"
+"""A name that nobody has: a command ends there."""
+
 _Verdict = Literal["ok", "wrong", "password-expired", "account-expired"]
 
 
@@ -249,12 +252,16 @@ class Authenticator:
     def _proof(
         self, account: Account | None, user: str, password: str, rules: AuthSettings, *, ask_pam: bool,
     ) -> tuple[_Verdict, str]:
-        """What the password proves: as a code, as a password with a code behind it, or by itself."""
+        """What the password proves: as a code, as a password with a code behind it, or by itself.
+
+        Where there is no account, the table of codes is asked for one that nobody has, as that may take its time.
+        """
         code = None
-        if self._codes is not None and account is not None:
-            good = self._codes.alone(account.name, password)
+        if self._codes is not None:
+            name = account.name if account is not None else _NOBODY
+            good = self._codes.alone(name, password)
             if good is None:
-                password, code = self._codes.split(account.name, password)
+                password, code = self._codes.split(name, password)
             if good is not None or (code is not None and not password and not rules.allow_empty_passwords):
                 passwords.matches(password, None)
                 return ("ok" if good else "wrong"), _OTP
