@@ -17,8 +17,10 @@ from ftpsd.session import banning, bounds, delays, display, entering, permission
 from ftpsd.session.state import Session
 from ftpsd.vfs import rights
 
-_UNCHECKED = frozenset({Code.SQL_UNAVAILABLE, Code.SQL_STATEMENT_FAILED, Code.LOGIN_OVERLOAD})
-"""Why nobody has looked whether a password is right."""
+_UNCHECKED = frozenset({
+    Code.SQL_UNAVAILABLE, Code.SQL_STATEMENT_FAILED, Code.LOGIN_OVERLOAD, Code.AUTH_FILE_UNUSABLE,
+})
+"""Why the server could not decide about a login: nothing that its client has done."""
 
 
 def host(session: Session, command: Command) -> Reply:
