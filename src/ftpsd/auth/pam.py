@@ -1,9 +1,9 @@
 """Passwords of system users through PAM, with the python-pam package (extra `pam`).
 
 python-pam loads libpam with ctypes, which releases the GIL: modules that wait (a directory server, the delay
-after a wrong password) hold up nobody else. Each check has its own PAM handle, as libpam demands of threads.
-PAM is asked to authenticate and whether the account is good; no PAM session is opened, because a session
-belongs to a process and ours serves many users.
+after a wrong password) hold up nobody else. Each check has its own PAM handle, as libpam demands of threads. A server
+asks in processes of their own (`auth.pamdesk`). PAM is asked to authenticate and whether the account is good; no PAM
+session is opened, because a session belongs to a process and ours serves many users.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from ftpsd.access.closing import Closing, Stage
 from ftpsd.access.occupancy import host_key
 from ftpsd.auth.backends import backends
 from ftpsd.auth.chain import Authenticator
+from ftpsd.auth.pamdesk import Desk
 from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
 from ftpsd.ftp.catalog import Catalog
 from ftpsd.ftp.replies import Reply
@@ -138,6 +139,7 @@ class Service:
         self.staples = Staples(configuration, shelf or Shelf(), self._resumption.stores, self.log)
         self.names = HostNames()
         self.sql = SqlHosts(configuration, self.log)
+        self.pam = Desk(self._note)
         self.giver = Giver()
         self.digests = DigestMemory()
         self._runtimes: dict[int, HostRuntime] = {}
@@ -196,7 +198,8 @@ class Service:
             self.notices += secured.notices
         needed = "NoDisconnectOnError" not in host.settings.sql.options
         authenticator = Authenticator(
-            host.settings.auth, note=self._note, backends=backends(host.settings, self._note),
+            host.settings.auth, note=self._note, pam=self.pam.service,
+            backends=backends(host.settings, self._note),
             sql=self.sql.accounts(host), sql_needed=needed, otp=host.settings.otp,
             queries=self.sql.queries(host))
         self.notices += authenticator.prepare()
@@ -217,11 +220,12 @@ class Service:
 
     def start_worker(self) -> None:
         """In a worker, once, before the first session."""
+        if self._passphrases is not None:
+            self._passphrases.wipe()
+        self.pam.start()
         self._tally.join()
         resources.bound_worker(self.configuration.hosts[0].settings.logins, self._note)
         idling.prepare_process()
-        if self._passphrases is not None:
-            self._passphrases.wipe()
         for runtime in self._runtimes.values():
             if runtime.secured is not None:
                 self._exercise_keys(runtime)
@@ -475,6 +479,7 @@ class Service:
         self.names.stop()
         for runtime in self._runtimes.values():
             runtime.authenticator.close()
+        self.pam.close()
         self.sql.close()
         if self._redis_log is not None:
             self._redis_log.close()

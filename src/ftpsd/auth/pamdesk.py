@@ -1,0 +1,221 @@
+"""PAM is asked in processes of its own, one for each question.
+
+Modules are written for programs that serve one user. Some change the ids of the process for a moment, which glibc does
+in every thread of it, and aborts the process where that fails in some: the threads of sessions have given their rights
+up, so that one login would end everybody's session, or act with another's rights. Some keep state in static memory,
+wait for minutes, or crash.
+
+A process with threads is not to be forked. So each worker forks a *desk* before its first thread, which has no thread
+and does nothing but fork: a question arrives with the socket for its answer, and a child of the desk asks PAM, answers
+and ends. The desk ends with the worker, whose end of the channel nobody else holds. It keeps nothing of what the worker
+had open, or else the worker's listeners, locks and connections would outlive it there.
+
+Where there is no desk (it could not be forked, it was killed, a tool asks), PAM is asked in the thread that wants to
+know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from typing import Final, NoReturn
+
+from ftpsd.auth.pam import Pam
+
+PATIENCE: Final = 120.0
+"""Seconds that PAM has for an answer; some modules wait for somebody's telephone."""
+
+MOST_AT_ONCE: Final = 256
+"""Questions of a worker under way; further ones wait."""
+
+_QUESTION_BYTES: Final = 64 * 1024
+_ANSWER_BYTES: Final = 4096
+_SLACK: Final = 5.0
+_LOOK_AGAIN: Final = 1000
+_CHANNEL: Final = 3
+_NO_ANSWER: Final = "the process that asked PAM gave no answer: a module has crashed, or waited for too long"
+
+
+class Desk:
+    """Asks PAM on behalf of a worker. Safe for threads. `note` receives lines for the system log."""
+
+    def __init__(
+        self, note: Callable[[str], None], *, make: Callable[[str], Pam] = Pam, patience: float = PATIENCE,
+    ) -> None:
+        self._note = note
+        self._make = make
+        self._patience = patience
+        self._services: dict[str, Pam] = {}
+        self._channel: socket.socket | None = None
+        self.pid = 0
+        """The desk's process; 0: there is none."""
+
+    def service(self, name: str) -> Pam:
+        """A PAM service that is asked at the desk. Raises `PamUnavailable`."""
+        if name not in self._services:
+            self._services[name] = self._make(name)
+        return _AtDesk(name, self)
+
+    def start(self) -> None:
+        """In a worker, once, after all services are known and before it has threads."""
+        if not self._services or threading.active_count() > 1:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                self.pid = self._forked(theirs)
+        except OSError as error:
+            ours.close()
+            self._note(f"no process for PAM can be started ({error.strerror}): modules are asked in the worker itself")
+            return
+        ours.settimeout(self._patience)
+        self._channel = ours
+
+    def _forked(self, channel: socket.socket) -> int:
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            pid = os.fork()
+            if pid == 0:
+                _be_desk(channel, self._services, self._patience)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        return pid
+
+    def ask(self, service: str, name: str, password: str) -> tuple[bool, str]:
+        """What `Pam.check` says, after at most `PATIENCE` seconds."""
+        channel = self._channel
+        if channel is None:
+            return self._services[service].check(name, password)
+        question = json.dumps([service, name, password]).encode()
+        if len(question) > _QUESTION_BYTES:
+            return False, "name and password are too long for PAM"
+        answers, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with answers:
+            try:
+                with theirs:
+                    socket.send_fds(channel, [question], [theirs.fileno()])
+            except TimeoutError:
+                return False, f"PAM took no question for {self._patience:g} seconds"
+            except OSError as error:
+                self._lose(error)
+                return self._services[service].check(name, password)
+            return self._answer(answers)
+
+    def _answer(self, answers: socket.socket) -> tuple[bool, str]:
+        answers.settimeout(self._patience + _SLACK)
+        try:
+            answer = answers.recv(_ANSWER_BYTES)
+        except OSError:
+            answer = b""
+        if not answer:
+            return False, _NO_ANSWER
+        return answer[0] == 1, answer[1:].decode("utf-8", "replace")
+
+    def _lose(self, error: OSError) -> None:
+        if self._channel is not None:
+            self._channel = None
+            self._note(f"the process for PAM has ended ({error.strerror}): modules are asked in the worker itself")
+
+    def close(self) -> None:
+        """The desk ends, now or with the questions that are under way."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+        if self.pid:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, os.WNOHANG)
+            self.pid = 0
+
+
+class _AtDesk(Pam):
+    """A service whose questions go to a desk."""
+
+    def __init__(self, service: str, desk: Desk) -> None:
+        self.service = service
+        self._desk = desk
+
+    def check(self, name: str, password: str) -> tuple[bool, str]:
+        return self._desk.ask(self.service, name, password)
+
+
+# -- the desk's process
+
+
+def _be_desk(channel: socket.socket, services: Mapping[str, Pam], patience: float) -> NoReturn:
+    try:
+        gc.disable()
+        _let_go(channel)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):  # the worker decides
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.umask(0o077)
+        _serve(socket.socket(fileno=_CHANNEL), services, patience)
+    finally:
+        os._exit(0)
+
+
+def _let_go(channel: socket.socket) -> None:
+    """Keeps `channel` alone, and handlers that are the system's."""
+    os.dup2(channel.fileno(), _CHANNEL, inheritable=False)
+    os.closerange(_CHANNEL + 1, os.sysconf("SC_OPEN_MAX"))
+    for standard in range(_CHANNEL):
+        os.close(standard)
+        os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+        os.set_inheritable(standard, True)
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError):
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _serve(channel: socket.socket, services: Mapping[str, Pam], patience: float) -> None:
+    """Until the worker has gone."""
+    children = 0
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    while True:
+        ready = poll.poll(_LOOK_AGAIN if children else None)
+        children -= _ended(wait=children >= MOST_AT_ONCE)
+        if not ready:
+            continue
+        question, fds, _, _ = socket.recv_fds(channel, _QUESTION_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
+        if not fds:
+            return
+        with contextlib.suppress(OSError):
+            if os.fork() == 0:
+                _put(question, fds[0], services, patience)
+            children += 1
+        os.close(fds[0])
+
+
+def _ended(*, wait: bool) -> int:
+    """How many children have ended; `wait`: at least one."""
+    count = 0
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, 0 if wait and not count else os.WNOHANG)[0]:
+            count += 1
+    return count
+
+
+def _put(question: bytes, fd: int, services: Mapping[str, Pam], patience: float) -> NoReturn:
+    """A child's life: one question."""
+    try:
+        os.close(_CHANNEL)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, patience)
+        service, name, password = json.loads(question)
+        try:
+            ok, reason = services[service].check(name, password)
+        except Exception as error:
+            ok, reason = False, f"PAM cannot be asked: {error!r}"
+        os.write(fd, bytes([ok]) + reason.encode("utf-8", "replace")[:_ANSWER_BYTES - 1])
+    finally:
+        os._exit(0)

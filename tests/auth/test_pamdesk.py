@@ -1,0 +1,218 @@
+"""The processes that ask PAM: what modules do in them stays in them.
+
+A process with threads has no desk, and pytest may have some; so each scene is played by a program of its own, whose
+`check` is the module.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftpsd.testing.plugin import ServerFactory
+
+SECONDS = 40
+SCENE = '''
+import json, os, signal, sys, threading
+from ftpsd.auth.pam import Pam
+from ftpsd.auth.pamdesk import Desk
+
+class Service(Pam):
+    def __init__(self, name):
+        self.service = name
+
+    def check(self, name, password):
+{module}
+
+notes = []
+desk = Desk(notes.append, make=Service, patience={patience})
+pam = desk.service("ftp")
+
+def tell(what):
+    print(json.dumps(what), flush=True)
+
+{play}
+'''
+
+
+def indented(text: str) -> str:
+    return "\n".join(f"        {line}" for line in text.strip().splitlines())
+
+
+def begun(module: str, play: str, patience: float = SECONDS) -> subprocess.Popen[str]:
+    scene = SCENE.format(module=indented(module), play=play, patience=patience)
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", scene], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+
+
+def played(module: str, play: str, patience: float = SECONDS) -> Any:
+    process = begun(module, play, patience)
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+    return json.loads(output)
+
+
+def gone(pid: int) -> bool:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], SECONDS)[0])
+    finally:
+        os.close(descriptor)
+
+
+def test_questions_and_answers_arrive_whole() -> None:
+    asked = played(
+        'return password == "p\\u00e4\\udcff", f"{name}\\u00fc {os.getpid()}"',
+        'desk.start()\nwords = ("p\\u00e4\\udcff", "", "x" * 70000)\n'
+        'asked = [pam.check("j\\u00f6rg\\udcfe", word) for word in words]\n'
+        "tell([asked[0][0], asked[1][0], asked[0][1] != asked[1][1], asked[2], notes])")
+    assert asked == [True, False, True, [False, "name and password are too long for PAM"], []]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change ids")
+def test_a_module_that_changes_ids_changes_them_for_nobody_else() -> None:
+    """glibc would abort the process: the other thread has laid its rights down for good."""
+    play = """
+from ftpsd.vfs import rights
+from ftpsd.native import _system
+desk.start()
+ready, over = threading.Event(), threading.Event()
+def session():
+    rights.become_worker(65534, 65534)
+    ready.set()
+    over.wait()
+thread = threading.Thread(target=session)
+thread.start()
+ready.wait()
+answer = pam.check("alice", "geheim")
+over.set()
+thread.join()
+tell([answer, os.geteuid(), os.getegid()])
+"""
+    module = "os.setgroups([65534])\nos.setegid(65534)\nos.seteuid(65534)\nreturn True, str(os.geteuid())"
+    assert played(module, play) == [[True, "65534"], 0, 0]
+
+
+def test_a_module_that_crashes_refuses_one_login() -> None:
+    module = 'if name == "bad":\n    os.kill(os.getpid(), signal.SIGSEGV)\nreturn True, "Success"'
+    asked = played(module, 'desk.start()\ntell([pam.check("bad", ""), pam.check("good", ""), notes])')
+    assert asked[0][0] is False
+    assert "crashed" in asked[0][1]
+    assert asked[1:] == [[True, "Success"], []]
+
+
+def test_an_exception_is_a_refusal_with_its_reason() -> None:
+    assert played('raise ValueError("no libpam")', 'desk.start()\ntell(pam.check("a", "b"))') == [
+        False, "PAM cannot be asked: ValueError('no libpam')"]
+
+
+def test_a_module_that_waits_for_ever_is_ended() -> None:
+    assert played("signal.pause()", 'desk.start()\ntell(pam.check("a", "b"))', patience=0.3)[0] is False
+
+
+def test_a_slow_module_holds_up_nobody_else(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    module = f'open({str(fifo)!r}, "r" if name == "slow" else "w").close()\nreturn True, name'
+    play = """
+desk.start()
+answers = []
+slow = threading.Thread(target=lambda: answers.append(pam.check("slow", "")))
+slow.start()
+answers.append(pam.check("quick", ""))
+slow.join()
+tell(sorted(answers))
+"""
+    assert played(module, play) == [[True, "quick"], [True, "slow"]]
+
+
+def test_whoever_asks_pam_has_nothing_of_what_the_worker_has_open(tmp_path: Path) -> None:
+    module = """
+standard = [os.readlink(f"/proc/self/fd/{fd}") for fd in (0, 1, 2)]
+return True, json.dumps(standard + os.listdir("/proc/self/fd"))
+"""
+    play = f'kept = [open({str(tmp_path / "log")!r}, "w") for _ in range(5)]\ndesk.start()\ntell(pam.check("a", ""))'
+    standard = json.loads(played(module, play)[1])
+    assert standard[:3] == ["/dev/null"] * 3
+    assert len(standard[3:]) == 5, "0, 1, 2, the answer and the list itself"
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_the_desk_ends_with_its_worker(end: str) -> None:
+    process = begun("return True, ''", f'desk.start()\ntell(desk.pid)\nsys.stdin.readline()\n{end}')
+    assert process.stdout is not None
+    desk = int(process.stdout.readline())
+    assert children(process.pid) == [desk]
+    process.communicate("\n", timeout=SECONDS)
+    assert gone(desk)
+
+
+def test_signals_to_the_group_leave_the_desk_to_its_worker() -> None:
+    play = """
+desk.start()
+for number in (15, 2, 1, 3):
+    os.kill(desk.pid, number)
+tell([pam.check("a", ""), notes])
+"""
+    assert played("return True, ''", play) == [[True, ""], []]
+
+
+def test_without_a_desk_the_thread_asks() -> None:
+    play = """
+before = pam.check("a", "")
+desk.start()
+at_desk = pam.check("a", "")
+os.kill(desk.pid, signal.SIGKILL)
+os.waitpid(desk.pid, 0)
+after = pam.check("a", "")
+own = str(os.getpid())
+tell([before[1] == own, at_desk[1] == own, after[1] == own, notes])
+"""
+    before, at_desk, after, notes = played("return True, str(os.getpid())", play)
+    assert (before, at_desk, after) == (True, False, True)
+    assert len(notes) == 1
+    assert "has ended" in notes[0]
+
+
+def test_a_process_with_threads_is_not_forked() -> None:
+    play = """
+over = threading.Event()
+thread = threading.Thread(target=over.wait)
+thread.start()
+desk.start()
+tell([desk.pid, pam.check("a", "")])
+over.set()
+"""
+    assert played("return True, ''", play) == [0, [True, ""]]
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pam") is None, reason="python-pam is not installed")
+@pytest.mark.skipif(not os.path.exists("/etc/pam.d/other"), reason="no PAM on this machine")
+def test_a_server_asks_at_the_desk_and_takes_it_along(ftps_server: ServerFactory, tls_version: str) -> None:
+    """PAM knows no alice, and its no is not final here."""
+    order = "AuthOrder mod_auth_pam.c mod_auth_file.c"
+    server = ftps_server(directives=(order, "AuthPAMConfig other"))
+    client = server.client(tls_version)
+    client.connect()
+    client.auth()
+    assert client.login().code == 230
+    worker = server.worker_of(client.control.socket.getsockname()[1])
+    desk, = children(worker)
+    server.wait_for_log("PAM(alice): ", log="system", timeout=5)
+    server.stop()
+    assert gone(desk)
