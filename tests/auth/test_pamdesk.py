@@ -117,6 +117,17 @@ def test_an_exception_is_a_refusal_with_its_reason() -> None:
         False, "PAM cannot be asked: ValueError('no libpam')"]
 
 
+def test_a_worker_without_descriptors_refuses_with_the_reason() -> None:
+    """Nothing that carries the password leaves as an exception."""
+    play = """
+import resource
+desk.start()
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+tell([pam.check("a", "geheim"), notes])
+"""
+    assert played("return True, ''", play) == [[False, "PAM cannot be asked: Too many open files"], []]
+
+
 def test_a_module_that_waits_for_ever_is_ended() -> None:
     assert played("signal.pause()", 'desk.start()\ntell(pam.check("a", "b"))', patience=0.3)[0] is False
 

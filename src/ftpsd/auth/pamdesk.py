@@ -96,7 +96,10 @@ class Desk:
         question = json.dumps([service, name, password]).encode()
         if len(question) > _QUESTION_BYTES:
             return False, "name and password are too long for PAM"
-        answers, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            answers, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            return False, f"PAM cannot be asked: {error.strerror}"
         with answers:
             try:
                 with theirs:
