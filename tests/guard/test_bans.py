@@ -62,7 +62,7 @@ def test_a_rule_makes_a_ban(bans: Bans, clock: Clock, said: list[str]) -> None:
     assert ban.reason.startswith("MaxLoginAttempts autoban at ")
     assert bans.find(ALICE, HERE, ALL, said.append) == ban
     assert bans.find(ALICE, THERE, ALL, said.append) is None
-    assert bans.happened(("MaxLoginAttempts",), RULES, ALICE, HERE, said.append) is None
+    assert bans.happened(("MaxLoginAttempts",), RULES, ALICE, HERE, said.append) == ban, "and it is added only once"
     clock.now = 1600.0
     assert bans.find(ALICE, HERE, ALL, said.append) is None
     assert said == [
@@ -70,6 +70,20 @@ def test_a_rule_makes_a_ban(bans: Bans, clock: Clock, said: list[str]) -> None:
         "added MaxLoginAttempts-triggered autoban for host '192.0.2.1'",
         "updated count for MaxLoginAttempts event entry: 3 curr, 2 max",
     ]
+
+
+def test_whom_another_session_bans_meanwhile(bans: Bans, tmp_path: Path, clock: Clock, said: list[str]) -> None:
+    """Nobody slips in between the look at the bans and the count: many connect at once, just to be counted at once."""
+    other = Bans(BanTable.open(str(tmp_path / "t")), clock=clock)
+    others: list[str] = []
+    assert bans.find(ALICE, HERE, ALL, said.append) is None
+    for _ in range(2):
+        made = other.happened(("MaxLoginAttempts",), RULES, ALICE, HERE, others.append)
+    assert made is not None
+    assert bans.happened(("MaxLoginAttempts",), RULES, ALICE, HERE, said.append) == made
+    assert said == ["updated count for MaxLoginAttempts event entry: 3 curr, 2 max"]
+    assert bans.in_force() == [made]
+    other.close()
 
 
 @pytest.mark.parametrize(("event", "kind", "name"), [

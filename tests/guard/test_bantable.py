@@ -41,7 +41,7 @@ def test_bans_are_kept(table: BanTable, path: str) -> None:
         Ban(Kind.PAIR, "ü\udcff@::1", THERE, 1.5, "x" * 100),
     ]
     for ban in bans:
-        assert table.add(ban, 1.0)
+        assert table.add(ban, 1.0) is ban
     table.close()
     again = BanTable.open(path)
     assert again.read() == (3, bans)
@@ -50,10 +50,12 @@ def test_bans_are_kept(table: BanTable, path: str) -> None:
 
 
 def test_banned_is_banned(table: BanTable) -> None:
-    assert table.add(Ban(Kind.USER, "bob", HERE, 10.0), 5.0)
-    assert not table.add(Ban(Kind.USER, "bob", HERE, 99.0), 5.0)
-    assert table.add(Ban(Kind.USER, "bob", THERE, 99.0), 5.0)
-    assert table.add(Ban(Kind.USER, "bob", HERE, 99.0), 10.0)
+    first, longer, there = (Ban(Kind.USER, "bob", HERE, 10.0), Ban(Kind.USER, "bob", HERE, 99.0),
+                            Ban(Kind.USER, "bob", THERE, 99.0))
+    assert table.add(first, 5.0) is first
+    assert table.add(longer, 5.0) == first
+    assert table.add(there, 5.0) is there
+    assert table.add(longer, 10.0) is longer
     assert [ban.expires for ban in table.read()[1]] == [99.0, 99.0]
 
 

@@ -94,7 +94,7 @@ class Bans:
     def happened(
         self, events: Iterable[str], rules: Iterable[BanRule], suspect: Suspect, server: bytes, tell: Told,
     ) -> Ban | None:
-        """Something has happened; the ban that it makes, if it does."""
+        """Something has happened; the ban that it makes, or would make if another session had not just done so."""
         made = None
         for rule in rules_for(rules, events):
             for source in suspect.names(kind_of(rule.event))[:1]:
@@ -113,11 +113,12 @@ class Bans:
                 return None
             reason = f"{rule.event} autoban at {_date(now)}"
             ban = Ban(kind, source, server, now + rule.duration, reason, rule.message or "")
-            if not self.table.add(ban, now):
-                return None
+            standing = self.table.add(ban, now)
         except (OSError, ValueError) as error:
             tell(f"error adding {rule.event}-triggered autoban for {kind.word} '{source}': {error}")
             return None
+        if standing is not ban:
+            return standing
         tell(f"added {rule.event}-triggered autoban for {kind.word} '{source}'")
         if self.shared is not None:
             self.shared.add(ban)
@@ -130,7 +131,7 @@ class Bans:
         """
         now = self._clock()
         ban = Ban(kind, name, server, now + seconds if seconds else NEVER, f"requested by '{by}' on {_date(now)}")
-        added = self.table.add(ban, now)
+        added = self.table.add(ban, now) is ban
         if added:
             tell(f"added '{name}' to banned {_plural(kind)} list")
         return added

@@ -125,18 +125,20 @@ class BanTable:
         with self._turns.held():
             return self.generation, [ban for _, ban in self._bans()]
 
-    def add(self, ban: Ban, now: float) -> bool:
-        """Keeps somebody away; False: he is banned already. Raises `TimeoutError`, `ValueError` for a name too long.
+    def add(self, ban: Ban, now: float) -> Ban:
+        """Keeps somebody away; the ban that does: `ban`, or another one if he is banned already.
 
-        Where the table is full, the ban that would end first makes room.
+        Where the table is full, the ban that would end first makes room. Raises `TimeoutError`, `ValueError` for a name
+        too long.
         """
         if len(_bytes(ban.name)) > LONGEST_NAME:
             raise ValueError(f"the name is longer than {LONGEST_NAME} bytes")
         with self._turns.held():
             there = dict(self._bans())
             live = {index: one for index, one in there.items() if one.counts(one.server, now)}
-            if any(one.same(ban) for one in live.values()):
-                return False
+            already = next((one for one in live.values() if one.same(ban)), None)
+            if already is not None:
+                return already
             index = next((number for number in range(BANS) if number not in live), None)
             if index is None:
                 index = min(live, key=lambda number: live[number].expires or float("inf"))
@@ -144,7 +146,7 @@ class BanTable:
                 ban.kind, ban.server, ban.expires, _bytes(ban.name), _bytes(ban.reason), _bytes(ban.message))
             self._put(_BANS_AT + index * _BAN_SIZE, data)
             self._changed()
-            return True
+            return ban
 
     def remove(self, kind: Kind, name: str | None, server: bytes | None) -> list[Ban]:
         """Lifts the bans of somebody (None: of all) at a host (None: wherever); those that were lifted."""

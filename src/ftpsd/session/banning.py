@@ -109,8 +109,12 @@ def _count(session: Session, happened: Iterable[str]) -> Ban | None:
         return None
     ban = session.bans.happened(happened, rules, suspect_of(session), host_key(session.host), _teller(session.log))
     if ban is not None:
+        event, autoban, _ = ban.reason.partition(" autoban ")
+        if not autoban:  # an administrator was faster
+            _denied(session.log, ban)
+            return ban
         text = "autoban threshold reached, ending session"
-        session.log.emit(events.ModuleNote("ban", f"{ban.reason.partition(' ')[0]} {text}"))
+        session.log.emit(events.ModuleNote("ban", f"{event} {text}"))
         session.log.emit(events.Notice(f"{MODULES['ban']}: {text}", reason=Code.BANNED))
     return ban
 
