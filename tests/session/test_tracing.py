@@ -162,6 +162,26 @@ def test_traces_come_and_go() -> None:
     until(lambda: not any(thread.name == "trace" for thread in threading.enumerate()), "the threads to end")
 
 
+@pytest.mark.parametrize(("error", "why"), [
+    (RuntimeError("can't start new thread"), "can't start new thread"), (MemoryError(), "out of memory")])
+def test_a_trace_that_cannot_be_watched_is_refused(monkeypatch: pytest.MonkeyPatch, error: Exception, why: str) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise error
+
+    log = EventLog()
+    switched: list[str] = []
+    tracing = Tracing(log.add, log.remove, lambda: switched.append("on"), lambda: switched.append("off"))
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    pipes = [Pipe() for _ in range(MOST + 1)]
+    for pipe in pipes:
+        tracing.begin(pipe.trace, 60)
+        assert pipe.read() == f"*** {why}: raise the limit of threads (ulimit -u, TasksMax)\n"
+        assert os.read(pipe.reader, 1) == b"", "and its pipe is closed"
+        os.close(pipe.reader)
+    assert not log.sinks
+    assert switched == ["on", "off"] * len(pipes)
+
+
 def test_a_trace_ends_when_its_time_is_up() -> None:
     log = EventLog()
     tracing = Tracing(log.add, log.remove, lambda: None, lambda: None)

@@ -177,6 +177,8 @@ class Worker:
             pass
         except (OSError, ValueError, FtpsdError) as error:
             self._journal.say(f"unable to do what the supervisor wants: {error}")
+        except Exception:  # all workers get the order: none may end by it, and its sessions with it
+            self._journal.say(f"a defect in ftpsd, please report it:\n{traceback.format_exc()}")
         finally:
             for fd in fds:
                 os.close(fd)

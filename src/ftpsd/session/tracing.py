@@ -170,7 +170,7 @@ class Tracing:
         self._lock = threading.Lock()
 
     def begin(self, trace: LiveTrace, seconds: float) -> None:
-        """Lets it run for so many seconds, at most."""
+        """Lets it run for so many seconds, at most; one that cannot is told why, and ended."""
         with self._lock:
             if len(self._traces) >= MOST:
                 trace.refuse(f"there are {MOST} traces already: end one of them")
@@ -178,10 +178,17 @@ class Tracing:
             self._traces.add(trace)
             self._wanted()
             self._join(trace)
-        threading.Thread(target=self._end_later, args=(trace, seconds), name="trace", daemon=True).start()
+        try:
+            threading.Thread(target=self._end_later, args=(trace, seconds), name="trace", daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            trace.refuse(f"{str(error) or 'out of memory'}: raise the limit of threads (ulimit -u, TasksMax)")
+            self._end(trace)
 
     def _end_later(self, trace: LiveTrace, seconds: float) -> None:
         trace.wait(seconds)
+        self._end(trace)
+
+    def _end(self, trace: LiveTrace) -> None:
         with self._lock:
             self._traces.discard(trace)
             self._leave(trace)
