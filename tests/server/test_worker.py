@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
 import socket
@@ -17,7 +18,9 @@ from ftpsd.server.journal import Journal
 from ftpsd.server.listeners import Listeners
 from ftpsd.server.orders import DebugLevel, Order, Watch
 from ftpsd.server.scoreboard import Scoreboard
+from ftpsd.server.slot import Slot
 from ftpsd.server.worker import Place, Worker
+from tests.server.harness import PATIENCE, until
 
 
 class Desk:
@@ -46,6 +49,13 @@ class Desk:
 
     def set_debug_level(self, level: int) -> None:
         self.level = level
+
+    def serve(self, sock: socket.socket, slot: Slot) -> None:
+        sock.sendall(b"220 ")
+        sock.close()
+
+    def client(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.listener.getsockname()[1]), timeout=PATIENCE)
 
     def order(self, order: Order, *fds: int) -> None:
         """What the supervisor sends is taken."""
@@ -76,3 +86,40 @@ def test_an_order_that_fails_ends_no_worker(desk: Desk) -> None:
     assert "can't start new thread" in said
     desk.order(DebugLevel(7))
     assert desk.level == 7
+
+
+THREADS = "can't start new thread; raise the limit of threads (ulimit -u) or lower MaxInstances"
+MEMORY = "out of memory; raise the limit of memory (ulimit -v, MemoryMax) or lower MaxInstances"
+
+
+@pytest.mark.parametrize(("owner", "name", "error", "why", "waits"), [
+    (_thread, "start_new_thread", RuntimeError("can't start new thread"), THREADS, False),
+    (_thread, "start_new_thread", MemoryError(), MEMORY, False), (Scoreboard, "acquire", MemoryError(), MEMORY, False),
+    (Worker, "_count", MemoryError(), MEMORY, False), (socket.socket, "accept", MemoryError(), MEMORY, True),
+])
+def test_what_is_short_for_a_moment_ends_no_worker(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, error: Exception, why: str, waits: bool,
+) -> None:
+    """The client is turned away, or waits in the kernel's queue; the next one is served."""
+    whole, left = getattr(owner, name), [error]
+
+    def fail_once(*given: object) -> object:
+        if left:
+            raise left.pop()
+        return whole(*given)
+
+    monkeypatch.setattr(owner, name, fail_once)
+    with desk.client() as first:
+        desk.worker._turn()
+        assert desk.said == [f"unable to accept connections for the moment: {why}"]
+        assert not desk.worker._accepting
+        assert desk.board.count == 0
+        assert not desk.worker._sessions
+        assert waits or first.recv(1) == b""
+        desk.worker._resume_at = 0.0
+        with desk.client() as second:
+            desk.worker._turn()
+            assert (first if waits else second).recv(4) == b"220 "
+    until(lambda: not desk.worker._sessions, "the end of the session")
+    with desk.worker._changed:  # its thread has nothing more to do with the scoreboard
+        assert desk.board.count == 0

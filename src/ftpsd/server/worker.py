@@ -254,12 +254,19 @@ class Worker:
             time.sleep(min(STEP_BACK * (len(self._sessions) - least), LONGEST_STEP_BACK))
         try:
             sock, peer = listener.accept()
+        except MemoryError as error:
+            self._back_off(_what_is_short(error))
+            return
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 remedy = "raise the limit of open files (ulimit -n) or lower MaxInstances"
                 self._back_off(f"{error.strerror}; {remedy}")
             return
-        self._admit(sock, (str(peer[0]), int(peer[1])))
+        try:
+            self._admit(sock, (str(peer[0]), int(peer[1])))
+        except MemoryError as error:
+            sock.close()
+            self._back_off(_what_is_short(error))
 
     def _admit(self, sock: socket.socket, peer: tuple[str, int]) -> None:
         try:
@@ -273,17 +280,17 @@ class Worker:
             sock.close()
             self._complain(f"{board.denied}, new connection denied")
             return
-        with self._changed:
-            self._sessions[slot] = sock
-            self._served += 1
-            self._count()
-        with contextlib.suppress(OSError):  # what is not in there, its commands wait a little longer
-            self._place.commands.register(sock, select.EPOLLIN)
         try:
+            with self._changed:
+                self._sessions[slot] = sock
+                self._served += 1
+                self._count()
+            with contextlib.suppress(OSError):  # what is not in there, its commands wait a little longer
+                self._place.commands.register(sock, select.EPOLLIN)
             _thread.start_new_thread(self._session, (sock, slot))  # Thread.start() would wait until it runs
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             self._forget(sock, slot)
-            self._back_off(f"{error}; raise the limit of threads (ulimit -u) or lower MaxInstances")
+            self._back_off(_what_is_short(error))
 
     def _session(self, sock: socket.socket, slot: Slot) -> None:
         try:
@@ -295,7 +302,7 @@ class Worker:
         sock.close()
         slot.release()
         with self._changed:
-            del self._sessions[slot]
+            self._sessions.pop(slot, None)
             self._count()
             if self._stopping:
                 self._changed.notify_all()
@@ -315,6 +322,13 @@ class Worker:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
             self._changed.wait_for(lambda: not self._sessions, CUT_OFF)
+
+
+def _what_is_short(error: RuntimeError | MemoryError) -> str:
+    """Why a session cannot begin, and the remedy."""
+    if isinstance(error, MemoryError):
+        return "out of memory; raise the limit of memory (ulimit -v, MemoryMax) or lower MaxInstances"
+    return f"{error}; raise the limit of threads (ulimit -u) or lower MaxInstances"
 
 
 def serve(service: Service, journal: Journal, sock: socket.socket, slot: Slot) -> None:
