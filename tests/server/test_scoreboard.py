@@ -195,6 +195,7 @@ def test_workers_and_least_load(board: Scoreboard) -> None:
     assert board.least_loaded((2,)) is None
     board.clear_worker(1)
     assert board.free_rows(1) == (1,)
+    assert board.free_rows(2, {1, 4}) == (3, 5)
 
 
 def test_who_may_read_it_keeps_nobody_out(tmp_path: Path) -> None:

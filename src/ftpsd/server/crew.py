@@ -102,7 +102,8 @@ class Crew:
 
         Raises `StartError`; then its workers are gone again and the present generation serves on.
         """
-        generation.rows = self._board.free_rows(generation.worker_count)
+        taken = {child.row for child in self._children.values()}  # one just forked does not show itself yet
+        generation.rows = self._board.free_rows(generation.worker_count, taken)
         if len(generation.rows) < generation.worker_count:
             raise StartError("too many workers of earlier configurations still have sessions; try later")
         pids: list[int] = []

@@ -41,7 +41,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ftpsd.access.occupancy import Holding, Standing
@@ -521,9 +521,10 @@ class Scoreboard:
         """Nobody is in `row`."""
         self.set_worker(row, WorkerRow(0, False, 0, 0))
 
-    def free_rows(self, count: int) -> tuple[int, ...]:
-        """`count` rows without a worker; fewer when the table is full. For the supervisor."""
-        free = (row for row in range(WORKERS) if not self.worker(row).pid)
+    def free_rows(self, count: int, taken: Collection[int] = ()) -> tuple[int, ...]:
+        """`count` rows without a worker; fewer when the table is full. For the supervisor, which knows rows that are
+        `taken`, whatever they show."""
+        free = (row for row in range(WORKERS) if row not in taken and not self.worker(row).pid)
         return tuple(itertools.islice(free, count))
 
     def least_loaded(self, rows: Iterable[int]) -> int | None:
