@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import signal
+import threading
+from datetime import datetime
 
 import pytest
 
-from ftpsd.testing.plugin import ServerFactory
+from ftpsd.access.closing import Stage, plan
+from ftpsd.session import ident
+from ftpsd.session.endpoints import Ends
+from ftpsd.testing.plugin import Certificates, ServerFactory
+from tests.session.inprocess import DEADLINE, one_session
 
 
 def test_an_idle_session_is_told(ftps_server: ServerFactory, tls_version: str) -> None:
@@ -58,3 +64,31 @@ def test_a_transfer_that_the_server_ends_is_not_one_that_the_client_aborted(
         client.expect(421)
         client.expect_end()
     assert server.files.transfer_log.read_text().rstrip().endswith(" i")
+
+
+@pytest.mark.parametrize("version", [None, "TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("stage", [Stage.DENYING, Stage.DISCONNECTING])
+def test_a_session_that_is_still_opening_hears_of_a_shutdown(
+    ftps_certificates: Certificates, monkeypatch: pytest.MonkeyPatch, version: str | None, stage: Stage,
+) -> None:
+    """It came in before the doors were closed; an ident server may keep it for a minute. (Under implicit TLS, too.)"""
+    asked, answered = threading.Event(), threading.Event()
+
+    def ask(ends: Ends, timeout: float) -> None:
+        asked.set()
+        answered.wait(DEADLINE)
+
+    monkeypatch.setattr(ident, "ask", ask)
+    certificates = None if version is None else ftps_certificates
+    tls = ("TLSRequired on", "TLSOptions UseImplicitSSL")
+    with one_session(["IdentLookups on"], certificates=certificates, version=version, tls=tls) as served:
+        assert asked.wait(DEADLINE)
+        closing = plan("now", datetime.now(), deny=10, disconnect=5, message="at %s")
+        served.service.announce(closing, stage)
+        answered.set()
+        served.client.connect(implicit=version is not None)
+        if stage is Stage.DENYING:
+            served.client.expect(200, "NOOP")
+            served.service.announce(closing, Stage.DISCONNECTING)
+        assert served.client.expect(421).text.startswith("FTP server shutting down - at ")
+        served.client.expect_end()

@@ -11,18 +11,25 @@ from ftpsd.session.state import Session
 
 
 class Doors:
-    """Whether new sessions are let in; told by the supervisor."""
+    """Whether new sessions are let in, and those that are there may stay; told by the supervisor."""
 
     def __init__(self) -> None:
         self._closing: Closing | None = None
+        self._stage = Stage.OPEN
 
     @property
     def closed(self) -> bool:
         return self._closing is not None
 
+    @property
+    def ending(self) -> bool:
+        """Whether those who are in have to go."""
+        return self._closing is not None and self._stage is Stage.DISCONNECTING
+
     def announce(self, closing: Closing | None, stage: Stage) -> None:
         """A shutdown has come to `stage`; None: there is none any more."""
         self._closing = closing if stage >= Stage.DENYING else None
+        self._stage = stage
 
     def message(self, *, local: str, peer: str, user: str = "NONE", directory: str = "(none)") -> str:
         """The administrator's words for one client; only asked where the doors are closed."""

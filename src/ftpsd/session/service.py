@@ -359,7 +359,9 @@ class Service:
             server=host.settings.core.server_name, protocol="ftp", thread=writer_id())
         with self._lock:
             self._sessions.add(session)
-            if self._stopping:
+            if self._doors.ending:  # a shutdown came while it was opened, and has told those that there were
+                session.goodbye = (Code.SHUTDOWN_ANNOUNCED, self._doors.goodbye(session))
+            if self._stopping or self._doors.ending:
                 session.stopping = True
         return session
 
@@ -424,11 +426,9 @@ class Service:
 
     def announce(self, closing: Closing | None, stage: Stage) -> None:
         """A shutdown has come to `stage`; None: there is none any more."""
-        self._doors.announce(closing, stage)
-        if stage is not Stage.DISCONNECTING:
-            return
         with self._lock:
-            sessions = list(self._sessions)
+            self._doors.announce(closing, stage)
+            sessions = list(self._sessions) if self._doors.ending else []
         for session in sessions:
             session.end_soon(Code.SHUTDOWN_ANNOUNCED, self._doors.goodbye(session))
 
