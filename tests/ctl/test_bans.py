@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ftpsd.access.bans import EVERY_SERVER, Ban, Kind, Suspect
+from ftpsd.ctl import aside
+from ftpsd.guard.bans import Bans
+from ftpsd.guard.opening import open_bans
+from ftpsd.log.bus import EventLog
+from ftpsd.testing import daemons
 from ftpsd.testing.client import UnexpectedReply
 from ftpsd.testing.configs import ServerConfig, User
 from ftpsd.testing.plugin import Certificates
 from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
-from tests.ctl.desk import ME, desk
+from ftpsd.tls.cache.opening import Stores
+from tests.ctl.desk import ME, desk, parse
 from tests.ctl.test_live import FTPDCTL, ftpdctl, run
+from tests.settings.support import configuration
 
 _DATE = r"\w{3} \w{3} \d\d \d\d:\d\d:\d\d \d{4}"
 _MOMENTS = (
@@ -139,3 +150,64 @@ def test_who_may_ban(tmp_path: Path) -> None:
     with desk(tmp_path, f"BanControlsACLs permit allow user {ME}") as sitting:
         assert sitting.ask("ban", "info") == (-1, ["access denied"])
         assert sitting.ask("permit", "user", "bob") == (-1, ["mod_ban/0.8 not enabled", "BanEngine is off"])
+
+
+def shared_bans(directory: Path, kind: str, port: int, millis: int) -> Bans:
+    """Bans that are shared by a server at `port`, for whose answers one waits so long."""
+    where = f"RedisServer 127.0.0.1:{port}\nRedisTimeouts {millis} {millis}\n"
+    if kind == "memcache":
+        where = f"MemcacheServers 127.0.0.1:{port}\nMemcacheTimeouts {millis} {millis} {millis}\n"
+    found = open_bans(configuration(
+        f"{kind.capitalize()}Engine on\n{where}BanEngine on\nBanTable {directory}/t\nBanCache {kind}\n"),
+        Stores(), print)
+    assert found is not None
+    for host in ("192.0.2.1", "192.0.2.2"):
+        assert found.ban(Kind.HOST, host, EVERY_SERVER, by="root", seconds=0, tell=print)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["redis", "memcache"])
+def test_whoever_shares_bans_holds_up_nobody(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes connections and never answers: who asks for `permit` waits, all others are answered."""
+    pytest.importorskip("redis" if kind == "redis" else "pymemcache")
+    monkeypatch.setattr(aside, "PATIENCE", 60.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent, desk(
+        tmp_path, f"BanControlsACLs all allow user {ME}"
+    ) as sitting:
+        bans = shared_bans(tmp_path, kind, silent.getsockname()[1], 8000)
+        sitting.supervisor.service = SimpleNamespace(bans=bans, log=EventLog())
+        waiting = sitting.send("permit", "host", "*")
+        for _ in range(3):
+            assert sitting.ask("status", "all")[0] == 0
+        assert bans.in_force() == [], "here they may come back at once"
+        with pytest.raises(BlockingIOError):
+            waiting.recv(1)
+        silent.close()
+        status, lines = parse(sitting.receive(waiting))
+        assert status == -1
+        assert lines[0] == "all hosts permitted"
+        assert lines[1].startswith(f"permit: {kind} cache (127.0.0.1:")
+        assert lines[2] == "who asks BanCache finds these bans until they end"
+        bans.close()
+
+
+@pytest.mark.parametrize("kind", ["redis", "memcache"])
+def test_who_is_permitted_may_come_back_everywhere(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip("redis" if kind == "redis" else "pymemcache")
+    daemon = (daemons.redis if kind == "redis" else daemons.memcached)(tmp_path)
+    try:
+        with desk(tmp_path, f"BanControlsACLs all allow user {ME}") as sitting:
+            bans = shared_bans(tmp_path, kind, daemon.port, 5000)
+            assert bans.shared is not None
+            suspects = [Suspect("192.0.2.1"), Suspect("192.0.2.2")]
+            for suspect in suspects:
+                bans.shared.add(Ban(Kind.HOST, suspect.host, expires=time.time() + 600))
+                assert bans.shared.find(suspect, EVERY_SERVER, (Kind.HOST,)) is not None
+            sitting.supervisor.service = SimpleNamespace(bans=bans, log=EventLog())
+            assert sitting.ask("permit", "host", "192.0.2.1", "192.0.2.9") == (
+                0, ["host '192.0.2.1' permitted", "host '192.0.2.9' not banned"])
+            left = [bans.shared.find(suspect, EVERY_SERVER, (Kind.HOST,)) is not None for suspect in suspects]
+            assert left == [False, True]
+            bans.close()
+    finally:
+        daemon.stop()

@@ -186,7 +186,10 @@ def test_machines_share_bans(tmp_path: Path, said: list[str], kind: str, options
         assert found.message == "no more"
         assert second.find(ALICE, HERE, ALL, said.append) is None
         assert (second.find(ALICE, THERE, ALL, said.append, ask=True) is None) is bool(options)
-        first.permit(Kind.HOST, "192.0.2.1", EVERY_SERVER, said.append)
+        lifted = first.permit(Kind.HOST, "192.0.2.1", EVERY_SERVER, said.append)
+        assert first.find(ALICE, HERE, ALL, said.append) is None
+        assert first.shared is not None
+        first.shared.remove(lifted * 1000)
         assert second.find(ALICE, HERE, ALL, said.append, ask=True) is None
     finally:
         for machine in machines:

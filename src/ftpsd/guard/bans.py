@@ -137,12 +137,13 @@ class Bans:
         return added
 
     def permit(self, kind: Kind, name: str | None, server: bytes, tell: Told) -> list[Ban]:
-        """Lifts bans (EVERY_SERVER: wherever they count; None: everybody's); those that were. Raises `OSError`."""
+        """Lifts bans (EVERY_SERVER: wherever they count; None: everybody's); those that were. Raises `OSError`.
+
+        Other machines are not told: `SharedBans.remove` does that, and waits for them.
+        """
         lifted = self.table.remove(kind, name, None if server == EVERY_SERVER else server)
         for ban in lifted:
             tell(f"removed '{ban.name}' from banned {_plural(kind)} list")
-            if self.shared is not None:
-                self.shared.remove(ban)
         return lifted
 
     def in_force(self) -> list[Ban]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ftpsd.access.bans import EVERY_SERVER, Ban, Kind, Suspect
 from ftpsd.tls.cache.base import Store
@@ -43,9 +43,9 @@ class SharedBans:
         }
         self.store.store(self._key(ban.kind, ban.name, ban.server), json.dumps(entry).encode(), ban.expires)
 
-    def remove(self, ban: Ban) -> None:
-        """An administrator has lifted it."""
-        self.store.delete(self._key(ban.kind, ban.name, ban.server))
+    def remove(self, bans: Iterable[Ban]) -> None:
+        """An administrator has lifted them. Waits for the servers, for some seconds; raises `CacheError`."""
+        self.store.forget(list(dict.fromkeys(self._key(ban.kind, ban.name, ban.server) for ban in bans)))
 
     def find(self, suspect: Suspect, server: bytes, kinds: Sequence[Kind]) -> Ban | None:
         """Somebody's ban, as far as another machine knows."""

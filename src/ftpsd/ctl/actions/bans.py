@@ -14,11 +14,12 @@ from typing import Protocol, runtime_checkable
 
 from ftpsd.access.bans import EVERY_SERVER, KINDS, NEVER, Ban, Kind, Suspect, block, canonical_host
 from ftpsd.access.occupancy import host_key
-from ftpsd.ctl.actions.base import BAN, Action, Answer, Failed, Office, Request
+from ftpsd.ctl.actions.base import BAN, Action, Answer, Failed, Later, Office, Request
 from ftpsd.ctl.actions.life import host_at, places
 from ftpsd.ctl.actions.sessions import GOODBYE
 from ftpsd.ftp.phase import Phase
 from ftpsd.guard.bans import Bans
+from ftpsd.guard.shared import SharedBans
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.server.orders import Dismiss
@@ -26,6 +27,7 @@ from ftpsd.server.scoreboard import Entry
 from ftpsd.settings.arguments import ArgumentError
 from ftpsd.settings.bans import clock
 from ftpsd.settings.model import Configuration
+from ftpsd.tls.cache.base import CacheError
 
 _PLURALS = {Kind.USER: "users", Kind.HOST: "hosts", Kind.CLASS: "classes", Kind.PAIR: "user@hosts"}
 _HEADINGS = {
@@ -177,27 +179,43 @@ def _about(ban: Ban, entry: Entry) -> bool:
     return ban.name in suspect.names(ban.kind)
 
 
-def _permit(office: Office, request: Request) -> Answer:
-    """`permit user|host|class|user@host [-s address#port] name …|*`."""
+def _permit(office: Office, request: Request) -> Answer | Later:
+    """`permit user|host|class|user@host [-s address#port] name …|*`. Here they may come back at once; those who share
+    the bans are told aside."""
     _want(request.words, 1)
     desk = _desk(office)
     wanted = _wanted(office, request)
     kind = wanted.kind
     if not any(ban.kind is kind for ban in _in_force(desk)):
         return Answer.of("permit request unnecessary", f"no {_PLURALS[kind]} are banned")
-    return Answer.of(*(_permit_one(desk, wanted, name) for name in wanted.names))
+    lifted: list[Ban] = []
+    lines = [_permit_one(desk, wanted, name, lifted) for name in wanted.names]
+    shared = desk.bans.shared
+    if shared is None or not lifted:
+        return Answer.of(*lines)
+    return Later(lambda: _permit_elsewhere(shared, lifted, lines))
 
 
-def _permit_one(desk: _Desk, wanted: _Wanted, name: str) -> str:
+def _permit_elsewhere(shared: SharedBans, lifted: Sequence[Ban], lines: Sequence[str]) -> Answer:
+    try:
+        shared.remove(lifted)
+    except CacheError as error:
+        return Answer.failure(*lines, f"permit: {error}", "who asks BanCache finds these bans until they end")
+    return Answer.of(*lines)
+
+
+def _permit_one(desk: _Desk, wanted: _Wanted, name: str, lifted: list[Ban]) -> str:
+    """Adds the bans to `lifted`."""
     kind = wanted.kind
     called = canonical_host(name) or name.lower() if kind is Kind.HOST else name
     try:
-        lifted = desk.bans.permit(kind, None if name == "*" else called, wanted.server, desk.tell)
+        found = desk.bans.permit(kind, None if name == "*" else called, wanted.server, desk.tell)
     except OSError as error:
         return f"permit: {error}"
+    lifted += found
     if name == "*":
         return f"all {_PLURALS[kind]} permitted"
-    if lifted:
+    if found:
         return f"{kind.word} '{name}' permitted"
     return f"{kind.word} '{name}' not banned" + (f" on {wanted.at}" if wanted.at else "")
 

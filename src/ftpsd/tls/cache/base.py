@@ -5,8 +5,8 @@ Theory
 A cache is a help, never a need. Without it a handshake is a full one and an OCSP response is asked for again;
 nobody is refused. So what a connection calls (`fetch`, `store`, `delete`) never raises and takes no longer than its
 `timeout`: a backend that fails is reported once, left alone for a while (`Outage`), and meanwhile there is nothing
-in it. What an administrator calls (`expire`, `clear`, `remove`, `status`) raises `CacheError`, because there the
-reason is the answer.
+in it. What an administrator calls (`expire`, `clear`, `remove`, `forget`, `status`) raises `CacheError`, because there
+the reason is the answer.
 
 What comes out of a cache was written by somebody else, perhaps by another version, perhaps by an enemy who can write
 to memcached. A backend returns only what has good bounds, a good checksum and the key that was asked for; anything
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -180,6 +180,10 @@ class Store(ABC):
         """Takes the backend's memory or files away. From then on, in every process, the cache keeps nothing."""
         self._demand(self._remove, timeout)
 
+    def forget(self, keys: Sequence[bytes], *, timeout: float = PATIENCE) -> None:
+        """Forgets what was stored under these keys, as far as there is something."""
+        self._demand(lambda deadline: self._forget(keys, deadline), timeout)
+
     def status(self, *, timeout: float = PATIENCE) -> Status:
         return self._demand(self._status, timeout)
 
@@ -219,6 +223,12 @@ class Store(ABC):
 
     @abstractmethod
     def _delete(self, key: bytes, deadline: float) -> bool: ...
+
+    def _forget(self, keys: Sequence[bytes], deadline: float) -> None:
+        for key in keys:
+            if time.monotonic() > deadline:
+                raise CacheError("it takes too long")
+            self._delete(key, deadline)
 
     @abstractmethod
     def _expire(self, deadline: float) -> int: ...

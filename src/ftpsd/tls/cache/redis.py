@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from ftpsd.native._openssl import TicketKeys
@@ -52,6 +52,15 @@ class RedisStore(RemoteStore):
     def _delete(self, key: bytes, deadline: float) -> bool:
         name = self._name(key)
         return bool(self._ask(lambda client: client.delete(name), deadline))
+
+    def _forget(self, keys: Sequence[bytes], deadline: float) -> None:
+        def forget(client: Any) -> None:
+            for start in range(0, len(keys), BATCH):
+                if time.monotonic() > deadline:
+                    raise CacheError("it takes too long")
+                client.unlink(*map(self._name, keys[start : start + BATCH]))
+
+        self._ask(forget, deadline)
 
     def _expire(self, deadline: float) -> int:
         return 0
