@@ -72,6 +72,26 @@ def test_a_failed_reload_changes_nothing() -> None:
     first.close()
 
 
+def test_a_reload_that_fails_when_some_of_its_workers_have_started_changes_nothing() -> None:
+    resumption = Resumption()
+    first = lease(resumption)
+    first.keys.maintain(time.time(), 0)
+    made = names(first)
+    assert len(made) == 2
+    strict = TicketKeyRules(age=60, count=1)
+    second = lease(resumption, rules=strict)
+    second.start(quiet)
+    second.close()
+    assert names(first) == made
+    assert (first.keys.age, first.keys.keep) == (RULES.age, RULES.count)
+    third = lease(resumption, rules=strict)
+    third.start(quiet)
+    first.close()
+    assert (third.keys.age, third.keys.keep) == (60, 1), "but one that does not"
+    assert len(names(third)) == 1
+    third.close()
+
+
 @pytest.mark.root
 def test_root_can_keep_keys_out_of_swap() -> None:
     lease(Resumption(), note=quiet).close()

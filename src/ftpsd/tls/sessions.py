@@ -9,8 +9,9 @@ because a data connection must then never ask a cache: all that it needs is the 
 resume each other's tickets share the ring (`pool`), not the tickets.
 
 Workers share the cache's memory and the ring's. Both belong to the supervisor, outlive reloads, and are passed on by
-fork. Every worker looks after the ring now and then; whoever comes first makes the next key. What a reload changes is
-changed by the workers that it starts: a reload that fails has changed nothing.
+fork. Every worker looks after the ring now and then; whoever comes first makes the next key. What a reload changes of
+its rules the supervisor changes, when it has closed the service before (`Resumption.release`): a reload that fails,
+after some of its workers have started, has changed nothing.
 
 Data connections are bound to their control connection by the identity in the session (`reuse`), wherever the session
 was kept. What a cache returns can make a control connection cheaper; it is never a proof for a data connection.
@@ -104,8 +105,12 @@ class Resumption:
         for store in stores:
             self.stores.release(store)
         self._leased.remove(sessions)
-        if os.getpid() == self._pid and all(other.keys is not sessions.keys for other in self._leased):
+        if os.getpid() != self._pid:
+            return
+        if all(other.keys is not sessions.keys for other in self._leased):
             sessions.keys.wipe()
+        if self._leased:
+            self._leased[-1].rule()
 
 
 def _worries(keys: TicketKeys, store: Store | None, pool: KeyPool | None) -> list[str]:
@@ -152,17 +157,29 @@ class Sessions:
         for store in self._stores():
             store.note = note
             store.start()
-        self.keys.configure(self._rules.age, self._rules.count)
         if self._pool is not None:
             self._pool.look(note, FIRST_LOOK)
-        self.keys.maintain(time.time(), self._period)
+        self.keys.maintain(time.time(), period_of(TicketKeyRules(self.keys.age)))
         threading.Thread(target=self._look_after_keys, args=(note,), name="ticket-keys", daemon=True).start()
 
     def _stores(self) -> list[Store]:
         pool = [] if self._pool is None else [self._pool.store]
         return pool if self.store is None else [self.store, *pool]
 
+    def rule(self) -> None:
+        """In the supervisor: it is this service that is served, so that the ring obeys its rules."""
+        self.keys.configure(self._rules.age, self._rules.count)
+        with contextlib.suppress(OpenSSLError):  # then a worker wipes what is too old, or too many
+            self.keys.maintain(time.time(), self._rules.age)
+
+    @property
+    def _rules_hold(self) -> bool:
+        return (self.keys.age, self.keys.keep) == (self._rules.age, self._rules.count)
+
     def _look_after_keys(self, note: Note) -> None:
+        while not self._rules_hold:  # other workers of this service are still starting, and may fail
+            if self._ended.wait(_SHORTEST_NAP):
+                return
         failing = False
         while not self._ended.wait(self._nap()):
             try:
