@@ -7,6 +7,7 @@ import os
 import signal
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,11 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from ftpsd.log import events
 from ftpsd.metrics.tally import Tally
 from ftpsd.reasons.codes import Code, Good
-from ftpsd.session import counting
+from ftpsd.session import counting, handlers
+from ftpsd.session.service import Service
 from ftpsd.testing.plugin import ServerFactory
 from ftpsd.testing.ports import free_port
 from ftpsd.testing.server import RunningServer
 from tests.log.support import CLIENT
+from tests.settings.support import configuration
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
@@ -133,12 +136,20 @@ def test_every_event_that_is_counted_counts() -> None:
         assert tally.totals() != before, event
 
 
-def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from ftpsd.errors import ConfigError
 
     def missing(name: str) -> None:
         raise ModuleNotFoundError(name="prometheus_client")
 
+    handlers.load()
     monkeypatch.setattr("ftpsd.session.counting.importlib.import_module", missing)
     with pytest.raises(ConfigError, match="prometheus_client"):
         counting.sink(Tally())
+    service = Service(configuration(
+        f"MetricsAddress 127.0.0.1:9\nSystemLog {tmp_path}/system\nTransferLog {tmp_path}/transfers\n"))
+    with pytest.raises(ConfigError, match="prometheus_client"):
+        service.prepare()
+    service.close()
+    still_open = [file.resolve() for file in Path("/proc/self/fd").iterdir()]
+    assert not [file for file in still_open if file.is_relative_to(tmp_path)], "reloads that fail leave no file open"

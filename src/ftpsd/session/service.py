@@ -456,6 +456,8 @@ class Service:
             self.log.emit(events.Notice(text))
 
     def _open_logs(self) -> list[str]:
+        counts = self.configuration.server.metrics_address is not None
+        counting_sink = counting.sink(self._tally) if counts else None  # before files are open: it may be refused
         sinks, notices = open_sinks(
             self.configuration, debug_level=self._debug_level, stderr=self._stderr)
         own, more = self.sql.sinks()
@@ -463,8 +465,8 @@ class Service:
         notices += more
         if self._redis_log is not None:
             sinks.append(self._redis_log)
-        if self.configuration.server.metrics_address is not None:
-            sinks.append(counting.sink(self._tally))
+        if counting_sink is not None:
+            sinks.append(counting_sink)
         self.log.replace(sinks)
         return notices
 
