@@ -387,6 +387,7 @@ class Supervisor:
 
     def _end(self) -> None:
         self._notifier.stopping()
+        self._ends_at = None  # it has come: the wait for the workers is not to end at once for it, again and again
         for attendant in self._attendants:
             attendant.close()
         self._attendants = ()
