@@ -164,6 +164,18 @@ def test_a_missing_file_lets_nobody_in_and_says_so(tmp_path: Path) -> None:
     assert "alice" in file.current(pytest.fail).by_name
 
 
+def test_a_missing_file_is_known_to_be_unknown(tmp_path: Path) -> None:
+    file = GroupFile(write(tmp_path / "groups", "staff:x:50:alice"))
+    known = file.known(pytest.fail)
+    assert known is not None
+    assert known.of("alice")
+    (tmp_path / "groups").unlink()
+    notes: list[str] = []
+    assert file.known(notes.append) is None
+    assert len(notes) == 1
+    assert file.last.of("alice"), "listings go on with the last names"
+
+
 def test_a_file_never_read_has_nothing(tmp_path: Path) -> None:
     assert UserFile(str(tmp_path / "nothing")).last.by_name == {}
 

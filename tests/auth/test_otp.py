@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftpsd.auth import otp, passwords
+from ftpsd.auth import files, otp, passwords
 from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.otp import Entry, QueriedTable, Table, next_counter
 from ftpsd.cli import otp as program
@@ -208,6 +209,39 @@ def test_a_table_without_its_queries_stops_the_start(queries: Database | None, w
         QueriedTable(queries, ("get", "change"), "hotp").prepare()
 
 
+BROKEN = [f"alice:{B32[:-1]}!:0", f"alice:{B32}:x", "alice", f"alice {B32}:0", f"alice;{B32};0", "alice:"]
+
+
+@pytest.mark.parametrize("line", BROKEN)
+def test_a_broken_line_is_an_entry_that_nothing_fits(tmp_path: Path, line: str) -> None:
+    subject = table(tmp_path, line, f"bob:{B32}:0")
+    (note,) = subject.prepare()
+    assert "no code is good for its user" in note
+    assert subject.lacks("alice", silent) is False
+    assert subject.accept("alice", code(0), silent) is False
+    assert (subject.lacks("carol", silent), subject.accept("carol", code(0), silent)) == (True, None)
+    write(tmp_path / "otp", line, f"alice:{B32}:0")
+    notes: list[str] = []
+    assert subject.accept("alice", code(0), notes.append) is True, "the next line of hers is good"
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, None])
+def test_a_table_that_cannot_be_read_knows_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int | None,
+) -> None:
+    """What it does not say, it does not deny: a second factor stays, and with it nobody gets in."""
+    def broken(path: str) -> tuple[bytes, Any]:
+        raise OSError(number, os.strerror(number)) if number is not None else OSError("it keeps changing")
+
+    subject, notes = table(tmp_path, f"alice:{B32}:0"), list[str]()
+    monkeypatch.setattr(files, "read_whole", broken)
+    assert (subject.lacks("alice", notes.append), subject.lacks("bob", notes.append)) == (False, False)
+    assert subject.accept("alice", code(0), notes.append) is False
+    assert subject.accept("bob", code(0), notes.append) is False
+    assert len(notes) == 4
+    assert notes[0].startswith(f"error: unable to open AuthOTPTable file '{tmp_path}/otp': ")
+
+
 def test_a_table_that_cannot_be_used_lets_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
     assert Table(str(tmp_path / "none"), "hotp").accept("alice", code(0), notes.append) is False
@@ -280,6 +314,33 @@ def test_a_code_behind_the_password(make: Callable[..., Authenticator], tmp_path
     assert tries(required, "bob", "geheim", "geheim" + code(0)) == [False, False]
     (tmp_path / "otp").unlink()
     assert tries(chain, "bob", "geheim") == [False]
+
+
+@pytest.mark.parametrize(("options", "order"), [
+    (("AfterPassword",), (FILE,)), (("AfterPassword",), ("mod_auth_otp.c", FILE)), ((), ("mod_auth_otp.c*", FILE)),
+])
+@pytest.mark.parametrize("how", ["unreadable", "broken"])
+def test_the_second_factor_does_not_fall_with_its_table(
+    make: Callable[..., Authenticator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...],
+    order: tuple[str, ...], how: str,
+) -> None:
+    chain = make(*options, order=order)
+    assert tries(chain, "alice", "geheim", "geheim" + code(0) if options else code(0)) == [False, True]
+    if how == "broken":
+        write(tmp_path / "otp", f"alice:{B32}!:0")
+        assert tries(chain, "bob", "geheim") == [True]
+    else:
+        (tmp_path / "otp").touch()
+        real = files.read_whole
+
+        def broken(path: str) -> tuple[bytes, Any]:
+            if path.endswith("otp"):
+                raise OSError(errno.EMFILE, "Too many open files")
+            return real(path)
+
+        monkeypatch.setattr(files, "read_whole", broken)
+        assert tries(chain, "bob", "geheim") == [False]
+    assert tries(chain, "alice", "geheim", "geheim" + code(1), code(1)) == [False, False, False]
 
 
 def test_an_empty_password_before_a_code(make: Callable[..., Authenticator], tmp_path: Path) -> None:

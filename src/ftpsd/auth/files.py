@@ -222,8 +222,14 @@ class WatchedFile(Generic[_SnapshotT]):
     def current(self, note: Note) -> _SnapshotT:
         """The content of the file as it is now; `note` hears of bad lines once per change of the file.
 
-        A file that is missing or cannot be read counts as empty: nobody may log in through it.
+        A file that is missing or cannot be read counts as empty: nobody may log in through it. Where emptiness would
+        give somebody more than the file does, ask `known`.
         """
+        found = self.known(note)
+        return found if found is not None else self._parse(b"", self.path)
+
+    def known(self, note: Note) -> _SnapshotT | None:
+        """The same, but None for a file that is missing or cannot be read; `note` hears why."""
         try:
             identity = identity_of(os.stat(self.path))
             state = self._state
@@ -233,7 +239,7 @@ class WatchedFile(Generic[_SnapshotT]):
         except OSError as error:
             reason = error.strerror or str(error)
             note(f"error: unable to open {self._directive} file '{self.path}': {reason}")
-            return self._parse(b"", self.path)
+            return None
 
     def _reload(self, identity: _Identity, note: Note) -> _SnapshotT:
         with self._lock:

@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import hmac
 import os
+import re
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,8 @@ AHEAD: Final = 10
 """Codes that somebody may have made and not used."""
 _LOCK_SECONDS: Final = 10.0
 _Hash = hashes.SHA1 | hashes.SHA256 | hashes.SHA512
+_FIRST_WORD: Final = re.compile(r"[\s:;,=|]")
+"""Ends a name on a broken line, where the colon behind it may be what is missing."""
 _HASHES: Final[dict[str, Callable[[], _Hash]]] = {"totp-sha256": hashes.SHA256, "totp-sha512": hashes.SHA512}
 
 
@@ -54,10 +57,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Entries:
-    """A parsed table; `problems` are the lines that were skipped."""
+    """A parsed table; `problems` are the lines that were skipped, `broken` the names on them: whoever stands there is
+    in the table, but no code is good for him.
+    """
 
     by_name: dict[str, Entry] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    broken: frozenset[str] = frozenset()
 
 
 def decode_secret(text: str) -> bytes | None:
@@ -91,16 +97,18 @@ def parse(data: bytes, path: str) -> Entries:
     """The entries in the text of a table; the first of two for the same name counts."""
     found: dict[str, Entry] = {}
     problems: list[str] = []
+    broken: set[str] = set()
     for number, raw in enumerate(data.split(b"\n"), 1):
         line = raw.decode("utf-8", "surrogateescape").strip()
         if not line or line.startswith("#"):
             continue
         entry = _entry(line)
         if isinstance(entry, str):
-            problems.append(f"line {number} of '{path}' skipped: {entry}")
+            problems.append(f"line {number} of '{path}' skipped, no code is good for its user: {entry}")
+            broken |= {line.partition(":")[0].strip(), _FIRST_WORD.split(line, maxsplit=1)[0]}
         else:
             found.setdefault(entry.name, entry)
-    return Entries(found, tuple(problems))
+    return Entries(found, tuple(problems), frozenset(broken))
 
 
 def next_counter(entry: Entry, code: str, algorithm: str, now: float) -> int | None:
@@ -160,18 +168,17 @@ class Table(WatchedFile[Entries]):
 
     def lacks(self, name: str, note: Note) -> bool:
         """See `Codes`."""
-        return self.current(note).by_name.get(name) is None and os.path.exists(self.path)
+        entries = self.known(note)
+        return entries is not None and name not in entries.by_name and name not in entries.broken
 
     def accept(self, name: str, code: str, note: Note) -> bool | None:
         """See `Codes`."""
-        try:
-            os.stat(self.path)
-        except OSError as error:
-            note(f"error: unable to open AuthOTPTable '{self.path}': {error.strerror}")
+        entries = self.known(note)
+        if entries is None:
             return False
-        entry = self.current(note).by_name.get(name)
+        entry = entries.by_name.get(name)
         if entry is None:
-            return None
+            return False if name in entries.broken else None
         if next_counter(entry, code, self._algorithm, self._clock()) is None:
             return False
         accepted = False
