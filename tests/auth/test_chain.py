@@ -42,7 +42,7 @@ class ImaginaryPam(Pam):
 
 
 def no_pam(service: str) -> Pam:
-    raise PamUnavailable(f"there is no PAM service '{service}'")
+    raise PamUnavailable(f"there is no PAM service '{service}'", "Set AuthPAMConfig, or AuthPAM off")
 
 
 @pytest.fixture(autouse=True)
@@ -270,8 +270,35 @@ class TestPam:
     def test_pam_that_is_missing_is_a_notice(self, tmp_path: Path) -> None:
         subject = authenticator(tmp_path, *FILE_USERS, auth_pam=True)
         notices = subject.prepare()
-        assert "notice: AuthPAM: there is no PAM service 'proftpd'" in notices
+        assert notices[-1:] == (
+            "notice: AuthPAM: there is no PAM service 'proftpd'; system users are checked without it. Set "
+            "AuthPAMConfig, or AuthPAM off",)
         assert log_in(subject, "sys").ok
+
+    @pytest.mark.parametrize("source", ["mod_auth_unix.c", "mod_auth_file.c"])
+    def test_pam_that_is_missing_and_final_lets_nobody_in(self, tmp_path: Path, source: str) -> None:
+        """With a `*` nothing but PAM counts: no hash takes its place, and the server does not start."""
+        notes: list[str] = []
+        subject = authenticator(
+            tmp_path, *FILE_USERS, auth_pam=True, auth_order=("mod_auth_pam.c*", source), notes=notes)
+        with pytest.raises(ConfigError, match="AuthOrder: there is no PAM service 'proftpd'; nobody could") as caught:
+            subject.prepare()
+        assert caught.value.remedy == "Set AuthPAMConfig, or AuthPAM off."
+        assert log_in(subject, "both", "system" if source == "mod_auth_unix.c" else "geheim").reason == (
+            "login-wrong-password")
+        assert notes[0].startswith("PAM(both): there is no PAM service 'proftpd'")
+        order = ("mod_auth_pam.c", source)
+        assert log_in(authenticator(tmp_path, *FILE_USERS, auth_pam=True, auth_order=order), "sys").ok is (
+            source == "mod_auth_unix.c")
+
+    def test_an_empty_password_is_no_way_round_a_final_pam(self, tmp_path: Path) -> None:
+        nothing = passwords.crypt(b"", b"$5$rounds=1000$x$")
+        assert nothing is not None
+        subject = authenticator(
+            tmp_path, user_line("nil", password=nothing.decode()), auth_pam=True,
+            pam=lambda service: ImaginaryPam({}), auth_order=("mod_auth_pam.c*", "mod_auth_file.c"),
+            allow_empty_passwords=True)
+        assert log_in(subject, "nil", "").reason == "login-wrong-password"
 
     @pytest.mark.parametrize("changes", [
         {"auth_pam": False}, {"auth_pam": True, "auth_order": ("mod_auth_file.c", "mod_auth_unix.c")},

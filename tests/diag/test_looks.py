@@ -326,6 +326,10 @@ def test_pam_is_missed_where_it_would_be_asked(world: World) -> None:
     (line,) = examine(text, world, machine=WithoutPam())[1]
     assert "[pam-unusable] there is no PAM service 'nosuch' (/etc/pam.d/nosuch)" in line
     assert line.endswith("-> Set AuthPAMConfig to a service that exists, or AuthPAM off.")
+    final = examine(f"{text}AuthOrder mod_auth_pam.c* mod_auth_unix.c\n", world, machine=WithoutPam())[1]
+    (line,) = [each for each in final if Code.PAM_UNUSABLE in each]
+    assert line.startswith("error")
+    assert "as AuthOrder says that PAM alone counts: the server does not start" in line
     without = examine(f"{text}AuthPAM off\n", world, machine=WithoutPam())[1]
     assert Code.PAM_UNUSABLE not in codes(without)
 

@@ -4,7 +4,8 @@ Sources of accounts are asked in the order of AuthOrder (default: the database, 
 system); the first that knows the name supplies the account, and only it checks the password, as in ProFTPD. A source
 marked `*` is final: who is unknown there is unknown. PAM supplies no accounts; where AuthPAM is on it is asked first
 about the passwords of system users (and, where AuthOrder names mod_auth_pam.c, of everybody), and when it says no the
-account's own source decides, unless PAM is marked final.
+account's own source decides, unless PAM is marked final: then nothing but its yes counts, and a server that cannot
+ask it does not start.
 
 (ProFTPD asks PAM about users of the AuthUserFile even when AuthOrder does not say so. A system user's
 password would then open the account of the same name in the file, and each wrong one costs PAM's delay; we
@@ -122,7 +123,15 @@ class Authenticator:
             try:
                 self._pam = pam(settings.auth_pam_config)
             except PamUnavailable as error:
-                self.pam_problem = str(error)
+                instead = (
+                    "nobody could log in, as AuthOrder says that PAM alone counts" if self._order.pam_final
+                    else "system users are checked without it")
+                self.pam_problem = f"{error}; {instead}. {error.remedy}"
+
+    @property
+    def pam_needed(self) -> bool:
+        """Whether there is a `pam_problem` that keeps everybody out."""
+        return self._order.pam_final and bool(self.pam_problem)
 
     def _serves_system_users(self) -> bool:
         return any(name == _SYSTEM for name, _ in self._order.sources)
@@ -131,7 +140,7 @@ class Authenticator:
         """What there is to say at start: bad lines, missing PAM. Call as root, before the first session.
 
         Raises `ConfigError` when AuthUserFile or AuthGroupFile is missing or may be read or written by the
-        wrong people (`files.check_permissions`).
+        wrong people (`files.check_permissions`), and when PAM alone counts and cannot be asked.
         """
         notices: list[str] = []
         options = self._settings.auth_file_options
@@ -143,6 +152,9 @@ class Authenticator:
         self.names.refresh(notices.append)
         if "SyntaxCheck" in options and notices:
             raise ConfigError(notices[0], directive="AuthFileOptions SyntaxCheck", remedy="Mend or delete the line.")
+        if self.pam_needed:
+            text, _, remedy = self.pam_problem.partition(". ")
+            raise ConfigError(text, directive="AuthOrder", remedy=f"{remedy}.")
         if self.pam_problem:
             notices.append(f"notice: AuthPAM: {self.pam_problem}")
         for backend in self._asked.values():
@@ -389,6 +401,8 @@ class Authenticator:
 
     def _ask_pam(self, pam: Pam | None, name: str, password: str) -> bool | None:
         if pam is None:
+            if self.pam_needed:
+                self._note(f"PAM({name}): {self.pam_problem}")
             return None
         ok, reason = pam.check(name, password)
         if not ok:
@@ -422,7 +436,7 @@ def _matches(backend: Backend, account: Account | None, password: str) -> bool:
 def _verdict(matched: bool, vouched: bool | None, pam_final: bool, source: str) -> tuple[_Verdict, str]:
     if vouched:
         return "ok", _PAM
-    if vouched is False and pam_final:
+    if pam_final:  # it said no, or was not asked
         return "wrong", ""
     return ("ok", source) if matched else ("wrong", "")
 

@@ -28,7 +28,11 @@ def _service_exists(service: str) -> bool:
 
 
 class PamUnavailable(Exception):
-    """PAM cannot be asked; `str()` says why and what would help."""
+    """PAM cannot be asked; `str()` says why, `remedy` what would help."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
 class Pam:
@@ -40,15 +44,14 @@ class Pam:
     ) -> None:
         if not service or "/" in service or not exists(service):
             raise PamUnavailable(
-                f"there is no PAM service '{service}' (/etc/pam.d/{service}); system users are checked "
-                "without PAM. Set AuthPAMConfig to a service that exists, or AuthPAM off")
+                f"there is no PAM service '{service}' (/etc/pam.d/{service})",
+                "Set AuthPAMConfig to a service that exists, or AuthPAM off")
         try:
             self._module = load("pam")
             self._module.PamAuthenticator()
         except (ImportError, OSError, TypeError, AttributeError) as error:
             raise PamUnavailable(
-                f"PAM is not available ({error}); system users are checked without it. "
-                "Install ftpsd[pam], or set AuthPAM off") from None
+                f"PAM is not available ({error})", "Install ftpsd[pam], or set AuthPAM off") from None
         self.service = service
 
     def check(self, name: str, password: str) -> tuple[bool, str]:

@@ -68,7 +68,9 @@ class Machine:
             return f"no answer within {PATIENCE:g} seconds"
 
     def pam_problem(self, settings: AuthSettings) -> str:
-        """Why PAM cannot be asked where `settings` want it to be; "": it can, or nobody wants it."""
+        """Why PAM cannot be asked where `settings` want it to be, and behind ". " the remedy; "": it can, or nobody
+        wants it.
+        """
         return Authenticator(settings).pam_problem
 
     def public_roots(self) -> frozenset[x509.Name]:

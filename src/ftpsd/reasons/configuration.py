@@ -115,7 +115,8 @@ REASONS = (
         confirm=("`ldapsearch -x -H ldap://HOST -s base` must print an entry.",),
         server=("Start it, or correct LDAPServer.",)),
     _found(
-        Code.PAM_UNUSABLE, "PAM cannot be asked: passwords of the system's users are looked up in /etc/shadow.",
+        Code.PAM_UNUSABLE, "PAM cannot be asked: passwords of the system's users are looked up in /etc/shadow. Where "
+        "AuthOrder has `mod_auth_pam.c*`, so that PAM alone counts, the server does not start.",
         "ftpsd was installed without its extra `pam`.", "There is no service of the name that AuthPAMConfig says.",
         confirm=("`ls /etc/pam.d`",),
         server=("Install ftpsd[pam], correct AuthPAMConfig, or write AuthPAM off.",)),

@@ -61,9 +61,12 @@ def _is_left_behind(subject: Subject) -> bool:
 
 
 def _pam(subject: Subject) -> None:
-    problem = subject.machine.pam_problem(subject.settings.auth)
-    if problem:
-        text, _, remedy = problem.partition(". ")
+    auth = subject.settings.auth
+    problem = subject.machine.pam_problem(auth)
+    text, _, remedy = problem.partition(". ")
+    if problem and "mod_auth_pam.c*" in auth.auth_order:
+        subject.error(Code.PAM_UNUSABLE, f"{text}: the server does not start", f"{remedy}.", of="AuthOrder")
+    elif problem:
         subject.note(Code.PAM_UNUSABLE, text, f"{remedy}.", of="AuthPAM")
 
 
