@@ -127,6 +127,18 @@ def test_a_password_that_lies_elsewhere(database: TestDatabase, tmp_path: Path) 
     assert bad.reason is Code.LOGIN_WRONG_PASSWORD
 
 
+def test_a_final_source_is_the_last_for_passwords_too(database: TestDatabase, tmp_path: Path) -> None:
+    """Behind `mod_sql.c*` nobody else is asked, whether for an account or for the password of one."""
+    path = write(tmp_path / "passwd", user_line("both"))
+    for order, ok in (
+        (("mod_sql.c*", "mod_auth_file.c"), False), (("mod_sql.c", "mod_auth_unix.c*", "mod_auth_file.c"), False),
+        (("mod_auth_unix.c", "mod_sql.c", "mod_auth_file.c*"), True),
+    ):
+        with opened(database, auth_order=order, auth_user_file=AccountFile(path)) as chain_:
+            result = chain_.check(chain_.lookup("both"), "geheim", PEER)
+            assert (result.ok, result.account is not None) == (ok, True), order
+
+
 def test_a_password_of_the_system(database: TestDatabase) -> None:
     with opened(database, auth_order=("mod_sql.c", "mod_auth_unix.c")) as chain_:
         assert not chain_.check(chain_.lookup("sys"), "anything", PEER).ok

@@ -373,14 +373,18 @@ class Authenticator:
         return _verdict(matched, vouched, self._order.pam_final, _SQL)
 
     def _password_elsewhere(self, account: Account, password: str, pam: Pam | None) -> tuple[_Verdict, str]:
-        """The database has the account without a password: whoever else of AuthOrder knows the name has it."""
-        for source, _ in self._order.sources:
+        """The database has the account without a password: whoever else of AuthOrder knows the name has it, up to the
+        source whose answer is final.
+        """
+        for source, final in self._order.sources:
             entry = self._file_entry(account.name) if source == _FILE else None
             if entry is not None:
                 vouched = self._ask_pam(pam, account.name, password) if self._order.pam == "all" else None
                 return _verdict(passwords.matches(password, entry.password), vouched, self._order.pam_final, _FILE)
             if source == _SYSTEM and self._system.lookup(account.name) is not None:
                 return self._system_password(account, password, pam)
+            if final:
+                break
         passwords.matches(password, None)
         vouched = self._ask_pam(pam, account.name, password) if self._order.pam == "all" else None
         return _verdict(False, vouched, self._order.pam_final, _SQL)
