@@ -51,5 +51,5 @@ class ImaginarySystem(SystemUsers):
     def lookup(self, name: str) -> Account | None:
         return self.users.get(name)
 
-    def shadow(self, name: str) -> Shadow | None:
+    def listed(self, name: str) -> Shadow | None:
         return self.shadows.get(name)

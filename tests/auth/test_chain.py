@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +13,17 @@ from typing import Any
 import pytest
 
 from ftpsd.auth import chain, passwords
-from ftpsd.auth.account import Account, LoginResult
+from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
 from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.pam import Pam, PamUnavailable
 from ftpsd.auth.passwords import hash_password
 from ftpsd.auth.selection import Selection
 from ftpsd.auth.unix import Shadow
 from ftpsd.errors import ConfigError
-from ftpsd.reasons.codes import Code
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.auth import AuthSettings
+from ftpsd.settings.login_values import NamedPassword
 from ftpsd.settings.model import AnonymousSection, Settings
 from tests.auth.support import CHEAP, ImaginarySystem, account, replace, user_line, write
 
@@ -338,6 +340,95 @@ class TestGroups:
         found = subject.lookup("alice")
         assert found is not None
         assert found.groups == (1001, 99)
+
+
+    def test_a_group_file_that_cannot_be_read_lets_nobody_in(self, tmp_path: Path) -> None:
+        """Between an editor's rename and its writing, say: rules about groups would not find their members."""
+        notes: list[str] = []
+        subject = authenticator(tmp_path, user_line("alice"), groups=self.GROUPS, notes=notes)
+        subject.prepare()
+        path = tmp_path / "groups"
+        path.rename(tmp_path / "groups~")
+        for user in ("alice", "sys", "nobody-there"):
+            with pytest.raises(AccountsUnavailable) as caught:
+                subject.lookup(user)
+            assert (caught.value.code, caught.value.reason) == (530, Code.AUTH_FILE_UNUSABLE)
+            assert caught.value.log == (
+                f"AuthGroupFile '{path}' cannot be read, and nobody knows who is in which group",)
+        assert notes[0] == f"error: unable to open AuthGroupFile file '{path}': No such file or directory"
+        with pytest.raises(AccountsUnavailable):
+            subject.with_group(account("ftp"), "web")
+        assert subject.home_of("alice") is None
+        (tmp_path / "groups~").rename(path)
+        found = subject.lookup("alice")
+        assert found is not None
+        assert found.groups == (1001, 50, 52)
+
+
+class TestLists:
+    """Lists that keep somebody out, and cannot be read."""
+
+    @pytest.mark.parametrize("listing", ["shell_is_valid", "listed_in_ftpusers"])
+    def test_nobody_passes_a_list_that_cannot_be_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listing: str,
+    ) -> None:
+        def broken(word: str) -> bool:
+            raise OSError(errno.EMFILE, "Too many open files", "/etc/list")
+
+        monkeypatch.setattr(chain, listing, broken)
+        result = log_in(authenticator(tmp_path, user_line("alice")), "alice")
+        assert (result.ok, result.reason) == (False, Code.AUTH_FILE_UNUSABLE)
+        assert result.log == "USER alice (Login failed): unable to read '/etc/list': Too many open files"
+        assert not log_in(authenticator(tmp_path, user_line("alice")), "alice", "wrong").ok
+        rule = {"require_valid_shell": False} if listing == "shell_is_valid" else {"use_ftp_users": False}
+        assert log_in(authenticator(tmp_path, user_line("alice"), **rule), "alice").ok
+
+
+class TestExpiry:
+    """The last day of an account of the system ends every way in."""
+
+    def test_without_a_password(self, tmp_path: Path) -> None:
+        """A certificate."""
+        subject = authenticator(tmp_path, *FILE_USERS)
+        for user, reason in (("gone", Code.LOGIN_ACCOUNT_EXPIRED), ("old", Good.LOGIN_OK), ("sys", Good.LOGIN_OK)):
+            result = subject.check_without_password(subject.lookup(user), PEER, user=user)
+            assert result.reason == reason, user
+        result = subject.check_without_password(subject.lookup("gone"), PEER, user="gone")
+        assert result.log == "USER gone (Login failed): Account disabled"
+
+    def test_an_anonymous_login_is_nobodys(self, tmp_path: Path) -> None:
+        """The system's own accounts are often locked so."""
+        subject = authenticator(tmp_path)
+        section = AnonymousSection(root="~ftp", settings=Settings(auth=AuthSettings()), user="gone")
+        assert subject.login(Selection("anonymous", "gone", section), "x@example.org", PEER).ok
+
+    def test_a_password_of_the_configuration(self, tmp_path: Path) -> None:
+        words = tuple(NamedPassword(user, CHEAP) for user in ("gone", "sys"))
+        subject = authenticator(tmp_path, user_password=words)
+        assert log_in(subject, "sys").ok
+        assert log_in(subject, "gone").reason == Code.LOGIN_ACCOUNT_EXPIRED
+        assert log_in(subject, "gone", "wrong").reason == Code.LOGIN_WRONG_PASSWORD
+
+    def test_pam_has_looked_itself(self, tmp_path: Path) -> None:
+        subject = authenticator(tmp_path, auth_pam=True, pam=lambda service: ImaginaryPam({"gone": "geheim"}))
+        assert log_in(subject, "gone").ok
+
+    def test_a_namesake_in_a_file_is_somebody_else(self, tmp_path: Path) -> None:
+        assert log_in(authenticator(tmp_path, user_line("gone")), "gone").ok
+
+    @pytest.mark.parametrize(("error", "ok"), [
+        (FileNotFoundError(errno.ENOENT, "No such file", "/etc/shadow"), True),
+        (PermissionError(errno.EACCES, "Permission denied", "/etc/shadow"), True),
+        (OSError(errno.EMFILE, "Too many open files", "/etc/shadow"), False),
+    ])
+    def test_a_shadow_that_cannot_be_read(self, tmp_path: Path, error: OSError, ok: bool) -> None:
+        class Unreadable(ImaginarySystem):
+            def listed(self, name: str) -> Shadow | None:
+                raise error
+
+        subject = Authenticator(AuthSettings(auth_pam=False), system=Unreadable(*SYSTEM_USERS))
+        result = subject.check_without_password(subject.lookup("sys"), PEER, user="sys")
+        assert (result.ok, result.reason == Code.AUTH_FILE_UNUSABLE) == (ok, not ok)
 
 
 def test_a_changed_password_counts_at_once(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,26 @@ def test_ftpusers(tmp_path: Path, name: str, listed: bool) -> None:
 
 def test_without_ftpusers_nobody_is_listed(tmp_path: Path) -> None:
     assert not listed_in_ftpusers("root", str(tmp_path / "missing"))
+
+
+@pytest.mark.parametrize("ask", [shell_is_valid, listed_in_ftpusers])
+def test_a_list_that_cannot_be_read_says_nothing(tmp_path: Path, ask: Callable[[str, str], bool]) -> None:
+    """Neither that all shells are valid, nor that nobody is listed. What is masked with /dev/null is not there."""
+    with pytest.raises(OSError, match="Is a directory"):
+        ask("x", str(tmp_path))
+    (tmp_path / "masked").symlink_to("/dev/null")
+    assert ask("x", str(tmp_path / "masked")) is ask("x", str(tmp_path / "missing"))
+
+
+def test_the_last_day_of_an_account(tmp_path: Path) -> None:
+    path = tmp_path / "shadow"
+    path.write_text("alice:!h:::::::\ngone:!h:19000:0:99999:7::19999:\nzero:!h::::::0:\n")
+    users = SystemUsers(str(path), clock=lambda: 20_000 * 86400.0)
+    assert [users.account_expired(name) for name in ("alice", "gone", "zero", "nobody-there")] == [
+        False, True, False, False]
+    assert not SystemUsers(str(tmp_path / "missing")).account_expired("gone")
+    with pytest.raises(IsADirectoryError):
+        SystemUsers(str(tmp_path)).account_expired("gone")
 
 
 def test_groups_by_name_and_number() -> None:

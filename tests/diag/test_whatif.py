@@ -13,6 +13,7 @@ from ftpsd import settings
 from ftpsd.cli.check import command
 from ftpsd.diag import whatif
 from ftpsd.diag.question import BadQuestion, Question, understand
+from ftpsd.reasons.codes import Code
 from ftpsd.testing.client import ConnectionEnded, Reply, ScriptedClient, UnexpectedReply
 from ftpsd.testing.configs import User
 from ftpsd.testing.plugin import Certificates
@@ -224,6 +225,14 @@ def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
 ])
 def test_questions(text: str, expected: Question) -> None:
     assert understand(text) == expected
+
+
+def test_groups_that_nobody_can_read_are_no_groups_to_judge_by(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        f"AuthOrder mod_auth_unix.c\nAuthGroupFile {tmp_path}/groups\nTLSRequired off\n")
+    steps = whatif.answer(settings.load(str(tmp_path / "config")), understand("user root tls=no PWD"))
+    assert steps[-1].code == Code.AUTH_FILE_UNUSABLE
+    assert "cannot be read" in steps[-1].why
 
 
 @pytest.mark.parametrize("text", ["", "LIST", "from 10.0.0.1 LIST", "user a from x.example", "user a tls=perhaps LIST"])

@@ -12,7 +12,9 @@ Source = Literal["file", "system", "ldap", "sql"]
 
 
 class AccountsUnavailable(Refusal):
-    """A source of accounts cannot be asked, so nobody knows whether there is such a user: a 530 like any other."""
+    """A source of accounts cannot be asked, so nobody knows whether there is such a user, or what groups he has: a 530
+    like any other.
+    """
 
     def __init__(self, reason: Code, why: str) -> None:
         super().__init__(530, "Login incorrect.", reason, log=(why,))

@@ -174,9 +174,12 @@ class Authenticator:
     def lookup(self, user: str, *, sql: bool = True) -> Account | None:
         """The account that `user` would log in to; None when no source knows him. Not `sql`: no database is asked.
 
-        Raises `AccountsUnavailable` when the database cannot be asked.
+        Raises `AccountsUnavailable` when the database cannot be asked, or the AuthGroupFile cannot be read: without it
+        nobody would be in the groups that rules are about.
         """
         users, groups = self.names.refresh(self._note)
+        if groups is None:
+            raise _no_groups(self._settings)
         for source, final in self._order.sources:
             account = _file_account(users, groups, user) if source == _FILE else self._found(source, user, sql)
             if account is not None or final:
@@ -206,7 +209,14 @@ class Authenticator:
 
     def _listed(self, user: str) -> Sequence[GroupEntry]:
         """The groups of a user in the AuthGroupFile."""
-        return self._groups.current(self._note).of(user) if self._groups is not None else ()
+        return self._known_groups().of(user)
+
+    def _known_groups(self) -> Groups:
+        """The AuthGroupFile (empty where there is none). Raises `AccountsUnavailable` when it cannot be read."""
+        found = self._groups.known(self._note) if self._groups is not None else Groups()
+        if found is None:
+            raise _no_groups(self._settings)
+        return found
 
     def login(
         self, selection: Selection, password: str, peer: str, *, settings: AuthSettings | None = None,
@@ -225,7 +235,7 @@ class Authenticator:
         if selection.needs_password:
             result = self.check(account, password, peer, user=user, settings=rules)
         else:
-            result = self.check_without_password(account, peer, user=user, settings=rules)
+            result = self.check_without_password(account, peer, user=user, settings=rules, anonymous=True)
         if not result.ok or result.account is None:
             return result
         admitted = self.with_group(result.account, section.group) if section.group else result.account
@@ -258,6 +268,7 @@ class Authenticator:
         return (
             _root_refused(account, rules)
             or _password_refused(account, user, verdict, empty=empty)
+            or (self._expired(account) if method != _PAM else None)
             or rules_refuse(account, rules)
             or LoginResult(True, account, Good.LOGIN_OK, f"USER {account.name}: Login successful.", method))
 
@@ -286,21 +297,40 @@ class Authenticator:
             return ("ok", method) if self._codes.behind(account.name, code) else ("wrong", "")
         return verdict, method
 
+    def _expired(self, account: Account) -> LoginResult | None:
+        """The last day of a system user's account ends every way in: certificates, codes and UserPassword, too. Where
+        PAM vouches it has looked itself.
+        """
+        if account.source != "system":
+            return None
+        try:
+            expired = self._system.account_expired(account.name)
+        except OSError as error:
+            return _unreadable(account, error)
+        return _password_refused(account, account.name, "account-expired", empty=False) if expired else None
+
     def check_without_password(
         self, account: Account | None, peer: str, *, user: str, settings: AuthSettings | None = None,
+        anonymous: bool = False,
     ) -> LoginResult:
-        """The same without a password: anonymous logins, and users whom something else vouches for."""
+        """The same without a password: `anonymous` logins, whose account is nobody's own, and users whom something else
+        vouches for.
+        """
         if account is None:
             return LoginResult(
                 False, None, Code.LOGIN_UNKNOWN_USER, f"USER {user}: no such user found from {peer}")
         rules = settings if settings is not None else self._settings
         return (
-            _root_refused(account, rules) or rules_refuse(account, rules)
+            _root_refused(account, rules) or (None if anonymous else self._expired(account))
+            or rules_refuse(account, rules)
             or LoginResult(True, account, Good.LOGIN_OK, f"USER {account.name}: Login successful."))
 
     def with_group(self, account: Account, group: str) -> Account:
-        """`account` with the group `group` (Group in <Anonymous>) as its primary one, if it exists."""
-        entry = self._groups.current(self._note).by_name.get(group) if self._groups is not None else None
+        """`account` with the group `group` (Group in <Anonymous>) as its primary one, if it exists.
+
+        Raises `AccountsUnavailable` when the AuthGroupFile cannot be read.
+        """
+        entry = self._known_groups().by_name.get(group)
         gid = entry.gid if entry is not None else self._gid(group)
         if gid is None:
             self._note(f"notice: Group {group} in <Anonymous>: no such group, using that of {account.name}")
@@ -450,6 +480,13 @@ def _unavailable(error: SqlError) -> AccountsUnavailable:
     return AccountsUnavailable(code, str(error))
 
 
+def _no_groups(settings: AuthSettings) -> AccountsUnavailable:
+    file = settings.auth_group_file
+    return AccountsUnavailable(
+        Code.AUTH_FILE_UNUSABLE, f"AuthGroupFile '{file.path if file is not None else ''}' cannot be read, and nobody "
+        "knows who is in which group")
+
+
 def unavailable(error: AccountsUnavailable, user: str) -> LoginResult:
     """The outcome of a login where the accounts cannot be asked."""
     return LoginResult(False, None, error.reason, f"USER {user} (Login failed): {error.log[0]}")
@@ -488,7 +525,22 @@ def _configured_password(account: Account, rules: AuthSettings) -> str | None:
 
 
 def rules_refuse(account: Account, rules: AuthSettings) -> LoginResult | None:
-    """The rules that hold however the user proved who he is: RequireValidShell, UseFtpUsers, a home."""
+    """The rules that hold however the user proved who he is: RequireValidShell, UseFtpUsers, a home. Where the list
+    of a rule cannot be read, nobody passes it.
+    """
+    try:
+        return _rules_refuse(account, rules)
+    except OSError as error:
+        return _unreadable(account, error)
+
+
+def _unreadable(account: Account, error: OSError) -> LoginResult:
+    """A list that says who may log in is there and cannot be read."""
+    why = f"unable to read '{error.filename}': {error.strerror}" if error.filename else str(error)
+    return _refused(account, Code.AUTH_FILE_UNUSABLE, f"USER {account.name} (Login failed): {why}")
+
+
+def _rules_refuse(account: Account, rules: AuthSettings) -> LoginResult | None:
     head = f"USER {account.name} (Login failed)"
     if rules.require_valid_shell and not shell_is_valid(account.shell):
         return _refused(account, Code.LOGIN_INVALID_SHELL, f"{head}: Invalid shell: '{account.shell}'")

@@ -7,9 +7,11 @@ live elsewhere (LDAP, SSSD) log in through PAM. A user without a shadow line has
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
+import stat
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -97,17 +99,31 @@ class SystemUsers:
 
     def shadow(self, name: str) -> Shadow | None:
         """What is known of the password of `name`; None when nothing is (or we may not read it)."""
-        prefix = f"{name}:"
         try:
-            for line in _lines(self._shadow):
-                if line.startswith(prefix):
-                    return parse_shadow(line)
+            found = self.listed(name)
         except OSError:
-            pass
+            found = None
+        if found is not None:
+            return found
         try:
             return Shadow(pwd.getpwnam(name).pw_passwd)
         except (KeyError, ValueError):
             return None
+
+    def listed(self, name: str) -> Shadow | None:
+        """What /etc/shadow says of `name`; None: he is not in it. Raises `OSError`."""
+        prefix = f"{name}:"
+        return next((parse_shadow(line) for line in _lines(self._shadow) if line.startswith(prefix)), None)
+
+    def account_expired(self, name: str) -> bool:
+        """Whether the last day of the account of `name` is over; it is not where there is no /etc/shadow, or not for
+        us to read. Raises `OSError` where that fails in another way.
+        """
+        try:
+            found = self.listed(name)
+        except (FileNotFoundError, PermissionError):
+            return False
+        return found is not None and found.account_expired(self._clock())
 
     def expiry(self, shadow: Shadow) -> str | None:
         """Why a user with the right password may not log in: "password", "account", or None: he may."""
@@ -159,9 +175,11 @@ class LineFile:
         self._state: tuple[object, frozenset[str]] | None = None
 
     def lines(self) -> frozenset[str]:
-        """Those that are not empty. Raises `OSError`."""
-        state = self._state
-        if state is None or state[0] != identity_of(os.stat(self._path)):
+        """Those that are not empty. Raises `OSError`; a link to /dev/null, which masks a file, is as good as none."""
+        state, status = self._state, os.stat(self._path)
+        if stat.S_ISCHR(status.st_mode):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._path)
+        if state is None or state[0] != identity_of(status):
             data, identity = read_whole(self._path)
             text = data.decode("utf-8", "surrogateescape")
             state = self._state = (identity, frozenset(filter(None, map(str.strip, text.split("\n")))))
@@ -173,16 +191,20 @@ line_file = cache(LineFile)
 
 
 def shell_is_valid(shell: str, path: str = SHELLS) -> bool:
-    """Whether `shell` is a line of /etc/shells; everything is valid where that file cannot be read."""
+    """Whether `shell` is a line of /etc/shells; everything is valid where there is no such file. Raises `OSError` where
+    it cannot be read: nobody knows then.
+    """
     try:
         return shell in line_file(path).lines()
-    except OSError:
+    except FileNotFoundError:
         return True
 
 
 def listed_in_ftpusers(name: str, path: str = FTPUSERS) -> bool:
-    """Whether `name` is listed in ftpusers(5); nobody is where that file cannot be read."""
+    """Whether `name` is listed in ftpusers(5); nobody is where there is no such file. Raises `OSError` where it cannot
+    be read.
+    """
     try:
         return not name.startswith("#") and name in line_file(path).lines()
-    except OSError:
+    except FileNotFoundError:
         return False

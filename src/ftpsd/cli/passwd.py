@@ -6,6 +6,7 @@ from standard input with --stdin.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from dataclasses import dataclass
@@ -93,9 +94,10 @@ def _new_user(request: _Request) -> editing.NewUser:
 def _warn(user: editing.NewUser) -> None:
     if user.uid == 0:
         click.echo("warning: uid 0 may log in only with 'RootLogin on'", err=True)
-    if not shell_is_valid(user.shell):
-        click.echo(
-            f"warning: {user.shell} is not in /etc/shells; logins need 'RequireValidShell off'", err=True)
+    with contextlib.suppress(OSError):  # what cannot be read says nothing about this shell
+        if not shell_is_valid(user.shell):
+            click.echo(
+                f"warning: {user.shell} is not in /etc/shells; logins need 'RequireValidShell off'", err=True)
     if not os.path.isdir(user.home):
         click.echo(f"warning: the home {user.home} does not exist yet", err=True)
 

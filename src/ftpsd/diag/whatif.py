@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ftpsd.access import limits
 from ftpsd.access.classes import classes_of
 from ftpsd.access.limits import Answer, Client
-from ftpsd.auth.account import Account
+from ftpsd.auth.account import Account, AccountsUnavailable
 from ftpsd.auth.chain import Authenticator, rules_refuse
 from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, home_directory, place
 from ftpsd.auth.selection import Selection, select
@@ -66,6 +66,9 @@ class _Client:
     steps: list[Step] = field(default_factory=list)
     chosen: Selection | None = None
     account: Account | None = None
+    unknown: AccountsUnavailable | None = None
+    """Why nobody can say which account it is."""
+
     home: Place | None = None
     places: Places = field(default_factory=lambda: Places(Settings()))
     """The <Directory> sections of the login."""
@@ -211,10 +214,14 @@ def _authenticator(client: _Client) -> Authenticator:
 
 def _lookup(client: _Client, chosen: Selection) -> Account | None:
     authenticator = _authenticator(client)
-    account = authenticator.lookup(chosen.name)
     section = chosen.anonymous
-    if account is not None and section is not None and section.group is not None:
-        return authenticator.with_group(account, section.group)
+    try:
+        account = authenticator.lookup(chosen.name)
+        if account is not None and section is not None and section.group is not None:
+            return authenticator.with_group(account, section.group)
+    except AccountsUnavailable as error:
+        client.unknown = error
+        return None
     return account
 
 
@@ -238,6 +245,10 @@ def _password(client: _Client) -> bool:
     if not _gate(client, parse("PASS x")):
         return False
     account, section = client.account, chosen.anonymous
+    if client.unknown is not None:
+        return client.refused(
+            what, 530, _REFUSED, client.unknown.reason, client.unknown.log[0], rule="AuthGroupFile",
+            location=_place(client.said("auth", "auth_group_file"), client))
     if account is None:
         return client.refused(
             what, 530, _REFUSED, Code.LOGIN_UNKNOWN_USER, f"no source of accounts knows {chosen.name}",

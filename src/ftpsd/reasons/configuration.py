@@ -259,8 +259,10 @@ REASONS = (
     _found(
         Code.LOG_OPEN, "Everybody on this machine can change the log.", "Its mode.", server=("`chmod o-w LOG`",)),
     _found(
-        Code.AUTH_FILE_UNUSABLE, "An account file cannot be used: the server does not start.", "It does not exist.",
-        "Others can read the password hashes, or add users.", server=("`chmod 600 FILE`, in a directory of root's.",)),
+        Code.AUTH_FILE_UNUSABLE, "An account file cannot be used: the server does not start. While it runs, whoever "
+        "AuthGroupFile, /etc/shells, /etc/ftpusers or /etc/shadow might keep out is kept out when it cannot be read.",
+        "It does not exist.", "Others can read the password hashes, or add users.",
+        server=("`chmod 600 FILE`, in a directory of root's.", "The log says why a file cannot be read.")),
     _found(
         Code.AUTH_FILE_LINE, "A line of an account file does not count.", "A field is missing, or is no number.",
         server=("Correct it; `ftpsd passwd` writes correct lines.",)),

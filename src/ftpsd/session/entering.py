@@ -74,13 +74,15 @@ def _checked(session: Session, chosen: Selection, password: str, peer: str) -> L
     if account is not None and section.group is not None:
         account = authenticator.with_group(account, section.group)
     if not chosen.needs_password:
-        result = authenticator.check_without_password(account, peer, user=chosen.user, settings=rules)
+        result = authenticator.check_without_password(
+            account, peer, user=chosen.user, settings=rules, anonymous=True)
         result = _empty_refused(result, chosen, password, rules)
     elif logins.auth_using_alias and chosen.user != chosen.name:
         result = authenticator.check(
             authenticator.lookup(chosen.user), password, peer, user=chosen.user, settings=rules)
         if result.ok:
-            result = authenticator.check_without_password(account, peer, user=chosen.user, settings=rules)
+            result = authenticator.check_without_password(
+                account, peer, user=chosen.user, settings=rules, anonymous=True)
     else:
         result = authenticator.check(account, password, peer, user=chosen.user, settings=rules)
     if result.ok and logins.anon_reject_passwords is not None and logins.anon_reject_passwords.rejects(password):
