@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ ENTRIES = (
     person("twice", 4104, ssha("secret"), "/home/two", place="ou=elsewhere"),
     f"dn: uid=homeless,ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: homeless\ncn: x\nsn: x\n"
     f"mail: home@example.org\nuserPassword: {ssha('secret')}\n\n",
+    person("dora", 4110, ssha("secret"), "/home/dora").rstrip()
+    + "\ncn: xDora\nmail: Dora@Example.org\nmail: dd@example.org\n\n",
     f"dn: cn=odd,ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: {ODD}\ncn: odd\nsn: x\n"
     f"userPassword: {ssha('secret')}\n\n",
     group("staff", 5000), group("extra", 5001, "alice", "bob"), group("more", 5002, "alice"),
@@ -209,8 +211,67 @@ def test_attributes_and_defaults(make: Any, notes: list[str]) -> None:
     users = values.users([f"ou=people,{BASE}", "(mail=%v)"])
     by_mail = make(users=users, attributes=mail, default_uid=1, default_gid=1)
     assert by_mail.lookup("home@example.org").name == "home@example.org"
+    assert by_mail.lookup("HOME@example.ORG ").name == "home@example.org"
     root = make(users=values.users([f"ou=people,{BASE}", "(uid=%v)"]), default_uid=values.AUTO, default_gid=values.AUTO)
     assert root.lookup("homeless") is None
+
+
+SPELLINGS = ("Dora@Example.org", "dora@example.org", "DORA@EXAMPLE.ORG", " dora@example.org", "\uff24ora@example.org",
+             "do\u00adra@example.org")
+
+
+@pytest.mark.parametrize(("template", "sent", "name"), [
+    ("(mail=%v)", SPELLINGS, "Dora@Example.org"),
+    ("(&(mail=%u)(objectClass=posixAccount))", SPELLINGS, "Dora@Example.org"),
+    ("(mail=%v@example.org)", ("Dora", "dora", "DORA", "do\u00adra"), "dora"),
+    ("(mail=%v@*)", ("Dora", "dora", "DORA"), "dora"),
+    ("(cn=x%v)", ("DORA", "dora"), "dora"),
+    ("(mail=%v)", ("dd@example.org", "DD@Example.Org"), "dd@example.org"),
+    ("(|(mail=%v)(uid=%v))", (*SPELLINGS, "DD@example.org", "dora", "DORA "), "dora"),
+    ("(|(uid=%v)(mail=%v))", (*SPELLINGS, "dd@example.org", "Dora"), "dora"),
+    ("(mail:caseIgnoreIA5Match:=%v)", SPELLINGS, "Dora@Example.org"),
+    ("(&(|(cn=%v)(mail=%v))(!(sn=nobody)))", ("DD@example.org", "DORA"), "dora"),
+])
+def test_one_entry_has_one_name(make: Any, template: str, sent: Sequence[str], name: str) -> None:
+    """Whatever the filter asks for: codes, bans, quotas and rules that go by name are not got round by spelling."""
+    backend = make(users=values.users([f"ou=people,{BASE}", template]))
+    found = {spelling: backend.lookup(spelling) for spelling in sent}
+    known = {spelling: account for spelling, account in found.items() if account is not None}
+    assert sum(spelling.isascii() for spelling in known) == sum(spelling.isascii() for spelling in sent)
+    assert {account.name for account in known.values()} == {name}
+    assert all(backend.matches(account, "secret") for account in known.values())
+    assert not any(backend.matches(account, "wrong") for account in known.values())
+
+
+def test_a_name_that_may_not_be_read_is_written_small(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = make(users=values.users([f"ou=people,{BASE}", "(mail=%v)"]))
+    search = backend.directory.search
+
+    def hiding(*words: Any, **more: Any) -> list[directory.Entry]:
+        return [(place, {key: value for key, value in attributes.items() if key not in ("mail", "uid")})
+                for place, attributes in search(*words, **more)]
+
+    monkeypatch.setattr(backend.directory, "search", hiding)
+    assert {backend.lookup(spelling).name for spelling in SPELLINGS[:4]} == {"dora@example.org"}
+    assert backend.matches(backend.lookup("DORA@example.org"), "secret")
+    monkeypatch.setattr(backend, "_finds", lambda name, entry: name == "Dora@Example.org")
+    assert backend.lookup("Dora@Example.org ").name == "Dora@Example.org", "where case counts"
+    monkeypatch.setattr(backend, "_finds", lambda name, entry: False)
+    assert backend.lookup("Dora@Example.org ") is None
+
+
+def test_what_a_filter_compares() -> None:
+    def found(template: str) -> list[str]:
+        return [one.attribute for one in ldap_filters.compared(template)]
+
+    assert found("(&(|(uid=%v)(Mail=x-%u))(objectclass=posixAccount)(cn=*))") == ["uid", "mail"]
+    assert found("(cn:dn:2.5.13.2:=%v)") == ["cn"]
+    assert found("(:dn:2.5.13.2:=%v)") == []
+    (one,) = ldap_filters.compared("(cn=\\28a\\29 %v*b)")
+    assert [match and match[1] for match in map(one.value.fullmatch, ("(A) Joe-b", "(a) b", "a joe b"))] == [
+        "Joe-", None, None]
+    assert ldap_filters.folded(" JOSE\u0301  stra\u00dfe ") == ldap_filters.folded("jos\u00e9 STRASSE")
+    assert ldap_filters.folded("jose") != ldap_filters.folded("jos\u00e9")
 
 
 @pytest.mark.parametrize(("changes", "home"), [

@@ -41,6 +41,7 @@ class LDAPBackend(Backend):
             (users.by_name if users else "") or self._usual("uid", "posixAccount"),
             (users.by_number if users else "") or self._usual("uidnumber", "posixAccount"),
         )
+        self._compared = ldap_filters.compared(self._user_filters[0])
         self._group_filters = (
             (groups.by_number if groups else "") or self._usual("gidnumber", "posixGroup"),
             (groups.by_member if groups else "") or self._usual("memberuid", "posixGroup"),
@@ -95,6 +96,7 @@ class LDAPBackend(Backend):
         wanted = [self._attribute[name] for name in ("uid", "uidnumber", "gidnumber", "homedirectory", "loginshell")]
         if not self._settings.auth_binds:
             wanted.append(self._attribute["userpassword"])
+        wanted += sorted({one.attribute for one in self._compared} - {name.lower() for name in wanted})
         found = self.directory.search(
             users.base, ldap_filters.fill(self._user_filters[0], user), wanted, most=1)
         if len(found) > 1:
@@ -105,24 +107,47 @@ class LDAPBackend(Backend):
         found = values.get(self._attribute[attribute].lower(), ())
         return found[0].decode("utf-8", "surrogateescape") if found else None
 
-    def _name(self, user: str, entry: Entry) -> str:
+    def _name(self, user: str, entry: Entry) -> str | None:
         """The directory's own spelling of the name, so that rules, bans and codes for a user cannot be got round with
-        another: a directory cares for neither case, blanks at the ends nor forms of Unicode (RFC 4518). What was sent
-        where the filter asks for something else than this name.
+        another: a directory cares for neither case, blanks at the ends nor forms of Unicode (RFC 4518).
+
+        It is a value of the attribute `uid`, where that is a name that the filter finds, else of another that the
+        filter compares (each of several values is a name). Where there are none to be read, what was sent in small
+        letters, if that finds the same entry, else as it was sent. None: no spelling can be told from the others.
         """
-        place, values = entry
-        known = [value.decode("utf-8", "surrogateescape") for value in values.get(self._attribute["uid"].lower(), ())]
-        if user in known:
-            return user
-        same = next((name for name in known if name.lower() == user.lower()), None)
-        if same is not None or not known:
-            return same or user
-        again = self._entry(known[0])
-        return known[0] if again is not None and again[0] == place else user
+        for known in self._known(entry[1]):
+            if user in known:
+                return user
+            alike = ldap_filters.folded(user)
+            same = next((name for name in known if ldap_filters.folded(name) == alike), None)
+            if same is None and known and self._finds(known[0], entry):
+                same = known[0]
+            if same is not None:
+                return same
+        simple = (ldap_filters.plain(user).lower(), ldap_filters.plain(user))
+        return next((name for name in simple if name == user or self._finds(name, entry)), None)
+
+    def _known(self, values: Values) -> tuple[list[str], list[str]]:
+        """Spellings of the name: in the attribute `uid`, and in others that the filter compares."""
+        own = self._attribute["uid"].lower()
+        found: tuple[list[str], list[str]] = ([], [])
+        for attribute, pattern in self._compared:
+            texts = [value.decode("utf-8", "surrogateescape") for value in values.get(attribute, ())]
+            found[attribute != own].extend(match[1] for text in texts if (match := pattern.fullmatch(text)))
+        if all(one.attribute != own for one in self._compared):
+            found[0].extend(value.decode("utf-8", "surrogateescape") for value in values.get(own, ()))
+        return found
+
+    def _finds(self, name: str, entry: Entry) -> bool:
+        again = self._entry(name)
+        return again is not None and again[0] == entry[0]
 
     def _account(self, user: str, entry: Entry) -> Account | None:
         settings, values = self._settings, entry[1]
         name = self._name(user, entry)
+        if name is None:
+            self._note(f"LDAP: it cannot be told how user {user!r} is really spelled: he is taken for unknown")
+            return None
         uid = self._number(name, values, "uidnumber", settings.default_uid, forced=settings.force_default_uid)
         gid = self._number(name, values, "gidnumber", settings.default_gid, forced=settings.force_default_gid)
         if uid is None or gid is None:
