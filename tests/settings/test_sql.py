@@ -131,6 +131,55 @@ def test_what_must_fit_together(text: str, words: str) -> None:
     assert words in failure(text)
 
 
+READ_OTHERWISE = [
+    r"a = 'it\'s %u'", r"a = 'x\' OR b = '%u'", r"a = 'x\\\' OR b = '%u' OR c = '", r"a = 'x\'' y' OR b = '%u'",
+    r'a = "x\" OR b = "%u"', "a = 'x%u", "a = 'it's %u'", "a = 1 /* it's */ OR b = '%u' OR c = 'x'", "a = 1 /* %u */",
+    "a = 1 # %u", "a = 1 -- '%u'", "`a'b` = '%u' OR `c'd` = 1", "`%u` = 1", "a = 1 /* %u",
+]
+READ_ALIKE = [
+    "a = 'it''s %u'", r"a = 'x\\' OR b = '%u'", r"a = 'x\n' OR b = '%u'", r"a = 'x\"y' OR b = '%u'", "a = 'x--%u'",
+    "a = 1 /* one */ AND `b` = '%u'", "a = '/*%u*/'", "a = '#%u' AND b = 1--1 AND c = '%u'", "a LIKE '%%,%{0},%%'",
+    "a = '' AND b = %u", "a = '\"%u\"'",
+]
+
+
+def in_quotes(written: str) -> str:
+    """As it stands in a configuration."""
+    escaped = written.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+@pytest.mark.parametrize(("directive", "head"), [
+    ("SQLUserWhereClause", "SQLUserWhereClause: "), ("SQLGroupWhereClause", "SQLGroupWhereClause: "),
+    ("SQLNamedQuery q FREEFORM", "SQLNamedQuery: q: "), ("SQLNamedQuery q SELECT", "SQLNamedQuery: q: "),
+])
+@pytest.mark.parametrize("written", READ_OTHERWISE)
+def test_what_mysql_reads_otherwise(directive: str, head: str, written: str) -> None:
+    """Its driver writes values into the text: behind such a place they would not be values any more."""
+    lines = f"SQLAuthTypes Crypt\nSQLConnectInfo {{}}\n{directive} "
+    found = failure("SQLBackend mysql\n" + lines.format("ftp@host") + in_quotes(written))
+    assert found.startswith(f"fatal: {head}MySQL would read the quotes of ")
+    assert "on line 4 of" in found
+    assert "Write '' for a quote" in found
+    for text in ("SQLBackend postgres\n" + lines.format("ftp@host"), lines.format("/x.db")):
+        assert configuration(text + in_quotes(written)).hosts
+
+
+@pytest.mark.parametrize("written", READ_ALIKE)
+def test_what_mysql_reads_alike(written: str) -> None:
+    assert configuration(
+        "SQLBackend mysql\nSQLAuthTypes Crypt\nSQLConnectInfo ftp@host\n"
+        f"SQLNamedQuery q SELECT {in_quotes(written)}").hosts
+
+
+def test_queries_of_another_connection_are_read_as_that_does() -> None:
+    text = (
+        "SQLAuthTypes Crypt\nSQLConnectInfo /x.db\nSQLNamedConnectInfo other mysql ftp@host\n"
+        "SQLNamedQuery q SELECT " + in_quotes(r"'it\'s %u'"))
+    assert configuration(text).hosts
+    assert "q: MySQL would read" in failure(f"{text} other")
+
+
 def test_passwords_of_no_type_are_noted() -> None:
     notices = configuration("SQLConnectInfo /x.db").notices
     assert any("on line 1 of '/etc/main.conf' without SQLAuthTypes" in text for text in notices)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ftpsd.errors import ConfigError
 from ftpsd.settings.model import Configuration, Host
@@ -19,7 +19,7 @@ from ftpsd.settings.sql_parsers import (
     UserQueries,
 )
 from ftpsd.settings.sql_passwords import SQLPasswordSettings
-from ftpsd.settings.sql_template import Result
+from ftpsd.settings.sql_template import Result, Template
 
 _OF_MODULE = {"mod_sql_mysql.c": MYSQL, "mod_sql_postgres.c": POSTGRES, "mod_sql_sqlite.c": SQLITE}
 
@@ -51,6 +51,7 @@ def check(configuration: Configuration) -> list[str]:
         if found:
             _backends(host, found)
             _queries(host, set(found))
+            _literals(host, found)
             _references(host)
             _passwords(host, found[MAIN].backend)
             notices += _without_types(host)
@@ -81,6 +82,22 @@ def _queries(host: Host, known: set[str]) -> None:
             raise _wrong(
                 host, "SQLNamedQuery", "named_queries", f"{query.name}: no connection named '{query.connection}'",
                 "Define it with SQLNamedConnectInfo.")
+
+
+def _literals(host: Host, found: Mapping[str, ConnectInfo]) -> None:
+    """What MySQL would read otherwise than it was read when its variables were looked for."""
+    sql = host.settings.sql
+    written: list[tuple[str, str, str, Template | None, str]] = [
+        ("SQLNamedQuery", "named_queries", f"{one.name}: ", one.template, one.connection) for one in sql.named_queries]
+    written += [
+        ("SQLUserWhereClause", "user_where", "", sql.user_where, MAIN),
+        ("SQLGroupWhereClause", "group_where", "", sql.group_where, MAIN)]
+    for directive, field, head, template, connection in written:
+        if template is not None and template.otherwise and found[connection].backend == MYSQL:
+            raise _wrong(
+                host, directive, field, f"{head}MySQL would read the quotes of {template.otherwise} otherwise",
+                "Write '' for a quote in a text, not \\', close every text, and have neither quotes nor variables in "
+                "comments or between backticks.")
 
 
 def _used(sql: SQLSettings, passwords: SQLPasswordSettings) -> Iterator[tuple[str, str, str, bool]]:

@@ -5,17 +5,18 @@ An administrator writes what ProFTPD would paste together: `userid = '%U' AND ho
 parameter, quotes and all that stands beside it included: `'%u@%v'` is one parameter with three parts. So whatever a
 client sends (quotes, backslashes, NULs), the database sees a value, and the statement is the administrator's.
 
-Quotes are read as SQL has them: a doubled one is a quote. A literal between double quotes (MySQL's) is taken for text,
-too, where a variable stands in it. Variables are those of LogFormat (`settings.logformat`), and `%{0}`, `%{1}` … for
-what the caller of a query gives. `%%` is a percent sign, and so is one that nothing
-follows that could be a variable.
+Quotes are read as SQL has them: a doubled one is a quote. What MySQL would read otherwise (`\'`) is told, and refused
+for such a database. A literal between double quotes (MySQL's) is taken for text, too, where a variable stands in it.
+Variables are those of LogFormat (`settings.logformat`), and `%{0}`, `%{1}` … for what the caller of a query gives. `%%`
+is a percent sign, and so is one that nothing follows that could be a variable.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from ftpsd.settings.arguments import ArgumentError
 from ftpsd.settings.logformat import SCANNER, Field, field_of
@@ -50,12 +51,15 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """SQL text and bound parameters in order. Text is the administrator's, as it is sent."""
+    """SQL text and bound parameters in order. Text is the administrator's, as it is sent. `otherwise`: the place that
+    MySQL would read otherwise than it is read here ("": none), so that no parameter may stand behind it.
+    """
 
     pieces: tuple[str | Bound, ...]
+    otherwise: str = field(default="", compare=False)
 
     def __add__(self, other: Template) -> Template:
-        return Template((*self.pieces, *other.pieces))
+        return Template((*self.pieces, *other.pieces), self.otherwise or other.otherwise)
 
     @property
     def parts(self) -> Iterator[Part]:
@@ -78,7 +82,28 @@ def parse(sql: str) -> Template:
     pieces: list[str | Bound] = []
     for token in _TOKEN.findall(sql):
         pieces += _literal(token) if token[0] in "'\"" and len(token) > 1 else _outside(token)
-    return Template(tuple(_joined(pieces)))
+    return Template(tuple(_joined(pieces)), _read_otherwise(sql))
+
+
+_MYSQL = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`(?:[^`]|``)*`|--(?=\s|$)[^\n]*|\#[^\n]*|/\*.*?(?:\*/|$)|.""",
+    re.DOTALL)
+_LONGEST_SHOWN = 40
+
+
+def _read_otherwise(sql: str) -> str:
+    """Where MySQL begins to read a statement otherwise: a backslash takes a quote its meaning there, and quotes mean
+    nothing in comments and between backticks. Its driver writes values into the text, quotes and all, so that a
+    parameter which does not stand where we think would become part of the statement.
+    """
+    ours = [match.span() for match in _TOKEN.finditer(sql) if match[0][0] in "'\""]
+    theirs = [match.span() for match in _MYSQL.finditer(sql) if match[0][0] in "'\""]
+    for mine, other in zip_longest(ours, theirs, fillvalue=(len(sql), len(sql))):
+        if mine != other or mine[1] == mine[0] + 1:
+            begin = min(mine, other)[0]
+            return sql[begin:begin + _LONGEST_SHOWN]
+    apart = (match[0] for match in _MYSQL.finditer(sql) if len(match[0]) > 1 and match[0][0] in "`-#/")
+    return next((one[:_LONGEST_SHOWN] for one in apart if any(not isinstance(part, str) for part in parts_of(one))), "")
 
 
 def _literal(token: str) -> list[str | Bound]:
