@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import socket
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -11,10 +15,13 @@ import pytest
 from ftpsd.auth import sqlpasswords
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code
+from ftpsd.settings.sql_parsers import MYSQL, Timeouts, connect_info
 from ftpsd.sql import database as database_module
+from ftpsd.sql.drivers import driver_for
 from ftpsd.sql.errors import Failed, Unavailable
 from ftpsd.sql.queries import calling
 from ftpsd.sql.statements import NOTHING
+from ftpsd.testing.ca import Authority, Files
 from ftpsd.testing.databases import TestDatabase
 from tests.sql.support import Told, opened
 
@@ -292,6 +299,83 @@ def test_ciphers_are_for_mysql(database: TestDatabase) -> None:
     other = TestDatabase("postgres", "ftp@127.0.0.1 u p ssl-ciphers:HIGH", lambda sql, parameters: [])
     with pytest.raises(ConfigError, match="MySQL alone"), opened(other):
         pass
+
+
+class FakeMySQL:
+    """A server that says yes to one client; with a certificate it offers TLS. `clear` and `heard`: what came in clear
+    after its greeting, and within TLS.
+    """
+
+    CAPABILITIES = 0x00FFF7FF  # of MySQL 8, but for CLIENT_SSL
+    SSL = 0x800
+
+    def __init__(self, files: Files | None = None, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> None:
+        self.clear: list[bytes] = []
+        self.heard: list[bytes] = []
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if files is not None else None
+        if self.context is not None and files is not None:
+            self.context.minimum_version = self.context.maximum_version = version
+            self.context.load_cert_chain(files.certificate, files.key)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"localhost:{self.listener.getsockname()[1]}"
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        able = self.CAPABILITIES | (self.SSL if self.context is not None else 0)
+        greeting = (
+            b"\x0a8.0.0-test\0\1\0\0\0saltsalt\0" + (able & 0xFFFF).to_bytes(2, "little") + b"\x2d\x02\0"
+            + (able >> 16).to_bytes(2, "little") + b"\x15" + bytes(10) + b"saltsaltsalt\0mysql_native_password\0")
+        connection, _ = self.listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(20)
+            connection.sendall(len(greeting).to_bytes(3, "little") + b"\0" + greeting)
+            if self.context is None:
+                self.clear.append(connection.recv(4096))
+                return
+            self.clear.append(connection.recv(36))
+            with self.context.wrap_socket(connection, server_side=True) as secured:
+                while packet := secured.recv(4096):
+                    self.heard.append(packet)
+                    secured.sendall(b"\7\0\0" + bytes([packet[3] + 1]) + b"\0\0\0\2\0\0\0")
+
+    def close(self) -> None:
+        self.thread.join(20)
+        self.listener.close()
+        assert not self.thread.is_alive()
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_mysql_without_tls_is_told_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, old: bool) -> None:
+    """Also with a driver (before 1.2) to which TLS is but a wish."""
+    pymysql = pytest.importorskip("pymysql")
+    pytest.importorskip("sqlalchemy")
+    if old:
+        wish = property(lambda self: False, lambda self, value: None)
+        monkeypatch.setattr(pymysql.connections.Connection, "_ssl_required", wish, raising=False)
+    server = FakeMySQL()
+    words = f"ftp@{server.address} joe secret ssl-ca:{Authority.create().write(tmp_path / 'ca.pem')}"
+    with opened(
+        TestDatabase("mysql", words, lambda sql, parameters: []), 'SQLNamedQuery q SELECT "1"', running=False,
+    ) as (queries, said):
+        with pytest.raises(Unavailable, match="the server offers none"):
+            queries.run("q")
+        assert said.reasons == [Code.SQL_UNAVAILABLE]
+    server.close()
+    assert server.clear in ([], [b""])
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_mysql_with_tls_is_told_there_alone(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    pytest.importorskip("pymysql")
+    authority = Authority.create()
+    server = FakeMySQL(authority.leaf("localhost").write(tmp_path, "db"), version)
+    info = connect_info(f"ftp@{server.address} joe secret ssl-ca:{authority.write(tmp_path / 'ca.pem')}".split())
+    driver_for(dataclasses.replace(info, backend=MYSQL), Timeouts()).connect().close()
+    server.close()
+    assert b"joe" in server.heard[0]
+    assert len(server.clear[0]) == 36
+    assert b"joe" not in server.clear[0]
 
 
 def test_passwords_of_mysql(database: TestDatabase) -> None:

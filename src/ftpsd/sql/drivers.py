@@ -7,6 +7,7 @@ in a worker. Connections commit every statement by itself.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import socket
@@ -137,10 +138,27 @@ class MySQL(Driver):
                     ("ca", tls.authority), ("cert", tls.certificate), ("key", tls.key), ("cipher", tls.ciphers),
                 ) if value
             }
-        return pymysql.connect(**options)
+        return (_encrypted(pymysql) if tls is not None and not path else pymysql.connect)(**options)
 
     def abandon(self, connection: Any) -> None:
         """PyMySQL's own timeouts do it."""
+
+
+@functools.cache
+def _encrypted(pymysql: Any) -> Any:
+    """Connections that tell nothing, neither name nor password, to a server without TLS. Before its version 1.2 the
+    driver goes on in clear where the server (or who stands between) offers none.
+    """
+
+    class Encrypted(pymysql.connections.Connection):  # type: ignore[misc]
+        def _request_authentication(self) -> None:
+            if not self.server_capabilities & pymysql.constants.CLIENT.SSL:
+                raise pymysql.err.OperationalError(
+                    pymysql.constants.CR.CR_SSL_CONNECTION_ERROR,
+                    "SQLConnectInfo wants TLS (ssl-…), and the server offers none")
+            super()._request_authentication()
+
+    return Encrypted
 
 
 def _shut(descriptor: int) -> None:
