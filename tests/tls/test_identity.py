@@ -243,6 +243,19 @@ def test_what_anybody_can_write_counts_for_nothing(home: Path) -> None:
     assert dot_login(home) == unable(home, "the home directory is world-writable")
 
 
+@pytest.mark.parametrize("mode", [0o660, 0o664, 0o620])
+def test_what_a_group_can_write_counts_for_nothing(home: Path, mode: int) -> None:
+    """Any member could put a certificate there; who they all are nobody can say."""
+    path = give(home, ALICE.certificate_pem, mode=mode)
+    assert dot_login(home) == unable(home, f"it is group-writable (mend it: chmod g-w '{path}')")
+    path.chmod(mode & ~0o020)
+    assert dot_login(home) == SUCCESS
+    home.chmod(0o2775)
+    assert dot_login(home) == unable(home, f"the home directory is group-writable (mend it: chmod g-w '{home}')")
+    home.chmod(0o2755)
+    assert dot_login(home) == SUCCESS
+
+
 def test_a_huge_file(home: Path) -> None:
     give(home, ALICE.certificate_pem, b" " * dotlogin.LARGEST)
     assert dot_login(home) == unable(home, "it is too large")

@@ -55,7 +55,8 @@ class TLSSettings(StaplingSettings):
         good=("NoCertRequest", "AllowPerUser nosessionreuserequired", "UseImplicitSSL"),
         bad=("", "NoCert", "StdEnv"), default_text="none",
         doc="AllowClientRenegotiations: clients may renegotiate (TLS 1.2 and older), and TLSRenegotiate ctrl"
-        " applies to them. AllowDotLogin: whose certificate stands in ~/.tlslogin needs no password."
+        " applies to them. AllowDotLogin: whose certificate stands in ~/.tlslogin needs no password, if"
+        " nobody else can write that file and the home (chmod go-w)."
         " iPAddressRequired, dNSNameRequired, CommonNameRequired: with TLSVerifyClient on, a client's"
         " certificate must bear its IP address, or its name by reverse DNS."
         " AllowWeakDH: TLSDHParamFile may have less than 2048 bits. AllowWeakSecurity: keys, signatures and"

@@ -53,7 +53,7 @@ def _read(home: str, uid: int) -> bytes:
     owners = {uid, 0, os.geteuid()}
     directory = os.open(os.path.realpath(home), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _check(os.fstat(directory), "the home directory", owners)
+        _check(os.fstat(directory), "the home directory", home, owners)
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         file = os.open(NAME, flags, dir_fd=directory)
     finally:
@@ -62,16 +62,19 @@ def _read(home: str, uid: int) -> bytes:
         state = os.fstat(file)
         if not stat.S_ISREG(state.st_mode):
             raise _Unusable("not a regular file")
-        _check(state, "it", owners)
+        _check(state, "it", os.path.join(home, NAME), owners)
         data = opened.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise _Unusable("it is too large")
     return data
 
 
-def _check(state: os.stat_result, what: str, owners: set[int]) -> None:
+def _check(state: os.stat_result, what: str, path: str, owners: set[int]) -> None:
+    """A group may be anybody, too: that it is nobody else's primary one (in LDAP, an AuthUserFile) cannot be told."""
     if state.st_mode & stat.S_IWOTH:
         raise _Unusable(f"{what} is world-writable")
+    if state.st_mode & stat.S_IWGRP:
+        raise _Unusable(f"{what} is group-writable (mend it: chmod g-w '{path}')")
     if state.st_uid not in owners:
         raise _Unusable(f"{what} belongs to somebody else (UID {state.st_uid})")
 
