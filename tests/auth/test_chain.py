@@ -358,7 +358,7 @@ class TestGroups:
         assert notes[0] == f"error: unable to open AuthGroupFile file '{path}': No such file or directory"
         with pytest.raises(AccountsUnavailable):
             subject.with_group(account("ftp"), "web")
-        assert subject.home_of("alice") is None
+        assert subject.home_of("alice") == "/srv/ftp"
         (tmp_path / "groups~").rename(path)
         found = subject.lookup("alice")
         assert found is not None
@@ -380,7 +380,7 @@ class TestLists:
         assert (result.ok, result.reason) == (False, Code.AUTH_FILE_UNUSABLE)
         assert result.log == "USER alice (Login failed): unable to read '/etc/list': Too many open files"
         assert not log_in(authenticator(tmp_path, user_line("alice")), "alice", "wrong").ok
-        rule = {"require_valid_shell": False} if listing == "shell_is_valid" else {"use_ftp_users": False}
+        rule: dict[str, Any] = {"require_valid_shell" if listing == "shell_is_valid" else "use_ftp_users": False}
         assert log_in(authenticator(tmp_path, user_line("alice"), **rule), "alice").ok
 
 

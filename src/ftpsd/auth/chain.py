@@ -180,6 +180,9 @@ class Authenticator:
         users, groups = self.names.refresh(self._note)
         if groups is None:
             raise _no_groups(self._settings)
+        return self._supplied(users, groups, user, sql)
+
+    def _supplied(self, users: Users, groups: Groups, user: str, sql: bool) -> Account | None:
         for source, final in self._order.sources:
             account = _file_account(users, groups, user) if source == _FILE else self._found(source, user, sql)
             if account is not None or final:
@@ -340,9 +343,10 @@ class Authenticator:
         return dataclasses.replace(account, gid=gid, groups=groups, group_names=names)
 
     def home_of(self, user: str) -> str | None:
-        """The home of `user`, for `~user`; None when he is unknown."""
+        """The home of `user`, for `~user`; None when he is unknown. It does not hang on his groups."""
+        users, groups = self.names.refresh(self._note)
         try:
-            account = self.lookup(user)
+            account = self._supplied(users, groups if groups is not None else Groups(), user, sql=True)
         except AccountsUnavailable:
             return None
         return account.home if account is not None else None
