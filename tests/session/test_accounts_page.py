@@ -8,6 +8,7 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
@@ -65,6 +66,22 @@ def attempts(lines: list[str], *tries: tuple[str, str, int]) -> None:
 
 def test_a_file(tmp_path: Path) -> None:
     attempts(place(tmp_path, examples()["A file"]), ("alice", "wrong", 530), ("alice", "secret", 230))
+
+
+@pytest.mark.parametrize("rule", ["AnonymousGroup users", "IfSessionOptions PerUnauthenticatedUser", ""])
+def test_a_group_file_that_is_away_for_a_moment(tmp_path: Path, rule: str) -> None:
+    """An editor's: nobody gets in meanwhile, and the same session goes on when it is back."""
+    lines = place(tmp_path, examples()["A file"])
+    groups = tmp_path / "etc" / "groups"
+    with one_session(("MaxLoginAttempts 20", rule, *lines)) as served:
+        served.client.connect()
+        groups.rename(tmp_path / "etc" / "groups~")
+        for user in ("alice", "nobody-there"):
+            if served.client.command(f"USER {user}").code == 331:
+                served.client.expect(530, "PASS secret")
+        (tmp_path / "etc" / "groups~").rename(groups)
+        served.client.expect(331, "USER alice")
+        served.client.expect(230, "PASS secret")
 
 
 def test_pam(tmp_path: Path) -> None:
