@@ -46,6 +46,15 @@ def filters() -> list[Script]:
             directory("/sub", "AllowFilter x"),
             differences=(other.NO_ARGUMENT,),
         ),
+        *(
+            script(f"DenyFilter {pattern}", [f"NOOP {text}" for text in texts], directives=(f'DenyFilter "{pattern}"',))
+            for pattern, texts in (
+                (r"^[\\d.]+$", ("1.2", "x", "d")), (r"^[\\x00-\\x1f]", ("A", "0")), (r"^(.)\\1$", ("aa", "ab", "1")),
+                (r"^\\x41$", ("A", "x41")), (r"^[\\n]$", ("n", "x")), (r"^\\<abc\\>$", ("abc", "<abc>")),
+                (r"^a(?=b)b$", ("ab", "a")), ("^[]x]$", ("]", "x", "y")), ("^a{,2}$", ("aa", "a{,2}")),
+                (r"^\\Qa.b\\E$", ("a.b", "axb")), ("^(?i)ABC$", ("abc", "x")), ("^a++b$", ("aab", "b")),
+                ("^(?:abc){e}$", ("abx", "abc{e}")))
+        ),
         Script(
             "access: DenyFilter before login",
             ["RETR a*b", "USER a*b", "PASS a*"],

@@ -396,3 +396,15 @@ def test_an_anonymous_login_has_its_own_sections(hosts: Hosts) -> None:
             DELE full/y => 550 full/y: Operation not permitted [limit-denied]
             < RETR sub/inner.txt => 150 ASCII: sub/inner.txt (6 bytes); 226 Transfer complete
         """)
+
+
+def test_an_expression_of_an_ftpaccess_that_takes_for_ever_forbids(hosts: Hosts) -> None:
+    """It holds up nobody: `re` would have looked at this name for years, with the interpreter."""
+    hosts.server.give("sub/.ftpaccess", b"PathDenyFilter (a|aa)+$\n")
+    name = "a" * 60 + "!"
+    with hosts.logged_in("open") as client:
+        converse(client, f"""
+            CWD sub => 250 CWD command successful
+            MKD {name} => 550 {name}: Forbidden filename [path-forbidden]
+            MKD b => 257 "/sub/b" - Directory successfully created
+        """)

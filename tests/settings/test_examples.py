@@ -169,7 +169,7 @@ def test_debians_stock_configuration() -> None:
     assert settings.transfer.list_options == ListOptions("-l")
     assert settings.transfer.allow_overwrite
     assert settings.access.deny_filter is not None
-    assert settings.access.deny_filter.search("*/x/")
+    assert settings.access.deny_filter.fits("*/x/", in_doubt=False)
     assert not settings.core.ident_lookups
     assert f"{os.path.dirname(DEBIAN)}/modules.conf" in found.files
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from ftpsd.settings import DIRECTIVES
 from ftpsd.settings.arguments import ArgumentError, duration
 from ftpsd.settings.declaration import Declaration
 from ftpsd.settings.lang import Encoding
-from ftpsd.settings.regexes import posix
+from ftpsd.settings.regexes import OFTEN, Regex
 from ftpsd.settings.values import (
     CipherSuite,
     DisplayChdir,
@@ -282,29 +284,72 @@ def test_bad_durations(text: str) -> None:
         ("^[[:upper:]]", "a", False),
         ("[]x]", "]", True),
         ("[^]x]", "]", False),
-        (r"[\n]", "\\", True),
+        (r"[\n]", "\\", False),
+        (r"[\n]", "\n", True),
+        (r"^[\w.-]+$", "a_1.txt", True),
+        (r"[^\s]", " ", False),
+        (r"^[\x00-\x1f]", "A", False),
+        (r"^(.)\1$", "aa", True),
+        (r"^\x41\x{42}$", "AB", True),
+        (r"^a(?=b)b$", "ab", True),
+        (r"^\<abc\>$", "abc", False),
+        (r"^\Qa.b\E$", "a.b", True),
+        (r"^\Qa.b\E$", "axb", False),
+        (r"^(?i)ABC$", "abc", True),
+        (r"^a++b$", "aab", True),
+        ("^a{,2}$", "aa", False),
+        ("^a{,2}$", "a{,2}", True),
+        ("^(?:abc){e}$", "abx", False),
+        (r"^\p{L}+$", "abc", True),
+        ("^[[:alpha:]]$", "\u00e4", False),
         ("[[a]", "[", True),
-        (r"\q", "q", True),
         ("(^|/)[.]", "x/.y", True),
         ("a{2}", "aa", True),
         ("[[:blank:][:digit:]]", "7", True),
         ("[&&~~]", "&", True),
     ],
 )
-def test_posix_expressions(pattern: str, text: str, matches: bool) -> None:
-    assert (posix(pattern).search(text) is not None) is matches
+def test_regular_expressions(pattern: str, text: str, matches: bool) -> None:
+    assert Regex(pattern).fits(text, in_doubt=not matches) is matches
 
 
-@pytest.mark.parametrize("pattern", ["(", "[a", "[[:nope:]]", "*", "a{99999999999999}"])
+@pytest.mark.parametrize("in_doubt", [True, False])
+def test_an_expression_that_would_take_for_ever_is_given_up(in_doubt: bool) -> None:
+    """Others go on meanwhile, and one that does that often gets less time."""
+    costly = Regex("^(a|aa)+$")
+    turns, over = 0, threading.Event()
+
+    def others() -> None:
+        nonlocal turns
+        while not over.wait(0.001):
+            turns += 1
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    try:
+        assert all(costly.fits("a" * 60 + "!", in_doubt=in_doubt) is in_doubt for _ in range(OFTEN + 2))
+    finally:
+        over.set()
+        thread.join()
+    assert turns > OFTEN
+    assert costly.fits("aa", in_doubt=False)
+
+
+def test_expressions_are_equal_by_what_they_say() -> None:
+    assert Regex("a") == Regex("a")
+    assert len({Regex("a"), Regex("a"), Regex("a", ignore_case=True), Regex("b")}) == 3
+
+
+@pytest.mark.parametrize("pattern", ["(", "[a", "[[:nope:]]", "*", "a{99999999999999}", r"\q", "(" * 9999])
 def test_bad_expressions(pattern: str) -> None:
     with pytest.raises(ArgumentError):
-        posix(pattern)
+        Regex(pattern)
 
 
 def test_case_of_filters() -> None:
     for flag, matches in (("", False), (" [NC]", True)):
         found = value(f'DenyFilter "secret"{flag}')
-        assert (found.search("SECRET") is not None) is matches  # type: ignore[attr-defined]
+        assert found.fits("SECRET", in_doubt=not matches) is matches  # type: ignore[attr-defined]
 
 
 WORD = st.text(st.characters(exclude_characters="\0\n"), max_size=12) | st.sampled_from(

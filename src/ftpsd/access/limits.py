@@ -125,26 +125,26 @@ def _allows(rules: LimitRules, client: Client, argument: str | None) -> bool:
         return True
     if client.groups is None and rules.groups:
         return True
-    return _fits(rules, client, argument)
+    return _fits(rules, client, argument, in_doubt=False)
 
 
 def _denies(rules: LimitRules, client: Client, argument: str | None) -> bool:
-    return _fits(rules, client, argument)
+    return _fits(rules, client, argument, in_doubt=True)
 
 
-def _fits(rules: LimitRules, client: Client, argument: str | None) -> bool:
+def _fits(rules: LimitRules, client: Client, argument: str | None, *, in_doubt: bool) -> bool:
     return (
         rules.everybody
-        or (client.user is not None and _holds(rules.users, (client.user,)))
-        or (client.groups is not None and _holds(rules.groups, client.groups))
-        or (bool(client.classes) and _holds(rules.classes, client.classes))
+        or (client.user is not None and _holds(rules.users, (client.user,), in_doubt))
+        or (client.groups is not None and _holds(rules.groups, client.groups, in_doubt))
+        or (bool(client.classes) and _holds(rules.classes, client.classes, in_doubt))
         or any(address_fits(line, client.address, client.name) for line in rules.addresses)
-        or (argument is not None and any(pattern.search(argument) for pattern in rules.arguments))
+        or (argument is not None and any(pattern.fits(argument, in_doubt=in_doubt) for pattern in rules.arguments))
     )
 
 
-def _holds(expressions: Iterable[Expression], present: Collection[str]) -> bool:
-    return any(expression.holds(present) for expression in expressions)
+def _holds(expressions: Iterable[Expression], present: Collection[str], in_doubt: bool) -> bool:
+    return any(expression.holds(present, in_doubt=in_doubt) for expression in expressions)
 
 
 def address_fits(line: Iterable[ClassRule], address: str, name: str | None) -> bool:

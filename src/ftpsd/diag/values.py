@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import Any
 
 from ftpsd.settings.expressions import Expression, Whom
+from ftpsd.settings.regexes import Regex
 from ftpsd.settings.values import ForeignAddresses, TLSRequirement, Umask
 
 
@@ -19,8 +19,8 @@ def shown(value: Any) -> str:
             return "on" if value else "off"
         case TLSRequirement() | Umask() | ForeignAddresses() | Expression() | Whom():
             return str(value)
-        case re.Pattern():
-            return str(value.pattern)
+        case Regex():
+            return value.pattern
         case frozenset() | set():
             return " ".join(sorted(map(shown, value))) or "none"
         case tuple() if hasattr(value, "_fields"):

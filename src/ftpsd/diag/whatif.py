@@ -391,7 +391,7 @@ def _filters(client: _Client, command: Command, current: Sequence[DirectorySecti
         ("AllowFilter", "allow_filter", lambda found: not found), ("DenyFilter", "deny_filter", bool),
     ):
         pattern = getattr(access, name)
-        if pattern is not None and command.argument and wrong(pattern.search(command.argument)):
+        if pattern is not None and command.argument and wrong(pattern.fits(command.argument, in_doubt=False)):
             return client.refused(
                 command.loggable, 550, f"{command.argument}: Forbidden command argument", Code.ARGUMENT_FORBIDDEN,
                 f"{directive} {pattern.pattern}", rule=directive,

@@ -30,7 +30,9 @@ def hidden(session: Session, path: str, real: str, settings: Settings) -> bool:
 def by_name(session: Session, lines: Iterable[HideFiles], name: str) -> bool:
     """HideFiles: the first line that concerns the user decides."""
     line = next(session.concerning(lines), None)
-    return line is not None and line.pattern is not None and (line.pattern.search(name) is not None) is not line.negated
+    if line is None or line.pattern is None:
+        return False
+    return line.pattern.fits(name, in_doubt=not line.negated) is not line.negated
 
 
 def by_owner(session: Session, access: AccessSettings, path: str) -> bool:

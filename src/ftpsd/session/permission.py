@@ -23,6 +23,7 @@ from ftpsd.reasons.codes import Code
 from ftpsd.session import hiding
 from ftpsd.session.state import Session
 from ftpsd.settings.model import Settings
+from ftpsd.settings.regexes import Regex
 
 Words = Sequence[Collection[str]]
 
@@ -172,10 +173,16 @@ def _filter(settings: Settings, text: str, command: Command, limit: Limiting, wr
     """PathAllowFilter and PathDenyFilter look at `text`."""
     access = settings.access
     allow, deny = access.path_allow_filter, access.path_deny_filter
-    if (allow is not None and not allow.search(text)) or (deny is not None and deny.search(text)):
+    if _forbidden(text, allow, deny):
         code, reply = limit.filter_reply
         shown = reply.format(name=command.name, argument=command.argument, shown=written or text)
         raise Refusal(code, shown, Code.PATH_FORBIDDEN)
+
+
+def _forbidden(text: str, allow: Regex | None, deny: Regex | None) -> bool:
+    return (
+        (allow is not None and not allow.fits(text, in_doubt=False))
+        or (deny is not None and deny.fits(text, in_doubt=True)))
 
 
 def check_argument(session: Session, command: Command) -> None:
@@ -186,5 +193,5 @@ def check_argument(session: Session, command: Command) -> None:
     access = session.directory_settings().access
     allow, deny = access.allow_filter, access.deny_filter
     argument = command.argument
-    if (allow is not None and not allow.search(argument)) or (deny is not None and deny.search(argument)):
+    if _forbidden(argument, allow, deny):
         raise Refusal(550, f"{argument}: Forbidden command argument", Code.ARGUMENT_FORBIDDEN)

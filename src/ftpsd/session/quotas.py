@@ -293,7 +293,7 @@ class SessionQuota:
     def excluded(self, path: str) -> bool:
         """QuotaExcludeFilter: whether what lies at a virtual path does not count."""
         pattern = self._settings.exclude_filter
-        return pattern is not None and pattern.search(self._session.fs.real_path(path)) is not None
+        return pattern is not None and pattern.fits(self._session.fs.real_path(path), in_doubt=False)
 
     # ---- the tables
 

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from ftpsd.settings import access_parsers, parsers
 from ftpsd.settings.arguments import Boolean, Special, Text
 from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, PLACES, Combine, Context, directive
+from ftpsd.settings.regexes import Regex
 from ftpsd.settings.values import HiddenOwner, HideFiles, RootedPath
 
 _PLACE = Context.ANONYMOUS | Context.DIRECTORY
@@ -31,26 +31,26 @@ class AccessSettings:
         bad=("", "a b c"),
         doc="The directory that a session starts in. The first whose groups fit counts.",
     )
-    allow_filter: re.Pattern[str] | None = directive(
+    allow_filter: Regex | None = directive(
         "AllowFilter", Special("regular-expression [[NC]]|none", parsers.command_filter), None,
         contexts=ANYWHERE | Context.LIMIT,
         good=('"^[a-zA-Z0-9 /._-]*$"', "none"), bad=("", '"(" ', "a b"),
         doc="A command whose argument does not match is refused (550 Forbidden command argument). In <Limit>: whose"
         " argument matches is let through.",
     )
-    deny_filter: re.Pattern[str] | None = directive(
+    deny_filter: Regex | None = directive(
         "DenyFilter", Special("regular-expression [[NC]]|none", parsers.command_filter), None,
         contexts=ANYWHERE | Context.LIMIT,
         good=(r"\*.*/", '"(^|/)[.]" [NC]', "none"), bad=("", '"(" ', "a b"),
         doc="A command whose argument matches is refused (550 Forbidden command argument). Passwords are exempt.",
     )
-    path_allow_filter: re.Pattern[str] | None = directive(
+    path_allow_filter: Regex | None = directive(
         "PathAllowFilter", Special("regular-expression [[NC]]", parsers.command_filter), None,
         contexts=ANYWHERE, good=("^[a-zA-Z0-9_.-]+$",), bad=("", "[", "a b"),
         doc="Only paths that match may be made, changed, renamed or deleted (550 Forbidden filename). Uploads are"
         " looked at by their whole path, others by the path as the client wrote it.",
     )
-    path_deny_filter: re.Pattern[str] | None = directive(
+    path_deny_filter: Regex | None = directive(
         "PathDenyFilter", Special("regular-expression [[NC]]", parsers.command_filter), None,
         contexts=ANYWHERE, good=(r"(\.ftpaccess|\.htaccess)$", r"\.exe$ [NC]"), bad=("", "(", "a b"),
         doc="Paths that match may not be made, changed, renamed or deleted, see PathAllowFilter.",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ftpsd.settings.arguments import ArgumentError, boolean, want
-from ftpsd.settings.regexes import posix
+from ftpsd.settings.regexes import Regex
 from ftpsd.settings.sections import for_whom
 from ftpsd.settings.values import HiddenOwner, HideFiles
 
@@ -19,7 +19,7 @@ def hide_files(words: Sequence[str]) -> tuple[HideFiles, ...]:
     if words[0].lower() == "none":
         return (HideFiles(None, whom=whom),)
     negated = words[0].startswith("!")
-    return (HideFiles(posix(words[0].removeprefix("!")), negated, whom),)
+    return (HideFiles(Regex(words[0].removeprefix("!")), negated, whom),)
 
 
 def hidden_owner(words: Sequence[str]) -> tuple[HiddenOwner, ...]:

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftpsd.settings.arguments import ArgumentError, absolute_path, want
-from ftpsd.settings.regexes import posix
+from ftpsd.settings.regexes import Regex
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """A regular expression that something has to match, with `negated` must not."""
 
-    expression: re.Pattern[str]
+    expression: Regex
     negated: bool = False
 
     def fits(self, text: str) -> bool:
-        return (self.expression.search(text) is not None) is not self.negated
+        return self.expression.fits(text, in_doubt=self.negated) is not self.negated
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def _pattern(word: str) -> Pattern:
     text = word.removeprefix("!")
     if not text:
         raise ArgumentError("the regular expression is empty")
-    return Pattern(posix(text), word.startswith("!"))
+    return Pattern(Regex(text), word.startswith("!"))
 
 
 def _ids(word: str) -> tuple[int, int]:

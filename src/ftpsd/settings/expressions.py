@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
+
+from ftpsd.settings.regexes import Regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +15,16 @@ class Expression:
     operator: str
     """`and`, `or` or `regex`."""
     names: tuple[str, ...] = ()
-    pattern: re.Pattern[str] | None = None
+    pattern: Regex | None = None
     negated: bool = False
     """The regular expression must not match (for names each has its own `!`)."""
 
-    def holds(self, present: Collection[str]) -> bool:
-        """Whether a session with the names `present` (one user, or its groups or classes) is meant."""
+    def holds(self, present: Collection[str], *, in_doubt: bool = False) -> bool:
+        """Whether a session with the names `present` (one user, or its groups or classes) is meant; `in_doubt`, where
+        a regular expression takes too long to say."""
         if self.pattern is not None:
-            return any(self.pattern.search(name) for name in present) is not self.negated
+            found = in_doubt is not self.negated
+            return any(self.pattern.fits(name, in_doubt=found) for name in present) is not self.negated
         results = (
             (name[1:] not in present) if name.startswith("!") else (name in present) for name in self.names
         )

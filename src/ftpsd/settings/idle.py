@@ -43,7 +43,7 @@ IDLE = (
         bad=("", "maybe"), doc="Whether /etc and /lib below the root of a session are kept from changes.",
     ),
     without_value(
-        "RegexOptions", Status.NO_EFFECT, "regular expressions are Python's, which has no such limits; what they are"
+        "RegexOptions", Status.NO_EFFECT, "regular expressions are always PCRE's, and bounded in time; what they are"
         " matched with is never longer than a command", contexts=HOST,
         argument=Words("Engine|MatchLimit|MatchRecursionLimit value …", least=2),
         good=("MatchLimit 1000 MatchRecursionLimit 100", "Engine POSIX"), bad=("", "Engine"),

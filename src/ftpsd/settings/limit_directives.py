@@ -7,7 +7,6 @@ in which they are asked).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from ftpsd.errors import Location
 from ftpsd.settings.arguments import ArgumentError, Boolean, Special, want
 from ftpsd.settings.declaration import Context, Declaration, Status, without_value
 from ftpsd.settings.expressions import ClassRule, Expression
+from ftpsd.settings.regexes import Regex
 from ftpsd.settings.restrictions import LimitRules, LimitSection
 from ftpsd.settings.sections import class_rules, expression
 
@@ -137,6 +137,6 @@ def _added(rules: LimitRules, what: str, value: Any) -> LimitRules:
         case "Class":
             return replace(rules, classes=(*rules.classes, value))
         case "Filter":
-            named = (value,) if isinstance(value, re.Pattern) else ()
+            named = (value,) if isinstance(value, Regex) else ()
             return replace(rules, arguments=(*rules.arguments, *named))
     return replace(rules, addresses=(*rules.addresses, value))

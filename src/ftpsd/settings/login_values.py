@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from ftpsd.settings.arguments import ArgumentError, absolute_path, boolean, want, whole_number
-from ftpsd.settings.regexes import posix
+from ftpsd.settings.regexes import Regex
 
 OWNER = -1
 """`~` as uid or gid of CreateHome: those of the user."""
@@ -41,11 +41,11 @@ class NamedPassword(NamedTuple):
 class Rejected:
     """AnonRejectPasswords: a password that `pattern` is found in, with `negated` one that it is not found in."""
 
-    pattern: re.Pattern[str]
+    pattern: Regex
     negated: bool = False
 
     def rejects(self, password: str) -> bool:
-        return (self.pattern.search(password) is not None) is not self.negated
+        return self.pattern.fits(password, in_doubt=not self.negated) is not self.negated
 
 
 Event = Literal["USER", "PASS", "FailedLogin", "Connect"]
@@ -146,7 +146,7 @@ def rejected_passwords(words: Sequence[str]) -> Rejected:
     pattern = words[0].removeprefix("!")
     if not pattern:
         raise ArgumentError("the pattern is empty")
-    return Rejected(posix(pattern, ignore_case=bool(flags)), negated)
+    return Rejected(Regex(pattern, ignore_case=bool(flags)), negated)
 
 
 def group_expression(words: Sequence[str]) -> tuple[str, ...]:

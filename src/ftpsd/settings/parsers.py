@@ -15,7 +15,7 @@ from ftpsd.settings.arguments import (
     boolean,
     want,
 )
-from ftpsd.settings.regexes import posix
+from ftpsd.settings.regexes import Regex
 from ftpsd.settings.values import (
     DisplayChdir,
     EnvironmentVariable,
@@ -129,7 +129,7 @@ def chdir_path(words: Sequence[str]) -> tuple[RootedPath, ...]:
     return rooted_path([first, *words[1:]])
 
 
-def command_filter(words: Sequence[str]) -> re.Pattern[str] | None:
+def command_filter(words: Sequence[str]) -> Regex | None:
     """A regular expression (`none`: no filter), optionally followed by `[NC]`: case does not matter."""
     want(words, 1, 2)
     if len(words) == 1 and words[0].lower() == "none":
@@ -137,7 +137,7 @@ def command_filter(words: Sequence[str]) -> re.Pattern[str] | None:
     flags = words[1].upper() if len(words) == 2 else ""
     if flags not in ("", "[NC]", "[NOCASE]"):
         raise ArgumentError(f"unknown flag '{words[1]}'", remedy="The only flag is [NC].")
-    return posix(words[0], ignore_case=bool(flags))
+    return Regex(words[0], ignore_case=bool(flags))
 
 
 def _octal(word: str) -> int:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from ftpsd.settings.arguments import ArgumentError, Boolean, OneOf, OptionalPath, Path, Special, boolean, want
 from ftpsd.settings.declaration import HOST, directive
-from ftpsd.settings.regexes import posix
+from ftpsd.settings.regexes import Regex
 
 SCAN_ON_LOGIN = "ScanOnLogin"
 TYPES = ("user", "group", "class", "all")
@@ -83,10 +83,10 @@ def default(words: Sequence[str]) -> QuotaDefault:
     return QuotaDefault(words[0].lower(), per_session, words[2].lower() == "hard", *amounts)
 
 
-def exclude_filter(words: Sequence[str]) -> re.Pattern[str] | None:
+def exclude_filter(words: Sequence[str]) -> Regex | None:
     """A regular expression, or `none`."""
     want(words, 1, 1)
-    return None if words[0].lower() == "none" else posix(words[0])
+    return None if words[0].lower() == "none" else Regex(words[0])
 
 
 def options(words: Sequence[str]) -> frozenset[str]:
@@ -137,7 +137,7 @@ class QuotaSettings:
         "QuotaDisplayUnits", OneOf(("b", "Kb", "Mb", "Gb")), "b", contexts=HOST, module="mod_quotatab",
         good=("Mb", "kb"), bad=("", "Tb"), doc="The unit in which clients are told of bytes.",
     )
-    exclude_filter: re.Pattern[str] | None = directive(
+    exclude_filter: Regex | None = directive(
         "QuotaExcludeFilter", Special("regular-expression|none", exclude_filter), None, contexts=HOST,
         module="mod_quotatab", good=(r"\.tmp$", "none"), bad=("", "(", "a b"),
         doc="Files whose real path matches count not at all.",

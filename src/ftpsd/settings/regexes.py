@@ -1,49 +1,76 @@
-"""POSIX extended regular expressions, which ProFTPD's directives are written in, as Python's."""
+"""Regular expressions of directives: PCRE's, as Debian's ProFTPD has them, matched by the package `regex`.
+
+Clients bring the texts, and with .ftpaccess files the expressions, too: one like `(a|aa)+$` may look at a text of
+thirty letters for hours. Python's `re` keeps the interpreter meanwhile, and with it every session of the worker;
+`regex` lets go of it, and gives up in time. What an expression then says is the caller's to choose: what forbids fits,
+what allows does not.
+"""
 
 from __future__ import annotations
 
 import re
 
+import regex
+
 from ftpsd.settings.arguments import ArgumentError
 
-_CLASSES = {
-    "alpha": "a-zA-Z",
-    "digit": "0-9",
-    "alnum": "a-zA-Z0-9",
-    "upper": "A-Z",
-    "lower": "a-z",
-    "space": r" \t\n\r\f\v",
-    "blank": r" \t",
-    "punct": r"!-/:-@\[-`{-~",
-    "cntrl": r"\x00-\x1f\x7f",
-    "print": r"\x20-\x7e",
-    "graph": r"\x21-\x7e",
-    "xdigit": "0-9A-Fa-f",
-}
-_BRACKET = re.compile(r"\[(\^?)(\]?(?:\[:[a-z]+:\]|[^\]])*)\]")
-_ESCAPED_OR_BRACKET = re.compile(r"\\.|" + _BRACKET.pattern, re.DOTALL)
-_INSIDE = re.compile(r"\[:([a-z]+):\]|(.)", re.DOTALL)
+PATIENCE = 0.1
+"""Seconds of the processor for one text; thousands of steps take microseconds."""
+
+SHORT_PATIENCE = 0.005
+"""The same for an expression that has used up the former `OFTEN` times: a listing asks about every name."""
+
+OFTEN = 20
+
+_TOKEN = re.compile(
+    r"\\Q(?P<literal>.*?)(?:\\E|\Z)"
+    r"|\\x\{(?P<code>[0-9A-Fa-f]{1,2})\}"
+    r"|\\[pPNg]\{[^}]*\}|\\."
+    r"|\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*\]"
+    r"|(?P<brace>\{)(?![0-9]+(?:,[0-9]*)?\})",
+    re.DOTALL)
 
 
-def _inside(match: re.Match[str]) -> str:
-    if match[1] is None:
-        return "\\" + match[2] if match[2] in "[]\\&~|^" else match[2]
-    if match[1] not in _CLASSES:
-        raise ArgumentError(f"unknown character class '[:{match[1]}:]'")
-    return _CLASSES[match[1]]
+class Regex:
+    """A regular expression that is looked for in texts. Safe for threads."""
+
+    __slots__ = ("_compiled", "_doubts", "ignore_case", "pattern")
+
+    def __init__(self, pattern: str, *, ignore_case: bool = False) -> None:
+        """Raises `ArgumentError` if it is not valid."""
+        self.pattern = pattern
+        self.ignore_case = ignore_case
+        self._doubts = 0
+        flags = regex.ASCII | regex.VERSION0 | (regex.IGNORECASE if ignore_case else 0)
+        try:
+            self._compiled = regex.compile(_TOKEN.sub(_translated, pattern), flags)
+        except (regex.error, OverflowError, RecursionError, ValueError) as error:
+            raise ArgumentError(f"unable to compile regex '{pattern}': {error}") from None
+
+    def fits(self, text: str, *, in_doubt: bool) -> bool:
+        """Whether it is found in `text`; `in_doubt`, where that takes too long to find out."""
+        patience = PATIENCE if self._doubts < OFTEN else SHORT_PATIENCE
+        try:
+            return self._compiled.search(text, timeout=patience, concurrent=True) is not None
+        except TimeoutError:
+            self._doubts += 1
+            return in_doubt
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Regex) and (self.pattern, self.ignore_case) == (other.pattern, other.ignore_case))
+
+    def __hash__(self) -> int:
+        return hash((self.pattern, self.ignore_case))
+
+    def __repr__(self) -> str:
+        return f"Regex({self.pattern!r})"
 
 
-def _translate(match: re.Match[str]) -> str:
-    if match[0].startswith("\\"):
-        return match[0] if not match[0][1].isalnum() or match[0][1] in "wWsSbBdD" else match[0][1]
-    return f"[{match[1]}{_INSIDE.sub(_inside, match[2])}]"
-
-
-def posix(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
-    """`pattern` compiled; bracket expressions have POSIX's rules. Raises `ArgumentError` if it is not
-    valid."""
-    translated = _ESCAPED_OR_BRACKET.sub(_translate, pattern)
-    try:
-        return re.compile(translated, re.IGNORECASE if ignore_case else 0)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ArgumentError(f"unable to compile regex '{pattern}': {error}") from None
+def _translated(match: re.Match[str]) -> str:
+    """What PCRE and `regex` write differently; to the latter `a{e}` is an a, or something like it."""
+    if match["literal"] is not None:
+        return re.escape(match["literal"])
+    if match["code"] is not None:
+        return f"\\x{match['code']:0>2}"
+    return r"\{" if match["brace"] else match[0]

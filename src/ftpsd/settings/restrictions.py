@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 from ftpsd.errors import Location
 from ftpsd.settings.expressions import ClassRule, Expression
+from ftpsd.settings.regexes import Regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class LimitRules:
     groups: tuple[Expression, ...] = ()
     classes: tuple[Expression, ...] = ()
     addresses: tuple[tuple[ClassRule, ...], ...] = ()
-    arguments: tuple[re.Pattern[str], ...] = ()
+    arguments: tuple[Regex, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

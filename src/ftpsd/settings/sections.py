@@ -12,7 +12,7 @@ from ftpsd.errors import ConfigError
 from ftpsd.settings.arguments import ArgumentError, want
 from ftpsd.settings.declaration import Context
 from ftpsd.settings.expressions import ClassRule, Expression, Whom
-from ftpsd.settings.regexes import posix
+from ftpsd.settings.regexes import Regex
 
 HOSTS = Context.SERVER | Context.VHOST | Context.GLOBAL
 LIMITED = Context.ANONYMOUS | Context.DIRECTORY | Context.CONDITIONAL | Context.FTPACCESS
@@ -84,7 +84,7 @@ def expression(kind: str, words: tuple[str, ...]) -> Expression:
         if len(rest) != 1:
             raise ArgumentError("wrong number of parameters")
         negated = rest[0].startswith("!")
-        return Expression("regex", pattern=posix(rest[0].removeprefix("!")), negated=negated)
+        return Expression("regex", pattern=Regex(rest[0].removeprefix("!")), negated=negated)
     if operator not in ("and", "or") or not rest:
         operator, rest = _DEFAULT_OPERATOR[kind], words
     names = tuple(name for word in rest for name in word.split(",") if name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ftpsd.settings.expressions import Whom
+from ftpsd.settings.regexes import Regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class HideFiles:
     `whom`: for certain users, groups or classes only; None: for everybody.
     """
 
-    pattern: re.Pattern[str] | None
+    pattern: Regex | None
     negated: bool = False
     whom: Whom | None = None
 
