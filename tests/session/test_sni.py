@@ -55,13 +55,14 @@ class Named(ServerConfig):
 @contextlib.contextmanager
 def serving(
     certificates: Certificates, *, hosts: str = HOSTS, second: str = "", tls: tuple[str, ...] = (),
+    required: str = "off",
 ) -> Iterator[RunningServer]:
     with server_directory() as files:
         leaf = certificates.authority.leaf("two.example.org", alternatives=("two.example.org",), kind="p256")
         written = leaf.write(files.directory, "two")
         hosts = hosts.replace("CERTIFICATE", str(written.certificate)).replace("KEY", str(written.key))
         config = Named(
-            certificates.server, tls=("TLSRequired off", *tls), directives=("ServerAlias localhost one.example.org",),
+            certificates.server, tls=(f"TLSRequired {required}", *tls), directives=("ServerAlias localhost one.example.org",),
             sections=hosts.replace("SECOND", second),
         )
         server = start_ftpsd(config, files, certificates.authority_file)
@@ -159,6 +160,57 @@ def test_sni_must_be_what_host_said(server: RunningServer) -> None:
             client.handshake()
     server.wait_for_log(
         "warning: SNI 'localhost' does not match HOST 'two.example.org', rejecting SSL/TLS connection")
+
+
+LIMITED = HOSTS + """
+<Limit WRITE>
+  DenyAll
+</Limit>
+"""
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_sni_takes_no_login_to_another_host(ftps_certificates: Certificates, tls_version: str, early: bool) -> None:
+    """AllowPerUser: a login keeps the rules of the host that it was for."""
+    with serving(ftps_certificates, hosts=LIMITED, tls=("TLSOptions AllowPerUser",)) as server:
+        with client_for(server, "two.example.org", tls_version) as client:
+            client.connect()
+            client.login()
+            client.expect(550, "MKD new")
+            client.expect(234, "AUTH TLS")
+            with pytest.raises(ssl.SSLError, match="ACCESS_DENIED"):
+                client.handshake()
+                client.protect()
+                client.store("STOR up", b"up")
+        server.wait_for_log(
+            "SNI 'two.example.org' names another server than the one logged in to, rejecting SSL/TLS connection")
+        with client_for(server, "localhost", tls_version) as client:
+            client.connect()
+            if early:
+                client.login()
+            client.auth()
+            if not early:
+                client.login()
+            client.protect()
+            client.expect(550, "STOR up")
+            assert client.retrieve("RETR hello.txt") == b"hello"
+
+
+@pytest.mark.parametrize(("own", "other", "private"), [
+    ("off", "!data", False), ("!data", "off", True), ("off", "off", True), ("!data", "ctrl+!data", False)])
+def test_the_host_of_the_name_says_whether_data_is_private(
+    ftps_certificates: Certificates, tls_version: str, own: str, other: str, private: bool
+) -> None:
+    """AUTH SSL makes data connections private where PROT P could."""
+    hosts = HOSTS.replace("TLSRequired on", f"TLSRequired {other}")
+    with serving(ftps_certificates, hosts=hosts, required=own) as server, client_for(
+        server, "two.example.org", tls_version) as client:
+        client.connect()
+        client.auth("SSL")
+        client.login()
+        client.private_data = private
+        assert client.retrieve("RETR hello.txt") == b"hello"
+        client.expect(200 if private else 534, "PROT P")
 
 
 def test_host_then_the_same_sni(server: RunningServer, tls_version: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftpsd.reasons.codes import Code
 from ftpsd.tls import hello
 
 
@@ -92,3 +93,11 @@ def test_judgement(sent: str | None, found: bool, engine: bool, alert: int | Non
     else:
         assert rejected is not None
         assert (rejected.alert, rejected.line) == (alert, line)
+
+
+@pytest.mark.parametrize(("sent", "found", "reason"), [
+    (None, True, Code.SNI_AFTER_LOGIN), ("one.example.org", True, Code.SNI_NOT_HOST), (None, False, Code.SNI_UNKNOWN)])
+def test_judgement_of_who_has_logged_in_elsewhere(sent: str | None, found: bool, reason: Code) -> None:
+    rejected = hello.judge("two.example.org", sent_before=sent, found=found, engine=True, logged_in_elsewhere=True)
+    assert rejected is not None
+    assert rejected.reason is reason

@@ -53,6 +53,7 @@ class Code(StrEnum):
     CLIENT_ALERT = "client-alert", _TLS
     FOREIGN_ALPN = "foreign-alpn", _TLS
     SNI_NOT_HOST = "sni-not-host", _TLS
+    SNI_AFTER_LOGIN = "sni-after-login", _TLS
     SNI_UNKNOWN = "sni-unknown", _TLS
     SNI_NO_TLS = "sni-no-tls", _TLS
     RENEGOTIATION_BY_CLIENT = "renegotiation-by-client", _TLS

@@ -248,6 +248,21 @@ REASONS = (
         shown=("TLSLog: warning: SNI 'a' does not match HOST 'b', rejecting SSL/TLS connection",),
     ),
     Reason(
+        Code.SNI_AFTER_LOGIN,
+        "The client logged in to one virtual host and then asked for another one in the TLS handshake (SNI).",
+        causes=(
+            "TLSOptions AllowPerUser lets clients log in before AUTH, and the name that the client connects by is that of "
+            "another virtual host than the one of the address. What a login may do is for its own host to say.",
+        ),
+        confirm=("The TLSLog has the name.",),
+        server=(
+            "TLSOptions IgnoreSNI makes the server overlook the name in the handshake.",
+            "Give the virtual hosts addresses or ports of their own.",
+        ),
+        client=("Send AUTH TLS before USER, or HOST with the name before both.",),
+        shown=("TLSLog: SNI 'x' names another server than the one logged in to, rejecting SSL/TLS connection",),
+    ),
+    Reason(
         Code.SNI_UNKNOWN,
         "The client asked in the TLS handshake (SNI) for a host name that no virtual host has.",
         causes=(

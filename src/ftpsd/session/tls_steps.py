@@ -27,7 +27,8 @@ CLEAR_TIMEOUT = 5.0
 def _follow_server_name(session: Session, decision: Decision) -> None:
     """SNI names a virtual host: the handshake is that host's, and the session with it, as after HOST.
 
-    Raises `SessionEnded` where the name is not to be served.
+    Whoever has logged in (AllowPerUser) stays where that was: another host's rules are not for him. Raises
+    `SessionEnded` where the name is not to be served.
     """
     if "IgnoreSNI" in session.settings.tls.options or not session.service.has_named_hosts:
         return
@@ -38,6 +39,7 @@ def _follow_server_name(session: Session, decision: Decision) -> None:
     rejected = hello.judge(
         name, sent_before=session.host_sent, found=host is not None,
         engine=host is not None and host.settings.tls.engine,
+        logged_in_elsewhere=session.login.done and host is not None and host.id != session.host.id,
     )
     if rejected is not None:
         session.control.channel.refuse_tls(rejected.alert)
@@ -104,9 +106,8 @@ def start_tls(session: Session, decision: Decision) -> None:
             raise SessionEnded(Code.INTERNAL_ERROR, 421, policy.HANDSHAKE_FAILED) from None
     if not session.login.done:
         session.login.user = None
-    session.tls = decision.state if session.tls is before else session.tls._replace(  # SNI chose another host
-        protected=decision.state.protected, mechanism=decision.state.mechanism,
-        data_private=decision.state.data_private)
+    session.tls = decision.state if session.tls is before else policy.secured(  # SNI chose another host
+        session.tls, private=decision.private)
     session.renewal.started()
     session.slot.describe(protocol="ftps")
     _export(session)

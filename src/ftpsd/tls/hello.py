@@ -110,10 +110,13 @@ def is_address(name: str) -> bool:
     return is_ip(name.strip("[]"))
 
 
-def judge(name: str, *, sent_before: str | None, found: bool, engine: bool) -> Rejected | None:
+def judge(
+    name: str, *, sent_before: str | None, found: bool, engine: bool, logged_in_elsewhere: bool = False
+) -> Rejected | None:
     """Whether a client may shake hands under `name`.
 
     `sent_before`: what it said with HOST. `found`: a host has the name; `engine`: TLSEngine is on there.
+    `logged_in_elsewhere`: the client has logged in to another host (AllowPerUser), whose rules hold for it.
     """
     if sent_before is not None and sent_before.lower() != name.lower():
         line = f"warning: SNI '{name}' does not match HOST '{sent_before}', rejecting SSL/TLS connection"
@@ -121,6 +124,9 @@ def judge(name: str, *, sent_before: str | None, found: bool, engine: bool) -> R
     if not found:
         line = f"no matching server found for client-sent SNI '{name}', rejecting SSL/TLS connection"
         return Rejected(UNRECOGNIZED_NAME, line, Code.SNI_UNKNOWN)
+    if logged_in_elsewhere:
+        line = f"SNI '{name}' names another server than the one logged in to, rejecting SSL/TLS connection"
+        return Rejected(ACCESS_DENIED, line, Code.SNI_AFTER_LOGIN)
     if not engine:
         return Rejected(UNRECOGNIZED_NAME, f"TLSEngine not enabled for SNI '{name}', rejecting client", Code.SNI_NO_TLS)
     return None

@@ -86,7 +86,8 @@ class Decision:
     In this order: `log` lines to the TLSLog, reply `code` and `text` (0: nothing is sent), `action`, then
     `state` replaces the old one. When a "start-tls" fails: `failure_log`, 421 `HANDSHAKE_FAILED` in clear,
     disconnect. A "clear-tls" comes after the reply, which goes out inside TLS. `reason` is the stable reason
-    code.
+    code. `private`: data connections become private with TLS, unless TLSRequired forbids it; for whoever takes the
+    session to another host (SNI), whose TLSRequired counts then.
     """
 
     code: int
@@ -96,6 +97,7 @@ class Decision:
     log: tuple[str, ...] = ()
     action: Action = "none"
     failure_log: tuple[str, ...] = ()
+    private: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -162,7 +164,7 @@ def auth(state: TLSState, argument: str) -> Decision:
     if mechanism in ("TLS", "TLS-C"):
         title, private = "TLS/TLS-C", False
     elif mechanism in ("SSL", "TLS-P"):
-        title, private = "SSL/TLS-P", state.requirement.data != -1
+        title, private = "SSL/TLS-P", True
     else:
         return Decision(
             504, f"AUTH {mechanism} unsupported", state, Code.AUTH_UNKNOWN_MECHANISM,
@@ -170,10 +172,16 @@ def auth(state: TLSState, argument: str) -> Decision:
         )
     return Decision(
         234, f"AUTH {mechanism} successful",
-        state._replace(protected=True, mechanism=True, data_private=private), Good.AUTH_ACCEPTED,
+        secured(state, private=private), Good.AUTH_ACCEPTED,
         log=(f"{title} requested, starting TLS handshake",), action="start-tls",
-        failure_log=(f"{title} negotiation failed on control channel",),
+        failure_log=(f"{title} negotiation failed on control channel",), private=private,
     )
+
+
+def secured(state: TLSState, *, private: bool) -> TLSState:
+    """After the handshake; `private` as in `Decision`."""
+    return state._replace(
+        protected=True, mechanism=True, data_private=private and state.requirement.data != -1)
 
 
 def _auth_refusal(state: TLSState, mechanism: str) -> Decision | None:
@@ -213,11 +221,10 @@ def implicit(state: TLSState) -> Decision:
         return Decision(
             421, HANDSHAKE_FAILED, state, Code.NO_CERTIFICATE, log=(line, *failed), action="disconnect"
         )
-    private = state.requirement.data != -1
     return Decision(
-        0, "", state._replace(protected=True, mechanism=True, data_private=private), Good.IMPLICIT_TLS,
+        0, "", secured(state, private=True), Good.IMPLICIT_TLS,
         log=("TLSOption UseImplicitSSL in effect, starting SSL/TLS handshake",), action="start-tls",
-        failure_log=failed,
+        failure_log=failed, private=True,
     )
 
 
