@@ -251,8 +251,8 @@ REASONS = (
         Code.SNI_AFTER_LOGIN,
         "The client logged in to one virtual host and then asked for another one in the TLS handshake (SNI).",
         causes=(
-            "TLSOptions AllowPerUser lets clients log in before AUTH, and the name that the client connects by is that of "
-            "another virtual host than the one of the address. What a login may do is for its own host to say.",
+            "TLSOptions AllowPerUser lets clients log in before AUTH, and the name that the client connects by is that "
+            "of another virtual host than the one of the address. What a login may do is for its own host to say.",
         ),
         confirm=("The TLSLog has the name.",),
         server=(
