@@ -152,6 +152,8 @@ class World:
         stranger = pki.authority("Stranger", None)
         self.write("crl-foreign.pem", pki.crl(stranger, last=30 * DAY))
         self.write("crl-forged.pem", pki.crl(authority, last=30 * DAY, signer=stranger, key_identifier=False))
+        whole = pki.crl(authority, last=30 * DAY)
+        self.write("crl-half.pem", whole + whole[:-40])
 
     def _accounts(self) -> None:
         home, hashed = self.directory / "home", hash_password("secret", SALT)

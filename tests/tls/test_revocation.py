@@ -257,7 +257,66 @@ def test_a_user_name_needs_an_authority_or_verification(files: Files) -> None:
 @given(st.binary(max_size=300))
 def test_damaged_lists_are_none(octets: bytes) -> None:
     text = b"-----BEGIN X509 CRL-----\n" + octets + b"\n-----END X509 CRL-----\n"
-    assert revocation.lists_in(text) == ()
+    with pytest.raises(ValueError, match="damaged"):
+        revocation.lists_in(text)
+
+
+def spoilt(made: bytes) -> bytes:
+    """A list whose DER is not well-formed."""
+    return made.replace(b"\nMI", b"\nAA", 1)
+
+
+PARTS = {
+    "damaged": (lambda good, other: good + spoilt(other), "revocation list 2 in it is damaged"),
+    "damaged first": (lambda good, other: spoilt(other) + good, "revocation list 1 in it is damaged"),
+    "cut off": (lambda good, other: good + other[:len(other) // 2], "a revocation list in it is cut off"),
+    "without its head": (lambda good, other: other[len(other) // 2:] + good, "a revocation list in it is cut off"),
+}
+
+
+@every_version
+@pytest.mark.parametrize("field", ["ca_revocation_file", "ca_revocation_path"])
+@pytest.mark.parametrize("part", PARTS)
+def test_several_lists_count_together(files: Files, version: str, field: str, part: str) -> None:
+    """One that is damaged keeps the others from being taken for all there are."""
+    make, why = PARTS[part]
+    client, other = Draft().sign(CA), pki.authority("Another", None)
+    place = files.directory / "lists"
+    place.mkdir()
+    lists = place / "crl.pem"
+    (place / "readme").write_bytes(b"no list")
+    settings: dict[str, object] = {
+        "verify_client": "on", "ca_certificate_file": files.authorities,
+        field: str(lists if field == "ca_revocation_file" else place)}
+    lists.write_bytes(make(pki.crl(other), pki.crl(CA, client)))
+    with pytest.raises(ConfigError, match=why) as caught:
+        build(files, **settings)
+    assert str(lists) in str(caught.value)
+    lists.write_bytes(pki.crl(other) + pki.crl(CA, client))
+    host = build(files, **settings)
+    lists.write_bytes(make(pki.crl(other), pki.crl(CA)))
+    for _ in range(2):
+        with Pair(host) as pair:
+            assert refusal(pair, client_of(client, version)) == "client-cert-revoked"
+    lists.write_bytes(pki.crl(CA))
+    with Pair(host) as pair:
+        assert pair.start_tls(client_of(client, version)).verified
+
+
+def test_of_several_files_those_that_can_be_used_count(tmp_path: Path) -> None:
+    client = Draft().sign(CA)
+    (tmp_path / "a.r0").write_bytes(pki.crl(CA, client))
+    (tmp_path / "b.r0").write_bytes(pki.crl(pki.authority("Another", None)))
+    lists = revocation.Revocations(TLSSettings(ca_revocation_path=str(tmp_path)), lambda name: None)
+    assert lists.notices == ()
+    for content in (b"", spoilt(pki.crl(CA))):
+        (tmp_path / "a.r0").write_bytes(content)
+        (tmp_path / "b.r0").write_bytes(pki.crl(pki.authority("Another", None), client) + content)
+        (tmp_path / "c.r0").write_bytes(pki.crl(pki.authority(f"Third{len(content)}", None)))
+        found = lists.current()
+        assert len(found) == 3, "the old list of the first, the second's and the new one"
+        chain = (client.certificate, CA.certificate)
+        assert revocation.check(chain, found, pki.now()).code == revocation.REVOKED
 
 
 # ---- responders that do not answer
@@ -428,6 +487,7 @@ def test_lists_of_a_directory(tmp_path: Path) -> None:
     lists = revocation.Revocations(settings, lambda name: None)
     assert lists
     assert lists.current() == ()
+    assert "there is no revocation list" in lists.notices[0]
     (tmp_path / "a.r0").write_bytes(pki.crl(CA))
     (tmp_path / "readme").write_bytes(b"not a list")
     assert len(lists.current()) == 1

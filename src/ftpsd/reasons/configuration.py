@@ -148,7 +148,8 @@ REASONS = (
         "The client's own certificate was put there.", server=("Name the certificate of who issued it.",)),
     _found(
         Code.CRL_UNREADABLE, "A revocation list cannot be read: the server does not start.", "The path is wrong.",
-        "It is not in PEM form.", server=("`openssl crl -inform DER -in FILE -out NEW`",)),
+        "It is not in PEM form.", "It is damaged or cut off: one of several is enough.",
+        server=("`openssl crl -inform DER -in FILE -out NEW`",)),
     _found(
         Code.CRL_EXPIRED, "A revocation list has expired. Until there is a new one, nobody of that authority is let "
         "in.",

@@ -6,16 +6,18 @@ told. A list that cannot be relied upon (bad signature, expired, not yet valid) 
 that issuer, because whoever can withhold the next list could otherwise keep a stolen certificate alive.
 
 Files change while the server runs (authorities publish daily); `Revocations` notices by their times and sizes
-and reads them again. If that fails, what was read before stays in force: it expires by itself.
+and reads them again. If a file cannot be used then, not even in part, what was read from it before stays in force:
+it expires by itself.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +34,9 @@ from ftpsd.tls.identity import UNREADABLE
 CRL_SIGNATURE, CRL_NOT_YET_VALID, CRL_EXPIRED, REVOKED, NO_CRL_SIGN = 8, 11, 12, 23, 35
 """X509_V_ERR_… numbers; OpenSSL's texts for them are what the log says."""
 
-_PEM = re.compile(rb"-----BEGIN X509 CRL-----\r?\n.*?-----END X509 CRL-----", re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n.*?-----END X509 CRL-----", re.DOTALL)
+_MARK = re.compile(rb"-----(?:BEGIN|END) X509 CRL-----")
+_REMEDY = "Fetch it again. Who writes a new file and renames it shows nobody half a list."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,16 @@ class Finding:
 
 
 def lists_in(data: bytes) -> tuple[x509.CertificateRevocationList, ...]:
-    """Every CRL in PEM `data` that can be parsed."""
+    """Every CRL in PEM `data`. Raises `ValueError` where one is damaged or cut off: without it the others tell only
+    part of what has been revoked."""
     found = []
-    for match in _PEM.finditer(data):
+    for number, match in enumerate(_PEM.finditer(data), 1):
         try:
             found.append(x509.load_pem_x509_crl(match[0]))
-        except ValueError:
-            continue
+        except (ValueError, x509.InvalidVersion):
+            raise ValueError(f"revocation list {number} in it is damaged") from None
+    if len(_MARK.findall(data)) != 2 * len(found):
+        raise ValueError("a revocation list in it is cut off")
     return tuple(found)
 
 
@@ -186,6 +193,7 @@ Privileged = Callable[[], AbstractContextManager[None]]
 """Takes on the rights that configured files are read with, see `vfs.rights.privileged`."""
 
 _Stamp = tuple[tuple[str, int, int, int], ...]
+_Lists = tuple[x509.CertificateRevocationList, ...]
 
 
 class Revocations:
@@ -207,11 +215,22 @@ class Revocations:
             self._stamp = _stamp(self._file, self._path)
         except OSError:
             self._stamp = ()
-        self._lists = self._read()
+        self._found = {path: self._read(path, directive) for path, directive in self._files()}
+        self._lists = _all(self._found)
 
     def __bool__(self) -> bool:
         """Whether lists are configured at all."""
         return self._file is not None or self._path is not None
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What an administrator may not have meant."""
+        if self._path is None:
+            return ()
+        inside = os.path.join(self._path, "")
+        if any(found for path, found in self._found.items() if path.startswith(inside)):
+            return ()
+        return (f"TLSCARevocationPath '{self._path}': so far there is no revocation list (PEM) in it",)
 
     def check(self, chain: Sequence[x509.Certificate], now: datetime) -> Finding:
         """Looks up a verified chain, see `check`."""
@@ -229,41 +248,55 @@ class Revocations:
         return self._lists
 
     def _replace(self, stamp: _Stamp) -> None:
-        lists = self._read()
+        """Of files that cannot be used now, those that cannot be read are tried again at the next look."""
+        fresh: dict[str, _Lists] = {}
+        for path, _ in self._files():
+            before = self._found.get(path, ())
+            try:
+                fresh[path] = self._take(path, needed=path == self._file or bool(before))
+            except (OSError, ValueError) as error:
+                fresh[path] = before
+                stamp = () if isinstance(error, OSError) else stamp
         with self._lock:
-            self._stamp, self._lists = stamp, lists
+            self._stamp, self._found, self._lists = stamp, fresh, _all(fresh)
 
-    def _read(self) -> tuple[x509.CertificateRevocationList, ...]:
-        found: list[x509.CertificateRevocationList] = []
+    def _files(self) -> Iterator[tuple[str, str]]:
+        """Each file with the directive that names it or its directory. Raises `ConfigError`."""
         if self._file is not None:
-            found += self._bundle(self._file)
-        if self._path is not None:
-            found += self._directory(self._path)
-        return newest(found)
-
-    def _bundle(self, path: str) -> Sequence[x509.CertificateRevocationList]:
-        directive = "TLSCARevocationFile"
-        try:
-            found = lists_in(certificates.read_file(path))
-        except OSError as error:
-            raise certificates.unusable(path, error.strerror or str(error), directive, self._where) from None
-        if not found:
-            raise certificates.unusable(path, "file contained no CRL data", directive, self._where)
-        return found
-
-    def _directory(self, path: str) -> Sequence[x509.CertificateRevocationList]:
+            yield self._file, "TLSCARevocationFile"
+        if self._path is None:
+            return
         directive = "TLSCARevocationPath"
-        if not os.path.isdir(path):
+        if not os.path.isdir(self._path):
             text = "parameter must be a directory path"
             raise ConfigError(text, location=self._where(directive), directive=directive)
-        found: list[x509.CertificateRevocationList] = []
         try:
-            for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
-                if entry.is_file():
-                    found += lists_in(certificates.read_file(entry.path))
+            entries = [entry.path for entry in os.scandir(self._path) if entry.is_file()]
+        except OSError as error:
+            raise certificates.unusable(
+                self._path, error.strerror or str(error), directive, self._where) from None
+        yield from ((path, directive) for path in sorted(entries))
+
+    def _read(self, path: str, directive: str) -> _Lists:
+        try:
+            return self._take(path, needed=path == self._file)
         except OSError as error:
             raise certificates.unusable(path, error.strerror or str(error), directive, self._where) from None
+        except ValueError as error:
+            remedy = _REMEDY if "list" in str(error) else None
+            raise certificates.unusable(path, str(error), directive, self._where, remedy) from None
+
+    @staticmethod
+    def _take(path: str, *, needed: bool) -> _Lists:
+        """The lists in a file. Raises `OSError`; `ValueError` for what cannot be used, if `needed` also for none."""
+        found = lists_in(certificates.read_file(path))
+        if needed and not found:
+            raise ValueError("file contained no CRL data")
         return found
+
+
+def _all(found: Mapping[str, _Lists]) -> _Lists:
+    return newest(itertools.chain.from_iterable(found.values()))
 
 
 def _stamp(file: str | None, path: str | None) -> _Stamp:

@@ -81,7 +81,7 @@ class Verification:
     def notices(self) -> tuple[str, ...]:
         """What an administrator may not have meant."""
         settings = self._settings
-        found = []
+        found = [*self._revocations.notices]
         if self._revocations and "crl" not in settings.verify_order:
             found.append("TLSVerifyOrder does not name crl: the configured revocation lists have no effect")
         demands = sorted(settings.options & identity.DEMANDS)

@@ -106,6 +106,11 @@ def _lists(subject: Subject, path: str, directive: str, trusted: tuple[x509.Cert
             Code.CRL_UNREADABLE, f"unable to read '{path}': {error.strerror or error}", "Correct the path.",
             of=directive)
         return
+    except ValueError as error:
+        subject.error(
+            Code.CRL_UNREADABLE, f"unable to use '{path}': {error}",
+            "Fetch it again; a job that does so should rename the new file when it is complete.", of=directive)
+        return
     if not found:
         subject.error(
             Code.CRL_UNREADABLE, f"'{path}' holds no revocation list",
