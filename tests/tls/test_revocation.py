@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import http.client
 import os
 import socket
 import threading
@@ -266,7 +267,7 @@ def spoilt(made: bytes) -> bytes:
     return made.replace(b"\nMI", b"\nAA", 1)
 
 
-PARTS = {
+PARTS: dict[str, tuple[Callable[[bytes, bytes], bytes], str]] = {
     "damaged": (lambda good, other: good + spoilt(other), "revocation list 2 in it is damaged"),
     "damaged first": (lambda good, other: spoilt(other) + good, "revocation list 1 in it is damaged"),
     "cut off": (lambda good, other: good + other[:len(other) // 2], "a revocation list in it is cut off"),
@@ -356,6 +357,18 @@ def drip(sock: socket.socket) -> None:
         return
 
 
+def drip_closing(sock: socket.socket) -> None:
+    """A body without end of a responder that is going to close the connection."""
+    sock.recv(4096)
+    try:
+        sock.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+        while True:
+            sock.sendall(b"x")
+            time.sleep(0.005)
+    except OSError:
+        return
+
+
 def endless(sock: socket.socket) -> None:
     """A body without end."""
     sock.recv(4096)
@@ -380,8 +393,9 @@ def redirect(sock: socket.socket) -> None:
 @pytest.mark.parametrize(
     ("serve", "timeout", "problem"),
     [
-        (until_closed, 0.1, "timed out"), (drip, 0.1, "timed out"), (rubbish, TIMEOUT, "not HTTP"),
-        (endless, TIMEOUT, "the response is too large"), (redirect, TIMEOUT, "HTTP status 302"),
+        (until_closed, 0.3, "timed out"), (drip, 0.3, "timed out"), (drip_closing, 0.3, "timed out"),
+        (rubbish, TIMEOUT, "not HTTP"), (endless, TIMEOUT, "the response is too large"),
+        (redirect, TIMEOUT, "HTTP status 302"),
     ],
 )
 def test_bad_responders(serve: Callable[[socket.socket], None], timeout: float, problem: str) -> None:
@@ -413,10 +427,52 @@ def test_the_question_as_it_is_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://127.0.0.1/", "ldap://x", "http://", "http://[::1", "http://127.0.0.1:x/", "", "http://x/ü"])
-def test_addresses_that_are_not_asked(url: str) -> None:
+    "url", ["https://127.0.0.1/", "ldap://x", "http://", "http://[::1", "http://127.0.0.1:x/", "", "http://x/ü",
+            "http://127.0.0.1 x/", "http://a\x7fb/", "http://\ud800/"])
+def test_addresses_that_are_not_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(responder, "_MOST_AT_ONCE", places)
     with pytest.raises(Unreachable):
         responder.ask(url, b"", TIMEOUT)
+    assert places.acquire(timeout=TIMEOUT), "the place is free again"
+
+
+def test_places_of_exchanges_that_never_began_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(responder, "_MOST_AT_ONCE", places)
+
+    class Broken:
+        def __init__(self, *arguments: object, **options: object) -> None:
+            raise error
+
+    monkeypatch.setattr(http.client, "HTTPConnection", Broken)
+    for error in (http.client.InvalidURL("no"), OSError("no"), MemoryError()):
+        with pytest.raises(MemoryError if isinstance(error, MemoryError) else Unreachable):
+            responder.ask("http://127.0.0.1:1/", b"", TIMEOUT)
+        assert places.acquire(blocking=False)
+        places.release()
+
+
+def test_a_handshake_that_drips_ends_with_its_time() -> None:
+    """https:// (stapling)."""
+
+    def serve(sock: socket.socket) -> None:
+        sock.recv(4096)
+        try:
+            sock.sendall(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb")
+            while True:
+                sock.sendall(b"x")
+                time.sleep(0.005)
+        except OSError:
+            return
+
+    with listener(serve) as url:
+        with pytest.raises(Unreachable, match="timed out"):
+            responder.ask(url.replace("http:", "https:"), b"question", 2.0, https=True)
+    deadline = time.monotonic() + TIMEOUT
+    while any(thread.name == "ocsp" for thread in threading.enumerate()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert not any(thread.name == "ocsp" for thread in threading.enumerate())
 
 
 @every_version

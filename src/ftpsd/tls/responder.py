@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ftpsd.errors import FtpsdError
@@ -30,10 +30,15 @@ class Unreachable(FtpsdError):
 
 @dataclass(slots=True)
 class _Exchange:
-    """What the thread of one exchange shares with its caller."""
+    """What the thread of one exchange shares with its caller. `sock`: what is to be shut down when `over` is set; the
+    connection forgets its own when the responder is going to close it."""
 
     connection: http.client.HTTPConnection
-    done: threading.Event
+    deadline: float
+    context: ssl.SSLContext | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+    sock: socket.socket | None = None
+    over: bool = False
     answer: bytes = b""
     problem: str = ""
 
@@ -51,24 +56,20 @@ def ask(url: str, request: bytes, timeout: float, *, https: bool = False) -> byt
     if not _MOST_AT_ONCE.acquire(timeout=timeout):
         raise Unreachable("too many requests are under way")
     try:
-        exchange = _Exchange(_connection(scheme, host, port, timeout), threading.Event())
+        context = ssl.create_default_context() if scheme == "https" else None
+        exchange = _Exchange(http.client.HTTPConnection(host, port, timeout=timeout), deadline, context)
         threading.Thread(target=_run, args=(exchange, path, request), daemon=True, name="ocsp").start()
-    except (RuntimeError, OSError) as error:
+    except BaseException as error:
         _MOST_AT_ONCE.release()
-        raise Unreachable(str(error)) from None
+        if isinstance(error, (RuntimeError, OSError, ValueError, http.client.HTTPException)):
+            raise Unreachable(str(error)) from None
+        raise
     if not exchange.done.wait(max(0.0, deadline - time.monotonic())):
-        _interrupt(exchange.connection.sock)
+        _interrupt(exchange)
         raise Unreachable("timed out")
     if exchange.problem:
         raise Unreachable(exchange.problem)
     return exchange.answer
-
-
-def _connection(scheme: str, host: str, port: int, timeout: float) -> http.client.HTTPConnection:
-    """Raises `OSError` where the system has no authorities to trust."""
-    if scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=timeout)
-    return http.client.HTTPSConnection(host, port, timeout=timeout, context=ssl.create_default_context())
 
 
 def _target(url: str) -> tuple[str, str, int, str]:
@@ -81,21 +82,66 @@ def _target(url: str) -> tuple[str, str, int, str]:
     if not parts.hostname:
         raise Unreachable("the address has no host")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if not path.isascii() or not path.isprintable() or " " in path:
+    if not path.isascii() or not (path + parts.hostname).isprintable() or " " in path + parts.hostname:
         raise Unreachable("the address has strange characters")
     return parts.scheme, parts.hostname, port, path
 
 
-def _interrupt(sock: socket.socket | None) -> None:
+def _interrupt(exchange: _Exchange) -> None:
     """Ends what the thread waits for; the thread closes the socket."""
+    exchange.over = True
+    sock = exchange.sock
     if sock is not None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             sock.shutdown(socket.SHUT_RDWR)
+
+
+def _hold(exchange: _Exchange, sock: socket.socket) -> None:
+    exchange.sock = sock
+    if exchange.over:  # the caller has gone without having seen it
+        raise TimeoutError(110, "timed out")
+
+
+def _connect(exchange: _Exchange) -> None:
+    """Gives the connection its socket, before the deadline. Raises `OSError`."""
+    connection = exchange.connection
+    problem = OSError("the host has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        connection.host, connection.port, type=socket.SOCK_STREAM
+    ):
+        left = exchange.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(110, "timed out")
+        sock = socket.socket(family, kind, protocol)
+        sock.settimeout(left)
+        try:
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            problem = error
+            continue
+        connection.sock = sock
+        _hold(exchange, sock)
+        return
+    raise problem
+
+
+def _secure(exchange: _Exchange, context: ssl.SSLContext) -> None:
+    connection = exchange.connection
+    assert exchange.sock is not None
+    secured = context.wrap_socket(exchange.sock, server_hostname=connection.host, do_handshake_on_connect=False)
+    connection.sock = secured
+    _hold(exchange, secured)
+    secured.do_handshake()
 
 
 def _run(exchange: _Exchange, path: str, request: bytes) -> None:
     connection = exchange.connection
+    response: http.client.HTTPResponse | None = None
     try:
+        _connect(exchange)
+        if exchange.context is not None:
+            _secure(exchange, exchange.context)
         headers = {"Content-Type": "application/ocsp-request", "Accept": "application/ocsp-response"}
         connection.request("POST", path, request, headers)
         response = connection.getresponse()
@@ -112,6 +158,8 @@ def _run(exchange: _Exchange, path: str, request: bytes) -> None:
     except Exception as error:  # whatever it is, the caller is to hear of it
         exchange.problem = repr(error)
     finally:
+        if response is not None:
+            response.close()
         connection.close()
         _MOST_AT_ONCE.release()
         exchange.done.set()
