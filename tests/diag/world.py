@@ -127,6 +127,8 @@ class World:
         self._pair("answered", server("good", inter, responders=answering))
         self._pair("stranger", server("good", other))
         self._pair("public", server("good", pki.authority("Public Root", None, last=5 * YEAR)))
+        damaged = pki.spoil_key(good.certificate, pki.DAMAGED)
+        self.write("damaged.pem", damaged.public_bytes(pki.PEM).decode())
         self.write("sha1.pem", SHA1.read_bytes())
         self.write("other.key", key(server("elsewhere", inter)))
         self.write("open.key", key(good), 0o644)

@@ -208,6 +208,23 @@ def responder(**answers: Answers) -> Iterator[str]:
         server.server_close()
 
 
+DAMAGED, UNKNOWN = "damaged", "unknown"
+
+
+def spoil_key(certificate: x509.Certificate, how: str) -> x509.Certificate:
+    """The P-256 certificate with a point that is not on the curve (DAMAGED), or with a curve that `cryptography`
+    does not know (UNKNOWN)."""
+    der = bytearray(certificate.public_bytes(DER))
+    if how == DAMAGED:
+        point = certificate.public_key().public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        der[der.index(point) + 33] ^= 1
+    else:
+        curve = bytes.fromhex("2a8648ce3d030107")
+        der[der.index(curve) + len(curve) - 1] = 5
+    return x509.load_der_x509_certificate(bytes(der))
+
+
 def of(made: Authority) -> Identity:
     """The identity of an authority of `ftpsd.testing.ca`."""
     return made.identity

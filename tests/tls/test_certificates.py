@@ -13,7 +13,10 @@ from cryptography.x509.oid import NameOID
 from ftpsd.errors import ConfigError, Location
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.testing.ca import DAY, Authority, Identity
-from ftpsd.tls import certificates
+from ftpsd.tls import certificates, contexts
+from tests.tls import pki
+from tests.tls.pki import Draft
+from tests.tls.rig import host_of
 
 ROOT = Authority.create("Root")
 SERVER_CA = ROOT.intermediate("ServerCA")
@@ -222,6 +225,34 @@ def test_kinds_of_keys() -> None:
     assert certificates.kind_of(ROOT.leaf("x", kind="rsa").certificate) == "RSA"
     assert certificates.kind_of(ROOT.leaf("x", kind="p256").certificate) == "EC"
     assert certificates.kind_of(ROOT.leaf("x", kind="ed25519").certificate) == "ED25519"
+
+
+@pytest.mark.parametrize("how", [pki.DAMAGED, pki.UNKNOWN])
+@pytest.mark.parametrize("directive", ["rsa_certificate_file", "ec_certificate_file"])
+def test_keys_that_cannot_be_read(tmp_path: Path, how: str, directive: str) -> None:
+    """They are for OpenSSL to judge, which does so when it gets them."""
+    leaf = SERVER_CA.leaf("server", kind="p256")
+    spoilt = pki.spoil_key(leaf.certificate, how)
+    assert certificates.kind_of(spoilt) == "EC"
+    path = write(tmp_path / "x.pem", certificates.pem([spoilt]), leaf.key_pem())
+    settings = TLSSettings(**{directive: path})  # type: ignore[arg-type]
+    _, notices = certificates.load_credentials(settings, where)
+    assert any("expected RSA certificate, found EC" in text for text in notices) is (directive[:3] == "rsa")
+    with pytest.raises(ConfigError) as caught:
+        contexts.build(host_of(settings))
+    assert str(caught.value).startswith(
+        f"fatal: TLS{directive[:-17].upper()}CertificateFile: unable to use '{path}': ")
+
+
+@pytest.mark.parametrize("how", [pki.DAMAGED, pki.UNKNOWN])
+def test_authorities_whose_keys_cannot_be_read_have_issued_nothing(how: str) -> None:
+    ca = pki.authority("Spoilt", None)
+    leaf = Draft().sign(ca)
+    spoilt = pki.spoil_key(ca.certificate, how)
+    assert certificates.issued(leaf.certificate, ca.certificate)
+    assert not certificates.issued(leaf.certificate, spoilt)
+    built = certificates.build_chain(leaf.certificate, (), (spoilt, ca.certificate))
+    assert built == certificates.Chain((ca.certificate,), None)
 
 
 def test_der() -> None:

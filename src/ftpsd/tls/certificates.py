@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ftpsd.errors import ConfigError, Location
@@ -169,9 +170,29 @@ def is_encrypted(key: bytes) -> bool:
     return _ENCRYPTED.search(key) is not None
 
 
+def key_of(certificate: x509.Certificate) -> CertificatePublicKeyTypes | None:
+    """The certificate's key; None: `cryptography` does not know its kind or curve (OpenSSL may).
+
+    Raises `ValueError` where it is damaged.
+    """
+    try:
+        return certificate.public_key()
+    except UnsupportedAlgorithm:
+        return None
+
+
+_KINDS = {"1.2.840.113549.1.1.1": "RSA", "1.2.840.10045.2.1": "EC", "1.2.840.10040.4.1": "DSA"}
+
+
 def kind_of(certificate: x509.Certificate) -> str:
-    """The kind of the certificate's key, in mod_tls's words."""
-    key = certificate.public_key()
+    """The kind of the certificate's key, in mod_tls's words; of a key that cannot be read what it says it is."""
+    try:
+        key = key_of(certificate)
+    except ValueError:
+        key = None
+    if key is None:
+        kind = certificate.public_key_algorithm_oid.dotted_string
+        return _KINDS.get(kind, kind)
     if isinstance(key, rsa.RSAPublicKey):
         return "RSA"
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -274,7 +295,7 @@ def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
         return False
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 

@@ -169,5 +169,8 @@ def _signature(certificate: x509.Certificate) -> str:
 
 
 def _key(certificate: x509.Certificate) -> str:
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return "UNKNOWN"
     return next((name for kind, name in _KEYS.items() if isinstance(key, kind)), "UNKNOWN")

@@ -11,9 +11,11 @@ import pytest
 from ftpsd.reasons.codes import Code
 from ftpsd.settings import Configuration
 from ftpsd.testing.ca import Authority, Identity
+from ftpsd.tls import certificates
 from ftpsd.tls.live import files
 from ftpsd.tls.live.wakeup import Wakeup
 from tests.settings.support import configuration
+from tests.tls import pki
 
 AUTHORITY = Authority.create()
 
@@ -77,6 +79,12 @@ def test_states_and_contents_follow_the_files(tmp_path: Path) -> None:
     assert files.contents(paths) == before
 
 
+def spoil_key(place: Path, how: str) -> None:
+    path = place / "cert.pem"
+    found, = certificates.certificates_in(path.read_bytes())
+    path.write_bytes(certificates.pem([pki.spoil_key(found, how)]))
+
+
 @pytest.mark.parametrize(("spoil", "code"), [
     (lambda place: None, None),
     (lambda place: (place / "key.pem").unlink(), Code.CERT_UNREADABLE),
@@ -87,6 +95,8 @@ def test_states_and_contents_follow_the_files(tmp_path: Path) -> None:
     (lambda place: (place / "key.pem").write_bytes(AUTHORITY.leaf("other", kind="p256").key_pem()),
      Code.CERT_KEY_MISMATCH),
     (lambda place: (place / "key.pem").write_bytes(AUTHORITY.leaf("other").key_pem(b"secret")), None),
+    (lambda place: spoil_key(place, pki.DAMAGED), Code.CERT_UNREADABLE),
+    (lambda place: spoil_key(place, pki.UNKNOWN), None),
 ])
 def test_what_is_wrong_with_them(tmp_path: Path, leaf: Identity, spoil: object, code: Code | None) -> None:
     write(tmp_path, leaf)

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, pkcs12
 
 from ftpsd.diag.looks import names
@@ -93,6 +93,13 @@ def _credential(subject: Subject, kind: KeyKind, path: str, key_path: str) -> Cr
             "It must be in PEM form (-----BEGIN CERTIFICATE-----); `openssl x509 -inform DER -in FILE` converts it.",
             of=directive)
         return None
+    try:
+        certificates.key_of(found[0])
+    except ValueError:
+        subject.error(
+            Code.CERT_UNREADABLE, f"the key in the certificate '{path}' cannot be read",
+            "The file is damaged: put the certificate there again.", of=directive)
+        return None
     key = b""
     if not is_token(key_path):
         named = kind.key_directive if key_path != path else directive
@@ -134,7 +141,8 @@ def _pair(subject: Subject, leaf: x509.Certificate, key: bytes, paths: tuple[str
             Code.CERT_UNREADABLE, f"'{path}' holds no private key",
             "It must be in PEM form (-----BEGIN PRIVATE KEY-----).", of=directive)
         return
-    if _public(own) != _public(leaf.public_key()):
+    certified = certificates.key_of(leaf)
+    if certified is not None and _public(own) != _public(certified):
         subject.error(
             Code.CERT_KEY_MISMATCH, f"the key '{path}' does not belong to the certificate '{paths[0]}'",
             "Find the key that the certificate was requested with, or request a new certificate for this key.",
@@ -226,9 +234,17 @@ def _day(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d}"
 
 
+def _key(certificate: x509.Certificate) -> CertificatePublicKeyTypes | None:
+    """None: there is no telling."""
+    try:
+        return certificates.key_of(certificate)
+    except ValueError:
+        return None
+
+
 def described_key(certificate: x509.Certificate) -> str:
     """`RSA 2048`, `EC secp256r1`, `ED25519`."""
-    key = certificate.public_key()
+    key = _key(certificate)
     if isinstance(key, ec.EllipticCurvePublicKey):
         return f"EC {key.curve.name}"
     size = getattr(key, "key_size", None)
@@ -237,7 +253,7 @@ def described_key(certificate: x509.Certificate) -> str:
 
 def is_weak_key(certificate: x509.Certificate) -> bool:
     """Whether the key is shorter than what OpenSSL and clients accept."""
-    key = certificate.public_key()
+    key = _key(certificate)
     small = isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and key.key_size < _SMALLEST_RSA
     return small or (isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < _SMALLEST_EC)
 

@@ -180,8 +180,14 @@ def _mismatch(credential: Credential) -> Objection | None:
         return Objection(
             Code.CERT_UNREADABLE, f"'{credential.key_file}' holds no private key",
             "It must be in PEM form (-----BEGIN PRIVATE KEY-----).")
+    try:
+        certified = certificates.key_of(credential.leaf)
+    except ValueError:
+        return Objection(
+            Code.CERT_UNREADABLE, f"the key in the certificate '{credential.certificate_file}' cannot be read",
+            "The file is damaged: put the certificate there again.")
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-    if own.public_bytes(*form) == credential.leaf.public_key().public_bytes(*form):
+    if certified is None or own.public_bytes(*form) == certified.public_bytes(*form):
         return None
     return Objection(
         Code.CERT_KEY_MISMATCH,
