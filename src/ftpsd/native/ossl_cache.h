@@ -303,18 +303,31 @@ static int cache_oldest_useless(const struct cache *cache, int64_t now)
         && (record.state != CACHE_LIVE || record.expires <= now);
 }
 
-/* Makes room for `size` bytes in one piece at `head`. */
+/* Bytes from `head` to the end of the log. */
+static size_t cache_rest(const struct cache *cache)
+{
+    return cache->log_size - cache->shared->head % cache->log_size;
+}
+
+static int cache_has_room(const struct cache *cache, size_t size)
+{
+    size_t rest = cache_rest(cache);
+
+    return cache->shared->head - cache->shared->tail + (rest < size ? rest + size : size) <= cache->log_size;
+}
+
+/* Makes room for `size` bytes in one piece at `head`, which may go back meanwhile: forgetting can come upon damage. */
 static void cache_make_room(struct cache *cache, size_t size, int64_t now)
 {
     struct cache_head *shared = cache->shared;
     struct cache_record filler = {0};
-    size_t rest = cache->log_size - shared->head % cache->log_size;
-    size_t wanted = rest < size ? rest + size : size;
+    size_t rest;
 
     while (cache_oldest_useless(cache, now))
         cache_forget_oldest(cache, now);
-    while (shared->head - shared->tail + wanted > cache->log_size && cache_forget_oldest(cache, now))
+    while (!cache_has_room(cache, size) && cache_forget_oldest(cache, now))
         ;
+    rest = cache_rest(cache);
     if (rest < size) {
         filler.size = (uint32_t)rest;
         filler.state = CACHE_FILLER;

@@ -235,6 +235,27 @@ def test_impossible_ends_of_the_log(head: bytes) -> None:
     memory.sweep(now, 1.0)
 
 
+def test_room_is_made_anew_when_the_log_turns_out_to_be_damaged() -> None:
+    """The head goes back to a damaged record near the log's end, where there is no room for what comes next."""
+    memory, now = SharedCache(SMALLEST), time.time()
+    for number in range(CAPACITY + 10):
+        assert memory.store(b"k%05d" % number, value_of(number), now + 60, now, 1.0)
+    view, large = memory.memory(), value_of(0, memory.entry_max)
+    raw = view.tobytes()
+    last = max(raw.index(name + value) for name, value, _ in memory.entries(1.0)) - 32
+    assert last + memory.entry_max > len(raw)
+    view[last:last + 4] = b"\xff" * 4
+    view[4096:4096 + 4 * 128] = bytes(4 * 128)
+    child = os.fork()
+    if child == 0:
+        stored = memory.store(b"large", large, now + 60, now, 1.0)
+        os._exit(0 if stored and memory.fetch(b"large", now, 1.0) == large else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    for number in range(2 * CAPACITY):
+        assert memory.store(b"n%05d" % number, value_of(number), now + 60, now, 1.0)
+        assert memory.fetch(b"n%05d" % number, now, 1.0) == value_of(number)
+
+
 def head_offset(memory: SharedCache) -> int:
     """Where head, tail and the number of entries stand: 64, 0 and 1 after the first entry."""
     wanted = b"".join(number.to_bytes(8, "little") for number in (64, 0, 1))
