@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
@@ -83,17 +84,34 @@ def test_a_key_that_is_to_come_pushes_nobody_out(keep: int) -> None:
 def test_of_many_processes_one_makes_the_key() -> None:
     keys = TicketKeys(12 * HOUR, 25, empty=True)
     children = []
+    together = multiprocessing.get_context("fork").Barrier(6)
     for _ in range(6):
         child = os.fork()
         if child == 0:
-            for number in range(200):
+            for number in range(100):
+                together.wait(30)
                 keys.maintain(START + number * HOUR, HOUR)
             os._exit(0)
         children.append(child)
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 6
     created = [key.created for key in keys.facts()]
     assert created == sorted(set(created), reverse=True)
-    assert created[0] == START + 199 * HOUR
+    assert created[0] == START + 99 * HOUR
+
+
+@pytest.mark.parametrize("lead", [0, 60])
+def test_a_clock_that_was_ahead_does_not_stop_the_rotation(lead: int) -> None:
+    """Neither this machine's own, set back since, nor that of another one of the pool."""
+    keys = TicketKeys(12 * HOUR, 25, empty=True)
+    keys.maintain(START + 300 * HOUR, HOUR, lead)
+    ahead = names(keys)[0]
+    assert keys.maintain(START, HOUR, lead)
+    assert not keys.maintain(START + HOUR - 1, HOUR, lead)
+    assert keys.maintain(START + HOUR, HOUR, lead)
+    assert len(names(keys)) == 3
+    assert [key.created - START for key in keys.facts()] == [300 * HOUR, HOUR, 0]
+    assert not keys.maintain(START + HOUR - 20, HOUR, lead), "set back a little"
+    assert names(keys)[0] == ahead
 
 
 def test_a_writer_that_is_killed_spoils_nothing() -> None:

@@ -12,10 +12,11 @@ import pytest
 from ftpsd.errors import ConfigError
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.tls import TLSSettings
-from ftpsd.settings.values import SessionCache, TicketKeyRules
+from ftpsd.settings.values import SessionCache, TicketKeyRules, TicketPool
 from ftpsd.tls import contexts
 from ftpsd.tls.cache.opening import Stores
 from ftpsd.tls.cache.shared import SMALLEST, SegmentStore
+from ftpsd.tls.pool import SHORTEST_SECRET
 from ftpsd.tls.sessions import ROTATION, Note, Resumption, Sessions, period_of
 from tests.tls.rig import Files, Pair, client_context, hierarchy, host_of
 
@@ -58,6 +59,36 @@ def test_a_reload_keeps_the_keys_and_the_cache() -> None:
     assert second.store.fetch(b"id") == b"session"
     second.close()
     assert names(second) == []
+
+
+def test_a_ring_that_was_replaced_stays_for_those_who_still_use_it(tmp_path: Path) -> None:
+    """A reload that adds a pool: the sessions of before issue tickets until they end."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"s" * SHORTEST_SECRET)
+    secret.chmod(0o600)
+    resumption = Resumption()
+    first = lease(resumption)
+    made = names(first)
+    pool = TicketPool(SessionCache("fs", 60, str(tmp_path / "pool")), str(secret))
+    second = resumption.lease(TLSSettings(session_cache=INTERNAL, ticket_pool=pool), None, lambda text: None)
+    first.close()
+    assert second.keys is not first.keys
+    assert names(first) == names(second) == made
+    second.close()
+    assert names(second) == []
+
+
+def test_a_clock_that_is_set_back_makes_a_new_key() -> None:
+    sessions = lease(Resumption())
+    try:
+        ahead = time.time() + 400 * 24 * 3600
+        sessions.keys.wipe()
+        sessions.keys.maintain(ahead, ROTATION)
+        assert sessions._nap() < 1
+        assert sessions.keys.maintain(time.time(), ROTATION)
+        assert ROTATION - 60 < sessions._nap() <= ROTATION
+    finally:
+        sessions.close()
 
 
 def test_a_failed_reload_changes_nothing() -> None:

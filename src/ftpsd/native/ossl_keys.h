@@ -196,13 +196,21 @@ static int keys_make(struct key_table *table, int64_t now, int64_t lead)
     return 1;
 }
 
-static int64_t keys_youngest(const struct key_table *table)
+/* When the youngest key was made; those of a clock that was ahead of `latest` (ours, or another machine's) do not count. */
+static int64_t keys_youngest(const struct key_table *table, int64_t latest)
 {
-    return table->count > 0 ? table->keys[0].created : INT64_MIN;
+    int64_t youngest = INT64_MIN;
+    unsigned i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->keys[i].created <= latest && table->keys[i].created > youngest)
+            youngest = table->keys[i].created;
+    return youngest;
 }
 
 /* Wipes old keys, and makes a new one if the youngest is `period` old (or none is there). 1 a key was made,
- * 0 none was due, -1 the lock or randomness could not be had. */
+ * 0 none was due, -1 the lock or randomness could not be had. A key from further ahead than the next one would be
+ * keeps none from being made. */
 static int keys_maintain(struct key_ring *ring, int64_t now, int64_t period, int64_t lead)
 {
     struct key_table *work = keys_begin(ring);
@@ -213,7 +221,7 @@ static int keys_maintain(struct key_ring *ring, int64_t now, int64_t period, int
         return -1;
     before = work->count;
     keys_prune(ring, work, now);
-    if (work->count == 0 || keys_youngest(work) <= now - period) {
+    if (work->count == 0 || keys_youngest(work, now + period) <= now - period) {
         made = keys_make(work, now, lead) ? 1 : -1;
         keys_prune(ring, work, now);
     }

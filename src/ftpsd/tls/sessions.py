@@ -101,16 +101,19 @@ class Resumption:
         return fresh
 
     def release(self, sessions: Sessions, stores: list[Store]) -> None:
-        """A service is closed. The supervisor's last one takes the keys with it."""
+        """A service is closed. The supervisor's last one takes the keys with it.
+
+        A ring that a reload has replaced stays for the workers that still serve its sessions, and ends with the last.
+        """
         for store in stores:
             self.stores.release(store)
         self._leased.remove(sessions)
         if os.getpid() != self._pid:
             return
-        if all(other.keys is not sessions.keys for other in self._leased):
-            sessions.keys.wipe()
         if self._leased:
             self._leased[-1].rule()
+        else:
+            sessions.keys.wipe()
 
 
 def _worries(keys: TicketKeys, store: Store | None, pool: KeyPool | None) -> list[str]:
@@ -203,9 +206,10 @@ class Sessions:
             keys = []
         if not keys:
             return _SHORTEST_NAP
-        next_key = keys[0].created + self._period
-        last_end = keys[-1].created + self.keys.age
-        return min(max(min(next_key, last_end) - time.time(), _SHORTEST_NAP), self._period)
+        now = time.time()
+        youngest = max((key.created for key in keys if key.created <= now + self._period), default=0.0)
+        next_key, last_end = youngest + self._period, keys[-1].created + self.keys.age
+        return min(max(min(next_key, last_end) - now, _SHORTEST_NAP), self._period)
 
     def close(self) -> None:
         """The service ends in this process."""

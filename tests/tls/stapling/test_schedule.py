@@ -57,6 +57,28 @@ def test_failures_are_bounded_too(failures: int, until: float, chance: float) ->
     assert NOW + 0.9 * FIRST_PAUSE <= due <= NOW + LONGEST_PAUSE
 
 
+@given(times, times, st.booleans(), chances, st.integers(0, 50), st.floats(0.0, 60.0))
+def test_what_was_reckoned_by_a_right_clock_is_waited_for(
+    since: float, until: float, dated: bool, chance: float, failures: int, back: float
+) -> None:
+    """A clock that is set back a little changes nothing."""
+    until = max(until, NOW)
+    if failures:
+        due = schedule.after_failure(failures, until, NOW, chance)
+    else:
+        due = schedule.after_success(Validity(since, until, dated), NOW, chance)
+    assert not schedule.is_due(due, until, NOW - back)
+    assert schedule.is_due(due, until, due)
+
+
+@pytest.mark.parametrize(("due", "until", "asked"), [
+    (NOW + 30 * DAY, 0.0, True), (NOW + 30 * DAY, NOW + DAY, True), (NOW + 30 * DAY, NOW + 60 * DAY, False),
+    (NOW + HOUR, 0.0, False), (NOW - 1, NOW + DAY, True),
+])
+def test_a_moment_that_cannot_have_been_meant_is_now(due: float, until: float, asked: bool) -> None:
+    assert schedule.is_due(due, until, NOW) is asked
+
+
 def test_servers_that_start_together_do_not_ask_together() -> None:
     dues = {schedule.after_success(Validity(NOW, NOW + DAY), NOW, tenth / 10) for tenth in range(11)}
     assert len(dues) == 11

@@ -124,6 +124,19 @@ def test_pauses_grow_while_there_is_nothing(mode: str) -> None:
     assert len(rig.lines) == 18
 
 
+def test_a_clock_that_was_ahead_keeps_nobody_from_asking() -> None:
+    rig = Rig([subject(stapling_options=frozenset({"NoNonce"}))])
+    rig.sender.mode = "down"
+    rig.after(400 * 24 * 3600)
+    asked = len(rig.sender.asked)
+    rig.sender.mode = "good"
+    rig.after(-400 * 24 * 3600)
+    assert len(rig.sender.asked) == asked + 1
+    assert rig.sent
+    rig.after(60)
+    assert len(rig.sender.asked) == asked + 1
+
+
 def test_what_clients_get_meanwhile_is_said() -> None:
     bare = Rig([subject(stapling_options=frozenset({"NoFakeTryLater"}))])
     bare.sender.mode = "down"

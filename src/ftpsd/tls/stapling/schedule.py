@@ -37,6 +37,15 @@ def _due(validity: Validity) -> float:
     return (validity.since + validity.until) / 2 if validity.dated else validity.since + UNDATED
 
 
+def is_due(due: float, until: float, now: float) -> bool:
+    """Whether to ask now, when a response (up to `until`; 0: there is none) was to be renewed at `due`.
+
+    No pause is longer than `LONGEST_PAUSE` but the one for which a response lasts: a moment further ahead was reckoned
+    by a clock that has been set back since.
+    """
+    return due <= now or (due > now + LONGEST_PAUSE + _USUAL_LEAST and due >= until)
+
+
 def after_success(validity: Validity, now: float, chance: float) -> float:
     """When to ask again after a response has come."""
     due = _due(validity) if validity.dated else now + UNDATED

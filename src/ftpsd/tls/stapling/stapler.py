@@ -124,14 +124,17 @@ class Stapler:
 
     def _look_after(self, stapled: Stapled) -> float:
         place = stapled.place
-        if place.state().due <= self.clock():
+        if self._is_due(place.state()):
             with place.writing() as mine:
                 if not mine:
                     return _WHILE_OTHERS_ASK
                 state = place.state()
-                if state.due <= self.clock():  # nobody has done it meanwhile
+                if self._is_due(state):  # nobody has done it meanwhile
                     self._renew(stapled, state)
         return place.state().due - self.clock()
+
+    def _is_due(self, state: StapleState) -> bool:
+        return schedule.is_due(state.due, state.until, self.clock())
 
     def _renew(self, stapled: Stapled, state: StapleState) -> None:
         held, kept = self._judged(stapled.subject, state.response), self._kept(stapled.subject)
