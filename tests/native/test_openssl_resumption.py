@@ -427,6 +427,68 @@ def test_session_id_context_separates_hosts() -> None:
 
 
 @modes
+@pytest.mark.parametrize("kept_by", ["memory", "python"])
+def test_sessions_of_certificates_are_resumed_by_leave(protocol: str, tickets12: bool, kept_by: str) -> None:
+    """On control connections; and nobody is asked about those without a certificate."""
+    server, client, asked = serving(tickets12), client_context(protocol), list[bytes]()
+    leave = True
+
+    def may(connection: Connection, certificate: bytes) -> bool:
+        asked.append(certificate)
+        return leave
+
+    if kept_by == "python":
+        server.use_keeper(Keeper(), sealed=True)
+    server.add_trusted(root().pem)
+    server.set_verify("request")
+    server.set_resume_callback(may)
+    with control_of(server, client) as control:
+        session = newest_session(control)
+    with control_of(server, client, session=session) as again:
+        assert again.server.resumed
+    assert asked == []
+    client.use_certificate(client_leaf().pem)
+    client.use_private_key(client_leaf().key_pem())
+    with control_of(server, client) as control:
+        session = newest_session(control)
+    for leave in (True, False):
+        with control_of(server, client, session=session) as again:
+            assert again.server.resumed is leave
+            assert again.server.peer_certificate == client_leaf().der
+            session, before = newest_session(again), len(asked)
+            with connected(server, client, session=session, control=again.server) as data:
+                assert data.server.proof_of(again.server) == "ok"
+            assert len(asked) == before
+    assert set(asked) == {client_leaf().der}
+    server.set_resume_callback(None)
+    with control_of(server, client, session=session) as again:
+        assert again.server.resumed
+
+
+@modes
+def test_what_the_resume_callback_raises_comes_out_of_the_handshake(protocol: str, tickets12: bool) -> None:
+    def may(connection: Connection, certificate: bytes) -> bool:
+        raise LookupError("a defect")
+
+    server, client = serving(tickets12), client_context(protocol)
+    server.add_trusted(root().pem)
+    server.set_verify("request")
+    client.use_certificate(client_leaf().pem)
+    client.use_private_key(client_leaf().key_pem())
+    with control_of(server, client) as control:
+        session = newest_session(control)
+    server.set_resume_callback(may)
+    near, far = socket_pair()
+    with near, far:
+        accepted = Connection(server, far.fileno(), identity=random_bytes(32))
+        offered = Connection(client, near.fileno(), server=False)
+        offered.set_session(session)
+        offered.handshake_step()
+        with pytest.raises(LookupError, match="a defect"):
+            accepted.handshake(TIMEOUT)
+
+
+@modes
 def test_client_certificate_survives_resumption(protocol: str, tickets12: bool) -> None:
     server, client = serving(tickets12), client_context(protocol)
     server.add_trusted(root().pem)

@@ -17,11 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpsd.errors import ConfigError
-from ftpsd.native._openssl import Connection, Context, TLSError
+from ftpsd.native._openssl import Connection, Context, Session, TLSError
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.testing.ca import Identity
 from ftpsd.tls import ocsp, responder, revocation, verification
 from ftpsd.tls.channel import HandshakeFailed
+from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.identity import Peer
 from ftpsd.tls.responder import Unreachable
 from tests.tls import pki
@@ -60,8 +61,10 @@ def test_a_list_that_changes_is_read_again(files: Files, version: str) -> None:
         assert refusal(pair, client_of(client, version)) == "client-cert-revoked"
 
 
-def refusal(pair: Pair, context: Context) -> str:
+def refusal(pair: Pair, context: Context, session: Session | None = None) -> str:
     client = Connection(context, pair.client_socket.fileno(), server=False)
+    if session is not None:
+        client.set_session(session)
 
     def shake() -> None:
         try:
@@ -125,6 +128,80 @@ def test_a_resumed_session_brings_no_revoked_certificate_back(
                 lines = caught.value.lines
             done.result(TIMEOUT)
     assert "client certificate failed verification: certificate revoked" in lines
+
+
+ways = pytest.mark.parametrize(("version", "tickets"), [("TLSv1.2", False), ("TLSv1.2", True), ("TLSv1.3", False)])
+"""Session ids, and tickets."""
+
+
+def root_alone(files: Files, tickets: bool, **settings: object) -> HostTLS:
+    """A host whose clients bring the authorities between them and the root."""
+    return build(
+        files, session_tickets=tickets, ca_certificate_file=files.write("root.pem", hierarchy().root.pem),
+        **{"verify_client": "on", **settings})
+
+
+def bringing(client: Identity, version: str) -> Context:
+    context = client_of(client, version)
+    context.add_chain_certificate(CA.certificate_pem)
+    return context
+
+
+@ways
+@pytest.mark.parametrize("mode", ["on", "optional", "off"])
+def test_a_session_without_the_chain_that_lists_are_about_is_not_resumed(
+    files: Files, version: str, tickets: bool, mode: str
+) -> None:
+    """It has the client's certificate alone, and the authority that issued it is not here."""
+    client = Draft().sign(CA)
+    lists = Path(files.write("crl.pem", pki.crl(CA)))
+    host = root_alone(files, tickets, ca_revocation_file=str(lists), verify_client=mode)
+    context, session = bringing(client, version), None
+    for _ in range(2):
+        with Pair(host) as pair:
+            report = pair.start_tls(context, session)
+            assert (report.resumed, report.verified) == (False, True)
+            session = pair.newest_session()
+            for _ in range(2):
+                data, _ = pair.connect_data(context, session)
+                assert data.connection.resumed
+                assert data.prove(ccc_used=False).ok
+                session = pair.newest_session()
+    lists.write_bytes(pki.crl(CA, client) * 2)
+    with Pair(host) as pair:
+        if mode == "off":
+            report = pair.start_tls(context, session)
+            assert (report.resumed, report.verified) == (False, False)
+        else:
+            assert refusal(pair, context, session) == "client-cert-revoked"
+
+
+@ways
+def test_a_session_without_the_chain_that_responders_are_asked_about_is_not_resumed(
+    files: Files, version: str, tickets: bool
+) -> None:
+    with pki.responder(ca=pki.Answers(CA, CA)) as url:
+        address = f"{url}/ca/good"
+        host = root_alone(files, tickets, verify_order=("ocsp",))
+        context, session = bringing(Draft(responders=(address,)).sign(CA), version), None
+        for _ in range(2):
+            with Pair(host) as pair:
+                report = pair.start_tls(context, session)
+                assert (report.resumed, report.verified) == (False, True)
+                assert f"checking OCSP URL '{address}' for client cert 'CN = client'" in report.lines
+                session = pair.newest_session()
+
+
+@ways
+def test_where_nothing_can_be_revoked_no_chain_is_needed(files: Files, version: str, tickets: bool) -> None:
+    host = root_alone(files, tickets)
+    context = bringing(Draft().sign(CA), version)
+    with Pair(host) as pair:
+        pair.start_tls(context)
+        session = pair.newest_session()
+    with Pair(host) as pair:
+        report = pair.start_tls(context, session)
+        assert (report.resumed, report.verified) == (True, True)
 
 
 class Tomorrow(datetime.datetime):

@@ -140,7 +140,8 @@ class TicketKeys:
         """Anew, for all processes."""
     def maintain(self, now: float, period: float, lead: float = 0) -> bool:
         """Wipes keys that are too old; makes a new one, which encrypts `lead` seconds from now on, when the youngest
-        is `period` seconds old. Whether it did: of all processes only one does. Raises `OpenSSLError`.
+        is `period` seconds old. Whether it did: of all processes only one does. A key that was made more than `period`
+        seconds after `now`, by a clock that was ahead, does not count as the youngest. Raises `OpenSSLError`.
         """
     def facts(self) -> list[TicketKeyFacts]:
         """The keys, the youngest first. Raises `OpenSSLError`."""
@@ -295,6 +296,10 @@ class Context:
         """Called with the verified chain (DER, leaf first, with its root) once nothing is wrong with it: None
         lets it pass, (depth, X509_V_ERR_… number) is an objection to the certificate at that depth. What it
         raises comes out of the handshake.
+        """
+    def set_resume_callback(self, callback: Callable[[Connection, bytes], bool] | None) -> None:
+        """Called with the client's certificate (DER) that a session holds, before a control connection resumes it:
+        False lets a full handshake follow. What it raises comes out of the handshake.
         """
     def set_verify_purpose(self, purpose: Literal["server", "client", "any"]) -> None: ...
     def set_session_id_context(self, name: bytes) -> None:

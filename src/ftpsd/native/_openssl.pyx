@@ -109,6 +109,7 @@ py_name = on_name
 py_info = on_info
 py_message = on_message
 py_verify = on_verify
+py_resume = on_resume
 py_session_new = on_session_new
 py_session_get = on_session_get
 py_session_remove = on_session_remove

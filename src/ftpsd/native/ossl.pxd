@@ -351,7 +351,7 @@ cdef extern from "ossl_hooks.h" nogil:
         int alpn_strict
         unsigned alpn_size
         unsigned char alpn[256]
-        int python_name, python_info, python_message, python_verify
+        int python_name, python_info, python_message, python_verify, python_resume
     struct verify_failure:
         int depth
         int code
@@ -381,6 +381,7 @@ cdef extern from "ossl_hooks.h" nogil:
     void (*py_info)(conn *connection, int where, int value) noexcept
     void (*py_message)(conn *connection, int sent, int version, int type, const void *data, size_t size) noexcept
     int (*py_verify)(conn *connection, const stack_x509 *chain, int *depth) noexcept
+    int (*py_resume)(conn *connection, const X509 *certificate) noexcept
     void (*py_session_new)(conn *connection, const void *id, size_t id_size, const void *data, size_t size,
                            int64_t expires) noexcept
     void *(*py_session_get)(conn *connection, const void *id, size_t id_size, size_t *size) noexcept

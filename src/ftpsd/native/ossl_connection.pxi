@@ -597,6 +597,15 @@ cdef int on_verify(conn *state, const stack_x509 *chain, int *depth) noexcept wi
         return X509_V_ERR_UNSPECIFIED
 
 
+cdef int on_resume(conn *state, const X509 *certificate) noexcept with gil:
+    cdef Connection connection = <Connection>state.owner
+    try:
+        return bool(connection.first.resume_callback(connection, certificate_der(certificate)))
+    except BaseException as error:
+        connection.raised = error
+        return 0
+
+
 cdef void on_session_new(
     conn *state, const void *id, size_t id_size, const void *data, size_t size, int64_t expires
 ) noexcept with gil:

@@ -149,6 +149,7 @@ cdef class Context:
     cdef object info_callback
     cdef object message_callback
     cdef object verify_callback
+    cdef object resume_callback
     cdef object session_keeper
     cdef object __weakref__
 
@@ -356,6 +357,10 @@ cdef class Context:
     def set_verify_callback(self, callback):
         self.verify_callback = callback
         self.config.python_verify = callback is not None
+
+    def set_resume_callback(self, callback):
+        self.resume_callback = callback
+        self.config.python_resume = callback is not None
 
     def set_verify_purpose(self, str purpose):
         number = {

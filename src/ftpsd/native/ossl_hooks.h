@@ -72,7 +72,7 @@ struct ctx_config {
     int alpn_strict;
     unsigned alpn_size;
     unsigned char alpn[ALPN_MAX];
-    int python_name, python_info, python_message, python_verify;
+    int python_name, python_info, python_message, python_verify, python_resume;
     int staple_count;
     struct staple staples[STAPLES_MAX];
 };
@@ -120,6 +120,7 @@ static int (*py_name)(struct conn *conn, const char *name, int *alert);
 static void (*py_info)(struct conn *conn, int where, int value);
 static void (*py_message)(struct conn *conn, int sent, int version, int type, const void *data, size_t size);
 static int (*py_verify)(struct conn *conn, const STACK_OF(X509) *chain, int *depth);
+static int (*py_resume)(struct conn *conn, const X509 *certificate);
 static void (*py_session_new)(struct conn *conn, const void *id, size_t id_size, const void *data, size_t size,
                               int64_t expires);
 static void *(*py_session_get)(struct conn *conn, const void *id, size_t id_size, size_t *size);
@@ -193,6 +194,15 @@ static void present(struct conn *conn, SSL_SESSION *session)
     }
 }
 
+/* Whether a control connection may resume the session as far as its client's certificate is concerned. A session keeps the
+ * certificate alone, without its chain: Python knows whether that is enough to see what has been revoked since. */
+static int session_judgeable(struct conn *conn, SSL_SESSION *session)
+{
+    const X509 *certificate = session == NULL ? NULL : SSL_SESSION_get0_peer(session);
+
+    return certificate == NULL || !conn->config->python_resume || py_resume(conn, certificate);
+}
+
 /* While the control connection lives its session does not expire. */
 static void refresh(SSL_SESSION *session)
 {
@@ -219,6 +229,8 @@ static SSL_TICKET_RETURN hook_ticket_read(SSL *ssl, SSL_SESSION *session, const 
     conn->has_presented = 0;
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
         return conn->data_role ? SSL_TICKET_RETURN_IGNORE : SSL_TICKET_RETURN_IGNORE_RENEW;
+    if (!conn->data_role && !session_judgeable(conn, session))
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
     present(conn, session);
     if (!conn->data_role)
         return SSL_TICKET_RETURN_USE_RENEW;
@@ -262,7 +274,7 @@ static SSL_SESSION *stored_session(struct conn *conn, const unsigned char *id, u
         OPENSSL_cleanse(data, data_size);
         free(data);
     }
-    if (session != NULL && !session_believable(conn, session, id, size)) {
+    if (session != NULL && !(session_believable(conn, session, id, size) && session_judgeable(conn, session))) {
         SSL_SESSION_free(session);
         session = NULL;
     }

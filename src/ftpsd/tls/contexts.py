@@ -140,6 +140,7 @@ def build(
     notices += [*_set_verification(context, settings, trusted), *verification.notices]
     if verification.mechanisms:
         context.set_verify_callback(verification.revoked)
+        context.set_resume_callback(verification.may_resume)
     if diagnostics.OPTION in settings.options:
         diagnostics.enable(context)
     cache = cache or settings.session_cache

@@ -4,8 +4,9 @@ Two moments. While the handshake runs and the chain has been found good, OpenSSL
 has been revoked (`Verification.revoked`, the verify callback): an objection fails the handshake with its
 alert, as any other fault of a certificate. That thread may wait for an OCSP responder, under a deadline and
 without a lock. After the handshake `Verification.accept` looks at what OpenSSL does not: certificates that
-came with a resumed session (they may have expired or been revoked since), and whether the certificate names
-the client's address or host name, as TLSOptions can demand.
+came with a resumed session (they may have expired or been revoked since; what could not be looked up again is
+not resumed, see `may_resume`), and whether the certificate names the client's address or host name, as TLSOptions
+can demand.
 
 With TLSVerifyClient off all of this is only logged: nobody has asked for certificates that verify.
 """
@@ -113,6 +114,21 @@ class Verification:
         connection.verification = found.lines
         return (found.depth, found.code) if found.code else None
 
+    def may_resume(self, connection: Connection, certificate: bytes) -> bool:
+        """Whether a control connection may resume a session with that certificate (`Context.set_resume_callback`).
+
+        A session keeps the client's certificate without its chain. Where an authority between it and the root is not
+        among those trusted here, its revocation list or responder could not be asked: then the client is to shake hands
+        in full, which brings the chain.
+        """
+        try:
+            return self._chain(x509.load_der_x509_certificate(certificate)).missing is None
+        except ValueError:
+            return False
+
+    def _chain(self, leaf: x509.Certificate) -> certificates.Chain:
+        return certificates.build_chain(leaf, (), self._trusted)
+
     def _judge(self, chain: Sequence[bytes], *, network: bool) -> Finding:
         try:
             parsed = [x509.load_der_x509_certificate(der) for der in chain]
@@ -176,15 +192,13 @@ class Verification:
         """(lines, number, problem) of a certificate that was verified when its session began."""
         try:
             leaf = x509.load_der_x509_certificate(certificate)
-            sent = [x509.load_der_x509_certificate(der) for der in connection.peer_chain[1:]]
         except ValueError as error:
             return (), _UNSPECIFIED, str(error)
         if leaf.not_valid_after_utc < datetime.now(UTC):
             return (), _EXPIRED, "certificate has expired"
         if not self.mechanisms:
             return (), 0, ""
-        chain = certificates.build_chain(leaf, (), (*sent, *self._trusted)).certificates
-        found = self._ask_all((leaf, *chain), network=True)
+        found = self._ask_all((leaf, *self._chain(leaf).certificates), network=True)
         return found.lines, found.code, _WORDS.get(found.code, f"error {found.code}")
 
 
