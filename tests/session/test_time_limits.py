@@ -160,3 +160,24 @@ def test_a_client_that_never_closes_a_finished_download_does_not_keep_its_connec
                 time.sleep(0.1)
         assert 0.5 < time.monotonic() - begin < 8
         client.expect(200, "NOOP")
+
+
+@pytest.mark.parametrize("version", [None, "TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("name", ["login", "session"])
+def test_a_line_that_never_ends_keeps_no_timer_from_its_time(hosts: Hosts, version: str | None, name: str) -> None:
+    """Before the login, and beside an upload."""
+    client = hosts.client(name, version)
+    if name == "login":
+        client.connect()
+        if version is not None:
+            client.auth()
+    else:
+        connection = client.begin().data()
+        client.expect(150, "STOR up")
+        if version is not None:
+            connection.handshake()
+    begin = time.monotonic()
+    with pytest.raises(OSError):  # noqa: PT012
+        while time.monotonic() - begin < 15:
+            client.control.write(b"x" * 1_000_000)
+    client.close("rst")

@@ -21,6 +21,9 @@ from ftpsd.tls.channel import ControlChannel
 _READ_SIZE = 960
 """Bytes at a time: a piece of memory that the allocator keeps at hand for each thread."""
 
+_MOST_READS = 64
+"""Reads in a row: whoever sends faster than that is read keeps nobody from looking at a clock or moving data."""
+
 MAX_WAITING = 64
 """Lines that may wait while a transfer runs."""
 
@@ -64,8 +67,10 @@ class Control:
     def pull(self) -> None:
         """Takes in what has arrived, without waiting; sets `ended` at the end of the connection.
 
-        Raises `TLSError` or `OSError` when the connection broke.
+        What poll sees may be left for the next time, what only TLS knows of (decrypted already) is not, unless lines
+        wait. Raises `TLSError` or `OSError` when the connection broke.
         """
+        left = _MOST_READS
         while not self.ended and not (self.waiting and self.full):
             data = self.channel.recv_available(_READ_SIZE)
             if data is None:
@@ -76,8 +81,12 @@ class Control:
             self.reader.feed(data)
             if self.reader.responses:
                 self.channel.send(self.reader.take_responses(), SEND_TIMEOUT)
+                left = 0  # it may have taken long
             if self.waiting and len(data) < _READ_SIZE:
                 return  # there is something to do; what else may have come, `waiting.wait` finds out
+            left -= 1
+            if left <= 0 and not self.channel.has_pending():
+                return
 
     def take(self, wanted: Callable[[Line], bool]) -> Line | None:
         """Removes and returns the first waiting line that is `wanted` out of turn, or None."""
