@@ -45,6 +45,7 @@ HOSTS = {
     "exempt": f"BanOnEvent UnhandledCommand {RULE}\n<IfClass loc>\nBanEngine off\n</IfClass>",
     "off": f"BanEngine off\nBanOnEvent UnhandledCommand {RULE}",
     "elsewhere": "",
+    "meanwhile": f'BanOnEvent UnhandledCommand {RULE} "banned"',
 }
 
 
@@ -288,3 +289,18 @@ def test_a_host_that_bans_is_not_reached_by_its_name(ftps_certificates: Certific
             client.expect_end()
         finally:
             server.stop()
+
+
+def test_a_ban_is_noticed_within_a_transfer(hosts: Hosts) -> None:
+    with hosts.server.give("huge.bin").open("r+b") as stream:
+        stream.truncate(20_000_000)
+    client, other = hosts.client("meanwhile").begin(), hosts.connected("meanwhile")
+    connection = client.data()
+    client.expect(150, "RETR huge.bin")
+    assert connection.establish().read(1000)
+    other.expect(421, "XYZZY")
+    client.send(b"NOOP\r\n")
+    client.expect(426)
+    assert str(client.read_reply()) == "421 banned"
+    client.expect_end()
+    connection.close("rst")

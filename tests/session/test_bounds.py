@@ -32,6 +32,7 @@ HOSTS = {
     "some": "<IfUser bob>\nMaxClientsPerUser 1\n</IfUser>",
     "password": "MaxPasswordSize 5",
     "rate": "MaxCommandRate 4 2",
+    "faster": "MaxCommandRate 10 2",
     "store": "AllowOverwrite on\nAllowStoreRestart on\nMaxStoreFileSize 20 B\nMaxStoreFileSize * user bob",
     "huge": "AllowOverwrite on\nMaxStoreFileSize 8388608 Tb",
     "hidden": "HiddenStores on\nAllowOverwrite on\nMaxStoreFileSize 20 B",
@@ -105,6 +106,58 @@ def test_commands_beyond_the_rate_wait(hosts: Hosts) -> None:
     for _ in range(5):
         client.expect(200, "NOOP")
     assert 1.2 < time.monotonic() - began < 4
+    client.close()
+
+
+def test_a_client_that_sends_nothing_more_is_not_faster(hosts: Hosts) -> None:
+    client = hosts.logged_in("rate")
+    began = time.monotonic()
+    client.send(b"NOOP\r\n" * 10)
+    client.control.socket.shutdown(socket.SHUT_WR)
+    for _ in range(10):
+        client.expect(200)
+    assert time.monotonic() - began > 3
+    client.expect_end()
+
+
+@pytest.mark.parametrize("version", [None, "TLSv1.2", "TLSv1.3"])
+def test_commands_beyond_the_rate_wait_for_the_end_of_a_transfer(
+    hosts: Hosts, version: str | None
+) -> None:
+    """Answered there they would be without bound; and the data waits for nobody."""
+    with hosts.server.give("huge.bin").open("r+b") as stream:
+        stream.truncate(20_000_000)
+    client = hosts.client("faster", version).begin()
+    connection = client.data()
+    client.expect(150, "RETR huge.bin")
+    data = connection.handshake() if version is not None else connection.establish()
+    assert data.read(1000)
+    time.sleep(0.5)  # some may come at once
+    client.send(b"NOOP\r\n" * 20)
+    client.expect(200)
+    while data.read():
+        pass
+    data.close()
+    codes = [client.read_reply().code for _ in range(20)]
+    assert codes.count(200) == 19
+    assert codes.index(226) < 10
+    client.quit()
+
+
+def test_abor_is_not_bound_to_the_rate(hosts: Hosts) -> None:
+    with hosts.server.give("huge.bin").open("r+b") as stream:
+        stream.truncate(20_000_000)
+    client = hosts.client("rate").begin()
+    connection = client.data()
+    client.expect(150, "RETR huge.bin")
+    assert connection.establish().read(1000)
+    began = time.monotonic()
+    client.send(b"NOOP\r\nNOOP\r\nNOOP\r\nABOR\r\n")
+    while (reply := client.read_reply()).code == 200:
+        pass
+    assert reply.code == 426
+    client.expect(226)
+    assert time.monotonic() - began < 1
     client.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import struct
 import time
 from collections.abc import Iterator
@@ -270,6 +271,36 @@ def test_delays(hosts: Hosts) -> None:
         client.expect(331, "USER alice")
         assert _seconds(client, 230, "PASS secret") >= 0.2
         assert min(_seconds(client, 200, "NOOP") for _ in range(10)) < 0.15
+
+
+@pytest.mark.parametrize("version", [None, "TLSv1.2", "TLSv1.3"])
+def test_delays_of_a_client_that_sends_nothing_more(hosts: Hosts, version: str | None) -> None:
+    """Half a connection is no way around them, and its replies come."""
+    with hosts.client("delays", version) as client:
+        client.connect()
+        if version is not None:
+            client.auth()
+        began = time.monotonic()
+        client.send(b"USER alice\r\nPASS wrong\r\n")
+        client.control.socket.shutdown(socket.SHUT_WR)
+        client.expect(331)
+        client.expect(530)
+        assert time.monotonic() - began >= 0.65
+
+
+@pytest.mark.parametrize("ending", ["stop", "reset"])
+def test_a_delay_ends_with_the_server_and_with_the_connection(ending: str) -> None:
+    with one_session(("DelayOnEvent USER 60s",)) as served:
+        client = served.client
+        client.connect()
+        session = served.session()
+        client.send(b"USER alice\r\n")
+        client.control.socket.shutdown(socket.SHUT_WR)
+        if ending == "stop":
+            session.end_soon()
+            client.expect(421)
+        else:
+            client.close("rst")
 
 
 def test_processor_time_of_a_session(hosts: Hosts) -> None:

@@ -6,7 +6,6 @@ A session that nothing bounds writes down whom it is (for those that are bounded
 from __future__ import annotations
 
 import contextlib
-import select
 import time
 from collections.abc import Iterator
 
@@ -25,11 +24,10 @@ from ftpsd.access.occupancy import (
 )
 from ftpsd.access.sizes import Pace
 from ftpsd.auth.account import Account
-from ftpsd.data.waits import wait_for
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import banning
+from ftpsd.session import banning, delays
 from ftpsd.session.state import Session, SlotView
 from ftpsd.settings.model import Host, Settings
 from ftpsd.settings.values import Bound, SessionTimeout, SizeBound, TransferRate
@@ -137,8 +135,13 @@ def keep_pace(session: Session) -> None:
         banning.note(session, ("MaxCommandRate",))
     session.log.emit(events.Debug(
         0, f"MaxCommandRate ({within}) exceeded, injecting processing delay of {delay * 1000:.0f} ms"))
-    wait_for(session.control.descriptor, select.POLLRDHUP, -1, 0, time.monotonic() + delay)
-    session.check_running()
+    delays.pause(session, delay)
+
+
+def pace_is_reached(session: Session) -> bool:
+    """MaxCommandRate: whether a command that came now would have to wait."""
+    rate, pace = session.settings.bounds.max_command_rate, session.pace
+    return rate is not None and pace is not None and pace.rate == rate and pace.reached(time.monotonic())
 
 
 def too_large(session: Session, directive: str, size: int, path: str) -> None:

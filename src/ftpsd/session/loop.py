@@ -114,12 +114,7 @@ def handle(session: Session, line: Line) -> None:
     if not line.text or line.text[0].isspace():
         session.reply(INVALID_COMMAND)
         return
-    if session.settings.bounds.max_command_rate is not None:
-        bounds.keep_pace(session)
-    if session.settings.logins.rlimit_cpu:
-        resources.check(session)
-    if session.bans is not None and session.bans.generation != session.ban_generation:
-        banning.look_again(session)
+    _admit(session)
     command = parse(line.text)
     if command.spec is None:  # what belongs to another protocol is no command here
         _end_if_hostile(session, line.text)
@@ -139,6 +134,16 @@ def handle(session: Session, line: Line) -> None:
         session.reply(reply)
     if session.journal is not None:
         session.journal.finish()
+
+
+def _admit(session: Session) -> None:
+    """What is looked at before each command. Raises `SessionEnded`."""
+    if session.settings.bounds.max_command_rate is not None:
+        bounds.keep_pace(session)
+    if session.settings.logins.rlimit_cpu:
+        resources.check(session)
+    if session.bans is not None and session.bans.generation != session.ban_generation:
+        banning.look_again(session)
 
 
 def _not_valid(session: Session, command: Command) -> Reply | None:
@@ -226,14 +231,17 @@ def _requirement_here(session: Session, command: Command) -> TLSRequirement | No
 def answer_during_transfer(session: Session) -> bool:
     """Answers the waiting commands that may be answered while a transfer runs; False: it is to be aborted.
 
-    QUIT waits for the end of the transfer (RFC 959 section 4.1.1), as do all others.
+    QUIT waits for the end of the transfer (RFC 959 section 4.1.1), as do all others; so does what MaxCommandRate holds
+    back, since the data would have to wait with it. Raises `SessionEnded`.
     """
-    while (line := session.control.take(_urgent)) is not None:
+    while (line := session.control.take(_aborting if bounds.pace_is_reached(session) else _urgent)) is not None:
         command = parse(line.text)
-        _received(session, command)
         if command.spec is not None and command.spec.aborts_transfer:
+            _received(session, command)
             _note_interruption(session, command)
             return False
+        _admit(session)
+        _received(session, command)
         if session.journal is not None:
             session.journal.begin(command)
         reply = _answer(session, command)

@@ -2,7 +2,8 @@
 
 A session is one thread that reads from top to bottom (`loop`); this object is what its handlers share.
 Nothing here decides anything: policies are pure functions over parts of it. Only `stopping` and `goodbye` are
-written by another thread (`end_soon`, for the worker that is told to end it), and only read here.
+written by another thread (`end_soon`, for the worker that is told to end it), and here by a transfer that has to end
+first (`transfer`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ftpsd.guard.bans import Bans
 from ftpsd.log import events
 from ftpsd.log.bus import SessionLog
 from ftpsd.log.record import CommandDone, CommandForRedis
-from ftpsd.reasons.codes import Code
+from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import ftpaccess, languages
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
@@ -231,7 +232,8 @@ class Session:
         self.settled = False
         """Whether it has given back what an idle session needs not."""
         self.stopping = False
-        self.goodbye = (Code.SERVER_STOPPING, "Service shutting down, closing control connection")
+        self.goodbye: tuple[Code | Good, str] = (
+            Code.SERVER_STOPPING, "Service shutting down, closing control connection")
         self.renewal = ControlRenewal(control.channel, log)
         self.host_sent: str | None = None
         """What HOST said (RFC 7151)."""

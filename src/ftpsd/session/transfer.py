@@ -321,10 +321,21 @@ def _end_sending(session: Session, channel: DataChannel) -> str:
             if waiting.wait(session, min(deadline, now + _ROOM_INTERVAL), control=control) \
                     and not waiting.attend(session):
                 return "aborted"
-        except (SessionEnded, TLSError, OSError):
-            return "ended" if session.stopping else "vanished"
+        except (SessionEnded, TLSError, OSError) as error:
+            return _control_lost(session, error)
         channel.advance(private=True)
     return "done" if channel.stage is Stage.ENDED else "reset"
+
+
+def _control_lost(session: Session, error: Exception) -> str:
+    """How a transfer stops when the control connection is at its end, reset or without room for a reply.
+
+    What the client is to be told (a ban, RLimitCPU) it is told behind the transfer's own reply.
+    """
+    if isinstance(error, SessionEnded) and error.code and not session.stopping:
+        session.goodbye = (error.reason, " ".join(error.lines))
+        session.stopping = True
+    return "ended" if session.stopping else "vanished"
 
 
 def _overdue(session: Session) -> bool:
@@ -353,8 +364,8 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal | None, stop: str | 
             try:
                 if not waiting.attend(session):
                     return "aborted"
-            except (SessionEnded, TLSError, OSError):  # its end, a reset, or no room for a reply
-                return "ended" if session.stopping else "vanished"
+            except (SessionEnded, TLSError, OSError) as error:
+                return _control_lost(session, error)
             if session.control.full:
                 pump.control = -1
         stop = None

@@ -58,7 +58,8 @@ class BoundSettings:
     max_command_rate: Rate | None = directive(
         "MaxCommandRate", Special("number [seconds]", grammar.rate), None, contexts=LOGIN, good=("20", "30 5"),
         bad=("", "0", "x", "3 0", "3 5 x"), default_text="none",
-        doc="Commands of a session within that time (1 second); those beyond wait for their turn.",
+        doc="Commands of a session within that time (1 second); those beyond wait for their turn, in the middle of a"
+        " transfer for its end.",
     )
     max_password_size: int = directive(
         "MaxPasswordSize", Integer(1, 65536), LONGEST_PASSWORD, contexts=HOST, good=("128",), bad=("", "0", "long"),
