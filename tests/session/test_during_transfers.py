@@ -96,6 +96,16 @@ def test_abor(client: ScriptedClient, command: str, words: bytes) -> None:
     assert client.retrieve("RETR file.txt") == b"hello"
 
 
+@pytest.mark.parametrize("command", ["LIST nothere", "LIST"])
+def test_abor_of_a_listing_without_data_connection(client: ScriptedClient, command: str) -> None:
+    client.expect(227, "PASV")
+    client.send(command.encode() + b"\r\n")
+    client.send(b"ABOR\r\n")
+    client.expect(426)
+    assert client.expect(226).text == "Abort successful"
+    client.expect(200, "NOOP")
+
+
 def test_abor_twice_and_after_the_end(client: ScriptedClient) -> None:
     """A second one finds nothing to abort, and the next command finds the session in order."""
     stream = begin(client)

@@ -62,8 +62,11 @@ def options(
     )
 
 
-def _send(session: Session, body: Body, title: str) -> Reply:
-    """Sends a listing. Its lines end in CRLF under every TYPE; only the 150 names the TYPE."""
+def _send(session: Session, body: Body, title: str, complete: Reply | None = None) -> Reply:
+    """Sends a listing. Its lines end in CRLF under every TYPE; only the 150 names the TYPE.
+
+    `complete`: the reply where all of it was sent, if it is not the usual one.
+    """
     opening = opening_text(title, ascii=session.parameters.ascii)
     outcome = transfer.conduct(session, Job("send", body, title, ascii=False, opening=opening, listing=True))
     code, text = outcomes.reply_for(outcome)
@@ -72,7 +75,7 @@ def _send(session: Session, body: Body, title: str) -> Reply:
     if outcome.end is End.ABORTED:
         session.reply(Reply(code, text))
         return Reply(226, "Abort successful")
-    return Reply(code, text)
+    return complete if complete is not None and outcome.complete else Reply(code, text)
 
 
 def _body(session: Session, path: str, wanted: ListingOptions, shown: str | None = None) -> Body:
@@ -95,8 +98,7 @@ def list_(session: Session, command: Command) -> Reply:
         if _absent_is_empty(error, settings.transfer):
             return _send(session, b"", "file list")
         refused = errors.refusal(error, shown, 450)
-        reply = _send(session, b"", "file list")
-        return Reply(refused.code, refused.text) if reply.code == 226 else reply
+        return _send(session, b"", "file list", Reply(refused.code, refused.text))
     return _send(session, body, "file list")
 
 
