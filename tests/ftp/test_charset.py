@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpsd.ftp.charset import Charset
-from ftpsd.ftp.lines import LineReader
+from ftpsd.ftp.lines import Decoder, LineReader
 from ftpsd.ftp.replies import Reply
 
 KOI = Charset("utf-8", "koi8-r")
@@ -52,6 +52,20 @@ def test_lines_and_replies(size: int) -> None:
     reader.decode = Charset("utf-8", "ascii").received
     reader.feed(b"CWD \xe9\r\n")
     assert reader.lines[-1].invalid
+
+
+@pytest.mark.parametrize("before", [KOI.received, None])
+@pytest.mark.parametrize("after", [KOI.received, None])
+def test_lines_that_wait_are_read_again(before: Decoder | None, after: Decoder | None) -> None:
+    reader, other = LineReader(64), LineReader(64)
+    reader.decode, other.decode = before, after
+    names = (NAME.encode("koi8-r"), NAME.encode(), b"caf\xe9", b"pub", b"x" * 65)
+    wire = b"".join(b"CWD " + name + b"\r\n" for name in names)
+    reader.feed(wire)
+    other.feed(wire)
+    reader.decode = after
+    reader.read_again()
+    assert [line[:3] for line in reader.lines] == [line[:3] for line in other.lines]
     assert Reply(211, "a", NAME, "b").encode(charset=KOI) == b"211-a\r\n " + NAME.encode("koi8-r") + b"\r\n211 b\r\n"
 
 

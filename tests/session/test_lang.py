@@ -162,3 +162,25 @@ def test_valid_names_only(ftps_server: ServerFactory) -> None:
     assert not [name for name in os.listdir(server.home()) if name.startswith("caf")]
     _, free = begin(ftps_server)
     converse(free, 'MKD caf\udce9 => 257 "/caf\udce9" - Directory successfully created')
+
+
+def test_commands_behind_a_change_of_the_character_set(ftps_server: ServerFactory) -> None:
+    """They came together with it, and are read as it says."""
+    server, client = begin(ftps_server, "UseEncoding UTF-8 KOI8-R")
+    client.send(b"OPTS UTF8 ON\r\nMKD %s\r\nOPTS UTF8 OFF\r\nMKD %s-2\r\n" % (NAME.encode(), NAME.encode("koi8-r")))
+    assert [client.read_reply().code for _ in range(4)] == [200, 257, 200, 257]
+    assert {NAME, f"{NAME}-2"} <= set(os.listdir(server.home()))
+
+
+def test_languages_where_names_are_in_another_character_set(ftps_server: ServerFactory, tmp_path: Path) -> None:
+    """A text that the disk's character set does not have stays English."""
+    write_catalog(tmp_path / "fr_FR/LC_MESSAGES/ftpsd.mo", {
+        "Goodbye.": "\u00c0 bient\u00f4t.", "Password required for %s": f"{NAME} %s"})
+    for encoding, wire in (("ISO-8859-1 UTF-8", "utf-8"), ("ISO-8859-1 ISO-8859-1", "iso8859-1"), ("on", "utf-8")):
+        _, client = begin(
+            ftps_server, f"LangPath {tmp_path}", "LangDefault fr_FR", f"UseEncoding {encoding}", login=False)
+        name = "\u00e9".encode(wire).decode("utf-8", "surrogateescape")
+        asked = client.command(f"USER {name}").text
+        assert asked == (f"{NAME} {name}" if encoding == "on" else f"Password required for {name}")
+        said = client.expect(221, "QUIT").text
+        assert said.encode("utf-8", "surrogateescape") == "\u00c0 bient\u00f4t.".encode(wire)

@@ -44,11 +44,13 @@ class Line(NamedTuple):
     """A command line without its end.
 
     `too_long`: it was over the limit and `text` is empty. `invalid`: it is not valid in the client's character set.
+    `raw`: its bytes, where they cannot be had from the text (`LineReader.decode`).
     """
 
     text: str
     too_long: bool = False
     invalid: bool = False
+    raw: bytes | None = None
 
 
 class _State(Enum):
@@ -116,6 +118,19 @@ class LineReader:
         """The next whole line, or None."""
         return self.lines.popleft() if self.lines else None
 
+    def read_again(self) -> None:
+        """Makes text of the lines that wait anew: `decode` has changed after they had come."""
+        for at, line in enumerate(self.lines):
+            if not line.too_long:
+                raw = line.text.encode("utf-8", "surrogateescape") if line.raw is None else line.raw
+                self.lines[at] = self._line_of(raw)
+
+    def _line_of(self, raw: bytes) -> Line:
+        if self.decode is None:
+            return Line(raw.decode("utf-8", "surrogateescape"))
+        text, valid = self.decode(raw)
+        return Line(text, invalid=not valid, raw=raw)
+
     def feed(self, data: bytes) -> None:
         """Takes in bytes as they came from the connection."""
         position, size = 0, len(data)
@@ -151,11 +166,7 @@ class LineReader:
         return bool(self._line) or self._too_long
 
     def _end_line(self) -> None:
-        if self.decode is None:
-            text, valid = self._line.decode("utf-8", "surrogateescape"), True
-        else:
-            text, valid = self.decode(bytes(self._line))
-        self.lines.append(Line("" if self._too_long else text, self._too_long, not valid))
+        self.lines.append(Line("", too_long=True) if self._too_long else self._line_of(bytes(self._line)))
         self._line.clear()
         self._too_long = False
 

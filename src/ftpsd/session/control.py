@@ -54,6 +54,8 @@ class Control:
         self.charset = charset if charset.converts or letter else None
         self.reader.letter = letter
         self.reader.decode = charset.received if charset.converts or judged else None
+        if self.waiting:
+            self.reader.read_again()
 
     def carried(self) -> tuple[int, int]:
         """Bytes received and sent so far, those of TLS included."""

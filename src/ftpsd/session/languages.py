@@ -22,7 +22,7 @@ def load(host: Host) -> Mapping[str, Catalog]:
     if settings.path is None or not settings.engine:
         return {}
     try:
-        return dict(_catalogs(settings.path))
+        return dict(_catalogs(settings.path, settings.encoding.local))
     except (OSError, ValueError, UnicodeError, KeyError, IndexError) as error:
         raise ConfigError(
             f"unable to use '{settings.path}': {getattr(error, 'strerror', None) or error}",
@@ -31,20 +31,32 @@ def load(host: Host) -> Mapping[str, Catalog]:
         ) from None
 
 
-def _catalogs(directory: str) -> list[tuple[str, Catalog]]:
+def _catalogs(directory: str, charset: str) -> list[tuple[str, Catalog]]:
     found = []
     for name in sorted(os.listdir(directory)):
         file = next((path for last in _FILES if (path := Path(directory, name, "LC_MESSAGES", last)).is_file()), None)
         tag = name.partition(".")[0].replace("_", "-")
         if file is not None and tag.lower() != OWN.lower():
-            found.append((tag, _read(tag, file)))
+            found.append((tag, _read(tag, file, charset)))
     return found
 
 
-def _read(tag: str, file: Path) -> Catalog:
+def _read(tag: str, file: Path, charset: str) -> Catalog:
     with file.open("rb") as opened:
         texts = vars(gettext.GNUTranslations(opened))["_catalog"]
-    return catalog(tag, {text: found for text, found in texts.items() if isinstance(text, str)})
+    said = {text: _as_on_disk(found, charset) for text, found in texts.items() if isinstance(text, str)}
+    return catalog(tag, {text: found for text, found in said.items() if found is not None})
+
+
+def _as_on_disk(text: str, charset: str) -> str | None:
+    """A session's text is the bytes of the disk, and so is a translation beside its names (UseEncoding).
+
+    None: it cannot be written in that character set, and the reply stays English.
+    """
+    try:
+        return text.encode(charset).decode("utf-8", "surrogateescape")
+    except UnicodeError:
+        return None
 
 
 def tag_of(language: Catalog | None) -> str:

@@ -17,6 +17,8 @@ MODULE = "mod_lang"
 _OPTIONS = ("PreferServerEncoding", "RequireValidEncoding")
 _TAG = re.compile(r"[A-Za-z]{1,8}([-_.][A-Za-z0-9]{1,8}){0,3}")
 _ASCII = bytes(range(0x20, 0x7F)) + b"\r\n"
+_LETTERS = "\u00e4\u017e\u044f\u03b1\u3042\u6f22"
+"""Latin, Cyrillic, Greek, Japanese, Chinese: what writes letters in 7 bits so writes at least one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,26 @@ def use_encoding(words: Sequence[str]) -> Encoding:
 
 
 def _codec(name: str) -> str:
-    """The name of a codec that is a superset of ASCII: commands must mean the same in it."""
+    """The name of a codec that is a superset of ASCII: commands must mean the same in it.
+
+    And ASCII must mean the same within names: ISO-2022-JP and its kin write other letters in 7 bits.
+    """
     try:
         found = codecs.lookup(name).name
-        if _ASCII.decode(found) == _ASCII.decode("ascii") and _ASCII.decode("ascii").encode(found) == _ASCII:
+        same = _ASCII.decode(found) == _ASCII.decode("ascii") and _ASCII.decode("ascii").encode(found) == _ASCII
+        if same and not any(_in_ascii(letter, found) for letter in _LETTERS):
             return found
     except (LookupError, UnicodeError, TypeError):
         pass
     raise ArgumentError(
         f"unsupported character set '{name}'", remedy="Write a superset of ASCII, such as UTF-8, ISO-8859-1, KOI8-R.")
+
+
+def _in_ascii(letter: str, codec: str) -> bool:
+    try:
+        return letter.encode(codec).isascii()
+    except UnicodeError:
+        return False
 
 
 def _language(words: Sequence[str]) -> str:
@@ -98,7 +111,9 @@ class LangSettings:
     encoding: Encoding = directive(
         "UseEncoding", Special("on|off|local client [strict]", use_encoding), Encoding(), module=MODULE, contexts=HOST,
         good=("on", "off", "utf8 utf8", "UTF-8 KOI8-R", "iso-8859-1 cp1251 strict"),
-        bad=("", "maybe", "utf8 klingon", "utf-8 utf-16", "utf8 utf8 lax", "utf8 cp037"), default_text="on",
+        bad=("", "maybe", "utf8 klingon", "utf-8 utf-16", "utf8 utf8 lax", "utf8 cp037", "utf-8 iso2022_jp",
+             "raw_unicode_escape utf-8"),
+        default_text="on",
         doc="The character sets of names on the server's disks and on the wire, between which names, listings and"
         " replies are converted; `on`: both are UTF-8. What cannot be converted is passed as it is. A client may change"
         " its own to UTF-8 (OPTS UTF8 ON), except with `strict`. While 0xFF is a letter of the client's (ISO-8859-1,"
