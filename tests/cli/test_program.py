@@ -226,6 +226,19 @@ def test_help_suggests() -> None:
     assert "Did you mean TLSRequired" in done.stderr
 
 
+def test_nobody_else_can_change_what_python_keeps_of_a_server(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    text = f"Port 0\nPidFile {tmp_path}/pid\nScoreboardFile none\nSystemLog none\nWtmpLog off\n"
+    (tmp_path / "ftpsd.conf").write_text(text)
+    settings = {"PYTHONPYCACHEPREFIX": str(kept), "PYTHONDONTWRITEBYTECODE": ""}
+    assert call("-c", str(tmp_path / "ftpsd.conf"), **settings).returncode == 0
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+    until(lambda: not (tmp_path / "pid").exists(), "the end")
+    found = list(kept.rglob("*"))
+    assert any(path.name.startswith("service.") for path in found), "what sessions need is compiled once"
+    assert [path for path in found if path.stat().st_mode & 0o022] == []
+
+
 def test_a_daemon_loads_a_relative_path_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = f"Port 0\nPidFile {tmp_path}/pid\nScoreboardFile none\nSystemLog {tmp_path}/log\nWtmpLog off\n"

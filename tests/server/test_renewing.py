@@ -178,7 +178,17 @@ def test_a_program_that_cannot_be_started(tmp_path: Path) -> None:
     assert scene.wait == LATER
 
 
+def test_the_program_makes_no_files_for_others() -> None:
+    before = os.umask(0)
+    try:
+        scene = Scene("import json, os; print(json.dumps({'text': f'{os.umask(0):03o}'}))")
+        scene.run()
+    finally:
+        os.umask(before)
+    assert scene.taker.said == [("ACME: 077", Good.NOTICE)]
+
+
 def test_the_program_is_for_the_same_configuration() -> None:
     words = renewing.program(Options(config="/etc/x.conf", defines=("TLS", "A")))
     assert words[1:] == [
-        "-m", "ftpsd.cli.main", "acme", "--scheduled", "-c", "/etc/x.conf", "-D", "TLS", "-D", "A"]
+        "-B", "-m", "ftpsd.cli.main", "acme", "--scheduled", "-c", "/etc/x.conf", "-D", "TLS", "-D", "A"]

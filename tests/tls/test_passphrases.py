@@ -255,7 +255,7 @@ def script(tmp_path: Path, text: str, mode: int = 0o700) -> str:
     [
         ("echo secret", b"secret"), ("printf secret", b"secret"), ("printf 'secret\\r\\n'", b"secret"),
         ('echo "$1/$2/$#"', b"Test:990/EC/2"), ("echo hm >&2; echo secret", b"secret"),
-        ('echo "$(env | grep -c FTPSD_)"', b"0"), ("cat; echo secret", b"secret"), ("pwd", b"/"),
+        ('echo "$(env | grep -c FTPSD_)"', b"0"), ("cat; echo secret", b"secret"), ("pwd", b"/"), ("umask", b"0077"),
     ],
 )
 def test_what_a_program_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, given: bytes) -> None:

@@ -52,7 +52,7 @@ _CODES: Mapping[str, Code] = {code.value: code for code in Code}
 def program(options: Options) -> list[str]:
     """The command line of `ftpsd acme` for the configuration that `options` name."""
     defines = [word for name in options.defines for word in ("-D", name)]
-    return [sys.executable, "-m", "ftpsd.cli.main", "acme", "--scheduled", "-c", str(options.config_path()), *defines]
+    return [sys.executable, "-B", "-m", "ftpsd.cli.main", "acme", "--scheduled", "-c", str(options.config_path()), *defines]
 
 
 class Renewing:
@@ -124,7 +124,7 @@ class Renewing:
         try:
             self._child = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/",
-                start_new_session=True)
+                start_new_session=True, umask=0o077)
         except OSError as error:
             self._next = self._clock() + LATER
             self._say(f"unable to start ftpsd acme: {error.strerror}", Code.ACME_UNREACHABLE)

@@ -39,6 +39,7 @@ from ftpsd.server.watchdog import Watchdog
 from ftpsd.settings import Configuration, place
 from ftpsd.settings.server import INETD
 from ftpsd.tls.startup import enable_fips
+from ftpsd.vfs import rights
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
 CAUGHT = (*END_SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
@@ -46,6 +47,9 @@ IGNORED = (signal.SIGPIPE, signal.SIGUSR2)
 
 WORKERS_END = 1.0
 """Seconds that workers have to end; with what follows the whole end takes less than two."""
+
+_WHILE_IMPORTING = 0o022
+"""The umask until everything is imported: Python keeps what it compiles, and later, under umask 0, it must not."""
 
 Build = Callable[[Listeners, int, Configuration | None], Generation]
 """The next generation, from a configuration that is given or (None) from the file."""
@@ -66,7 +70,7 @@ def run(
     `tally`), `loader` reads the configuration; `announce` is called once, when connections are accepted; `attendances`
     make what the supervisor attends to beside its workers (the control socket).
     """
-    os.umask(0)
+    os.umask(_WHILE_IMPORTING)
     process.raise_descriptor_limit()
     notifier = Notifier(os.environ)
     try:
@@ -75,10 +79,14 @@ def run(
         configuration = read()
         if configuration.server.server_type == INETD:
             alone = replace(options, foreground=options.foreground and not handed.is_shielded())
-            return single.run(options, configuration, factory or service_factory(alone, attended=False))
+            factory = factory or service_factory(alone, attended=False)
+            rights.prepare_process()
+            return single.run(options, configuration, factory)
+        factory = factory or service_factory(options, tally)
+        rights.prepare_process()
         given = inherited_sockets(os.environ)
         listeners = Listeners.from_sockets(given) if given else Listeners()
-        builder = functools.partial(_build, read, factory or service_factory(options, tally), options.ipv6)
+        builder = functools.partial(_build, read, factory, options.ipv6)
         generation = builder(listeners, 1, configuration)
     except ConfigError as error:
         print(error, file=sys.stderr)

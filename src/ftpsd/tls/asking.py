@@ -143,7 +143,7 @@ def ask_provider(
         try:
             process = subprocess.Popen(
                 [path, *arguments], stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE, cwd="/",
-                env={"PATH": os.defpath}, start_new_session=True,
+                env={"PATH": os.defpath}, start_new_session=True, umask=0o077,
             )
         except OSError as error:
             raise Unavailable(f"'{path}' cannot be run: {error.strerror}") from None

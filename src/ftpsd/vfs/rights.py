@@ -21,7 +21,7 @@ is the user's: access to files goes by that alone.
 Threads of a process that is not root stay who they are: `take_on` says so in a notice and still confines by
 Landlock.
 
-What the server must do: call `prepare_process()` (or `os.umask(0)`) once in each process that runs sessions,
+What the server must do: call `prepare_process()` once in each process that runs sessions,
 before its first thread. Threads share the umask, so it is 0, and everything in this project that creates a
 file says its whole mode.
 
@@ -71,7 +71,9 @@ _thread = _Thread()
 
 
 def prepare_process() -> None:
-    """Once per process that runs sessions, before its threads: umask 0."""
+    """Once per process that runs sessions, before its threads: umask 0, and no compiled modules, whose directories
+    would be everybody's to write to under it."""
+    sys.dont_write_bytecode = True
     os.umask(0)
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ftpsd.reasons.codes import Code
-from ftpsd.tls import certificates
+from ftpsd.tls import certificates, directories
 from ftpsd.tls.acme.errors import AcmeError
 from ftpsd.tls.acme.plan import Present
 from ftpsd.tls.live import facts
@@ -42,7 +42,7 @@ def account_key(path: str) -> ec.EllipticCurvePrivateKey:
         try:
             data = certificates.read_file(path)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            directories.make(os.path.dirname(path))
             data = make_key("EC")
             _replace(path, data, 0o600)
         key = load_pem_private_key(data, None)
@@ -150,5 +150,5 @@ class Failures:
 
     def _save(self) -> None:
         with contextlib.suppress(OSError):
-            os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
+            directories.make(os.path.dirname(self.path))
             _replace(self.path, json.dumps(self.by_certificate).encode(), 0o600)

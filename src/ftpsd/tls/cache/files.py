@@ -22,6 +22,7 @@ from typing import ClassVar
 from cryptography.x509 import ocsp
 
 from ftpsd.errors import ConfigError
+from ftpsd.tls import directories
 from ftpsd.tls.cache import envelope
 from ftpsd.tls.cache.base import CacheError, Counters, Status, Store
 
@@ -53,7 +54,7 @@ def expiry(response: bytes) -> float | None:
 def prepare_directory(path: str, directive: str) -> None:
     """Makes the directory if it is missing. Raises `ConfigError` when others than its owner could write there."""
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        directories.make(path)
         found = os.stat(path)
     except OSError as error:
         raise ConfigError(

@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from ftpsd.errors import ConfigError
 from ftpsd.native._openssl import CACHE_SMALLEST_SIZE, SharedCache
+from ftpsd.tls import directories
 from ftpsd.tls.cache.base import CacheError, Counters, Statistics, Status, Store
 
 INTERNAL_SIZE = 8 * 1024 * 1024
@@ -160,7 +161,7 @@ def open_segment(
         note(f"{directive}: a cache of {size} bytes is too small, it has {SHM_SIZE}")
         size = 0
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        directories.make(os.path.dirname(path))
         with _locked(path, create=True) as fd:
             memory = _join(path, _read(fd), size, directive, note) or _found(fd, size or SHM_SIZE)
     except (OSError, CacheError) as error:
