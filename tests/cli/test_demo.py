@@ -101,6 +101,47 @@ def test_site(tmp_path: Path) -> None:
     assert again.password != site.password
 
 
+@pytest.mark.parametrize("name", ["welcome.txt", "files"])
+def test_links_in_the_directory_of_an_earlier_one_are_not_followed(tmp_path: Path, name: str) -> None:
+    site = tmp_path / "site"
+    site.mkdir(mode=0o755)
+    demo_site.make(str(site), 2121)
+    precious = tmp_path / "precious"
+    if name == "files":
+        precious.mkdir()
+        (precious / "welcome.txt").write_text("mine")
+        (site / "files").rename(site / "old")
+        (site / "files").symlink_to(precious)
+        with pytest.raises(ConfigError, match=f"unable to use '{site}/files'"):
+            demo_site.make(str(site), 2121)
+        precious = precious / "welcome.txt"
+    else:
+        precious.write_text("mine")
+        (site / "files" / "welcome.txt").unlink()
+        (site / "files" / "welcome.txt").symlink_to(precious)
+        demo_site.make(str(site), 2121)
+        assert (site / "files" / "welcome.txt").read_text() == "This came over TLS.\n"
+        assert not (site / "files" / "welcome.txt").is_symlink()
+    assert (precious.read_text(), precious.stat().st_uid) == ("mine", os.geteuid())
+
+
+def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    with pytest.raises(ConfigError, match="others could write") as caught:
+        demo_site.make(str(tmp_path), 2121)
+    assert f"chmod go-w {tmp_path}" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    with pytest.raises(ConfigError, match="belongs to somebody else"):
+        demo_site.make(str(tmp_path), 2121)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_free_port_skips_those_in_use() -> None:
     import socket
 

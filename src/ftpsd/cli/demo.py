@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import click
 
 from ftpsd.cli import demo_site
+from ftpsd.tls import directories
 
 FIRST_PORT = 2121
 
@@ -38,7 +39,7 @@ def command(directory: str | None, port: int | None) -> int:
 def _place(directory: str | None) -> Iterator[str]:
     """The demonstration's directory: the given one, made where needed and kept, or one that goes away."""
     if directory is not None:
-        os.makedirs(directory, 0o755, exist_ok=True)
+        directories.make(directory, 0o755)
         yield os.path.abspath(directory)
         return
     base = tempfile.mkdtemp(prefix="ftpsd-demo-")

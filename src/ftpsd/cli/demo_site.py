@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from ftpsd.errors import ConfigError
 USER = "demo"
 DAYS = 30
 PORTS_TRIED = 100
+_WELCOME = "welcome.txt"
 _LOOPBACKS = ("127.0.0.1", "::1")
 
 _CONFIGURATION = """\
@@ -82,15 +85,12 @@ class Site:
 def make(base: str, port: int) -> Site:
     """Write everything into `base` and return what clients need to know. Raises `ConfigError`, `OSError`."""
     directory = Path(base)
+    _check(base)
     fingerprint = _write_certificates(directory)
     password = secrets.token_urlsafe(9)
     home = directory / "files"
     uid, gid = fresh.account()
-    home.mkdir(mode=0o755, exist_ok=True)
-    os.chown(home, uid, gid)
-    welcome = home / "welcome.txt"
-    welcome.write_text("This came over TLS.\n")
-    os.chown(welcome, uid, gid)
+    _furnish(home, uid, gid)
     line = f"{USER}:{hash_password(password)}:{uid}:{gid}:ftpsd demo:{home}:/bin/sh\n"
     _write(directory / "users", line.encode(), 0o600)
     config = directory / "ftpsd.conf"
@@ -128,6 +128,40 @@ def _can_bind(address: str, port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _check(base: str) -> None:
+    """Refuses a directory in which somebody else could put a link where root is going to write."""
+    found = os.stat(base)
+    if found.st_uid != os.geteuid():
+        raise ConfigError(
+            f"'{base}' belongs to somebody else", remedy="Name a directory that does not exist yet, or one of your own.")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ConfigError(
+            f"others could write to '{base}'",
+            remedy=f"Name a directory that does not exist yet, or write: chmod go-w {base}")
+
+
+def _furnish(home: Path, uid: int, gid: int) -> None:
+    """The user's home with a file. What is there may be the user's, who is anybody: nothing of it is followed."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            home.mkdir(mode=0o755)
+        there = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchown(there, uid, gid)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(_WELCOME, dir_fd=there)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(_WELCOME, flags, 0o644, dir_fd=there), "wb") as file:
+                os.fchown(file.fileno(), uid, gid)
+                file.write(b"This came over TLS.\n")
+        finally:
+            os.close(there)
+    except OSError as error:
+        raise ConfigError(
+            f"unable to use '{home}': {error.strerror}", remedy="Remove what is in its way, or name another directory.",
+        ) from None
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
