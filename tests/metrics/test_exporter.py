@@ -90,6 +90,31 @@ def test_other_requests(exporter: Exporter, request_: bytes, status: bytes, empt
     assert answer.endswith(b"\r\n\r\n") is empty
 
 
+@pytest.mark.parametrize("accept", [
+    "text/plain;version=x", "application/openmetrics-text;version=x", "text/plain;version=1.x;escaping=values",
+    "application/openmetrics-text;version=9.9.9;escaping=x", "application/openmetrics-text;version=1.0.0.0.\xff",
+])
+def test_a_format_that_is_none(exporter: Exporter, said: list[str], accept: str) -> None:
+    answer = ask(exporter, f"GET /metrics HTTP/1.1\r\nAccept: {accept}\r\n\r\n".encode("latin-1"))
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"ftpsd_sessions_opened_total 0.0" in answer
+    assert said == []
+
+
+def test_what_fails_is_told_once(exporter: Exporter, said: list[str]) -> None:
+    def broken() -> tuple[()]:
+        raise RuntimeError("no gauges")
+
+    exporter._gauges = broken
+    for _ in range(3):
+        assert ask(exporter, b"GET /metrics HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 500 ")
+    (text,) = said
+    assert "no gauges" in text
+    exporter.follow(configuration(HostPort("127.0.0.1", 0)))
+    ask(exporter, b"GET /metrics HTTP/1.1\r\n\r\n")
+    assert len(said) == 2
+
+
 def test_a_request_byte_by_byte(exporter: Exporter) -> None:
     with connect(exporter) as sock:
         turn(exporter)

@@ -11,6 +11,7 @@ import contextlib
 import select
 import socket
 import time
+import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -53,6 +54,7 @@ class Exporter:
         self._wanted: HostPort | None = None
         self._listener: socket.socket | None = None
         self._clients: dict[int, _Client] = {}
+        self._failed = False
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -91,6 +93,7 @@ class Exporter:
 
     def follow(self, configuration: Configuration) -> None:
         """See `Attendant`."""
+        self._failed = False
         wanted = configuration.server.metrics_address
         if wanted == self._wanted and (self._listener is not None or wanted is None):
             return
@@ -148,7 +151,7 @@ class Exporter:
         if not data or (not ended and len(client.request) > LONGEST_REQUEST):
             raise ConnectionError
         if ended:
-            client.answer = memoryview(self._answer(bytes(client.request)))
+            client.answer = memoryview(self._answered(bytes(client.request)))
             client.deadline = time.monotonic() + PATIENCE
 
     def _write(self, client: _Client) -> None:
@@ -162,6 +165,16 @@ class Exporter:
     def _drop(self, client: _Client) -> None:
         del self._clients[client.sock.fileno()]
         client.sock.close()
+
+    def _answered(self, request: bytes) -> bytes:
+        """What fails is told once, and again only after the next reload: who may connect could fill the log."""
+        try:
+            return self._answer(request)
+        except Exception:
+            if not self._failed:
+                self._failed = True
+                self._say(f"MetricsAddress: a defect in ftpsd, please report it:\n{traceback.format_exc()}")
+            return _response("500 Internal Server Error", b"See the server's log.\n")
 
     def _answer(self, request: bytes) -> bytes:
         from ftpsd.metrics import exposition

@@ -53,8 +53,13 @@ def _histogram(metric: series.Metric, totals: Sequence[float]) -> Metric:
 
 
 def page(totals: Sequence[float], gauges: Iterable[Gauge], accept: str) -> tuple[bytes, str]:
-    """The page and its Content-Type, in the format that the header Accept asks for."""
+    """The page and its Content-Type, in the format that the header Accept asks for; where that cannot be told, in the
+    plain one."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(totals, tuple(gauges)))
-    encode, content_type = choose_encoder(accept)
-    return encode(registry), content_type
+    try:
+        encode, content_type = choose_encoder(accept)
+        return encode(registry), content_type
+    except Exception:  # versions that are no numbers, and what later releases of the library stumble over
+        encode, content_type = choose_encoder("")
+        return encode(registry), content_type
