@@ -9,7 +9,6 @@ between quotes of the format, quotes and backslashes get a backslash; JSON is pu
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from ftpsd.log import stamps
 from ftpsd.log.escape import escape
 from ftpsd.log.events import Origin
 from ftpsd.log.identity import writer_id
+from ftpsd.log.jsontext import json_text
 from ftpsd.log.record import Record
 from ftpsd.settings.logformat import VARIABLES, Field, LogFormat
 
@@ -248,7 +248,7 @@ def members(fields: tuple[Field, ...]) -> Members:
 def json_line(fields: tuple[Field, ...]) -> Line:
     """A function that makes a JSON object of a record, on one line and in ASCII."""
     found = members(fields)
-    return lambda record, origin, now: json.dumps(found(record, origin, now))
+    return lambda record, origin, now: json_text(found(record, origin, now))
 
 
 def utf8(value: Value) -> Value:

@@ -9,7 +9,6 @@ a client sends forges a line.
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from ftpsd.log.events import Event, Level, Origin
 from ftpsd.log.files import LogFile, LogFiles
 from ftpsd.log.formats import utf8
 from ftpsd.log.identity import writer_id
+from ftpsd.log.jsontext import json_text
 from ftpsd.log.writers import Clock, FileSink
 
 TOLD: frozenset[type[Event]] = frozenset({
@@ -81,4 +81,4 @@ class EventLogSink(FileSink):
         return TOLD
 
     def emit(self, event: Event, origin: Origin) -> None:
-        self._file.write(json.dumps(entry(event, origin, self._clock())))
+        self._file.write(json_text(entry(event, origin, self._clock())))
