@@ -268,6 +268,20 @@ def test_get_config_shows_no_secret(here: Desk) -> None:
     assert line.startswith("TLSPreSharedKey: not shown ")
 
 
+def test_logs_do_not_have_what_is_set_for_a_secret_directive(tmp_path: Path) -> None:
+    log = tmp_path / "controls.log"
+    with desk(tmp_path, f"ControlsLog {log}") as here:
+        place = here.ask("status", "all")[1][0].split()[1].replace("#", ":")
+        for name in ("SQLConnectInfo", "sqlconnectinfo", "SQLConectInfo"):
+            here.ask("config", "set", place, name, "ftp@localhost", "ftpd", "hunter2")
+        here.ask("config", "set", place, "SQLConnectInfo", "ftp@localhost", "ftpd", "pass", "hunter2")
+        here.ask("config", "set", place, "TimeoutIdle", "99")
+        said = "\n".join([*here.supervisor.journal.said, log.read_text()])
+    assert "hunter2" not in said
+    assert said.count(f"'config set {place} SQLConnectInfo (hidden)'") == 4
+    assert said.count(f"'config set {place} TimeoutIdle 99'") == 2
+
+
 def test_restart_count(here: Desk) -> None:
     assert here.ask("restart", "count")[1][0].startswith("server restarted 0 times since 20")
     here.ask("restart")

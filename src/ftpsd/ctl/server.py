@@ -26,7 +26,7 @@ from ftpsd.log import stamps
 from ftpsd.log.escape import escape, shorten
 from ftpsd.log.files import LogFileError, LogFiles
 from ftpsd.server.supervisor import Supervisor
-from ftpsd.settings import Configuration
+from ftpsd.settings import DIRECTIVES, Configuration
 from ftpsd.settings.controls import ControlsSettings
 
 PATIENCE = 5.0
@@ -48,7 +48,7 @@ _MOST_FDS = 8
 @dataclass(slots=True)
 class _Client:
     """`verdict`: the answer to whatever it asks; `output`: what it has still to take, once it was answered; `aside`:
-    the answer is being looked for."""
+    the answer is being looked for; `private`: request and answer may hold a password."""
 
     sock: socket.socket
     peer: Peer
@@ -59,6 +59,7 @@ class _Client:
     answer: Answer | None = None
     fds: list[int] = field(default_factory=list)
     aside: Aside | None = None
+    private: bool = False
 
     def interest(self) -> tuple[int, int]:
         """What is waited for: the descriptor, and for what."""
@@ -281,7 +282,7 @@ class ControlServer:
             os.close(client.aside.fd)
         client.aside, client.answer = None, answer
         self._log(f"sent to {client.peer} client: return value: {answer.status}")
-        for line in answer.lines:
+        for line in () if client.private else answer.lines:
             self._log(f"sent to {client.peer} client: '{escape(shorten(line, _LONGEST_SHOWN))}'")
         client.output = encode(answer.status, answer.lines)
         client.deadline = time.monotonic() + PATIENCE
@@ -304,7 +305,9 @@ class ControlServer:
     def _answer(self, client: _Client, texts: tuple[str, ...]) -> Answer | Later:
         if client.verdict is not None:
             return Answer.failure(client.verdict)
-        words = escape(shorten(" ".join(texts), _LONGEST_SHOWN))
+        public = _public(texts)
+        client.private = public != texts
+        words = escape(shorten(" ".join(public), _LONGEST_SHOWN))
         self._log(f"recvd from {client.peer} client: '{words}'")
         action = self._office.actions.get(texts[0]) if texts else None
         if action is None or action not in self._office.present():
@@ -343,6 +346,15 @@ class ControlServer:
 
 
 _DIRECTIVES = {"core": "ControlsACLs", "admin": "AdminControlsACLs", "ban": "BanControlsACLs"}
+
+
+def _public(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """A request as logs show it: without the words that `config set` gives to a directive for secrets, or to one that
+    there is not, which may be a misspelt one."""
+    if texts[:2] != ("config", "set") or len(texts) < 5:
+        return texts
+    declaration = DIRECTIVES.get(texts[3].lower())
+    return (*texts[:4], "(hidden)") if declaration is None or declaration.secret else texts
 
 
 def _place(settings: ControlsSettings) -> tuple[object, ...]:

@@ -56,6 +56,10 @@ def _line(
 ) -> Line:
     place = said.change.location
     directive = written.get(place) if place is not None else None
-    text = " ".join((directive.name, *directive.words)) if directive is not None else (
-        f"{declaration.name} {values.shown(said.change.value)}")
+    if declaration.secret:
+        text = f"{declaration.name} {values.HIDDEN}"
+    elif directive is not None:
+        text = " ".join((directive.name, *directive.words))
+    else:
+        text = f"{declaration.name} {values.shown(said.change.value)}"
     return Line(text, place, said.section, counts)

@@ -63,13 +63,13 @@ class AuthSettings:
         " and AIXNoRLogin change nothing here.",
     )
     user_password: tuple[NamedPassword, ...] = directive(
-        "UserPassword", Special("user hash", login_values.named_password), (), module="mod_auth",
+        "UserPassword", Special("user hash", login_values.named_password), (), module="mod_auth", secret=True,
         contexts=HOST_ANON, combine=Combine.APPEND, good=("ftp $5$salt$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1",),
         bad=("", "ftp", "ftp secret", "ftp *LOCKED*LOCKED*"),
         doc="The password of a user here, in place of that in his account (the account must exist).",
     )
     group_password: tuple[NamedPassword, ...] = directive(
-        "GroupPassword", Special("group hash", login_values.named_password), (), module="mod_auth",
+        "GroupPassword", Special("group hash", login_values.named_password), (), module="mod_auth", secret=True,
         contexts=HOST_ANON, combine=Combine.APPEND,
         good=("guests $5$salt$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1",), bad=("", "guests", "guests secret"),
         doc="The password of all members of a group here, in place of their own.",

@@ -83,6 +83,7 @@ class Declaration:
     `reason` says why a directive has no effect or is refused, or the new name of a renamed one.
     `needs` names directives that must stand in the same section.
     `differs` says what it means otherwise than in ProFTPD; "" where it means the same.
+    `secret`: its arguments may hold a password, or the hash of one, and are shown and logged nowhere.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Declaration:
     default: object = None
     default_text: str = ""
     differs: str = ""
+    secret: bool = False
 
     @property
     def key(self) -> str:
@@ -127,6 +129,7 @@ def directive(
     bad: tuple[str, ...] = (),
     default_text: str = "",
     differs: str = "",
+    secret: bool = False,
 ) -> Any:
     """A dataclass field whose value the directive `name` sets. `good`/`bad` are examples of its arguments."""
     declaration = Declaration(
@@ -144,6 +147,7 @@ def directive(
         default=default,
         default_text=default_text,
         differs=differs,
+        secret=secret,
     )
     return dataclasses.field(default=default, metadata={METADATA_KEY: declaration})
 

@@ -31,7 +31,7 @@ class LDAPSettings:
         doc="StartTLS before anything is asked (RFC 4513), or the server counts as away.",
     )
     bind_dn: LDAPBind = directive(
-        "LDAPBindDN", Special("dn password", values.bind), LDAPBind(), module="mod_ldap",
+        "LDAPBindDN", Special("dn password", values.bind), LDAPBind(), module="mod_ldap", secret=True,
         good=('"cn=reader,dc=example,dc=org" secret', '"" ""'), bad=("", "cn=reader", "a b c"),
         default_text="an anonymous bind", doc="As whom the server asks.",
     )

@@ -192,7 +192,7 @@ class RemoteSettings:
         "RedisServer",
         Special("server [username] [password] [database] [ssl:true] [ssl-ca:/path] [ssl-cert:/path] [ssl-key:/path]",
                 redis_server),
-        None, module="mod_redis", contexts=_CONTEXTS, combine=Combine.LAST, default_text="none",
+        None, module="mod_redis", contexts=_CONTEXTS, combine=Combine.LAST, default_text="none", secret=True,
         good=("127.0.0.1:6379", "[::1]:6379", "/run/redis/redis.sock", "redis.example.org secret",
               '10.0.0.1 "" "" 2', "10.0.0.1:6380 ftpsd secret 2 ssl:true ssl-ca:/etc/ftpsd/redis-ca.pem"),
         bad=("", "redis:0", "redis:70000", "a b c d e", "redis user secret two", "redis ssl:maybe",

@@ -49,7 +49,7 @@ class SQLSettings:
     connect_info: ConnectInfo | None = directive(
         "SQLConnectInfo", Special(
             "database[@host][:port] [user [password [policy]]] [ssl-ca:/path] [ssl-cert:/path] [ssl-key:/path]"
-            " [ssl-ciphers:list]", grammar.connect_info), None,
+            " [ssl-ciphers:list]", grammar.connect_info), None, secret=True,
         good=("ftp@localhost proftpd secret", "ftp@10.0.0.1:5432 proftpd secret 30",
               "ftp@/run/postgresql", 'ftp@db.example.org ftpd "" PERCALL ssl-ca:/etc/ftpd/ca.pem'),
         bad=("", "a@b:99999", "a b c SOMETIMES", "ftp@host ssl-ca:ca.pem", "ftp ssl-key:/k", "a b c 1 2"),
@@ -61,7 +61,7 @@ class SQLSettings:
     )
     named_connections: tuple[ConnectInfo, ...] = directive(
         "SQLNamedConnectInfo", Special("name backend database[@host][:port] [user …]", grammar.named_connect_info), (),
-        combine=Combine.BY_KEY, good=("logdb mysql log@10.0.0.1 ftpd secret", "log sqlite3 /var/lib/ftp/log.db"),
+        combine=Combine.BY_KEY, secret=True, good=("logdb mysql log@10.0.0.1 ftpd secret", "log sqlite3 /var/lib/ftp/log.db"),
         bad=("", "logdb log@host", "default mysql ftp@host"),
         doc="Another database, by a name that SQLNamedQuery may give.",
     )
