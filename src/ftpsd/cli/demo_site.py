@@ -135,7 +135,8 @@ def _check(base: str) -> None:
     found = os.stat(base)
     if found.st_uid != os.geteuid():
         raise ConfigError(
-            f"'{base}' belongs to somebody else", remedy="Name a directory that does not exist yet, or one of your own.")
+            f"'{base}' belongs to somebody else",
+            remedy="Name a directory that does not exist yet, or one of your own.")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ConfigError(
             f"others could write to '{base}'",

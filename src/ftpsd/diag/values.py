@@ -10,7 +10,6 @@ from ftpsd.settings.login_values import NamedPassword
 from ftpsd.settings.regexes import Regex
 from ftpsd.settings.values import ForeignAddresses, TLSRequirement, Umask
 
-
 HIDDEN = "(hidden)"
 
 

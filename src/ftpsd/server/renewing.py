@@ -52,7 +52,8 @@ _CODES: Mapping[str, Code] = {code.value: code for code in Code}
 def program(options: Options) -> list[str]:
     """The command line of `ftpsd acme` for the configuration that `options` name."""
     defines = [word for name in options.defines for word in ("-D", name)]
-    return [sys.executable, "-B", "-m", "ftpsd.cli.main", "acme", "--scheduled", "-c", str(options.config_path()), *defines]
+    python = [sys.executable, "-B", "-m"]
+    return [*python, "ftpsd.cli.main", "acme", "--scheduled", "-c", str(options.config_path()), *defines]
 
 
 class Renewing:

@@ -61,7 +61,8 @@ class SQLSettings:
     )
     named_connections: tuple[ConnectInfo, ...] = directive(
         "SQLNamedConnectInfo", Special("name backend database[@host][:port] [user …]", grammar.named_connect_info), (),
-        combine=Combine.BY_KEY, secret=True, good=("logdb mysql log@10.0.0.1 ftpd secret", "log sqlite3 /var/lib/ftp/log.db"),
+        combine=Combine.BY_KEY, secret=True,
+        good=("logdb mysql log@10.0.0.1 ftpd secret", "log sqlite3 /var/lib/ftp/log.db"),
         bad=("", "logdb log@host", "default mysql ftp@host"),
         doc="Another database, by a name that SQLNamedQuery may give.",
     )
