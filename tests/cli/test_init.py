@@ -44,6 +44,14 @@ def init(*arguments: str, stdin: str = "") -> Result:
     return CliRunner().invoke(command, list(arguments), input=stdin)
 
 
+def test_no_password_is_not_a_random_one(directory: Path) -> None:
+    for stdin in ("", "\n"):
+        said = init(str(directory), "--user", "alice", "--stdin", stdin=stdin)
+        assert isinstance(said.exception, ConfigError)
+        assert "user 'alice': a password must have 1 to" in str(said.exception)
+        assert not directory.exists()
+
+
 def test_what_it_writes_runs(directory: Path, tls_version: str) -> None:
     port = free_port()
     said = init(str(directory), "--name", "ftp.example.org", "--port", str(port), "--user", "alice", "--stdin",

@@ -94,6 +94,7 @@ def test_compile_time_settings() -> None:
     assert any(line.startswith("    + OpenSSL support (OpenSSL 3.") for line in features)
     assert f"    {'+' if find_spec('pymemcache') else '-'} Memcache support" in features
     assert "    - curses support" in features
+    assert "    + Lastlog support" in features
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

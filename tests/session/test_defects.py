@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
-from ftpsd.ftp.commands import Command
+from ftpsd.ftp.commands import COMMANDS, Command
 from ftpsd.ftp.replies import Reply
 from ftpsd.session import handlers
 from ftpsd.session.state import Session
@@ -35,6 +37,24 @@ def test_a_defect_is_answered_and_logged_and_the_session_goes_on(monkeypatch: py
         logged = system_log(served)
     assert "defect in MDTM: Traceback (most recent call last):" in logged
     assert "Defect: cannot handle MDTM" in logged
+
+
+@pytest.mark.parametrize(("line", "shown"), [("PASS hunter2", "PASS"), ("MDTM hunter2", "hunter2")])
+def test_an_error_of_the_system_tells_no_password(monkeypatch: pytest.MonkeyPatch, line: str, shown: str) -> None:
+    def fail(session: Session, command: Command) -> Reply:
+        raise OSError(errno.EIO, "broken")
+
+    spec = COMMANDS[line.partition(" ")[0]]
+    monkeypatch.setitem(handlers._HANDLERS, spec.handler, fail)
+    with one_session() as served:
+        client = served.client
+        client.connect()
+        if not spec.secret:
+            client.login()
+        assert client.expect(550, line).text.startswith(f"{shown}: Input/output error")
+        client.quit()
+        logged = system_log(served)
+    assert "hunter2" not in logged or not spec.secret
 
 
 def test_a_defect_in_a_transfer_leaves_no_data_connection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,12 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from ftpsd.session.display import _for_people
+from ftpsd.session.display import MOST_BYTES, _for_people, expand
+from ftpsd.session.state import Session
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from tests.session.hosts import Hosts, serving
 from tests.session.talk import MOMENT, converse
@@ -221,3 +223,40 @@ def test_every_line_of_a_reply_may_bear_the_code(ftps_server: ServerFactory) -> 
         while not client.read_line().startswith("211 End"):
             pass
         client.expect(200, "NOOP")
+
+
+class Shown:
+    """As much of a session as display files ask for."""
+
+    user_name, cwd, peer_name, peer = "joe", "/sub", "client.example", "192.0.2.7"
+    classes, store, quota = (), None, None
+
+    def __init__(self) -> None:
+        self.settings = self.ends = self.service = self.counters = self.runtime = self.masquerade = self.core = self
+        self.bounds, self.max_clients, self.tls = self, None, None
+        self.server_admin, self.server_name, self.local_port = None, "Our files", 21
+        self.bytes_sent = self.bytes_received = self.files_sent = self.files_received = 0
+
+    def session_count(self) -> int:
+        return 3
+
+    def shown(self, ends: object, tls: object) -> str:
+        return "192.0.2.1"
+
+
+@pytest.mark.parametrize(("text", "expanded"), [
+    ("%u in %C, %N of %M: %%u", "joe in /sub, 3 of 0: %u"), ("100%", "100%"), ("%", "%"), ("%%%", "%%"),
+    ("%q%\n%u", "%q%\njoe"),
+    ("%{", "%{"), ("%{u}", "%{u}"), ("%{%u}", "%{joe}"), ("%{mod_quotatab.nothing}%u", "%{mod_quotatab.nothing}joe"),
+    ("%{a\n}%u", "%{a\n}joe"), ("%}%u", "%}joe"), ("%{}%u", "%{}joe"),
+])
+def test_variables(text: str, expanded: str) -> None:
+    assert expand(text, cast(Session, Shown())) == expanded
+
+
+@pytest.mark.parametrize("text", ["%{", "%{x", "%{}", "%%{"])
+def test_a_line_of_beginnings_takes_no_longer_than_another(text: str) -> None:
+    session = cast(Session, Shown())
+    began = time.process_time()
+    expand(text * (8 * MOST_BYTES // len(text)), session)
+    assert time.process_time() - began < 1.0

@@ -88,7 +88,7 @@ def _features() -> list[tuple[str, bool]]:
         ("DSO support", False),
         ("IPv6 support", socket.has_ipv6),
         ("Largefile support", True),
-        ("Lastlog support", False),
+        ("Lastlog support", True),
         ("Memcache support", find_spec("pymemcache") is not None),
         ("ncursesw support", False),
         ("NLS support", sys.getfilesystemencoding().lower().replace("-", "") == "utf8"),

@@ -166,7 +166,9 @@ def _fill(base: Path, plan: Plan) -> Made:
     pair = fresh.server((*plan.names, "localhost", "127.0.0.1", "::1"), DAYS)
     fresh.write(base / "server.pem", pair.certificate, fresh.CERTIFICATE_MODE)
     fresh.write(base / "server.key", pair.key, fresh.SECRET_MODE)
-    password = plan.password or (secrets.token_urlsafe(12) if plan.user is not None else None)
+    password = plan.password
+    if password is None and plan.user is not None:
+        password = secrets.token_urlsafe(12)
     users = b"" if plan.user is None or password is None else _user(base, plan.user, password)
     fresh.write(base / "users", users, fresh.SECRET_MODE)
     config = base / "ftpsd.conf"

@@ -9,6 +9,7 @@ user's and read inside the jail.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable
 
@@ -17,6 +18,7 @@ from ftpsd.log import events
 from ftpsd.session.state import Session
 
 _QUOTA = "mod_quotatab."
+_VARIABLE = re.compile(r"%(\{[^{}%]{1,64}\}|.)", re.DOTALL)
 
 MOST_BYTES = 64 * 1024
 """Bytes of a display file that are shown; the rest is cut off."""
@@ -97,7 +99,7 @@ def expand(text: str, session: Session, *, user: str | None = None) -> str:
     }
     if session.quota is not None and _QUOTA in text:
         values |= {f"{{{_QUOTA}{key}}}": value for key, value in session.quota.variables().items()}
-    return "".join(_pieces(text, values))
+    return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 def _most_clients(session: Session) -> str:
@@ -130,18 +132,6 @@ def _for_people(size: int) -> str:
         size >>= 10
         del units[0]
     return f"{size}{units[0]}"
-
-
-def _pieces(text: str, values: dict[str, str]) -> Iterable[str]:
-    rest = text
-    while rest:
-        plain, mark, rest = rest.partition("%")
-        yield plain
-        if mark:
-            name = rest[: rest.find("}") + 1] if rest.startswith("{") else rest[:1]
-            name = name if name in values else rest[:1]
-            yield values.get(name, "%" + name)
-            rest = rest[len(name) :]
 
 
 def chdir(session: Session) -> list[str]:

@@ -205,7 +205,8 @@ def _answer(session: Session, command: Command) -> Reply | None:
     except (SessionEnded, TLSError, ConnectionError, TimeoutError):
         raise
     except OSError as error:
-        found = errors.refusal(error, command.argument)
+        secret = command.spec is not None and command.spec.secret
+        found = errors.refusal(error, command.name if secret else command.argument)
         session.log.emit(events.CommandDenied(command.name, found.code, found.text, found.reason, tls=False))
         if session.bans is not None:
             banning.refused(session, found.reason)
