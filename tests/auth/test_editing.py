@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import threading
@@ -117,6 +118,9 @@ def test_leaving_a_group_that_is_not_there() -> None:
         editing.leave_groups(GROUPS, "alice", "web", "g")
 
 
+LOCK = ".users.ftpsd-lock"
+
+
 class TestEdit:
     """The file itself."""
 
@@ -125,7 +129,7 @@ class TestEdit:
         edit(str(path), lambda data: data + b"line\n", create=True)
         assert path.read_bytes() == b"line\n"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert os.listdir(tmp_path) == ["users"]
+        assert sorted(os.listdir(tmp_path)) == [LOCK, "users"]
 
     @pytest.mark.parametrize("mode", [0o600, 0o640, 0o400])
     def test_the_mode_is_kept_and_the_file_replaced(self, tmp_path: Path, mode: int) -> None:
@@ -180,12 +184,13 @@ class TestEdit:
         with pytest.raises(EditError, match="No space left on device"):
             edit(str(path), lambda data: b"new\n")
         assert path.read_bytes() == b"old\n"
-        assert os.listdir(tmp_path) == ["users"]
+        assert sorted(os.listdir(tmp_path)) == [LOCK, "users"]
 
     @pytest.mark.parametrize("place", ["missing", "no/such/directory"])
     def test_a_file_that_is_not_there(self, tmp_path: Path, place: str) -> None:
         with pytest.raises(EditError, match="No such file or directory"):
             edit(str(tmp_path / place), lambda data: data)
+        assert os.listdir(tmp_path) == []
 
     def test_a_directory_is_no_account_file(self, tmp_path: Path) -> None:
         with pytest.raises(EditError, match="Is a directory"):
@@ -217,3 +222,68 @@ class TestEdit:
 
         edit(path, stay, create=True)
         assert Path(path).read_bytes() == b"mine\n"
+
+    def test_who_may_read_the_directory_cannot_keep_others_from_editing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(editing, "_LOCK_SECONDS", 0.05)
+        path = tmp_path / "users"
+        handle = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            edit(str(path), lambda data: b"mine\n", create=True)
+        finally:
+            os.close(handle)
+        assert path.read_bytes() == b"mine\n"
+
+    @pytest.mark.parametrize(("directory", "lock"), [
+        (0o755, 0o600), (0o700, 0o600), (0o775, 0o660), (0o2770, 0o660), (0o777, 0o666), (0o1777, 0o600)])
+    def test_the_lock_is_for_those_who_may_write_to_the_directory(
+        self, tmp_path: Path, directory: int, lock: int,
+    ) -> None:
+        tmp_path.chmod(directory)
+        before = os.umask(0)
+        try:
+            edit(str(tmp_path / "users"), lambda data: b"new\n", create=True)
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / LOCK).stat().st_mode) == lock
+
+    @pytest.mark.root
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+    def test_the_lock_belongs_to_whom_the_directory_belongs(self, tmp_path: Path) -> None:
+        os.chown(tmp_path, 12345, 54321)
+        edit(str(tmp_path / "users"), lambda data: b"new\n", create=True)
+        found = (tmp_path / LOCK).stat()
+        assert (found.st_uid, found.st_gid) == (12345, 54321)
+
+    def test_a_lock_is_no_link(self, tmp_path: Path) -> None:
+        (tmp_path / "precious").write_text("x")
+        (tmp_path / "precious").chmod(0o644)
+        (tmp_path / LOCK).symlink_to("precious")
+        with pytest.raises(EditError, match="symbolic links"):
+            edit(str(tmp_path / "users"), lambda data: b"new\n", create=True)
+        assert stat.S_IMODE((tmp_path / "precious").stat().st_mode) == 0o644
+
+    def test_a_lock_that_was_removed_while_waiting_is_made_anew(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "users")
+        waiting = threading.Event()
+
+        def second() -> None:
+            waiting.set()
+            edit(path, lambda data: data + b"2", create=True)
+
+        thread = threading.Thread(target=second)
+        handle = editing._open_lock(str(tmp_path / LOCK))
+        try:
+            assert editing._try_lock(handle)
+            thread.start()
+            assert waiting.wait(30)
+            (tmp_path / LOCK).unlink()
+            edit(path, lambda data: data + b"1", create=True)
+        finally:
+            os.close(handle)
+        thread.join(30)
+        assert not thread.is_alive()
+        assert sorted(Path(path).read_bytes()) == sorted(b"12")
+        assert (tmp_path / LOCK).exists()

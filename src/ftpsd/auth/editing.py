@@ -3,7 +3,8 @@
 Lines are edited as bytes, so that comments, order and entries that this program does not understand stay as
 they are. A changed file replaces the old one by rename: a server that reads meanwhile sees the one or the
 other. Mode and owner are kept; a new file is for its owner alone (0600). Two who edit at the same time wait
-for each other, ten seconds at most (a lock on the directory, which leaves no file behind).
+for each other, ten seconds at most: they lock `.NAME.ftpsd-lock` beside it, which stays, and which only those may open
+who may write to the directory (whoever may read a directory can lock that).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -215,17 +217,52 @@ def _try_lock(handle: int) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(directory: str) -> Iterator[None]:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _locked(path: str) -> Iterator[None]:
+    lock = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.ftpsd-lock")
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        handle = _open_lock(lock)
+        try:
+            while not _try_lock(handle):
+                if time.monotonic() > deadline:
+                    raise EditError(f"another program has been changing {path} for too long (it holds {lock})")
+                time.sleep(0.02)
+            if _is_at(handle, lock):  # otherwise somebody has removed it: others lock another one
+                yield
+                return
+        finally:
+            os.close(handle)
+
+
+def _open_lock(path: str) -> int:
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, flags)
+        with contextlib.suppress(FileExistsError):  # somebody else was faster
+            handle = os.open(path, flags | os.O_CREAT | os.O_EXCL, _NEW_MODE)
+            _give_to_those_who_may_edit(handle, os.path.dirname(path))
+            return handle
+
+
+def _give_to_those_who_may_edit(handle: int, directory: str) -> None:
+    """The new lock's owner and mode are such that whoever may write to the directory, and nobody else, may open it."""
+    found = os.stat(directory)
+    mode = _NEW_MODE
+    if not found.st_mode & stat.S_ISVTX:
+        mode |= (0o060 if found.st_mode & stat.S_IWGRP else 0) | (0o006 if found.st_mode & stat.S_IWOTH else 0)
+    with contextlib.suppress(PermissionError):
+        os.fchown(handle, -1, found.st_gid)
+    os.fchmod(handle, mode)
+    with contextlib.suppress(PermissionError):
+        os.fchown(handle, found.st_uid, -1)
+
+
+def _is_at(handle: int, path: str) -> bool:
     try:
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while not _try_lock(handle):
-            if time.monotonic() > deadline:
-                raise EditError(f"another program has been changing files in {directory} for too long")
-            time.sleep(0.02)
-        yield
-    finally:
-        os.close(handle)
+        return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 def _replace(path: str, data: bytes, old: os.stat_result | None) -> None:
@@ -254,7 +291,9 @@ def edit(path: str, change: Callable[[bytes], bytes], *, create: bool = False) -
     """
     path = os.path.realpath(path)
     try:
-        with _locked(os.path.dirname(path)):
+        if not create:
+            os.stat(path)  # where there is nothing to change, no lock is left
+        with _locked(path):
             try:
                 old: os.stat_result | None = os.stat(path)
                 data = read_whole(path)[0]
