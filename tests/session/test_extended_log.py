@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -389,8 +391,6 @@ def test_notes_are_there_and_variables_only_with_the_option(logged: Logged, tls_
 
 
 def test_log_files_are_opened_anew_for_running_sessions(logged: Logged) -> None:
-    import signal
-
     path = logged.server.files.directory / "auth"
     with logged.server.client(tls=False) as client:
         client.connect()
@@ -408,6 +408,38 @@ def test_log_files_are_opened_anew_for_running_sessions(logged: Logged) -> None:
         client.quit()
         assert old.read_text().endswith("USER 331\n")
         until(lambda: path.read_text().endswith("USER 331\nPASS 230\n"), "the record in the new file")
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["loaded", "refused"])
+def test_a_reload_opens_log_files_anew_for_running_sessions(
+    ftps_server: ServerFactory, tls_version: str, good: bool,
+) -> None:
+    server = ftps_server(sections="TransferLog BASE/xferlog\n")
+    path = server.files.directory / "xferlog"
+    numbers = itertools.count()
+    with server.client(tls_version) as client:
+        client.connect()
+        client.auth()
+        client.login()
+        client.protect()
+        client.store("STOR before", b"x")
+        old = path.rename(path.with_name("xferlog.1"))
+        if not good:
+            with server.files.configuration.open("a") as file:
+                file.write("NoSuchDirective on\n")
+        server.signal(signal.SIGHUP)
+
+        def is_opened_anew() -> bool:
+            """By the session's worker, which hears of it in its own time."""
+            name = f"after-{next(numbers)}"
+            client.store(f"STOR {name}", b"x")
+            return path.exists() and f"/{name} " in path.read_text()
+
+        until(is_opened_anew, "the new file")
+        assert "/before " in old.read_text()
+        assert "/before " not in path.read_text()
+        server.wait_for_log("is served (number 2)" if good else "nothing has changed", log="system")
+        client.quit()
 
 
 def test_set_env_is_the_servers_too(ftps_server: ServerFactory) -> None:

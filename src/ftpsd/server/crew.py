@@ -208,10 +208,11 @@ class Crew:
             child.state = State.LEAVING
             self._kill(child.pid, signal.SIGUSR2)
 
-    def reopen_logs(self) -> None:
-        """All workers open their logs anew."""
-        for pid in self._children:
-            self._kill(pid, signal.SIGUSR1)
+    def reopen_logs(self, but: int | None = None) -> None:
+        """All workers open their logs anew, except for those of generation `but`."""
+        for child in self._children.values():
+            if child.generation != but:
+                self._kill(child.pid, signal.SIGUSR1)
 
     def command(self, order: Order, fds: Sequence[int] = ()) -> None:
         """Every worker gets `order` and copies of `fds`; one that takes none any more (it is dead, or stuck) is passed

@@ -36,6 +36,7 @@ from ftpsd.server.pidfile import PidFile
 from ftpsd.server.scoreboard import Scoreboard
 from ftpsd.server.signals import SignalQueue
 from ftpsd.server.watchdog import Watchdog
+from ftpsd.server.worker import reopen_logs
 from ftpsd.settings import Configuration, place
 from ftpsd.settings.server import INETD
 from ftpsd.tls.startup import enable_fips
@@ -246,11 +247,13 @@ class Supervisor:
         if signal.SIGCHLD in taken:
             self._crew.reap()
         if signal.SIGUSR1 in taken:
-            self._journal.reopen()
-            self._present.service.reopen_logs()
-            self._crew.reopen_logs()
+            self._reopen_logs()
         if signal.SIGHUP in taken:
             self._reload()
+
+    def _reopen_logs(self) -> None:
+        reopen_logs(self._present.service, self._journal)
+        self._crew.reopen_logs()
 
     def _reload(self) -> None:
         self._journal.say("received SIGHUP: loading the configuration again")
@@ -307,11 +310,18 @@ class Supervisor:
         return self._restarts
 
     def restart(self) -> None:
-        """Load the configuration again and serve it to new sessions.
+        """Load the configuration again and serve it to new sessions; those that are there get their logs anew.
 
-        Raises `ConfigError`, `StartError`, or what a defect raises; then nothing has changed.
+        Raises `ConfigError`, `StartError`, or what a defect raises; then nothing else has changed.
         """
-        self._replace(None)
+        before = self._present
+        try:
+            self._replace(None)
+        finally:
+            if self._present is before:
+                self._reopen_logs()
+            else:  # its own logs have just been opened
+                self._crew.reopen_logs(but=self._present.number)
         self._base = self._present.configuration
         self._standing = {name: order for name, order in self._standing.items() if not order.until_restart}
         self._restarts += 1

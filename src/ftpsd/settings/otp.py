@@ -91,7 +91,8 @@ class OTPSettings:
     table_lock: str | None = directive(
         "AuthOTPTableLock", Path(), None, module="mod_auth_otp", good=("/run/otp.lock",), bad=("lock", ""),
         doc="A file that is locked while the table is changed, for others who change it, too. The server"
-        " and `ftpsd otp` lock .NAME.ftpsd-lock beside the table in any case. With ServerType inetd a table of sql: needs it.",
+        " and `ftpsd otp` lock .NAME.ftpsd-lock beside the table in any case. With ServerType inetd a table of sql:"
+        " needs it.",
     )
 
 
