@@ -11,7 +11,7 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ftpsd.config.lexer import Line, Word, logical_lines, split
@@ -29,7 +29,9 @@ _TEMPORARY = ("*~", "*.sw?", "*.bak", "*.tmp", "#*#", "*.dpkg-*", "*.ucf-*", "*.
 """Names of what editors and package managers leave behind."""
 
 _ENVIRONMENT = re.compile(r"%\{env:([^{}]*)\}")
-_CONDITIONS = {"ifmodule": "IfModule", "ifdefine": "IfDefine"}
+CONDITIONS = {"ifmodule": "IfModule", "ifdefine": "IfDefine"}
+"""Sections that are decided while the text is read, by their names in lower case."""
+_CONDITION = re.compile(r"<(/?)(ifmodule|ifdefine)(?=[\s>]|$)", re.IGNORECASE)
 
 
 def parse(
@@ -197,7 +199,7 @@ class _FileParser:
                 "sections are nested too deeply", location=line.location, directive=f"<{name}>"
             )
         arguments = self._arguments(rest)
-        canonical = _CONDITIONS.get(name.lower())
+        canonical = CONDITIONS.get(name.lower())
         section = _Open(canonical or name, arguments, line.location, condition=canonical is not None)
         if canonical is not None and not self._holds(section):
             self.skipping.append(section)
@@ -205,16 +207,9 @@ class _FileParser:
             self.stack.append(section)
 
     def _holds(self, section: _Open) -> bool:
-        if len(section.words) != 1 or section.words[0] in ("", "!"):
-            raise ConfigError(
-                "wrong number of parameters",
-                location=section.location,
-                directive=f"<{section.name}>",
-                remedy=f"Write <{section.name} name> or <{section.name} !name>.",
-            )
-        name = section.words[0].removeprefix("!")
+        name, wanted = asked(section.name, section.words, section.location)
         known = self._has_module(section, name) if section.name == "IfModule" else name in self.parser.defines
-        return known is not section.words[0].startswith("!")
+        return known is wanted
 
     def _has_module(self, section: _Open, name: str) -> bool:
         if self.parser.has_module(name):
@@ -244,11 +239,11 @@ class _FileParser:
 
     def _skip(self, line: Line) -> None:
         """Text that a condition leaves out: only further conditions in it matter."""
-        match = re.match(r"<(/?)(ifmodule|ifdefine)(?=[\s>]|$)", line.text, re.IGNORECASE)
-        if match is None:
+        found = condition(line.text)
+        if found is None:
             return
-        name = _CONDITIONS[match[2].lower()]
-        if not match[1]:
+        name, begins = found
+        if begins:
             self.skipping.append(_Open(name, (), line.location, condition=True))
         elif self.skipping[-1].name == name:
             self.skipping.pop()
@@ -270,6 +265,21 @@ def _mismatch(name: str, section: _Open | None, location: Location) -> ConfigErr
         directive=f"</{name}>",
         remedy=f"<{section.name}> was opened on {section.location} and must be closed before.",
     )
+
+
+def condition(text: str) -> tuple[str, bool] | None:
+    """The condition that the line `text` begins or ends, and whether it begins it; None: no condition's line."""
+    match = _CONDITION.match(text)
+    return None if match is None else (CONDITIONS[match[2].lower()], not match[1])
+
+
+def asked(name: str, words: Sequence[str], location: Location) -> tuple[str, bool]:
+    """What `<IfModule words>` (or IfDefine) asks for, and whether it is to be there; raises `ConfigError`."""
+    if len(words) != 1 or words[0] in ("", "!"):
+        raise ConfigError(
+            "wrong number of parameters", location=location, directive=f"<{name}>",
+            remedy=f"Write <{name} name> or <{name} !name>.")
+    return words[0].removeprefix("!"), not words[0].startswith("!")
 
 
 def opening(words: tuple[Word, ...], text: str, location: Location) -> tuple[str, tuple[Word, ...]]:

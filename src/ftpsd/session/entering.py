@@ -253,7 +253,9 @@ def _overrides(session: Session, places: Places, store: FileSystem) -> FtpAccess
     """The .ftpaccess files, unless AllowOverride is off for the login and for every <Directory>."""
     if not session.traits_at(places).overridable:
         return None
-    return FtpAccess(store, lambda text: session.log.emit(events.Notice(text)), places.forget)
+    return FtpAccess(
+        store, lambda text: session.log.emit(events.Notice(text)), places.forget,
+        defines=session.service.configuration.defines)
 
 
 class _Ways:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ftpsd.settings.builder import ftpaccess
@@ -47,16 +47,20 @@ def _on_the_way(virtual: str) -> list[str]:
 
 
 class FtpAccess:
-    """What a session knows of the files. `note` takes lines for the log, `changed` is called when one has changed."""
+    """What a session knows of the files. `note` takes lines for the log, `changed` is called when one has changed.
+
+    `defines` are the server's, for <IfDefine>.
+    """
 
     def __init__(
         self, store: FileSystem, note: Callable[[str], None], changed: Callable[[], None],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, defines: Collection[str] = (),
     ) -> None:
         self._store = store
         self._note = note
         self._changed = changed
         self._clock = clock
+        self._defines = defines
         self._seen: dict[str, _Seen] = {}
         self._clear = ("", 0)
 
@@ -131,7 +135,8 @@ class FtpAccess:
             return None
         if not data:  # as if it were not there: it does not end the DenyAll of the directories above
             return None
-        section, wrong = ftpaccess(data.decode("utf-8", "surrogateescape"), shown, real)
+        section, wrong = ftpaccess(
+            data.decode("utf-8", "surrogateescape"), shown, real, defines=self._defines)
         for text in wrong[:_MOST_LINES]:
             self._note(text)
         return section

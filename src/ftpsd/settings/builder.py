@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ from ftpsd.settings.model import (
     Host,
     Settings,
 )
-from ftpsd.settings.registry import DIRECTIVES, MODULES, remedy_for_unknown
+from ftpsd.settings.registry import DIRECTIVES, MODULES, has_module, remedy_for_unknown
 from ftpsd.settings.restrictions import LimitSection, Restrictions
 from ftpsd.settings.sections import KINDS, RULES, SectionRule, class_rules, expression
 
@@ -71,16 +71,20 @@ def build(tree: Tree, *, listen: str | None = None, resolve: Resolve) -> Configu
     return _Builder(resolve).run(tree, listen)
 
 
-def ftpaccess(text: str, file: str, path: str) -> tuple[DirectorySection, tuple[str, ...]]:
-    """The .ftpaccess file `file` with `text` as a section for the real path `path`, and what is wrong with it."""
+def ftpaccess(
+    text: str, file: str, path: str, *, defines: Collection[str] = (),
+) -> tuple[DirectorySection, tuple[str, ...]]:
+    """The .ftpaccess file `file` with `text` as a section for the real path `path`, and what is wrong with it: lines,
+    each of which counts for nothing while the others count. `defines`: the server's, for <IfDefine>.
+    """
     wrong: list[str] = []
 
     def report(error: ConfigError) -> None:
         wrong.append(str(error).removeprefix("fatal: ").partition("\n")[0])
 
     body = _Body(Context.FTPACCESS, ".ftpaccess")
-    builder = _Builder(lambda name: ())
-    for node in parse_lenient(text, file, report):
+    builder = _Builder(lambda name: (), report)
+    for node in parse_lenient(text, file, report, has_module=has_module, defines=defines):
         try:
             builder.add(body, node)
         except ConfigError as error:
@@ -90,8 +94,10 @@ def ftpaccess(text: str, file: str, path: str) -> tuple[DirectorySection, tuple[
 
 
 class _Builder:
-    def __init__(self, resolve: Resolve) -> None:
+    def __init__(self, resolve: Resolve, report: Callable[[ConfigError], None] | None = None) -> None:
+        """`report` hears of lines of a <Limit> that are wrong and then passed over; None: such a line raises."""
         self.resolve = resolve
+        self.report = report
         self.notices: list[str] = []
         self.absent_modules: list[str] = []
         self.loaded: list[str] = []
@@ -188,15 +194,23 @@ class _Builder:
     def _limit(self, section: Section, rule: SectionRule) -> LimitSection:
         said: list[tuple[str, Any]] = []
         for node in section.children:
-            if isinstance(node, Section):
-                raise _not_here(f"<{node.name}>", node.location, rule.tag)
-            declaration = self._declaration(node)
-            said.append((declaration.name, self._allowed(declaration, node, Context.LIMIT, rule.tag)))
+            try:
+                said.append(self._said(node, rule))
+            except ConfigError as error:
+                if self.report is None:
+                    raise
+                self.report(error)
         try:
             words = commands(section.words)
         except ArgumentError as error:
             raise _bad_argument(rule.tag, error, section.location) from None
         return limit_section(words, said, section.location)
+
+    def _said(self, node: Node, rule: SectionRule) -> tuple[str, Any]:
+        if isinstance(node, Section):
+            raise _not_here(f"<{node.name}>", node.location, rule.tag)
+        declaration = self._declaration(node)
+        return declaration.name, self._allowed(declaration, node, Context.LIMIT, rule.tag)
 
     def _conditional(self, section: Section, rule: SectionRule) -> ConditionalSection:
         kind = KINDS[section.name.lower()]
