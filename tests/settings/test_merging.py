@@ -321,6 +321,31 @@ def test_directory_patterns(pattern: str, path: str, matches: bool) -> None:
     assert bool(places.sections_at(path)) is matches
 
 
+@pytest.mark.parametrize(("pattern", "user", "path", "matches"), [
+    ("/srv/%u[0]/%u", "alice", "/srv/a/alice/x", True),
+    ("/srv/%u[0]/%u[1]/*", "alice", "/srv/a/l/x", True),
+    ("/srv/%u[0]/%u", "alice", "/srv/b/alice", False),
+    ("/srv/%u[5]/%u", "alice", "/srv/a/alice", False),
+    ("/srv/%u", "[ab]", "/srv/[ab]/x", True),
+    ("/srv/%u", "[ab]", "/srv/a", False),
+    ("/srv/%u[0]/in", "*b", "/srv/*/in", True),
+    ("/srv/%u[0]/in", "*b", "/srv/x/in", False),
+    ("~/in", "alice", "/home/[x]?/in", True),
+    ("~/in", "alice", "/home/xy/in", False),
+    ("~bob/in", "alice", "/home/*/in", True),
+    ("~bob/in", "alice", "/home/x/in", False),
+    ("in", "alice", "/root[1]/in", True),
+    ("*", "alice", "/root1/in", False),
+    ("/link/%u/x*", "a*", "/led/a*/xy", True),
+])
+def test_what_a_login_puts_into_a_directory_is_no_pattern(pattern: str, user: str, path: str, matches: bool) -> None:
+    section = DirectorySection(pattern, restrictions=Restrictions(everything="deny"))
+    places = places_of(
+        Settings(directories=(section,)), home="/home/[x]?", root="/root[1]", user=user,
+        home_of={"bob": "/home/*"}.get, real_path=lambda path: path.replace("/link/a*", "/led/a*"))
+    assert bool(places.sections_at(path)) is matches
+
+
 def test_conditionals_take_the_place_of_what_directories_say() -> None:
     host = main_host(
         "<Directory /x>\nUmask 077\nAllowOverwrite on\n</Directory>\n<Directory /y>\nUmask 077\n</Directory>\n"
@@ -418,6 +443,9 @@ def test_origin_says_where_a_value_comes_from() -> None:
             "<Global>: directive not allowed in <Class> context on line 2",
         ),
         ("<Class a>\nFrom 1.2.3.4/33\n</Class>", "From: bad ACL '1.2.3.4/33' on line 2"),
+        ("<Class a>\nFrom 10.0.0.0/0.255.255.255\n</Class>", "From: bad ACL '10.0.0.0/0.255.255.255' on line 2"),
+        ("<Class a>\nFrom !10.0.0.0/255.0.255.0\n</Class>", "From: bad ACL '!10.0.0.0/255.0.255.0' on line 2"),
+        ("<Class a>\nFrom 2001:db8::/255.255.0.0\n</Class>", "From: bad ACL '2001:db8::/255.255.0.0' on line 2"),
         ("<Class a>\nFrom ,\n</Class>", "From: missing parameters on line 2"),
         (
             "<Class a>\nFrom all\n</Class>\n<Class a>\nFrom all\n</Class>",

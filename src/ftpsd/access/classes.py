@@ -3,7 +3,7 @@
 A rule of a From line matches, does not match, or says nothing. Its word is one of
     all, none
     192.0.2.1, 2001:db8::1        an address
-    192.0.2.0/24, 2001:db8::/32   a network
+    192.0.2.0/24, 2001:db8::/32   a network, also 192.0.2.0/255.255.255.0
     192.0.2.                      everything that starts so
     192.0.2.*, 192.0.[0-9].1      an address with wildcards
     host.example.org              the client's name
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from ftpsd.settings.addresses import block
 from ftpsd.settings.expressions import ClassRule
 from ftpsd.settings.model import ClassSection
 
@@ -43,20 +44,6 @@ def _plain(address: str) -> Address:
     return mapped if mapped is not None else parsed
 
 
-def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    base, slash, bits = word.partition("/")
-    if not slash:
-        return None
-    try:
-        plain = _plain(base)
-        length = int(bits)
-        if plain.version == 4 and ":" in base and length > 32:
-            length -= 96
-        return ipaddress.ip_network(f"{plain}/{length}", strict=False)
-    except ValueError:
-        return None
-
-
 def _always(answer: bool) -> _Test:
     return _Test(lambda address, text, name: answer)
 
@@ -67,7 +54,7 @@ def _test(word: str) -> _Test:
     word = word.lower()
     if word in ("all", "none"):
         return _always(word == "all")
-    network = _network(word)
+    network = block(word) if "/" in word else None
     if network is not None:
         return _Test(lambda address, text, name: address in network)
     try:

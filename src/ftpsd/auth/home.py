@@ -11,7 +11,6 @@ root instead, without a jail the home is tried after the DefaultChdir.
 from __future__ import annotations
 
 import os.path
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -19,9 +18,8 @@ from typing import Final
 from ftpsd.auth.account import Account
 from ftpsd.settings.access import AccessSettings
 from ftpsd.settings.model import AnonymousSection
+from ftpsd.settings.user_paths import with_user
 from ftpsd.settings.values import RootedPath
-
-_INDEXED: Final = re.compile(r"%u\[(\d{1,4})\]")
 
 HomeOf = Callable[[str], "str | None"]
 RealPath = Callable[[str], str]
@@ -54,9 +52,7 @@ def substitute_user(path: str, user: str) -> str:
         return path
     if not user or "/" in user or "\0" in user or user in (".", ".."):
         raise NoSuchPlace(f"the name '{user}' cannot stand for %u in '{path}'")
-    if any(int(found[1]) >= len(user) for found in _INDEXED.finditer(path)):
-        return path
-    return _INDEXED.sub(lambda found: user[int(found[1])], path).replace("%u", user)
+    return with_user(path, user)
 
 
 def expand(path: str, account: Account, home_of: HomeOf) -> str:

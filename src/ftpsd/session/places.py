@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from ftpsd.settings.model import DirectorySection, HomeOf, Settings, directory_pattern, laid_over
 from ftpsd.settings.restrictions import Restrictions
+from ftpsd.settings.user_paths import escaped, first_wildcard, unescaped
 
 _MOST_REMEMBERED = 512
 """Combinations of sections whose settings a session keeps."""
-_WILDCARD = re.compile(r"[*?\[]")
 
 RealPath = Callable[[str], str]
 
@@ -124,11 +124,11 @@ def places_of(
 
 
 def _led(path: str, real_path: RealPath) -> str:
-    """`path` with the links resolved in what stands before its first wildcard."""
-    wild = _WILDCARD.search(path)
-    plain = path if wild is None else path[: path.rfind("/", 0, wild.start()) + 1]
+    """The pattern `path` with the links resolved in what stands before its first wildcard."""
+    wild = first_wildcard(path)
+    plain = path if wild is None else path[: path.rfind("/", 0, wild) + 1]
     rest = path[len(plain):]
     if "\0" in path:
         return path
-    real = real_path(plain.rstrip("/") or "/")
+    real = escaped(real_path(unescaped(plain).rstrip("/") or "/"))
     return f"{real.rstrip('/')}/{rest}" if rest else real

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -33,6 +34,38 @@ def is_ip(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_BITS = re.compile("[0-9]{1,3}")
+
+
+def block(text: str) -> Network | None:
+    """The block that `address/bits` or `address/netmask` (192.0.2.0/255.255.255.0) is; None: it is none.
+
+    An IPv4-mapped address is an IPv4 address, its bits may be counted either way. A host mask (0.0.0.255) is no mask.
+    """
+    base, _, mask = text.partition("/")
+    try:
+        address = ipaddress.ip_address(base.partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if not _BITS.fullmatch(mask):
+            return ipaddress.ip_network(f"{address}/{_bits_of(mask)}", strict=False) if address.version == 4 else None
+        bits = int(mask)
+        if address.version == 4 and ":" in base and bits > 32:
+            bits -= 96
+        return ipaddress.ip_network(f"{address}/{bits}", strict=False)
+    except ValueError:
+        return None
+
+
+def _bits_of(netmask: str) -> int:
+    """Bits of a dotted netmask; raises `ValueError`."""
+    hosts = ~int(ipaddress.IPv4Address(netmask)) & 0xFFFFFFFF
+    if hosts & (hosts + 1):
+        raise ValueError("bits of the host stand before bits of the network")
+    return 32 - hosts.bit_length()
 
 
 WILDCARDS = frozenset({"0.0.0.0", "::"})

@@ -81,10 +81,10 @@ def _declarations() -> Iterable[Declaration]:
         yield without_value(
             side, Status.SUPPORTED, contexts=Context.LIMIT,
             argument=Special("[from] all|none|address|block|name …", addresses),
-            good=("from 10.0.0.0/8,192.0.2.1", "all", "from .example.org !evil.example.org"),
-            bad=("", "from !all", "from all 10.0.0.1", "from 10.0.0.0/33"),
-            doc=f"Clients by where they come from are {done}: IP addresses, CIDR blocks, names by reverse DNS with"
-            " wildcards. All words with `!` must hold and one of the others.",
+            good=("from 10.0.0.0/8,192.0.2.1", "from 10.0.0.0/255.0.0.0", "all", "from .example.org !evil.example.org"),
+            bad=("", "from !all", "from all 10.0.0.1", "from 10.0.0.0/33", "from 10.0.0.0/0.255.255.255"),
+            doc=f"Clients by where they come from are {done}: IP addresses, blocks (/8 or /255.0.0.0), names by reverse"
+            " DNS with wildcards. All words with `!` must hold and one of the others.",
         )
         yield without_value(
             f"{side}All", Status.SUPPORTED, contexts=_PLACES, argument=Special("", nothing), good=("",), bad=("on",),

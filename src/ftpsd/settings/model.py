@@ -46,6 +46,7 @@ from ftpsd.settings.sql import SQLSettings
 from ftpsd.settings.sql_passwords import SQLPasswordSettings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.transfer import TransferSettings
+from ftpsd.settings.user_paths import escaped, unescaped, with_user
 from ftpsd.settings.values import UserAlias
 from ftpsd.settings.wrap import WrapSettings
 
@@ -150,19 +151,21 @@ class DirectorySection:
         return not self.changes and limited.everything is None and all(limit.empty for limit in limited.limits)
 
     def absolute(self, *, home: str, root: str, user: str = "", home_of: HomeOf | None = None) -> str:
-        """The pattern as a real path: `~` is `home`, `~name` what `home_of` says, a relative one is below `root`, and
-        `%u` is the name of the `user`. A `~name` that nobody has fits nothing.
+        """The pattern as a real path: `~` is `home`, `~name` what `home_of` says, a relative one is below `root`,
+        `%u` is the name of the `user` and `%u[0]` its first letter. What is put in is no pattern, whatever characters
+        it has (`escaped`). A `~name` that nobody has fits nothing.
         """
         path = self.path
-        if "%u" in path and user and "/" not in user:
-            path = path.replace("%u", user)
+        if user and "/" not in user:
+            path = with_user(path, user, pattern=True)
         if path == "~" or path.startswith("~/"):
-            path = home + path[1:]
+            path = escaped(home) + path[1:]
         elif path.startswith("~"):
             name, slash, rest = path[1:].partition("/")
-            path = f"{(home_of(name) if home_of is not None else None) or NOWHERE}{slash}{rest}"
+            other = home_of(unescaped(name)) if home_of is not None else None
+            path = f"{escaped(other) if other else NOWHERE}{slash}{rest}"
         elif not path.startswith("/"):
-            path = f"{root.rstrip('/')}/{path}" if path != "*" else root
+            path = f"{escaped(root).rstrip('/')}/{path}" if path != "*" else escaped(root)
         return re.sub("/+", "/", path).rstrip("/") or "/"
 
     def without(self, taken: Collection[tuple[str, str]]) -> DirectorySection:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ftpsd.config import Section
 from ftpsd.errors import ConfigError
+from ftpsd.settings.addresses import block
 from ftpsd.settings.arguments import ArgumentError, want
 from ftpsd.settings.declaration import Context
 from ftpsd.settings.expressions import ClassRule, Expression, Whom
@@ -110,19 +110,11 @@ def class_rules(words: tuple[str, ...]) -> tuple[ClassRule, ...]:
     rules = []
     for word in (part for written in words for part in written.split(",") if part):
         pattern = word.removeprefix("!")
-        if not pattern or ("/" in pattern and not _is_block(pattern)):
+        if not pattern or ("/" in pattern and block(pattern) is None):
             raise ArgumentError(
-                f"bad ACL '{word}'", remedy="Write an address, a block as 10.0.0.0/8, or a name."
-            )
+                f"bad ACL '{word}'",
+                remedy="Write an address, a block as 10.0.0.0/8 or 10.0.0.0/255.0.0.0, or a name.")
         rules.append(ClassRule(pattern, word.startswith("!")))
     if not rules:
         raise ArgumentError("missing parameters")
     return tuple(rules)
-
-
-def _is_block(pattern: str) -> bool:
-    try:
-        ipaddress.ip_network(pattern, strict=False)
-    except ValueError:
-        return False
-    return True

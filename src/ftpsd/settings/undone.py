@@ -171,7 +171,7 @@ OF_CLASSES = (
     without_value(
         "From", Status.SUPPORTED, contexts=Context.CLASS, argument=Words("[!]address|block|name …"),
         good=("127.0.0.1", "10.0.0.0/8,!10.1.0.0/16 .example.org"), bad=("",),
-        doc="Who belongs to the class: addresses, CIDR blocks, names with wildcards, `all`, `none`; `!`"
+        doc="Who belongs to the class: addresses, blocks (/8 or /255.0.0.0), names with wildcards, `all`, `none`; `!`"
         " excludes.",
     ),
     without_value(
