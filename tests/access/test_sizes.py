@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpsd.access.sizes import Pace, nearest, pace_of
+from ftpsd.access.sizes import Pace, bound_of, nearest, pace_of
 from ftpsd.settings.bound_parsers import session_timeout, size_bound, transfer_rate
 from ftpsd.settings.values import Rate, SessionTimeout, SizeBound, TransferRate
+from tests.settings.support import in_directory, main_host
 
 
 def for_alice(line: SizeBound | SessionTimeout | TransferRate) -> bool:
@@ -30,6 +31,33 @@ def test_whose_line_counts(lines: tuple[str, ...], size: int | None) -> None:
     bounds = [one for line in lines for one in size_bound(line.split())]
     line = nearest(filter(for_alice, bounds))
     assert (None if line is None else line.size) == size
+
+
+@pytest.mark.parametrize(("lines", "size"), [
+    (("1 Kb", "2 Kb user alice"), 2048),
+    (("5 B group staff,guests",), 5), (("5 B group guests,staff",), 5), (("5 B group guests,others",), None),
+    (("5 B group guests,!others",), 5),
+])
+def test_whose_size_counts_in_one_place(lines: tuple[str, ...], size: int | None) -> None:
+    line = bound_of(one for line in lines for one in size_bound(line.split()) if for_alice(one))
+    assert (None if line is None else line.size) == size
+
+
+@pytest.mark.parametrize(("text", "path", "size"), [
+    ("MaxStoreFileSize 9 Kb user alice\n<Directory /srv>\nMaxStoreFileSize 1 Kb\n</Directory>", "/srv/x", 1),
+    ("MaxStoreFileSize 9 Kb user alice\n<Directory /srv>\nMaxStoreFileSize 1 Kb\n</Directory>", "/tmp", 9),
+    ("MaxStoreFileSize 9 Kb user alice\n<Directory /srv>\nMaxStoreFileSize 1 Kb user bob\n</Directory>", "/srv", 9),
+    ("<Directory /srv>\nMaxStoreFileSize 1 Kb\nMaxStoreFileSize 2 Kb class local\n</Directory>\n"
+     "<Directory /srv/in>\nMaxStoreFileSize 3 Kb group guests\n</Directory>", "/srv/in", 2),
+    ("<Directory /srv>\nMaxStoreFileSize 1 Kb user alice\n</Directory>\n"
+     "<Directory /srv/in>\nMaxStoreFileSize 3 Kb group guests,staff\n</Directory>", "/srv/in", 3),
+    ("<Global>\nMaxStoreFileSize 9 Kb user alice\n</Global>\nMaxStoreFileSize 1 Kb", "/", 1),
+])
+def test_the_innermost_place_counts(text: str, path: str, size: int) -> None:
+    lines = in_directory(main_host(text).for_login(user="alice"), path).bounds.max_store_file_size
+    line = bound_of(filter(for_alice, lines))
+    assert line is not None
+    assert line.size == size * 1024
 
 
 @pytest.mark.parametrize(("lines", "seconds"), [

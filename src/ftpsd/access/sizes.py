@@ -18,6 +18,14 @@ def nearest(lines: Iterable[_Line]) -> _Line | None:
     return min(lines, key=lambda one: _KINDS.index(one.whom.kind if one.whom is not None else None), default=None)
 
 
+def bound_of(lines: Iterable[SizeBound]) -> SizeBound | None:
+    """As `nearest`, but the place comes first: of the lines that are for a client those of the innermost place count.
+    """
+    found = list(lines)
+    innermost = min((line.outward for line in found), default=0)
+    return nearest(line for line in found if line.outward == innermost)
+
+
 def pace_of(lines: Iterable[TransferRate], command: str) -> TransferRate | None:
     """Of the lines that are for a client the first that names the command."""
     return next((line for line in lines if command in line.commands), None)

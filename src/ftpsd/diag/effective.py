@@ -45,7 +45,8 @@ def _of_host(host: Host, declaration: Declaration, written: dict[Location, Direc
     group, field = declaration.group, declaration.field
     value = getattr(getattr(host.settings, group), field)
     own = sections.own(host, group, field)
-    adding = declaration.combine in (Combine.APPEND, Combine.CLEARABLE, Combine.UNION, Combine.BY_KEY)
+    adding = declaration.combine in (
+        Combine.APPEND, Combine.INWARD, Combine.CLEARABLE, Combine.UNION, Combine.BY_KEY)
     lines = [_line(said, declaration, written, counts=adding or said is own[-1]) for said in own]
     others = [_line(said, declaration, written) for said in sections.elsewhere(host, group, field)]
     return Effective(described(host), values.shown(value), tuple(lines), tuple(others))

@@ -98,7 +98,7 @@ def transferring(session: Session, settings: Settings, name: str) -> Iterator[No
 
 def largest(session: Session, lines: tuple[SizeBound, ...]) -> int | None:
     """Bytes that a file may have for the session's user; None: any number."""
-    line = sizes.nearest(session.concerning(lines))
+    line = sizes.bound_of(session.concerning(lines))
     return None if line is None else line.size
 
 

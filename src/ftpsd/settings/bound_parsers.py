@@ -61,7 +61,7 @@ def size_bound(words: Sequence[str]) -> tuple[SizeBound, ...]:
         raise ArgumentError("incorrect number of parameters", remedy="Write a number and B, Kb, Mb, Gb or Tb.")
     else:
         size = Integer(1, 2**40).parse(words[:1]) * unit
-    return (SizeBound(size, for_whom(rest)),)
+    return (SizeBound(size, for_whom(rest, any_group=True)),)
 
 
 def transfer_rate(words: Sequence[str]) -> tuple[TransferRate, ...]:

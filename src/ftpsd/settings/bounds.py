@@ -67,14 +67,15 @@ class BoundSettings:
     )
     max_store_file_size: tuple[SizeBound, ...] = directive(
         "MaxStoreFileSize", Special(_SIZE, grammar.size_bound), (), module="mod_xfer", contexts=ANYWHERE,
-        combine=Combine.APPEND, good=("100 Mb", "*", "1 Gb user alice", "* group staff"),
+        combine=Combine.INWARD, good=("100 Mb", "*", "1 Gb user alice", "* group staff"),
         bad=("", "100", "0 Kb", "x Kb", "1 Kb user", "1 Kb them alice"), default_text="none",
-        doc="How large a file may become by an upload. A line for the user counts before one for his group, that"
-        " before one for his class, that before one for all.",
+        doc="How large a file may become by an upload. Lines of an inner section count before those of an outer one; in"
+        " one section a line for the user counts before one for his group, that before one for his class, that before"
+        " one for all. Of several groups (`users,guests`) he has to be in one.",
     )
     max_retrieve_file_size: tuple[SizeBound, ...] = directive(
         "MaxRetrieveFileSize", Special(_SIZE, grammar.size_bound), (), module="mod_xfer", contexts=ANYWHERE,
-        combine=Combine.APPEND, good=("100 Mb", "*", "1 Gb class local"), bad=("", "100", "1 Zb", "1 Kb alice"),
+        combine=Combine.INWARD, good=("100 Mb", "*", "1 Gb class local"), bad=("", "100", "1 Zb", "1 Kb alice"),
         default_text="none",
         doc="How large a file may be to be downloaded. Which line counts is said at MaxStoreFileSize.",
     )

@@ -309,7 +309,7 @@ class _Builder:
         if combine is Combine.FIRST and body.context is Context.CONDITIONAL:
             combine = Combine.LAST
         match combine:
-            case Combine.APPEND | Combine.BY_KEY | Combine.TOGETHER:
+            case Combine.APPEND | Combine.INWARD | Combine.BY_KEY | Combine.TOGETHER:
                 return dataclasses.replace(change, value=(*earlier.value, *change.value))
             case Combine.CLEARABLE:
                 both = (*earlier.value, *change.value) if earlier.value and change.value else ()

@@ -59,6 +59,7 @@ class Combine(enum.Enum):
     FIRST = "the first one counts; a section's replaces what it inherits"
     LAST = "the last one counts; a section's replaces what it inherits"
     APPEND = "all count, in order; a section's stand before what it inherits"
+    INWARD = "all count; of those that are for a client a section's come before what it inherits"
     CLEARABLE = "all count, in order; a section's stand before what it inherits; `none` takes all of them away"
     UNION = "all words count, also those that a section inherits"
     BY_KEY = "all count; a section's replace those of the same name that it inherits"

@@ -65,6 +65,8 @@ class Change:
         """The value in force where `inherited` was."""
         if self.combine is Combine.APPEND:
             return (*self.value, *inherited)
+        if self.combine is Combine.INWARD:
+            return (*self.value, *(line.further_out() for line in inherited))
         if self.combine is Combine.CLEARABLE:
             return (*self.value, *inherited) if self.value else ()
         if self.combine is Combine.UNION:
@@ -388,7 +390,7 @@ def _taken(holding: Iterable[ConditionalSection]) -> set[tuple[str, str]]:
     """The fields that sections in force give a value, not those that they only add to."""
     return {
         (change.group, change.field) for section in holding for change in section.changes
-        if change.combine not in (Combine.APPEND, Combine.CLEARABLE, Combine.UNION)
+        if change.combine not in (Combine.APPEND, Combine.INWARD, Combine.CLEARABLE, Combine.UNION)
     }
 
 

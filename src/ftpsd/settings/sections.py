@@ -94,15 +94,18 @@ def expression(kind: str, words: tuple[str, ...]) -> Expression:
     return Expression(operator, names)
 
 
-def for_whom(words: Sequence[str]) -> Whom | None:
-    """`user|group|class expression` at the end of a line; None without words: the line is for everybody."""
+def for_whom(words: Sequence[str], *, any_group: bool = False) -> Whom | None:
+    """`user|group|class expression` at the end of a line; None without words: the line is for everybody.
+
+    Several groups are joined by AND, with `any_group` by OR: each directive has its own way in ProFTPD.
+    """
     if not words:
         return None
     want(words, 2, 2)
     kind = words[0].lower()
     if kind not in ("user", "group", "class"):
         raise ArgumentError(f"unknown classifier used: '{words[0]}'", remedy="It is user, group or class.")
-    return Whom(kind, expression(kind, (words[1],)))
+    return Whom(kind, expression(kind, ("or", words[1]) if any_group else (words[1],)))
 
 
 def class_rules(words: tuple[str, ...]) -> tuple[ClassRule, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ftpsd.settings.expressions import Whom
@@ -316,10 +316,17 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SizeBound:
-    """MaxStoreFileSize, MaxRetrieveFileSize: bytes (None: any number) for `whom` (None: everybody)."""
+    """MaxStoreFileSize, MaxRetrieveFileSize: bytes (None: any number) for `whom` (None: everybody). `outward` counts the
+    places with such lines that lie further in than the line's own.
+    """
 
     size: int | None
     whom: Whom | None = None
+    outward: int = 0
+
+    def further_out(self) -> SizeBound:
+        """The line as a section sees it that has such lines of its own."""
+        return replace(self, outward=self.outward + 1)
 
 
 @dataclass(frozen=True, slots=True)
