@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ftpsd.settings.addresses import canonical
-from tests.settings.support import configuration
+from tests.settings.support import HOSTS, configuration
 
 TEXT = """
 ServerName main
@@ -119,9 +119,52 @@ def test_hosts_by_name(name: str, found: str | None) -> None:
 
 
 def test_hosts_that_nobody_can_reach_are_told() -> None:
-    notices = configuration("ServerName main\n" + 2 * "<VirtualHost localhost>\n</VirtualHost>\n").notices
+    notices = configuration("ServerName main\n" + 2 * "<VirtualHost 127.0.0.1>\n</VirtualHost>\n").notices
     assert notices == ('"main" address/port (127.0.0.1:21) already in use by "main": nobody reaches '
                        "the one on line 4 of '/etc/main.conf'; give it another address or Port, or a ServerAlias",)
+    (notice,) = configuration(2 * "<VirtualHost localhost>\n</VirtualHost>\n").notices  # of one name
+    assert "nobody reaches the one on line 3" in notice
+    assert configuration(2 * "<VirtualHost localhost>\nServerAlias *.test\n</VirtualHost>\n").notices == ()
+
+
+IMPLIED = """
+DefaultAddress localhost
+<VirtualHost 127.0.0.1>
+  ServerName second
+  ServerAlias second.test
+</VirtualHost>
+<VirtualHost ftp.example.org>
+  ServerName third
+</VirtualHost>
+<VirtualHost other.example.org 192.0.2.9>
+  ServerName fourth
+  ServerAlias also.test
+</VirtualHost>
+"""
+
+
+@pytest.mark.parametrize(("name", "address", "found"), [
+    ("LocalHost", "127.0.0.1", "ftpsd"), ("second.test", "127.0.0.1", "second"),
+    ("ftp.example.org", "192.0.2.7", "third"), ("other.example.org", "192.0.2.7", "fourth"),
+    ("also.test", "192.0.2.7", "fourth"), ("localhost", "192.0.2.7", None), ("192.0.2.9", "192.0.2.9", None),
+])
+def test_names_of_addresses_are_aliases(
+    monkeypatch: pytest.MonkeyPatch, name: str, address: str, found: str | None
+) -> None:
+    monkeypatch.setitem(HOSTS, "other.example.org", ("192.0.2.7",))
+    loaded = configuration(IMPLIED)
+    host = loaded.host_named(name, address, 21)
+    assert (host.settings.core.server_name if host else None) == found
+    assert loaded.notices == ()
+    assert loaded.hosts[2].names == ("ftp.example.org",)
+    assert configuration("", listen="localhost").hosts[0].names == ()
+
+
+def test_names_count_where_a_host_has_one() -> None:
+    loaded = configuration("DefaultAddress 127.0.0.1\n<VirtualHost ftp.example.org>\n</VirtualHost>")
+    assert not loaded.names_tell("127.0.0.1", 21)
+    assert loaded.names_tell("192.0.2.7", 21)
+    assert not loaded.names_tell("192.0.2.7", 990)
 
 
 @pytest.mark.parametrize(

@@ -125,9 +125,8 @@ class Service:
         encrypted keys, the OCSP responses on the `shelf`, `resumption` of TLS sessions and the counters of `tally`
         outlive the service."""
         self.configuration = configuration
-        self.has_named_hosts = any(host.names for host in configuration.hosts)
-        """Whether any host has a name (ServerAlias); without one SNI means nothing."""
         self._host_for = lru_cache(maxsize=1024)(configuration.host_for)
+        self._names_tell = lru_cache(maxsize=1024)(configuration.names_tell)
         self._debug_level = debug_level
         self._stderr = stderr
         self._passphrases = passphrases
@@ -383,6 +382,10 @@ class Service:
     def host_named(self, session: Session, name: str) -> Host | None:
         """The host that a client at this address and port means by `name`."""
         return self.configuration.host_named(name, session.ends.local, session.ends.local_port)
+
+    def names_tell(self, session: Session) -> bool:
+        """Whether a host has a name (ServerAlias) at this address and port; where none has, SNI means nothing."""
+        return bool(session.host.names) or self._names_tell(session.ends.local, session.ends.local_port)
 
     def move(self, session: Session, host: Host) -> None:
         """HOST or SNI: the session is that of another host from now on (nobody has logged in yet)."""

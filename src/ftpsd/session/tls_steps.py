@@ -30,7 +30,7 @@ def _follow_server_name(session: Session, decision: Decision) -> None:
     Whoever has logged in (AllowPerUser) stays where that was: another host's rules are not for him. Raises
     `SessionEnded` where the name is not to be served.
     """
-    if "IgnoreSNI" in session.settings.tls.options or not session.service.has_named_hosts:
+    if "IgnoreSNI" in session.settings.tls.options or not session.service.names_tell(session):
         return
     name = session.control.channel.peek_server_name(float(session.settings.tls.timeout_handshake))
     if name is None or hello.is_address(name):

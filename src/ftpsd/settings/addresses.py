@@ -108,9 +108,16 @@ def choose(hosts: Sequence[Host], address: str, port: int) -> Host | None:
 
 def named(hosts: Sequence[Host], name: str, address: str, port: int) -> Host | None:
     """See `Configuration.host_named`."""
-    wanted = canonical(name)
+    return next((host for host in candidates(hosts, address, port) if goes_by(host, name)), None)
+
+
+def candidates(hosts: Sequence[Host], address: str, port: int) -> list[Host]:
+    """The hosts that a name can choose from at `address`:`port`, those first whose own address it is."""
     fitting = [host for host in hosts if host.settings.core.port == port and _ways(host, address) < 3]
-    for host in sorted(fitting, key=lambda host: _ways(host, address)):
-        if any(fnmatch.fnmatchcase(wanted, alias.lower().rstrip(".")) for alias in host.names):
-            return host
-    return None
+    return sorted(fitting, key=lambda host: _ways(host, address))
+
+
+def goes_by(host: Host, name: str) -> bool:
+    """Whether `name` is one of the host's."""
+    wanted = canonical(name)
+    return any(fnmatch.fnmatchcase(wanted, alias.lower().rstrip(".")) for alias in host.names)

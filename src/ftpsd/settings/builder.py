@@ -391,7 +391,8 @@ class _Builder:
         addresses = (listen,) if listen else (tuple(written.value) if written is not None else ())
         where = written.location if written is not None else None
         resolved = self._resolved(addresses, "DefaultAddress", where)
-        return self._host(body, (), 0, location, addresses=addresses, resolved=resolved)
+        implied = () if listen else _dns_names(addresses)
+        return self._host(body, (), 0, location, addresses=addresses, resolved=resolved, implied_names=implied)
 
     def _virtual_host(self, section: Section, body: _Body, main: _Body, number: int) -> Host:
         try:
@@ -404,7 +405,9 @@ class _Builder:
             if (change.group, change.field) in _INHERITED or change.group == "server"
         ]
         resolved = self._resolved(addresses, "<VirtualHost>", section.location)
-        return self._host(body, inherited, number, section.location, addresses=addresses, resolved=resolved)
+        return self._host(
+            body, inherited, number, section.location, addresses=addresses, resolved=resolved,
+            implied_names=_dns_names(addresses))
 
     def _resolved(
         self, addresses: tuple[str, ...], directive: str, location: Location | None
@@ -433,6 +436,11 @@ _INHERITED = {
     if declaration.field
     and (declaration.contexts == ROOT or declaration.name in ("ServerName", "ServerAdmin", "LogFormat"))
 } - {("core", "default_address")}
+
+
+def _dns_names(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Names by which HOST and SNI may ask for a host: ProFTPD takes each of its DNS names for a ServerAlias."""
+    return tuple(address for address in addresses if not is_ip(address))
 
 
 def _unknown(name: str, location: Location) -> ConfigError:

@@ -46,7 +46,8 @@ class CoreSettings:
     server_alias: tuple[str, ...] = directive(
         "ServerAlias", Words("name …"), (), contexts=BARE_HOST, combine=Combine.APPEND,
         good=("ftp.example.org", "a.example.org *.example.com"), bad=("",),
-        doc="DNS names of this host, for hosts that share an address and port. `*` and `?` are wildcards.",
+        doc="DNS names of this host, for hosts that share an address and port. `*` and `?` are wildcards. A"
+        " DNS name in <VirtualHost> or DefaultAddress is one, too.",
     )
     default_server: bool = directive(
         "DefaultServer", Boolean(), False, contexts=BARE_HOST, good=("on",), bad=("perhaps",),

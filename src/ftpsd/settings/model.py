@@ -290,6 +290,8 @@ class Host:
     """As written, names unresolved; () is all addresses."""
     resolved: tuple[str, ...] = ()
     """`addresses` as IP addresses where the loader had to look names up; else empty."""
+    implied_names: tuple[str, ...] = ()
+    """Those of `addresses` that are DNS names, each as good as a ServerAlias."""
     anonymous: tuple[AnonymousSection, ...] = ()
     conditionals: tuple[ConditionalSection, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -317,8 +319,8 @@ class Host:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """ServerAlias names, for hosts that share an address and port."""
-        return self.settings.core.server_alias
+        """ServerAlias names and those of <VirtualHost> or DefaultAddress, for hosts that share an address and port."""
+        return (*self.settings.core.server_alias, *self.implied_names)
 
     def anonymous_for(self, name: str) -> AnonymousSection | None:
         """The <Anonymous> section that USER `name` logs in to."""
@@ -427,3 +429,9 @@ class Configuration:
         from ftpsd.settings.addresses import named
 
         return named(self.hosts, name, address, port)
+
+    def names_tell(self, address: str, port: int) -> bool:
+        """Whether a host at `address`:`port` has a DNS name; where none has, names that clients send mean nothing."""
+        from ftpsd.settings.addresses import candidates
+
+        return any(host.names for host in candidates(self.hosts, address, port))

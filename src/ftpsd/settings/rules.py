@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ftpsd.errors import ConfigError
 from ftpsd.settings import logformat, redis_rules, sql_rules
-from ftpsd.settings.addresses import canonical
+from ftpsd.settings.addresses import canonical, goes_by
 from ftpsd.settings.model import Change, Configuration, DirectorySection, Host
 from ftpsd.settings.registry import DIRECTIVES
 from ftpsd.settings.server import INETD
@@ -141,19 +141,25 @@ def _lifted(host: Host) -> bool:
 def _shared_addresses(hosts: tuple[Host, ...]) -> list[str]:
     """Hosts that can never be reached because another one has their address, port and no name tells them
     apart."""
-    notices, taken = [], dict[tuple[str, int], Host]()
+    notices, taken = [], dict[tuple[str, int], list[Host]]()
     for host in hosts:
         port = host.settings.core.port
         for address in host.resolved or host.addresses:
-            key = (canonical(address), port)
-            owner = taken.setdefault(key, host)
-            if owner is not host and not host.names and port:
+            before = taken.setdefault((canonical(address), port), [])
+            others = [owner for owner in before if owner is not host]
+            before.append(host)
+            if others and port and not _told_apart(host, others):
                 notices.append(
                     f'"{host.settings.core.server_name}" address/port ({address}:{port}) already in use by'
-                    f' "{owner.settings.core.server_name}": nobody reaches the one on {host.location}; give it'
+                    f' "{others[0].settings.core.server_name}": nobody reaches the one on {host.location}; give it'
                     " another address or Port, or a ServerAlias"
                 )
     return notices
+
+
+def _told_apart(host: Host, others: list[Host]) -> bool:
+    """Whether a name leads to `host` that leads to none of `others` before."""
+    return any(set("*?[") & set(name) or not any(goes_by(other, name) for other in others) for name in host.names)
 
 
 def _unknown_classes(configuration: Configuration) -> list[str]:
