@@ -79,6 +79,14 @@ def test_the_language_of_files() -> None:
         WrapRule(("ALL",), ("[2001:db8::1]", "user@[2001:db8::]/32"), (), 6), WrapRule(("ALL",), ("1.2.3.4",), (), 7)]
 
 
+@pytest.mark.parametrize("text", [
+    "# old \\\nALL : 1.2.3.4\n", "  # old \\\n# older\\\nALL : 1.2.3.4", "\nALL : \\\n# was 5.6.7.8 \\\n  1.2.3.4\n",
+])
+def test_a_comment_takes_no_other_line_along(text: str) -> None:
+    (rule,) = rules(text)
+    assert (rule.services, rule.clients) == (("ALL",), ("1.2.3.4",))
+
+
 @pytest.mark.parametrize("line", ["proftpd", ": ALL", "proftpd :", "proftpd : :DENY", ":", "\\\nx"])
 def test_what_is_no_rule_is_said(line: str) -> None:
     found, wrong = parse(f"{line}\nALL : 1.2.3.4\n")

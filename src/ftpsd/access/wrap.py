@@ -4,8 +4,9 @@ r"""Access tables in the language of hosts_access(5): `services : clients [: opt
     ALL EXCEPT sshd : [2001:db8::]/32, 198.51.100.
     ALL : *.bad.example : DENY
 
-`#` begins a comment, a backslash at the end of a line goes on on the next, blanks or commas stand between words, and a
-colon in an option (or in an address without brackets) is written `\:`. `a EXCEPT b EXCEPT c` is a EXCEPT (b EXCEPT c).
+A line that begins with `#` is a comment, and so is such a line within another if it ends with a backslash, too; any
+other line that ends with a backslash goes on on the next. Blanks or commas stand between words, and a colon in an
+option (or in an address without brackets) is written `\:`. `a EXCEPT b EXCEPT c` is a EXCEPT (b EXCEPT c).
 A word for a client is one of
 
     ALL  LOCAL  KNOWN  UNKNOWN  PARANOID
@@ -81,6 +82,8 @@ def parse(text: str) -> tuple[list[WrapRule], list[str]]:
 def _lines(text: str) -> Iterable[tuple[int, str]]:
     whole, first = "", 0
     for number, line in enumerate(text.splitlines(), start=1):
+        if line.lstrip().startswith("#") and (not first or line.endswith("\\")):
+            continue
         first = first or number
         if line.endswith("\\"):
             whole += line[:-1] + " "

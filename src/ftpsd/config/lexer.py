@@ -2,7 +2,8 @@ r"""From text to logical lines, and from a line to words, by ProFTPD's rules.
 
 Lines: blanks at both ends do not count. A line whose first character is `#` is a comment and is never
 continued. Any other line that ends with a backslash goes on in the next line (the backslash is dropped, the
-next line's leading blanks stay).
+next line's leading blanks stay). A comment that ends with a backslash may stand within such a line, which goes on
+behind it.
 
 Words are separated by blanks. A word that starts with `"` goes on to the next `"`, and a backslash in it
 takes the
@@ -48,7 +49,7 @@ def logical_lines(text: str, file: str) -> Iterator[Line]:
             raise ConfigError(
                 "the line holds a NUL character", location=Location(file, number),
                 remedy="Configurations are text: save the file as UTF-8 (UTF-16 has such characters).")
-        if not begun and line.lstrip(BLANKS).startswith("#"):
+        if line.lstrip(BLANKS).startswith("#") and (not begun or line.endswith("\\")):
             continue
         begun = begun or number
         if len(pending) + len(line) > LONGEST_LINE:
