@@ -36,8 +36,8 @@ TLSEngine on
 """)
     main, virtual = found.hosts
     assert (main.settings.core.port, virtual.settings.core.port) == (2121, 21)
-    assert main.settings.transfer.umask == Umask(0o077, 0o077)
-    assert virtual.settings.transfer.umask == Umask(0o022, 0o022)
+    assert main.settings.transfer.umask == Umask(0o077)
+    assert virtual.settings.transfer.umask == Umask(0o022)
     assert main.settings.core.access_grant_msg == "main"
     assert virtual.settings.core.access_grant_msg == "global"
     assert virtual.settings.core.access_deny_msg == "vhost"
@@ -148,6 +148,17 @@ TLSOptions UseImplicitSSL
     login = host.for_login(user="u")
     assert login.access.default_root[0] == RootedPath("/mine")
     assert login.tls.options == host.settings.tls.options | {"UseImplicitSSL"}
+
+
+@pytest.mark.parametrize(("outer", "inner", "files", "directories"), [
+    ("Umask 022 022", "Umask 000", 0, 0o022), ("Umask 022 077", "Umask 000", 0, 0o077),
+    ("Umask 022", "Umask 000", 0, 0), ("", "Umask 002", 0o002, 0o002), ("Umask 022 077", "Umask 007 001", 0o007, 0o001),
+    ("Umask 022 077", "", 0o022, 0o077), ("<Global>\nUmask 027 077\n</Global>\nUmask 022", "Umask 0", 0, 0o077),
+])
+def test_the_umask_of_directories_merges_on_its_own(outer: str, inner: str, files: int, directories: int) -> None:
+    host = main_host(f"{outer}\n<Directory /srv>\n{inner}\n</Directory>\n<Anonymous /srv>\nUser ftp\n{inner}\n</Anonymous>")
+    for settings in (host.anonymous[0].settings, in_directory(host.for_login(user="alice"), "/srv/x")):
+        assert (settings.transfer.umask.file, settings.transfer.umask.directory) == (files, directories)
 
 
 def test_before_login_only_classes_count() -> None:

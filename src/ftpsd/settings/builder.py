@@ -306,8 +306,7 @@ class _Builder:
 
     def _repeated(self, declaration: Declaration, earlier: Change, change: Change, body: _Body) -> Change:
         combine = declaration.combine
-        if combine is Combine.FIRST and body.context is Context.CONDITIONAL:
-            combine = Combine.LAST
+        first = combine in (Combine.FIRST, Combine.PARTS) and body.context is not Context.CONDITIONAL
         match combine:
             case Combine.APPEND | Combine.INWARD | Combine.BY_KEY | Combine.TOGETHER:
                 return dataclasses.replace(change, value=(*earlier.value, *change.value))
@@ -323,7 +322,7 @@ class _Builder:
                     directive=declaration.name,
                     remedy=f"It first stands on {earlier.location}.",
                 )
-        kept, lost = (earlier, change) if combine is Combine.FIRST else (change, earlier)
+        kept, lost = (earlier, change) if first else (change, earlier)
         if kept.value != lost.value:
             self.notices.append(
                 f"{declaration.name} on {lost.location} has no effect: the one on {kept.location} counts"

@@ -57,6 +57,7 @@ class Combine(enum.Enum):
     """What happens to a directive that stands more than once in a section, and down the merge."""
 
     FIRST = "the first one counts; a section's replaces what it inherits"
+    PARTS = "the first one counts; a section's replaces those parts of what it inherits that it names"
     LAST = "the last one counts; a section's replaces what it inherits"
     APPEND = "all count, in order; a section's stand before what it inherits"
     INWARD = "all count; of those that are for a client a section's come before what it inherits"

@@ -65,6 +65,8 @@ class Change:
         """The value in force where `inherited` was."""
         if self.combine is Combine.APPEND:
             return (*self.value, *inherited)
+        if self.combine is Combine.PARTS:
+            return self.value.over(inherited)
         if self.combine is Combine.INWARD:
             return (*self.value, *(line.further_out() for line in inherited))
         if self.combine is Combine.CLEARABLE:

@@ -141,16 +141,16 @@ def command_filter(words: Sequence[str]) -> Regex | None:
 
 
 def _octal(word: str) -> int:
-    if not re.fullmatch(r"0?[0-7]{1,3}", word):
+    """As umask(2) takes it: the bits of set-user-ID, set-group-ID and the sticky one mean nothing."""
+    if not re.fullmatch("0*[0-7]{1,4}", word):
         raise ArgumentError(f"'{word}' is not a valid umask", remedy="Write octal digits, for example 022.")
-    return int(word, 8)
+    return int(word, 8) & 0o777
 
 
 def umask(words: Sequence[str]) -> Umask:
-    """`files [directories]`, octal; directories' default is that of files."""
+    """`files [directories]`, octal; without the second number only files are spoken of."""
     want(words, 1, 2)
-    files = _octal(words[0])
-    return Umask(files, _octal(words[1]) if len(words) == 2 else files)
+    return Umask(_octal(words[0]), _octal(words[1]) if len(words) == 2 else None)
 
 
 def port_range(words: Sequence[str]) -> PortRange:

@@ -28,9 +28,11 @@ class TransferSettings:
     """Data connections, stored files, listings."""
 
     umask: Umask = directive(
-        "Umask", Special("files [directories]", parsers.umask), Umask(0o022, 0o022), contexts=ANYWHERE,
-        good=("022", "077 027", "0002"), bad=("", "8", "rwx", "1777"), default_text="022",
-        doc="Permission bits taken from new files and, with a second number, from new directories (octal).",
+        "Umask", Special("files [directories]", parsers.umask), Umask(0o022), contexts=ANYWHERE,
+        combine=Combine.PARTS, good=("022", "077 027", "0002", "00022"), bad=("", "8", "rwx", "17777"),
+        default_text="022",
+        doc="Permission bits taken from new files and, with a second number, from new directories (octal). Without one"
+        " that of an outer section holds for directories, and where there is none the first.",
     )
     allow_overwrite: bool = directive(
         "AllowOverwrite", Boolean(), False, module="mod_xfer", contexts=ANYWHERE, good=("on",), bad=("ask",),

@@ -90,10 +90,21 @@ class HiddenOwner(NamedTuple):
 
 
 class Umask(NamedTuple):
-    """Permission bits taken away from new files and from new directories."""
+    """Permission bits taken away from new files and from new directories. `directories` None: what an outer section
+    says of them, and where none does the bits of files.
+    """
 
     file: int
-    directory: int
+    directories: int | None = None
+
+    @property
+    def directory(self) -> int:
+        """Bits taken away from new directories."""
+        return self.file if self.directories is None else self.directories
+
+    def over(self, inherited: Umask) -> Umask:
+        """What is in force where `inherited` was."""
+        return self if self.directories is not None else self._replace(directories=inherited.directories)
 
     def __str__(self) -> str:
         return f"{self.file:03o} {self.directory:03o}"
