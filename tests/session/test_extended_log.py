@@ -26,6 +26,7 @@ EVERYTHING = " ".join(
     f"%{one.spelling}" for one in VARIABLES.values() if not re.search("NAME|format", one.spelling)
 ) + " %{SITE}e %{GONE}e %{TLS_CIPHER}e %{note:TLS_CIPHER} %{note:FTPS}"
 SECTIONS = f"""
+SetEnv SITE others
 SetEnv SITE "our files"
 SetEnv GONE soon
 UnsetEnv GONE

@@ -127,6 +127,16 @@ def test_a_repeated_directive_is_told() -> None:
     )
 
 
+def test_the_first_order_in_a_limit_counts() -> None:
+    lines = "Order deny,allow\nIgnoreHidden on\nOrder allow,deny\nIgnoreHidden off\nOrder deny,allow\nAllowUser bob"
+    found = configuration(f"<Limit ALL>\n{lines}\n</Limit>")
+    (limit,) = found.hosts[0].settings.restrictions[0].limits
+    assert (limit.deny_first, limit.ignore_hidden) == (True, True)
+    assert found.notices == (
+        "Order on line 4 of '/etc/main.conf' has no effect: the one on line 2 of '/etc/main.conf' counts",
+        "IgnoreHidden on line 5 of '/etc/main.conf' has no effect: the one on line 3 of '/etc/main.conf' counts")
+
+
 def test_lists_add_up_and_the_inner_section_comes_first() -> None:
     host = main_host("""
 <Global>

@@ -17,11 +17,11 @@ _before: dict[str, str | None] = {}
 
 
 def apply(wanted: Iterable[EnvironmentVariable], unwanted: Iterable[str]) -> None:
-    """Makes the environment what SetEnv (the first of a name counts) and UnsetEnv say."""
+    """Makes the environment what SetEnv (the last of a name counts) and UnsetEnv say."""
     for name, value in _before.items():
         _put(name, value)
     _before.clear()
-    changes: dict[str, str | None] = {one.key: one.value for one in reversed(tuple(wanted))}
+    changes: dict[str, str | None] = {one.key: one.value for one in wanted}
     changes.update((name, None) for name in unwanted)
     for name, changed in changes.items():
         _before[name] = os.environ.get(name)

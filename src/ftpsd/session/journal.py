@@ -235,7 +235,7 @@ class Journal:
         if not core.set_env and not core.unset_env:
             return session.variables
         found: dict[str, str | None] = dict(session.variables)
-        found.update((one.key, one.value) for one in reversed(core.set_env))
+        found.update((one.key, one.value) for one in core.set_env)
         found.update((name, None) for name in core.unset_env)
         return found
 

@@ -22,7 +22,7 @@ from ftpsd.settings.addresses import is_ip
 from ftpsd.settings.arguments import ArgumentError, host_or_address
 from ftpsd.settings.declaration import ROOT, Combine, Context, Declaration, Status, context_names
 from ftpsd.settings.expressions import ClassRule
-from ftpsd.settings.limit_directives import commands, limit_section
+from ftpsd.settings.limit_directives import ONCE, commands, limit_section
 from ftpsd.settings.model import (
     AnonymousSection,
     Change,
@@ -193,13 +193,20 @@ class _Builder:
 
     def _limit(self, section: Section, rule: SectionRule) -> LimitSection:
         said: list[tuple[str, Any]] = []
+        once: dict[str, tuple[Any, Location | None]] = {}
         for node in section.children:
             try:
-                said.append(self._said(node, rule))
+                name, value = self._said(node, rule)
             except ConfigError as error:
                 if self.report is None:
                     raise
                 self.report(error)
+                continue
+            if name in ONCE and once.setdefault(name, (value, node.location))[1] is not node.location:
+                if once[name][0] != value:
+                    self.notices.append(_without_effect(name, node.location, once[name][1]))
+            else:
+                said.append((name, value))
         try:
             words = commands(section.words)
         except ArgumentError as error:
@@ -324,9 +331,7 @@ class _Builder:
                 )
         kept, lost = (earlier, change) if first else (change, earlier)
         if kept.value != lost.value:
-            self.notices.append(
-                f"{declaration.name} on {lost.location} has no effect: the one on {kept.location} counts"
-            )
+            self.notices.append(_without_effect(declaration.name, lost.location, kept.location))
         return kept
 
     def _load_module(self, words: tuple[str, ...], location: Location | None) -> None:
@@ -440,6 +445,10 @@ _INHERITED = {
 def _dns_names(addresses: Iterable[str]) -> tuple[str, ...]:
     """Names by which HOST and SNI may ask for a host: ProFTPD takes each of its DNS names for a ServerAlias."""
     return tuple(address for address in addresses if not is_ip(address))
+
+
+def _without_effect(name: str, location: Location | None, first: Location | None) -> str:
+    return f"{name} on {location} has no effect: the one on {first} counts"
 
 
 def _unknown(name: str, location: Location) -> ConfigError:

@@ -115,7 +115,7 @@ class CoreSettings:
         good=("TZ UTC", 'SITE "our files"'),
         bad=("TZ", "", "A=B c"),
         doc="An environment variable for log formats (`%{NAME}e`). In server config the server itself has it, too"
-        " (`TZ` changes its local time).",
+        " (`TZ` changes its local time). Of several of one name in a section the last counts.",
     )
     unset_env: tuple[str, ...] = directive(
         "UnsetEnv", Special("name", parsers.unset_env), (), combine=Combine.APPEND, good=("HOME",), bad=("", "A B"),

@@ -75,7 +75,7 @@ def _declarations() -> Iterable[Declaration]:
         "Order", Status.SUPPORTED, contexts=Context.LIMIT, argument=Special("allow,deny|deny,allow", order),
         good=("allow,deny", "Deny, Allow"), bad=("", "deny", "allow deny x"),
         doc="Which directives of the <Limit> are asked first. With allow,deny (the default) whom none of them names is"
-        " let through, with deny,allow he is refused.",
+        " let through, with deny,allow he is refused. Of several in one <Limit> the first counts.",
     )
     for side, done in _SIDES.items():
         yield without_value(
@@ -108,10 +108,14 @@ def _declarations() -> Iterable[Declaration]:
 DECLARATIONS: tuple[Declaration, ...] = tuple(_declarations())
 
 
+ONCE = frozenset({"Order", "IgnoreHidden"})
+"""Directives of which the first in a <Limit> counts."""
+
+
 def limit_section(
     words: frozenset[str], said: Iterable[tuple[str, Any]], location: Location | None
 ) -> LimitSection:
-    """The <Limit> section for `words` in which the directives `said` (name, value) stand."""
+    """The <Limit> section for `words` in which the directives `said` (name, value) stand, those of `ONCE` once."""
     sides = {"Allow": LimitRules(), "Deny": LimitRules()}
     deny_first, ignore_hidden = False, None
     for name, value in said:
