@@ -65,6 +65,27 @@ Workers 3
     assert found.server.workers == 3
 
 
+def test_what_concerns_the_process_may_stand_in_global_and_server_config_has_the_last_word() -> None:
+    found = configuration(
+        "SystemLog /main.log\n<Global>\nSystemLog /global.log\nTraceLog /trace.log\nServerLog /each.log\nPort 2121\n"
+        "BanLog /ban.log\nBanOptions MatchAnyServer\nBanCache none\nBanCacheOptions UseJSON\nLogFormat a %a\n"
+        "PersistentPasswd on\n</Global>\nLogFormat b %b\n"
+        "<VirtualHost 127.0.0.2>\nPersistentPasswd off\nScoreboardOptions AllowMissingEntry\n</VirtualHost>")
+    for host in found.hosts:
+        logging = host.settings.logging
+        assert (logging.system_log, logging.trace_log, logging.server_log) == ("/main.log", "/trace.log", "/each.log")
+        assert {one.key for one in logging.log_formats} >= {"a", "b"}
+        assert host.settings.core.port == 2121
+        assert (host.settings.bans.log, host.settings.bans.options) == ("/ban.log", {"MatchAnyServer"})
+        assert host.settings.bans.cache_options == {"UseJSON"}
+
+
+@pytest.mark.parametrize("module", ["mod_case", "mod_msg", "mod_tar", "mod_fsync", "mod_statsd", "mod_proxy_protocol"])
+def test_modules_that_ftpsd_lacks_are_a_notice(module: str) -> None:
+    (notice,) = configuration(f"LoadModule {module}.c\n<IfModule {module}.c>\nNonsense\n</IfModule>").notices
+    assert notice == f"these modules are not part of ftpsd, <IfModule> is false for them: {module}.c"
+
+
 def test_global_anywhere_and_several_times() -> None:
     found = configuration("""
 <Global>

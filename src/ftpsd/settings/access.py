@@ -20,15 +20,15 @@ class AccessSettings:
     """Jail, first directory, refused arguments and paths, what is hidden and disguised."""
 
     default_root: tuple[RootedPath, ...] = directive(
-        "DefaultRoot", Special("path [group-expression]", parsers.rooted_path), (), module="mod_auth",
+        "DefaultRoot", Special("path [group-expression …]", parsers.rooted_path), (), module="mod_auth",
         contexts=HOST | Context.CONDITIONAL, combine=Combine.APPEND,
-        good=("~", "/srv/ftp", "~ users,!staff", "/srv/%u"), bad=("", "srv", "~ ,"),
+        good=("~", "/srv/ftp", "~ users,!staff", "~ users !staff", "/srv/%u"), bad=("", "srv", "~ ,", "~ a !"),
         doc="The directory that a session cannot leave, `~` is the home. The first whose groups fit counts.",
     )
     default_chdir: tuple[RootedPath, ...] = directive(
-        "DefaultChdir", Special("path [group-expression]", parsers.chdir_path), (), module="mod_auth",
+        "DefaultChdir", Special("path [group-expression …]", parsers.chdir_path), (), module="mod_auth",
         contexts=LOGIN, combine=Combine.APPEND, good=("~/incoming", "public", "/pub users"),
-        bad=("", "a b c"),
+        bad=("", "a b ,"),
         doc="The directory that a session starts in. The first whose groups fit counts.",
     )
     allow_filter: Regex | None = directive(

@@ -124,7 +124,7 @@ class AuthSettings:
         " decided before the password comes. Who can guess names learns from it which users they concern.",
     )
     persistent_passwd: bool = directive(
-        "PersistentPasswd", Boolean(), False, module="mod_auth_unix", contexts=Context.SERVER,
+        "PersistentPasswd", Boolean(), False, module="mod_auth_unix", contexts=HOST,
         good=("off", "on"), bad=("cache",), status=Status.NO_EFFECT,
         reason="ftpsd asks the system's account database when it needs it and never holds it open",
         doc="Whether the account database stays open.",

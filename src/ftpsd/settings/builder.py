@@ -20,7 +20,7 @@ from ftpsd.errors import ConfigError, Location
 from ftpsd.settings import modules
 from ftpsd.settings.addresses import is_ip
 from ftpsd.settings.arguments import ArgumentError, host_or_address
-from ftpsd.settings.declaration import ROOT, Combine, Context, Declaration, Status, context_names
+from ftpsd.settings.declaration import PROCESS, ROOT, Combine, Context, Declaration, Status, context_names
 from ftpsd.settings.expressions import ClassRule
 from ftpsd.settings.limit_directives import ONCE, commands, limit_section
 from ftpsd.settings.model import (
@@ -356,7 +356,10 @@ class _Builder:
     def _host(
         self, body: _Body, inherited: Iterable[Change], number: int, location: Location, **addresses: Any
     ) -> Host:
-        changes = (*inherited, *self.globals.changes.values(), *body.changes.values())
+        inherited = tuple(inherited)
+        of_process = {(change.group, change.field) for change in inherited} & _OF_PROCESS
+        everywhere = [change for key, change in self.globals.changes.items() if key not in of_process]
+        changes = (*inherited, *everywhere, *body.changes.values())
         settings = Settings().changed(changes, (*self.globals.directories, *body.directories))
         limits = (*body.restrictions.limits, *self.globals.restrictions.limits)
         if limits:
@@ -438,8 +441,14 @@ _INHERITED = {
     (declaration.group, declaration.field)
     for declaration in DIRECTIVES.values()
     if declaration.field
-    and (declaration.contexts == ROOT or declaration.name in ("ServerName", "ServerAdmin", "LogFormat"))
+    and (declaration.contexts in (ROOT, PROCESS) or declaration.name in ("ServerName", "ServerAdmin", "LogFormat"))
 } - {("core", "default_address")}
+
+_OF_PROCESS = {
+    (declaration.group, declaration.field) for declaration in DIRECTIVES.values()
+    if declaration.contexts == PROCESS and declaration.combine in (Combine.FIRST, Combine.LAST)
+}
+"""What server config says of these counts before what <Global> says, for every host."""
 
 
 def _dns_names(addresses: Iterable[str]) -> tuple[str, ...]:

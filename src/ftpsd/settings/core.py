@@ -33,7 +33,7 @@ class CoreSettings:
         doc="E-mail address of the administrator, shown where a message file says %E and by HELP.",
     )
     port: int = directive(
-        "Port", Integer(0, 65535, "port"), 21, contexts=BARE_HOST, good=("2121", "0"),
+        "Port", Integer(0, 65535, "port"), 21, contexts=HOST, good=("2121", "0"),
         bad=("65536", "ftp", "-1"),
         combine=Combine.LAST, doc="TCP port of this host. 0: no listener for this host.",
     )
@@ -97,8 +97,9 @@ class CoreSettings:
         doc="Ask the client's machine who owns the connection (RFC 1413).",
     )
     command_buffer_size: int = directive(
-        "CommandBufferSize", Integer(512, 65536, "bytes"), 4103, contexts=HOST, good=("1024",),
-        bad=("10", "big"),
+        "CommandBufferSize", Special("number [B|KB]", parsers.command_buffer), 4103, contexts=HOST,
+        good=("1024", "128", "1 KB"),
+        bad=("10", "big", "1 MB", "1KB"),
         doc="Longest command line in bytes; a longer one is refused.",
     )
     multiline_rfc2228: bool = directive(

@@ -30,6 +30,8 @@ class Context(enum.Flag):
 
 
 ROOT = Context.SERVER
+PROCESS = Context.SERVER | Context.GLOBAL
+"""Of what concerns the process as a whole, where ProFTPD takes it in <Global>, too."""
 HOST = Context.SERVER | Context.VHOST | Context.GLOBAL
 LOGIN = HOST | Context.ANONYMOUS | Context.CONDITIONAL
 PLACES = LOGIN | Context.DIRECTORY

@@ -77,6 +77,7 @@ class DigestSettings:
     )
     cache: DigestCache = directive(
         "DigestCache", Special("on|off|[size number] [maxAge seconds]", cache), DigestCache(), module=MODULE,
+        contexts=HOST | Context.ANONYMOUS,
         good=("off", "size 100", "size 100 maxAge 60", "maxAge 5"), bad=("", "size 0", "size", "on size 4"),
         default_text="size 10000 maxAge 3600",
         doc="How many digests are remembered, and how long. A file that has changed since is computed anew.",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ftpsd.settings import logformat, parsers
 from ftpsd.settings.arguments import Boolean, Integer, OneOf, OptionalPath, Special
-from ftpsd.settings.declaration import HOST, LOGIN, ROOT, Combine, Context, directive
+from ftpsd.settings.declaration import HOST, LOGIN, PROCESS, ROOT, Combine, Context, directive
 from ftpsd.settings.logformat import ExtendedLog, LogFormat
 from ftpsd.settings.values import TraceChannel
 
@@ -28,12 +28,12 @@ class LoggingSettings:
     """Logs. A path is absolute; None: not written."""
 
     system_log: str | None = directive(
-        "SystemLog", OptionalPath(), SYSLOG, contexts=ROOT, module="mod_log",
+        "SystemLog", OptionalPath(), SYSLOG, contexts=PROCESS, module="mod_log",
         good=("/var/log/ftpsd.log", "none"), bad=("ftpsd.log", ""), default_text="syslog",
         doc="File for what otherwise goes to syslog.",
     )
     server_log: str | None = directive(
-        "ServerLog", OptionalPath(), None, contexts=Context.SERVER | Context.VHOST, module="mod_log",
+        "ServerLog", OptionalPath(), None, contexts=HOST, module="mod_log",
         good=("/var/log/host.log", "none"), bad=("host.log",),
         doc="SystemLog of one host.",
     )
@@ -51,14 +51,14 @@ class LoggingSettings:
         doc="Debugging messages in the system log, 0 (none) to 10 (all).",
     )
     trace_log: str | None = directive(
-        "TraceLog", OptionalPath(), None, contexts=ROOT, good=("/var/log/ftpsd-trace.log",),
+        "TraceLog", OptionalPath(), None, contexts=PROCESS, good=("/var/log/ftpsd-trace.log",),
         bad=("trace.log",),
         doc="File of trace messages; which ones, Trace says.",
     )
     trace: tuple[TraceChannel, ...] = directive(
         "Trace", Special("channel:level …", parsers.trace), (), contexts=HOST, combine=Combine.APPEND,
-        good=("DEFAULT:10", "tls:20 command:1-7"), bad=("", "tls", "tls:9-3"),
-        doc="Trace messages of a channel up to a level, or within two levels.",
+        good=("DEFAULT:10", "tls:20 command:1-7", "DEFAULT:5 tls:0"), bad=("", "tls", "tls:9-3"),
+        doc="Trace messages of a channel up to a level (0: none), or within two levels. DEFAULT: of channels not named.",
     )
     transfer_log: str | None = directive(
         "TransferLog", OptionalPath(), None, contexts=HOST | Context.ANONYMOUS, module="mod_log",
@@ -66,7 +66,7 @@ class LoggingSettings:
         doc="File with a line per transfer in the form xferlog(5).",
     )
     wtmp_log: bool = directive(
-        "WtmpLog", Boolean("on|off"), True, contexts=LOGIN, good=("off", "on"), bad=("wtmp",),
+        "WtmpLog", Special("on|off|none", parsers.wtmp_log), True, contexts=LOGIN, good=("off", "on", "NONE"), bad=("wtmp",),
         doc="Logins and logouts are written to wtmp where the server may.",
     )
     allow_log_symlinks: bool = directive(

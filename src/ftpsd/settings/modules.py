@@ -13,28 +13,25 @@ OWN = "mod_ftpsd"
 """Module of directives that ProFTPD does not have."""
 
 OTHERS = frozenset({
-    "mod_autohost", "mod_caps", "mod_clamav", "mod_codeconv",
-    "mod_dnsbl", "mod_dynmasq", "mod_exec", "mod_facl",
-    "mod_geoip",
-    "mod_geoip2", "mod_ifversion", "mod_load", "mod_log_forensic",
-    "mod_proxy", "mod_prometheus", "mod_qos", "mod_quotatab_ldap",
-    "mod_quotatab_radius", "mod_radius", "mod_ratio", "mod_readme",
-    "mod_rewrite",
-    "mod_rlimit", "mod_sftp", "mod_sftp_pam", "mod_sftp_sql", "mod_shaper", "mod_snmp",
-    "mod_sql_odbc", "mod_statcache",
-    "mod_unique_id",
-    "mod_wrap", "mod_wrap2_redis",
+    "mod_auth_gss", "mod_autohost", "mod_caps", "mod_case", "mod_clamav", "mod_codeconv", "mod_counter",
+    "mod_diskuse", "mod_dnsbl", "mod_dynmasq", "mod_exec", "mod_facl", "mod_fsync", "mod_geoip", "mod_geoip2",
+    "mod_gss", "mod_ifversion", "mod_load", "mod_log_forensic", "mod_msg", "mod_procfs", "mod_prometheus",
+    "mod_proxy", "mod_proxy_protocol", "mod_qos", "mod_quotatab_ldap", "mod_quotatab_radius", "mod_radius",
+    "mod_ratio", "mod_readme", "mod_rewrite", "mod_rlimit", "mod_sftp", "mod_sftp_pam", "mod_sftp_sql", "mod_shaper",
+    "mod_snmp", "mod_sql_odbc", "mod_statcache", "mod_statsd", "mod_systemd", "mod_tar", "mod_unique_id", "mod_wrap",
+    "mod_wrap2_redis",
 })
 """Modules that ProFTPD, its packages or well-known third parties have and ftpsd does not."""
 
 _PREFIXES = {
-    "clam": "mod_clamav",
+    "case": "mod_case", "clam": "mod_clamav", "counter": "mod_counter",
     "dnsbl": "mod_dnsbl", "dynmasq": "mod_dynmasq",
-    "exec": "mod_exec", "facl": "mod_facl", "forensic": "mod_log_forensic", "geoip": "mod_geoip",
+    "exec": "mod_exec", "facl": "mod_facl", "forensic": "mod_log_forensic", "fsync": "mod_fsync", "geoip": "mod_geoip",
     "<ifversion": "mod_ifversion",
-    "proxy": "mod_proxy", "qos": "mod_qos",
+    "msg": "mod_msg", "proxyprotocol": "mod_proxy_protocol", "proxy": "mod_proxy", "qos": "mod_qos",
     "radius": "mod_radius", "rewrite": "mod_rewrite",
     "sftp": "mod_sftp", "shaper": "mod_shaper", "snmp": "mod_snmp",
+    "statsd": "mod_statsd", "tar": "mod_tar",
     "uniqueid": "mod_unique_id",
     "anonratio": "mod_ratio", "byteratio": "mod_ratio", "cwdratio": "mod_ratio", "fileratio": "mod_ratio",
     "groupratio": "mod_ratio", "hostratio": "mod_ratio", "leechratio": "mod_ratio", "ratio": "mod_ratio",

@@ -109,22 +109,22 @@ AUTH_MODULES = frozenset({
 
 
 def rooted_path(words: Sequence[str]) -> tuple[RootedPath, ...]:
-    """`path [group-expression]`: path absolute or with `~`; groups by commas, all must hold, `!` denies."""
-    want(words, 1, 2)
+    """`path [group-expression …]`: path absolute or with `~`; groups by commas or blanks, all must hold, `!` denies."""
+    want(words, 1)
     path = words[0]
     if not path.startswith(("/", "~")):
         raise ArgumentError("parameter must be an absolute path or start with '~'")
-    groups = tuple(name.strip() for name in words[1].split(",")) if len(words) == 2 else ()
+    groups = tuple(name.strip() for word in words[1:] for name in word.split(","))
     if any(name in ("", "!") for name in groups):
         raise ArgumentError(
-            f"badly formatted group expression '{words[1]}'", remedy="Write group1,!group2."
+            f"badly formatted group expression '{' '.join(words[1:])}'", remedy="Write group1,!group2."
         )
     return (RootedPath(path, groups),)
 
 
 def chdir_path(words: Sequence[str]) -> tuple[RootedPath, ...]:
     """As `rooted_path`; a path without `/` or `~` is taken from the home directory."""
-    want(words, 1, 2)
+    want(words, 1)
     first = words[0] if words[0].startswith(("/", "~")) else f"~/{words[0]}"
     return rooted_path([first, *words[1:]])
 
@@ -213,6 +213,19 @@ def size(words: Sequence[str]) -> int | None:
     return Integer(0, 2**40).parse(words[:1]) * unit or None
 
 
+def command_buffer(words: Sequence[str]) -> int:
+    """As `size`, from 64 bytes to 64 KiB."""
+    number = size(words) or 0
+    if not 64 <= number <= 65536:
+        raise ArgumentError("value must be between 64 and 65536 bytes")
+    return number
+
+
+def wtmp_log(words: Sequence[str]) -> bool:
+    """`on`, `off`; `none` is off."""
+    return [word.lower() for word in words] != ["none"] and Boolean("on|off|none").parse(words)
+
+
 def use_sendfile(words: Sequence[str]) -> bool:
     """`on`, `off`, or how much at once, which counts as on unless it is nothing: `512 KB`, `50%`."""
     if len(words) == 2:
@@ -283,7 +296,7 @@ def socket_options(words: Sequence[str]) -> SocketOptions:
 
 
 def trace(words: Sequence[str]) -> tuple[TraceChannel, ...]:
-    """`channel:level` or `channel:low-high` words."""
+    """`channel:level` or `channel:low-high` words; level 0 is no message of the channel."""
     want(words, 1)
     channels = []
     for word in words:
@@ -292,7 +305,7 @@ def trace(words: Sequence[str]) -> tuple[TraceChannel, ...]:
             raise ArgumentError(
                 f"badly formatted parameter: '{word}'", remedy="Write channel:level, e.g. tls:20."
             )
-        low, high = (int(match[2]), int(match[3])) if match[3] else (1, int(match[2]))
+        low, high = (int(match[2]), int(match[3])) if match[3] else (min(1, int(match[2])), int(match[2]))
         if low > high:
             raise ArgumentError(f"badly formatted level: '{word}'")
         name = match[1].upper() if match[1].upper() == "DEFAULT" else match[1].lower()

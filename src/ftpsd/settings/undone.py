@@ -85,6 +85,11 @@ NO_EFFECT = (
         doc="Lock of the scoreboard.",
     ),
     without_value(
+        "ScoreboardOptions", Status.NO_EFFECT, "every session has its entry in the scoreboard",
+        contexts=HOST, argument=Words("AllowMissingEntry"), good=("AllowMissingEntry",), bad=("",),
+        doc="AllowMissingEntry: sessions without an entry in the scoreboard.",
+    ),
+    without_value(
         "ScoreboardScrub", Status.NO_EFFECT, "ended sessions leave the scoreboard by themselves",
         contexts=ROOT, argument=Words("on|off|seconds"), good=("on", "60"), bad=("",),
         doc="Removes ended sessions from the scoreboard.",
