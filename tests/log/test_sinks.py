@@ -156,6 +156,8 @@ def test_trace(tmp_path: Path) -> None:
     (((("DEFAULT"), 1, 10),), "tls", 10, True),
     ((("DEFAULT", 1, 10),), "tls", 11, False),
     ((("DEFAULT", 1, 10), ("tls", 1, 3)), "tls", 5, False),
+    ((("DEFAULT", 1, 10), ("tls", 0, 0)), "tls", 1, False),
+    ((("DEFAULT", 0, 0), ("tls", 1, 3)), "auth", 1, False),
     ((("tls", 5, 7),), "tls", 4, False),
     ((("TLS", 5, 7),), "tls", 6, True),
 ])

@@ -258,6 +258,16 @@ def test_a_file_in_the_directory_restricts_it(hosts: Hosts) -> None:
         """)
 
 
+def test_a_wrong_line_in_such_a_file_opens_nothing(hosts: Hosts) -> None:
+    hosts.server.give(
+        "sub/.ftpaccess",
+        b"<IfModule mod_auth.c>\n<Limit ALL>\nDenyUserr bob\nAllow from x/y\nDenyAll\n</Limit>\n</IfModule>\n")
+    with hosts.logged_in("open") as client:
+        converse(client, "MKD sub/x => 550 sub/x: Permission denied [limit-denied]")
+    hosts.server.wait_for_log("unknown configuration directive 'DenyUserr' on line 3", log="system")
+    hosts.server.wait_for_log("bad ACL 'x/y' on line 4", log="system")
+
+
 def test_what_the_session_does_to_such_a_file_counts_at_once(hosts: Hosts) -> None:
     with hosts.logged_in("open") as client:
         converse(client, "MKD sub/a => 257 \"/sub/a\" - Directory successfully created")

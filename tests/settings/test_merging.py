@@ -76,7 +76,8 @@ def test_what_concerns_the_process_may_stand_in_global_and_server_config_has_the
         assert (logging.system_log, logging.trace_log, logging.server_log) == ("/main.log", "/trace.log", "/each.log")
         assert {one.key for one in logging.log_formats} >= {"a", "b"}
         assert host.settings.core.port == 2121
-        assert (host.settings.bans.log, host.settings.bans.options) == ("/ban.log", {"MatchAnyServer"})
+        assert host.settings.bans.log == "/ban.log"
+        assert host.settings.bans.options == {"MatchAnyServer"}
         assert host.settings.bans.cache_options == {"UseJSON"}
 
 
@@ -187,7 +188,8 @@ TLSOptions UseImplicitSSL
     ("Umask 022 077", "", 0o022, 0o077), ("<Global>\nUmask 027 077\n</Global>\nUmask 022", "Umask 0", 0, 0o077),
 ])
 def test_the_umask_of_directories_merges_on_its_own(outer: str, inner: str, files: int, directories: int) -> None:
-    host = main_host(f"{outer}\n<Directory /srv>\n{inner}\n</Directory>\n<Anonymous /srv>\nUser ftp\n{inner}\n</Anonymous>")
+    host = main_host(
+        f"{outer}\n<Directory /srv>\n{inner}\n</Directory>\n<Anonymous /srv>\nUser ftp\n{inner}\n</Anonymous>")
     for settings in (host.anonymous[0].settings, in_directory(host.for_login(user="alice"), "/srv/x")):
         assert (settings.transfer.umask.file, settings.transfer.umask.directory) == (files, directories)
 

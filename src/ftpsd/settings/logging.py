@@ -58,7 +58,8 @@ class LoggingSettings:
     trace: tuple[TraceChannel, ...] = directive(
         "Trace", Special("channel:level …", parsers.trace), (), contexts=HOST, combine=Combine.APPEND,
         good=("DEFAULT:10", "tls:20 command:1-7", "DEFAULT:5 tls:0"), bad=("", "tls", "tls:9-3"),
-        doc="Trace messages of a channel up to a level (0: none), or within two levels. DEFAULT: of channels not named.",
+        doc="Trace messages of a channel up to a level (0: none), or within two levels; DEFAULT is for channels"
+        " that are not named.",
     )
     transfer_log: str | None = directive(
         "TransferLog", OptionalPath(), None, contexts=HOST | Context.ANONYMOUS, module="mod_log",
@@ -66,7 +67,8 @@ class LoggingSettings:
         doc="File with a line per transfer in the form xferlog(5).",
     )
     wtmp_log: bool = directive(
-        "WtmpLog", Special("on|off|none", parsers.wtmp_log), True, contexts=LOGIN, good=("off", "on", "NONE"), bad=("wtmp",),
+        "WtmpLog", Special("on|off|none", parsers.wtmp_log), True, contexts=LOGIN, good=("off", "on", "NONE"),
+        bad=("wtmp",),
         doc="Logins and logouts are written to wtmp where the server may.",
     )
     allow_log_symlinks: bool = directive(

@@ -327,8 +327,8 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SizeBound:
-    """MaxStoreFileSize, MaxRetrieveFileSize: bytes (None: any number) for `whom` (None: everybody). `outward` counts the
-    places with such lines that lie further in than the line's own.
+    """MaxStoreFileSize, MaxRetrieveFileSize: bytes (None: any number) for `whom` (None: everybody). `outward` counts
+    the places with such lines that lie further in than the line's own.
     """
 
     size: int | None
