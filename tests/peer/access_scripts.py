@@ -121,6 +121,7 @@ def limits() -> list[Script]:
     both = (LOCAL, IFSESSION)
     return [
         script("<Limit ALL>", COVERED, limit("ALL", DENY), differences=(other.STOU,)),
+        script("Order twice", WRITES, limit("MKD", "Order deny,allow", "AllowUser bob", "Order allow,deny")),
         script("a command and its group", WRITES, limit("ALL", DENY), limit("WRITE", ALLOW), limit("MKD", DENY)),
         script(
             "a command above, its group here", WRITES, directory("/sub", limit("WRITE", DENY)), limit("MKD", ALLOW)
@@ -485,6 +486,17 @@ def files_in_directories() -> list[Script]:
             [*WRITES, Transfer("STOR sub/y", b"x"), Transfer("STOR sub/y", b"y")],
             directory("/sub", "AllowOverwrite off", limit("WRITE", DENY)),
             files=((FTPACCESS, b"AllowOverwrite on\n" + limit("WRITE", ALLOW).encode()),),
+        ),
+        script(
+            ".ftpaccess, wrong lines in a <Limit>",
+            WRITES,
+            files=((FTPACCESS, limit("WRITE", "DenyUserr bob", "Allow from x/y", DENY).encode()),),
+        ),
+        script(
+            ".ftpaccess, <IfModule>",
+            WRITES,
+            files=((FTPACCESS, b"<IfModule mod_auth.c>\n" + DENY_WRITE + b"</IfModule>\n<IfModule !mod_auth.c>\n"
+                    + limit("MKD", ALLOW).encode() + b"</IfModule>\n"),),
         ),
         script(".ftpaccess, wrong lines", WRITES, files=((FTPACCESS, b"Port 21\nNonsense x\n" + DENY_WRITE[:-9]),)),
         script(
