@@ -260,6 +260,26 @@ def test_without_named_hosts_any_name_will_do(ftps_certificates: Certificates) -
             server.stop()
 
 
+@pytest.mark.parametrize(("address", "served"), [("127.0.0.2", True), ("127.0.0.1", False)])
+def test_names_count_only_where_a_host_has_one(
+    ftps_certificates: Certificates, tls_version: str, address: str, served: bool
+) -> None:
+    """Any name will do at an address of which no host has a name, whatever names there are at others."""
+    named = f"<VirtualHost {address}>\nPort PORT\nServerAlias two.example.org\n</VirtualHost>\n"
+    with server_directory() as files:
+        config = Named(ftps_certificates.server, sections=named)
+        server = start_ftpsd(config, files, ftps_certificates.authority_file)
+        try:
+            context = server.context(tls_version)
+            context.check_hostname = False
+            with server.client(context=context) as client:
+                client.name = "nobody.example.org"
+                with contextlib.nullcontext() if served else pytest.raises((OSError, ConnectionEnded)):
+                    client.begin()
+        finally:
+            server.stop()
+
+
 @pytest.mark.parametrize(("command", "code", "text"), [
     ("HOST", 500, "'HOST' not understood"), ("HOST a b", 500, "'HOST' not understood"),
     ("HOST nobody.example.org", 504, "nobody.example.org: Unknown hostname provided"),
