@@ -224,8 +224,8 @@ def test_host_then_the_same_sni(server: RunningServer, tls_version: str) -> None
         client.expect(503, "HOST two.example.org")
 
 
-def without_names(server: RunningServer) -> ssl.SSLContext:
-    context = server.context()
+def without_names(server: RunningServer, version: str | None = None) -> ssl.SSLContext:
+    context = server.context(version)
     context.check_hostname = False
     return context
 
@@ -276,6 +276,28 @@ def test_names_count_only_where_a_host_has_one(
                 client.name = "nobody.example.org"
                 with contextlib.nullcontext() if served else pytest.raises((OSError, ConnectionEnded)):
                     client.begin()
+        finally:
+            server.stop()
+
+
+@pytest.mark.parametrize(("name", "greeting"), [("nobody.example.org", "Test Server"), ("localhost", "Second")])
+def test_names_of_addresses_choose_and_bind_nobody(
+    ftps_certificates: Certificates, tls_version: str, name: str, greeting: str
+) -> None:
+    """ProFTPD 1.3.8 serves a client whose SNI is none of the names in <VirtualHost> and DefaultAddress."""
+    second = HOSTS[:HOSTS.index("</VirtualHost>")].replace("127.0.0.1", "localhost").replace("CERTIFICATE", "FILE")
+    second = second.replace("  ServerAlias two.example.org *.wild.example.org\n", "").replace("  SECOND\n", "")
+    with server_directory() as files:
+        leaf = ftps_certificates.authority.leaf("localhost", kind="p256").write(files.directory, "second")
+        second = second.replace("FILE", str(leaf.certificate)).replace("KEY", str(leaf.key))
+        config = Named(ftps_certificates.server, sections=f"{second}</VirtualHost>\n")
+        server = start_ftpsd(config, files, ftps_certificates.authority_file)
+        try:
+            with server.client(context=without_names(server, tls_version)) as client:
+                client.name = name
+                client.begin()
+                assert client.control.version == tls_version
+                assert greeting in client.expect(211, "STAT").lines[0]
         finally:
             server.stop()
 

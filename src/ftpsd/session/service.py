@@ -127,6 +127,7 @@ class Service:
         self.configuration = configuration
         self._host_for = lru_cache(maxsize=1024)(configuration.host_for)
         self._names_tell = lru_cache(maxsize=1024)(configuration.names_tell)
+        self._has_aliases = lru_cache(maxsize=1024)(configuration.has_aliases)
         self._debug_level = debug_level
         self._stderr = stderr
         self._passphrases = passphrases
@@ -383,8 +384,12 @@ class Service:
         """The host that a client at this address and port means by `name`."""
         return self.configuration.host_named(name, session.ends.local, session.ends.local_port)
 
+    def has_aliases(self, session: Session) -> bool:
+        """Whether a host at this address and port has a ServerAlias; then SNI with another name is refused."""
+        return self._has_aliases(session.ends.local, session.ends.local_port)
+
     def names_tell(self, session: Session) -> bool:
-        """Whether a host has a name (ServerAlias) at this address and port; where none has, SNI means nothing."""
+        """Whether a host has a name at this address and port; where none has, SNI means nothing."""
         return bool(session.host.names) or self._names_tell(session.ends.local, session.ends.local_port)
 
     def move(self, session: Session, host: Host) -> None:

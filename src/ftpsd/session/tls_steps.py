@@ -36,6 +36,8 @@ def _follow_server_name(session: Session, decision: Decision) -> None:
     if name is None or hello.is_address(name):
         return
     host = session.service.host_named(session, name)
+    if host is None and session.host_sent is None and not session.service.has_aliases(session):
+        return  # only DNS names in <VirtualHost> and DefaultAddress, which bind nobody
     rejected = hello.judge(
         name, sent_before=session.host_sent, found=host is not None,
         engine=host is not None and host.settings.tls.engine,

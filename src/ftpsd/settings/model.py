@@ -437,3 +437,9 @@ class Configuration:
         from ftpsd.settings.addresses import candidates
 
         return any(host.names for host in candidates(self.hosts, address, port))
+
+    def has_aliases(self, address: str, port: int) -> bool:
+        """Whether a host at `address`:`port` has a ServerAlias; where one has, a name that is none's is refused."""
+        from ftpsd.settings.addresses import candidates
+
+        return any(host.settings.core.server_alias for host in candidates(self.hosts, address, port))
