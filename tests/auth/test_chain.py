@@ -15,7 +15,7 @@ import pytest
 from ftpsd.auth import chain, passwords
 from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
 from ftpsd.auth.chain import Authenticator
-from ftpsd.auth.pam import Pam, PamUnavailable
+from ftpsd.auth.pam import Pam, PamUnanswered, PamUnavailable
 from ftpsd.auth.passwords import hash_password
 from ftpsd.auth.selection import Selection
 from ftpsd.auth.unix import Shadow
@@ -228,6 +228,24 @@ class TestPam:
         assert not log_in(subject, "sys", "wrong").ok
         assert pam.asked == ["sys"] * 3
         assert [note for note in notes if "PAM" in note] == ["PAM(sys): Authentication failure"] * 2
+
+    @pytest.mark.parametrize(("order", "password", "reason"), [
+        ((), "geheim", Good.LOGIN_OK), ((), "wrong", Code.LOGIN_OVERLOAD),
+        (("mod_auth_pam.c*", "mod_auth_unix.c"), "geheim", Code.LOGIN_OVERLOAD),
+    ])
+    def test_no_answer_of_pam_is_no_wrong_password(
+        self, tmp_path: Path, order: tuple[str, ...], password: str, reason: Code | Good
+    ) -> None:
+        class Silent(ImaginaryPam):
+            def check(self, name: str, password: str) -> tuple[bool, str]:
+                raise PamUnanswered("a module has crashed")
+
+        notes: list[str] = []
+        subject = self.make(tmp_path, Silent({}), notes=notes, auth_order=order)
+        result = log_in(subject, "sys", password)
+        assert result.reason is reason
+        assert "PAM(sys): a module has crashed" in notes
+        assert ("a module has crashed" in result.log) is not result.ok
 
     def test_users_of_the_file_are_not_asked_of_pam(self, tmp_path: Path) -> None:
         pam = ImaginaryPam({"both": "system", "alice": "other"})

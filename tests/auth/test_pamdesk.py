@@ -22,7 +22,7 @@ from ftpsd.testing.plugin import ServerFactory
 SECONDS = 40
 SCENE = '''
 import json, os, signal, sys, threading
-from ftpsd.auth.pam import Pam
+from ftpsd.auth.pam import Pam, PamUnanswered
 from ftpsd.auth.pamdesk import Desk
 
 class Service(Pam):
@@ -38,6 +38,12 @@ pam = desk.service("ftp")
 
 def tell(what):
     print(json.dumps(what), flush=True)
+
+def ask(name="a", password=""):
+    try:
+        return pam.check(name, password)
+    except PamUnanswered as error:
+        return ["unanswered", str(error)]
 
 {play}
 '''
@@ -106,15 +112,15 @@ tell([answer, os.geteuid(), os.getegid()])
 
 def test_a_module_that_crashes_refuses_one_login() -> None:
     module = 'if name == "bad":\n    os.kill(os.getpid(), signal.SIGSEGV)\nreturn True, "Success"'
-    asked = played(module, 'desk.start()\ntell([pam.check("bad", ""), pam.check("good", ""), notes])')
-    assert asked[0][0] is False
+    asked = played(module, 'desk.start()\ntell([ask("bad"), ask("good"), notes])')
+    assert asked[0][0] == "unanswered"
     assert "crashed" in asked[0][1]
     assert asked[1:] == [[True, "Success"], []]
 
 
-def test_an_exception_is_a_refusal_with_its_reason() -> None:
-    assert played('raise ValueError("no libpam")', 'desk.start()\ntell(pam.check("a", "b"))') == [
-        False, "PAM cannot be asked: ValueError('no libpam')"]
+def test_an_exception_is_no_answer_and_told() -> None:
+    assert played('raise ValueError("no libpam")', "desk.start()\ntell(ask())") == [
+        "unanswered", "PAM cannot be asked: ValueError('no libpam')"]
 
 
 def test_a_worker_without_descriptors_refuses_with_the_reason() -> None:
@@ -123,13 +129,15 @@ def test_a_worker_without_descriptors_refuses_with_the_reason() -> None:
 import resource
 desk.start()
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
-tell([pam.check("a", "geheim"), notes])
+tell([ask("a", "geheim"), notes])
 """
-    assert played("return True, ''", play) == [[False, "PAM cannot be asked: Too many open files"], []]
+    assert played("return True, ''", play) == [["unanswered", "PAM cannot be asked: Too many open files"], []]
 
 
 def test_a_module_that_waits_for_ever_is_ended() -> None:
-    assert played("signal.pause()", 'desk.start()\ntell(pam.check("a", "b"))', patience=0.3)[0] is False
+    """Also one that minds no signals."""
+    module = "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\nwhile True:\n    signal.pause()"
+    assert played(module, "desk.start()\ntell(ask())", patience=0.3)[0] == "unanswered"
 
 
 def test_a_slow_module_holds_up_nobody_else(tmp_path: Path) -> None:
@@ -170,13 +178,21 @@ def test_the_desk_ends_with_its_worker(end: str) -> None:
 
 
 def test_signals_to_the_group_leave_the_desk_to_its_worker() -> None:
+    """Nor do they end who is asking: all of a service get SIGUSR1 when logs are rotated."""
     play = """
 desk.start()
-for number in (15, 2, 1, 3):
+numbers = (15, 2, 1, 3, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
+for number in numbers:
     os.kill(desk.pid, number)
-tell([pam.check("a", ""), notes])
+answer, pid = pam.check("a", "")
+tell([answer, int(pid) == os.getpid(), notes])
 """
-    assert played("return True, ''", play) == [[True, ""], []]
+    module = """
+for number in (15, 2, 1, 3, signal.SIGUSR1, signal.SIGUSR2):
+    os.kill(os.getpid(), number)
+return True, str(os.getpid())
+"""
+    assert played(module, play) == [True, False, []]
 
 
 def test_without_a_desk_the_thread_asks() -> None:

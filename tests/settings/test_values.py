@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 
 import pytest
@@ -309,6 +310,15 @@ def test_bad_durations(text: str) -> None:
         ("^(?:abc){e}$", "abx", False),
         (r"^\p{L}+$", "abc", True),
         ("^[[:alpha:]]$", "\u00e4", False),
+        ("^.$", "\u00e4", False),
+        ("^..$", "\u00e4", True),
+        ("[\u00e4]", "\u00e4", True),
+        (r"[\x80-\xff]", "\u0444\u0430", True),
+        (r"[\x80-\xff]", "\udcff", True),
+        (r"^[\x{41}\e]$", "\x1b", True),
+        (r"^\x4\cA$", "\x04\x01", True),
+        (r"^(.)\g1\g{1}$", "aaa", True),
+        (r"^(?<n>.)\k<n>\k{n}$", "aaa", True),
         ("[[a]", "[", True),
         ("(^|/)[.]", "x/.y", True),
         ("a{2}", "aa", True),
@@ -342,12 +352,37 @@ def test_an_expression_that_would_take_for_ever_is_given_up(in_doubt: bool) -> N
     assert costly.fits("aa", in_doubt=False)
 
 
+def test_short_texts_are_no_matter_of_turns() -> None:
+    """To let go of the interpreter for each name of a listing would cost a turn of another thread each time."""
+    over = threading.Event()
+
+    def busy() -> None:
+        while not over.is_set():
+            pass
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    try:
+        cheap = Regex(r"\.bak$")
+        cheap.fits("", in_doubt=True)
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        assert not any(cheap.fits(f"file{number}.txt", in_doubt=True) for number in range(2000))
+        waited = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before
+    finally:
+        over.set()
+        thread.join()
+    assert waited < 200
+
+
 def test_expressions_are_equal_by_what_they_say() -> None:
     assert Regex("a") == Regex("a")
     assert len({Regex("a"), Regex("a"), Regex("a", ignore_case=True), Regex("b")}) == 3
 
 
-@pytest.mark.parametrize("pattern", ["(", "[a", "[[:nope:]]", "*", "a{99999999999999}", r"\q", "(" * 9999])
+@pytest.mark.parametrize("pattern", [
+    "(", "[a", "[[:nope:]]", "*", "a{99999999999999}", r"\q", "(" * 9999, r"(a)\g{-1}", "[" * 4000, "a{1000000}",
+    "(?:(?:a?){1000}){1000}", "((a{1000}){1000}){1000}", "a" * 5000,
+])
 def test_bad_expressions(pattern: str) -> None:
     with pytest.raises(ArgumentError):
         Regex(pattern)

@@ -29,7 +29,7 @@ from ftpsd.auth.backend import Backend, Unavailable
 from ftpsd.auth.files import GroupEntry, GroupFile, Groups, Note, UserEntry, UserFile, Users, check_permissions
 from ftpsd.auth.names import Names
 from ftpsd.auth.otp import OneTimePasswords
-from ftpsd.auth.pam import Pam, PamUnavailable
+from ftpsd.auth.pam import Pam, PamUnanswered, PamUnavailable
 from ftpsd.auth.selection import Selection, select
 from ftpsd.auth.sqlaccounts import SqlAccounts
 from ftpsd.auth.unix import SystemUsers, group_id, group_name, listed_in_ftpusers, shell_is_valid
@@ -54,6 +54,7 @@ _NOBODY: Final = "\n"
 """A name that nobody has: a command ends there."""
 
 _Verdict = Literal["ok", "wrong", "password-expired", "account-expired"]
+_Vouched = bool | PamUnanswered | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,12 +438,16 @@ class Authenticator:
                 return ("password-expired" if expired == "password" else "account-expired"), ""
         return verdict, method
 
-    def _ask_pam(self, pam: Pam | None, name: str, password: str) -> bool | None:
+    def _ask_pam(self, pam: Pam | None, name: str, password: str) -> _Vouched:
         if pam is None:
             if self.pam_needed:
                 self._note(f"PAM({name}): {self.pam_problem}")
             return None
-        ok, reason = pam.check(name, password)
+        try:
+            ok, reason = pam.check(name, password)
+        except PamUnanswered as error:
+            self._note(f"PAM({name}): {error}")
+            return error
         if not ok:
             self._note(f"PAM({name}): {reason}")
         return ok
@@ -471,8 +476,12 @@ def _matches(backend: Backend, account: Account | None, password: str) -> bool:
         return False
 
 
-def _verdict(matched: bool, vouched: bool | None, pam_final: bool, source: str) -> tuple[_Verdict, str]:
-    if vouched:
+def _verdict(matched: bool, vouched: _Vouched, pam_final: bool, source: str) -> tuple[_Verdict, str]:
+    """Raises `PamUnanswered` where PAM's word would have decided."""
+    if isinstance(vouched, PamUnanswered):
+        if pam_final or not matched:
+            raise vouched
+    elif vouched:
         return "ok", _PAM
     if pam_final:  # it said no, or was not asked
         return "wrong", ""

@@ -251,10 +251,10 @@ def _give_to_those_who_may_edit(handle: int, directory: str) -> None:
     mode = _NEW_MODE
     if not found.st_mode & stat.S_ISVTX:
         mode |= (0o060 if found.st_mode & stat.S_IWGRP else 0) | (0o006 if found.st_mode & stat.S_IWOTH else 0)
-    with contextlib.suppress(PermissionError):
+    with contextlib.suppress(OSError):  # not root, or in a namespace without that id
         os.fchown(handle, -1, found.st_gid)
     os.fchmod(handle, mode)
-    with contextlib.suppress(PermissionError):
+    with contextlib.suppress(OSError):
         os.fchown(handle, found.st_uid, -1)
 
 

@@ -35,6 +35,10 @@ class PamUnavailable(Exception):
         self.remedy = remedy
 
 
+class PamUnanswered(TimeoutError):
+    """PAM said neither yes nor no; `str()` says why."""
+
+
 class Pam:
     """A PAM service. Raises `PamUnavailable` when the package, libpam or the service is missing."""
 
@@ -55,7 +59,7 @@ class Pam:
         self.service = service
 
     def check(self, name: str, password: str) -> tuple[bool, str]:
-        """Whether PAM lets the user in with this password, and PAM's reason (for the log)."""
+        """Whether PAM lets the user in with this password, and PAM's reason (for the log). Raises `PamUnanswered`."""
         if "\0" in name or "\0" in password:
             return False, "NUL in name or password"
         authenticator = self._module.PamAuthenticator()

@@ -17,6 +17,7 @@ know.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -24,10 +25,11 @@ import select
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Final, NoReturn
 
-from ftpsd.auth.pam import Pam
+from ftpsd.auth.pam import Pam, PamUnanswered
 
 PATIENCE: Final = 120.0
 """Seconds that PAM has for an answer; some modules wait for somebody's telephone."""
@@ -38,8 +40,13 @@ MOST_AT_ONCE: Final = 256
 _QUESTION_BYTES: Final = 64 * 1024
 _ANSWER_BYTES: Final = 4096
 _SLACK: Final = 5.0
+_GONE: Final = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED)
 _LOOK_AGAIN: Final = 1000
+_PAUSE: Final = 0.05
 _CHANNEL: Final = 3
+_TOLD_TO_ALL: Final = (
+    signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
+_UNANSWERED: Final = 2
 _NO_ANSWER: Final = "the process that asked PAM gave no answer: a module has crashed, or waited for too long"
 
 
@@ -89,7 +96,7 @@ class Desk:
         return pid
 
     def ask(self, service: str, name: str, password: str) -> tuple[bool, str]:
-        """What `Pam.check` says, after at most `PATIENCE` seconds."""
+        """What `Pam.check` says, after at most `PATIENCE` seconds. Raises `PamUnanswered`."""
         channel = self._channel
         if channel is None:
             return self._services[service].check(name, password)
@@ -99,14 +106,16 @@ class Desk:
         try:
             answers, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except OSError as error:
-            return False, f"PAM cannot be asked: {error.strerror}"
+            raise PamUnanswered(f"PAM cannot be asked: {error.strerror}") from None
         with answers:
             try:
                 with theirs:
                     socket.send_fds(channel, [question], [theirs.fileno()])
             except TimeoutError:
-                return False, f"PAM took no question for {self._patience:g} seconds"
+                raise PamUnanswered(f"PAM took no question for {self._patience:g} seconds") from None
             except OSError as error:
+                if error.errno not in _GONE:
+                    raise PamUnanswered(f"PAM cannot be asked: {error.strerror}") from None
                 self._lose(error)
                 return self._services[service].check(name, password)
             return self._answer(answers)
@@ -117,9 +126,10 @@ class Desk:
             answer = answers.recv(_ANSWER_BYTES)
         except OSError:
             answer = b""
-        if not answer:
-            return False, _NO_ANSWER
-        return answer[0] == 1, answer[1:].decode("utf-8", "replace")
+        reason = answer[1:].decode("utf-8", "replace")
+        if not answer or answer[0] == _UNANSWERED:
+            raise PamUnanswered(reason or _NO_ANSWER)
+        return answer[0] == 1, reason
 
     def _lose(self, error: OSError) -> None:
         if self._channel is not None:
@@ -155,8 +165,6 @@ def _be_desk(channel: socket.socket, services: Mapping[str, Pam], patience: floa
     try:
         gc.disable()
         _let_go(channel)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):  # the worker decides
-            signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.umask(0o077)
         _serve(socket.socket(fileno=_CHANNEL), services, patience)
@@ -165,7 +173,7 @@ def _be_desk(channel: socket.socket, services: Mapping[str, Pam], patience: floa
 
 
 def _let_go(channel: socket.socket) -> None:
-    """Keeps `channel` alone, and handlers that are the system's."""
+    """Keeps `channel` alone, and lets the worker decide when to end: signals may be sent to everybody in a group."""
     os.dup2(channel.fileno(), _CHANNEL, inheritable=False)
     os.closerange(_CHANNEL + 1, os.sysconf("SC_OPEN_MAX"))
     for standard in range(_CHANNEL):
@@ -173,52 +181,57 @@ def _let_go(channel: socket.socket) -> None:
         os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
         os.set_inheritable(standard, True)
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        with contextlib.suppress(OSError):
-            signal.signal(number, signal.SIG_DFL)
+    for number in _TOLD_TO_ALL:
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGCHLD, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _serve(channel: socket.socket, services: Mapping[str, Pam], patience: float) -> None:
-    """Until the worker has gone."""
-    children = 0
+    """Until the worker has gone. A child that outlives its patience is killed, whatever its module does to signals."""
+    children: dict[int, float] = {}
     poll = select.poll()
     poll.register(channel, select.POLLIN)
     while True:
-        ready = poll.poll(_LOOK_AGAIN if children else None)
-        children -= _ended(wait=children >= MOST_AT_ONCE)
+        full = len(children) >= MOST_AT_ONCE
+        ready = [] if full else poll.poll(_LOOK_AGAIN if children else None)
+        if full:
+            time.sleep(_PAUSE)
+        _reap(children)
         if not ready:
             continue
         question, fds, _, _ = socket.recv_fds(channel, _QUESTION_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
         if not fds:
             return
         with contextlib.suppress(OSError):
-            if os.fork() == 0:
-                _put(question, fds[0], services, patience)
-            children += 1
+            pid = os.fork()
+            if pid == 0:
+                _put(question, fds[0], services)
+            children[pid] = time.monotonic() + patience
         os.close(fds[0])
 
 
-def _ended(*, wait: bool) -> int:
-    """How many children have ended; `wait`: at least one."""
-    count = 0
+def _reap(children: dict[int, float]) -> None:
+    """Takes note of children that have ended, and ends those whose time (monotonic) is over."""
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, 0 if wait and not count else os.WNOHANG)[0]:
-            count += 1
-    return count
+        while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            children.pop(pid, None)
+    now = time.monotonic()
+    for pid in [pid for pid, until in children.items() if until < now]:
+        os.kill(pid, signal.SIGKILL)
 
 
-def _put(question: bytes, fd: int, services: Mapping[str, Pam], patience: float) -> NoReturn:
+def _put(question: bytes, fd: int, services: Mapping[str, Pam]) -> NoReturn:
     """A child's life: one question."""
     try:
         os.close(_CHANNEL)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, patience)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # modules may use it
         service, name, password = json.loads(question)
         try:
-            ok, reason = services[service].check(name, password)
+            answer, reason = services[service].check(name, password)
+            code = int(answer)
         except Exception as error:
-            ok, reason = False, f"PAM cannot be asked: {error!r}"
-        os.write(fd, bytes([ok]) + reason.encode("utf-8", "replace")[:_ANSWER_BYTES - 1])
+            code, reason = _UNANSWERED, f"PAM cannot be asked: {error!r}"
+        os.write(fd, bytes([code]) + reason.encode("utf-8", "replace")[:_ANSWER_BYTES - 1])
     finally:
         os._exit(0)

@@ -115,10 +115,13 @@ REASONS = (
     ),
     Reason(
         Code.LOGIN_OVERLOAD,
-        "So many passwords were waiting to be checked that this one was not checked in time.",
-        causes=("Somebody tries passwords in masses.", "The hashes are made very expensive, for the number of logins."),
-        confirm=("The number of failed logins in the system log.",),
-        server=("Ban the addresses (fail2ban); lower MaxLoginAttempts.",),
+        "The password was not checked in time: so many were waiting, or PAM gave no answer.",
+        causes=(
+            "Somebody tries passwords in masses.", "The hashes are made very expensive, for the number of logins.",
+            "A module of PAM waits for a server that does not answer, or has crashed.",
+        ),
+        confirm=("The number of failed logins in the system log, and its lines `PAM(USER): …`.",),
+        server=("Ban the addresses (fail2ban); lower MaxLoginAttempts; see to the modules of AuthPAMConfig.",),
         client=("Try again.",),
         shown=(_SAME,),
     ),

@@ -57,7 +57,10 @@ def ask(url: str, request: bytes, timeout: float, *, https: bool = False) -> byt
         raise Unreachable("too many requests are under way")
     try:
         context = ssl.create_default_context() if scheme == "https" else None
-        exchange = _Exchange(http.client.HTTPConnection(host, port, timeout=timeout), deadline, context)
+        connection = http.client.HTTPConnection(host, port, timeout=timeout)
+        if context is not None:  # the Host header names no port that is the usual one
+            connection.default_port = http.client.HTTPS_PORT
+        exchange = _Exchange(connection, deadline, context)
         threading.Thread(target=_run, args=(exchange, path, request), daemon=True, name="ocsp").start()
     except BaseException as error:
         _MOST_AT_ONCE.release()

@@ -123,7 +123,7 @@ class Verification:
         """
         try:
             return self._chain(x509.load_der_x509_certificate(certificate)).missing is None
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             return False
 
     def _chain(self, leaf: x509.Certificate) -> certificates.Chain:
@@ -132,7 +132,7 @@ class Verification:
     def _judge(self, chain: Sequence[bytes], *, network: bool) -> Finding:
         try:
             parsed = [x509.load_der_x509_certificate(der) for der in chain]
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             return Finding((f"unable to check for revocation: {error}",), _UNSPECIFIED)
         return self._ask_all(parsed, network=network)
 
@@ -192,7 +192,7 @@ class Verification:
         """(lines, number, problem) of a certificate that was verified when its session began."""
         try:
             leaf = x509.load_der_x509_certificate(certificate)
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             return (), _UNSPECIFIED, str(error)
         if leaf.not_valid_after_utc < datetime.now(UTC):
             return (), _EXPIRED, "certificate has expired"
@@ -210,6 +210,6 @@ def _is_pinnable(connection: Connection) -> bool:
         return False
     try:
         leaf = x509.load_der_x509_certificate(certificate)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return False
     return leaf.not_valid_before_utc <= datetime.now(UTC) <= leaf.not_valid_after_utc

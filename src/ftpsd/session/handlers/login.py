@@ -85,7 +85,11 @@ def user(session: Session, command: Command) -> Reply:
     vouched = vouching.result(session, chosen)
     if vouched is None:
         return _wanted(session, name)
-    chosen = _admitted(session, chosen)
+    try:
+        chosen = _admitted(session, chosen)
+    except AccountsUnavailable as error:
+        session.login.user = None
+        return _failed(session, chosen, unavailable(error, name))
     session.login.vouched = True
     with rights.privileged():
         return _enter(session, chosen, vouched, "certificate", 232)
