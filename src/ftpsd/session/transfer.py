@@ -366,6 +366,8 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal | None, stop: str | 
                     return "aborted"
             except (SessionEnded, TLSError, OSError) as error:
                 return _control_lost(session, error)
+            if _overdue(session):  # a client that writes without pause leaves the pump no time to see it
+                return "ended"
             if session.control.full:
                 pump.control = -1
         stop = None
