@@ -57,6 +57,18 @@ def control_of(server: Context, client: Context, session: Session | None = None)
         yield pair
 
 
+@contextmanager
+def accepting(server: Context, client: Context, session: Session) -> Iterator[Connection]:
+    """The server's side of a control connection whose client has offered `session`."""
+    near, far = socket_pair()
+    with near, far:
+        accepted = Connection(server, far.fileno(), identity=random_bytes(32))
+        offered = Connection(client, near.fileno(), server=False)
+        offered.set_session(session)
+        offered.handshake_step()
+        yield accepted
+
+
 @modes
 def test_data_connection_proves_its_control(protocol: str, tickets12: bool) -> None:
     server, client = serving(tickets12), client_context(protocol)
@@ -404,14 +416,8 @@ def test_what_a_cache_in_python_raises_comes_out_of_the_handshake() -> None:
     with control_of(server, client) as control:
         session = newest_session(control)
     server.use_keeper(Broken(), sealed=True)
-    near, far = socket_pair()
-    with near, far:
-        accepted = Connection(server, far.fileno(), identity=random_bytes(32))
-        offered = Connection(client, near.fileno(), server=False)
-        offered.set_session(session)
-        offered.handshake_step()
-        with pytest.raises(RuntimeError, match="a defect"):
-            accepted.handshake(TIMEOUT)
+    with accepting(server, client, session) as accepted, pytest.raises(RuntimeError, match="a defect"):
+        accepted.handshake(TIMEOUT)
 
 
 def test_session_id_context_separates_hosts() -> None:
@@ -478,14 +484,8 @@ def test_what_the_resume_callback_raises_comes_out_of_the_handshake(protocol: st
     with control_of(server, client) as control:
         session = newest_session(control)
     server.set_resume_callback(may)
-    near, far = socket_pair()
-    with near, far:
-        accepted = Connection(server, far.fileno(), identity=random_bytes(32))
-        offered = Connection(client, near.fileno(), server=False)
-        offered.set_session(session)
-        offered.handshake_step()
-        with pytest.raises(LookupError, match="a defect"):
-            accepted.handshake(TIMEOUT)
+    with accepting(server, client, session) as accepted, pytest.raises(LookupError, match="a defect"):
+        accepted.handshake(TIMEOUT)
 
 
 @modes

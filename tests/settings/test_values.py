@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -330,47 +332,49 @@ def test_regular_expressions(pattern: str, text: str, matches: bool) -> None:
     assert Regex(pattern).fits(text, in_doubt=not matches) is matches
 
 
+@contextlib.contextmanager
+def beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Another thread does `work` until its event is set: when the block is left."""
+    over = threading.Event()
+    thread = threading.Thread(target=work, args=(over,))
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 @pytest.mark.parametrize("in_doubt", [True, False])
 def test_an_expression_that_would_take_for_ever_is_given_up(in_doubt: bool) -> None:
     """Others go on meanwhile, and one that does that often gets less time."""
     costly = Regex("^(a|aa)+$")
-    turns, over = 0, threading.Event()
+    turns = 0
 
-    def others() -> None:
+    def others(over: threading.Event) -> None:
         nonlocal turns
         while not over.wait(0.001):
             turns += 1
 
-    thread = threading.Thread(target=others)
-    thread.start()
-    try:
+    with beside(others):
         assert all(costly.fits("a" * 60 + "!", in_doubt=in_doubt) is in_doubt for _ in range(OFTEN + 2))
-    finally:
-        over.set()
-        thread.join()
     assert turns > OFTEN
     assert costly.fits("aa", in_doubt=False)
 
 
 def test_short_texts_are_no_matter_of_turns() -> None:
     """To let go of the interpreter for each name of a listing would cost a turn of another thread each time."""
-    over = threading.Event()
 
-    def busy() -> None:
+    def busy(over: threading.Event) -> None:
         while not over.is_set():
             pass
 
-    thread = threading.Thread(target=busy)
-    thread.start()
-    try:
+    with beside(busy):
         cheap = Regex(r"\.bak$")
         cheap.fits("", in_doubt=True)
         before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
         assert not any(cheap.fits(f"file{number}.txt", in_doubt=True) for number in range(2000))
         waited = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before
-    finally:
-        over.set()
-        thread.join()
     assert waited < 200
 
 

@@ -118,8 +118,7 @@ class Authenticator:
             codes = self._order.codes
             self._codes = OneTimePasswords(otp, note, queries, listed=codes != "off", only=codes == "only")
         self._pam: Pam | None = None
-        self.pam_problem = ""
-        """Why PAM cannot be asked, though it should."""
+        self._pam_problem = ("", "")
         if self._order.pam == "all" or (self._order.pam == "system" and self._serves_system_users()):
             try:
                 self._pam = pam(settings.auth_pam_config)
@@ -127,7 +126,12 @@ class Authenticator:
                 instead = (
                     "nobody could log in, as AuthOrder says that PAM alone counts" if self._order.pam_final
                     else "system users are checked without it")
-                self.pam_problem = f"{error}; {instead}. {error.remedy}"
+                self._pam_problem = f"{error}; {instead}", error.remedy
+
+    @property
+    def pam_problem(self) -> str:
+        """Why PAM cannot be asked, though it should, and what would help; "": it can, or need not."""
+        return ". ".join(filter(None, self._pam_problem))
 
     @property
     def pam_needed(self) -> bool:
@@ -154,7 +158,7 @@ class Authenticator:
         if "SyntaxCheck" in options and notices:
             raise ConfigError(notices[0], directive="AuthFileOptions SyntaxCheck", remedy="Mend or delete the line.")
         if self.pam_needed:
-            text, _, remedy = self.pam_problem.partition(". ")
+            text, remedy = self._pam_problem
             raise ConfigError(text, directive="AuthOrder", remedy=f"{remedy}.")
         if self.pam_problem:
             notices.append(f"notice: AuthPAM: {self.pam_problem}")

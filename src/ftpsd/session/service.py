@@ -294,8 +294,7 @@ class Service:
         if self._doors.closed:
             line, text = self._doors.turned_away(ends, name or ends.peer)
             self.log.emit(events.Notice(text))
-            if "UseImplicitSSL" not in host.settings.tls.options:
-                sock.sendall(line)
+            _turn_away(sock, host.settings, line)
             return None
         defined = self.configuration.classes
         classes = classes_of(defined, ends.peer, name) if defined else _NO_CLASS
@@ -304,8 +303,7 @@ class Service:
         if self.bans is not None and settings.bans.engine:
             words = banning.at_connect(self.bans, self.log, host, settings, Suspect(ends.peer, name, classes=classes))
             if words is not None:
-                if "UseImplicitSSL" not in settings.tls.options:
-                    sock.sendall(Reply(530, words).encode())
+                _turn_away(sock, settings, Reply(530, words).encode())
                 return None
         if settings.restrictions and not _welcome(host, settings, limits.Client(ends.peer, name, classes=classes)):
             self.log.emit(events.Notice(f"Connection from {name or ends.peer} [{ends.peer}] denied"))
@@ -317,15 +315,13 @@ class Service:
                 banning.refused_at_connect(self.bans, self.log, host, settings, suspect, exceeded.reason)
             self.log.emit(events.Notice(
                 f"Connection from {name or ends.peer} [{ends.peer}] refused ({exceeded.log})", reason=exceeded.reason))
-            if "UseImplicitSSL" not in settings.tls.options:
-                sock.sendall(Reply(530, exceeded.text).encode())
+            _turn_away(sock, settings, Reply(530, exceeded.text).encode())
             return None
         refused = None
         if settings.wrap.engine:
             refused = wrapping.at_connect(settings.wrap, self.log, host.id, ends, name, runtime.queries)
         if refused is not None:
-            if "UseImplicitSSL" not in settings.tls.options:
-                sock.sendall(Reply(530, refused).encode())
+            _turn_away(sock, settings, Reply(530, refused).encode())
             return None
         tuning = runtime.tuning if settings is host.settings else _tuning(settings)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
@@ -505,6 +501,12 @@ class Service:
     def session_count(self) -> int:
         """Sessions of this worker."""
         return len(self._sessions)
+
+
+def _turn_away(sock: socket.socket, settings: Settings, line: bytes) -> None:
+    """Says why to a client that gets no session, unless a TLS handshake is what it waits for."""
+    if "UseImplicitSSL" not in settings.tls.options:
+        sock.sendall(line)
 
 
 def _own_logging(settings: Settings, host: Host) -> LoggingSettings | None:

@@ -37,17 +37,17 @@ _BLINK = 0.001
 _ESCAPE = (
     r"\\x\{(?P<code>[0-9A-Fa-f]{1,2})\}|\\x(?P<short>[0-9A-Fa-f]?)(?![0-9A-Fa-f{])|\\c(?P<control>[!-~])|(?P<escape>\\e)"
 )
+_SET = r"\[\^?\]?(?>(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*)\]"
 _TOKEN = re.compile(
     r"\\Q(?P<literal>.*?)(?:\\E|\Z)"
     rf"|{_ESCAPE}"
     r"|\\g(?P<group>[0-9]+|\{\w+\})|\\k(?P<named>\{\w+\}|<\w+>|'\w+')"
     r"|\\[pPN]\{[^}]*\}|\\."
-    r"|(?P<set>\[\^?\]?(?>(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*)\])|(?P<open>\[)"
+    rf"|(?P<set>{_SET})|(?P<open>\[)"
     r"|(?P<brace>\{)(?![0-9]+(?:,[0-9]*)?\})",
     re.DOTALL)
 _IN_SET = re.compile(rf"{_ESCAPE}|\\.", re.DOTALL)
-_PIECE = re.compile(
-    r"\\.|\[\^?\]?(?>(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*)\]|\{([0-9]+)(?:,([0-9]*))?\}|.", re.DOTALL)
+_PIECE = re.compile(rf"\\.|{_SET}|\{{([0-9]+)(?:,([0-9]*))?\}}|.", re.DOTALL)
 
 
 class Regex:
