@@ -49,12 +49,6 @@ def refused_at_connect(
     bans.happened(events_of(reason), settings.bans.rules, suspect, host_key(host), _teller(own))
 
 
-def watch(session: Session) -> None:
-    """Looks from now on for bans that are made."""
-    if session.bans is not None:
-        session.ban_generation = session.bans.generation
-
-
 def check_host(session: Session) -> None:
     """The session has come to another host (HOST, SNI). Raises `SessionEnded` (530)."""
     _check(session, AT_CONNECT, 530)
@@ -72,7 +66,8 @@ def check_account(session: Session, account: Account) -> None:
 
 def look_again(session: Session) -> None:
     """Bans have been made or lifted since the session looked. Raises `SessionEnded` (421)."""
-    watch(session)
+    if session.bans is not None:
+        session.ban_generation = session.bans.generation
     _check(session, (*AT_CONNECT, *AT_LOGIN) if session.login.done else AT_CONNECT, 421, ask=False)
 
 
