@@ -27,12 +27,15 @@ def need(program: str) -> str:
 class Daemon:
     """A process that listens on a port of loopback (or another `address`), until `stop`.
 
-    `command` stands for the program and its arguments, in which `{port}` is replaced. After `stop` it can be started
-    again, on the same port.
+    `command` stands for the program and its arguments, in which `{port}` is replaced; `path` is a local socket on which
+    it listens besides. After `stop` it can be started again, on the same port.
     """
 
-    def __init__(self, command: Sequence[str], directory: Path, *, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self, command: Sequence[str], directory: Path, *, address: str = "127.0.0.1", path: str = "",
+    ) -> None:
         self.address = address
+        self.path = path
         self.port = 0
         self._command = [need(command[0]), *command[1:]]
         self._log = directory / f"{Path(command[0]).name}.log"
@@ -54,7 +57,7 @@ class Daemon:
             self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
-            if _accepts(self.address, self.port):
+            if _accepts(self.address, self.port) and (not self.path or _accepts_locally(self.path)):
                 return True
             time.sleep(0.01)
         self.stop()
@@ -81,11 +84,18 @@ def _accepts(address: str, port: int) -> bool:
         return False
 
 
-def redis(directory: Path, *arguments: str, address: str = "127.0.0.1") -> Daemon:
+def _accepts_locally(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
+def redis(directory: Path, *arguments: str, address: str = "127.0.0.1", path: str = "") -> Daemon:
     """A Redis server that keeps nothing on disk."""
+    if path:
+        arguments = (*arguments, "--unixsocket", path)
     return Daemon(
         ["redis-server", "--port", "{port}", "--bind", address, "--save", "", "--appendonly", "no", "--dir",
-         str(directory), *arguments], directory, address=address)
+         str(directory), *arguments], directory, address=address, path=path)
 
 
 def memcached(directory: Path, *arguments: str, address: str = "127.0.0.1") -> Daemon:

@@ -340,7 +340,7 @@ def test_sentinels_say_where_redis_is(tmp_path: Path, redis_daemon: Daemon, mast
 
 def test_local_sockets(tmp_path: Path) -> None:
     with short_path() as directory:
-        daemon = daemons.redis(tmp_path, "--unixsocket", f"{directory}/r")
+        daemon = daemons.redis(tmp_path, path=f"{directory}/r")
         try:
             assert works(redis_store(RedisServer(Address(path=f"{directory}/r"))))
         finally:
