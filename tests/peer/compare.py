@@ -202,7 +202,9 @@ class Recorder:
         return body
 
     def _nothing_more(self) -> None:
-        """A surplus reply would shift all that follow."""
+        """A surplus reply would shift all that follow. Behind 221 comes the end, sooner or later."""
+        if self.exchanges and self.exchanges[-1][1].startswith("221"):
+            return
         client = self.client
         waiting = client.has_input or bool(select.select([client.control.socket], [], [], 0.05)[0])
         if not waiting or client.control.tls is not None:
