@@ -382,6 +382,25 @@ class TestGroups:
         assert found is not None
         assert found.groups == (1001, 50, 52)
 
+    def test_a_user_file_that_cannot_be_read_makes_nobody_unknown(self, tmp_path: Path) -> None:
+        notes: list[str] = []
+        subject = authenticator(tmp_path, user_line("alice"), notes=notes)
+        subject.prepare()
+        alice = subject.lookup("alice")
+        path = tmp_path / "users"
+        path.rename(tmp_path / "users~")
+        for user in ("alice", "nobody-there"):
+            with pytest.raises(AccountsUnavailable) as caught:
+                subject.lookup(user)
+            assert (caught.value.reason, caught.value.others) == (Code.AUTH_FILE_UNUSABLE, True)
+            assert caught.value.log == (f"AuthUserFile '{path}' cannot be read",)
+        assert log_in(subject, "sys").ok
+        assert subject.home_of("alice") is None
+        assert subject.check(alice, "geheim", PEER).reason == Code.AUTH_FILE_UNUSABLE
+        assert notes[0] == f"error: unable to open AuthUserFile file '{path}': No such file or directory"
+        (tmp_path / "users~").rename(path)
+        assert log_in(subject, "alice").ok
+
 
 class TestLists:
     """Lists that keep somebody out, and cannot be read."""

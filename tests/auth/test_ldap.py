@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftpsd.auth import directory, ldap_filters, ldap_passwords, passwords
-from ftpsd.auth.account import Account
+from ftpsd.auth.account import Account, AccountsUnavailable
 from ftpsd.auth.backend import Unavailable
 from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.ldap import LDAPBackend
@@ -625,8 +625,35 @@ def test_unknown_users_cost_what_known_ones_do(tmp_path: Path, make: Any, monkey
 def test_a_directory_that_is_away_leaves_the_others(tmp_path: Path, make: Any, notes: list[str]) -> None:
     chain = authenticator(tmp_path, make("127.0.0.1:1"), auth_order=("mod_ldap.c", "mod_auth_file.c"))
     assert log_in(chain, "filed", "geheim").ok
-    assert log_in(chain, "bob", "secret").reason == Code.LOGIN_UNKNOWN_USER
+    assert log_in(chain, "filed", "wrong").reason == Code.LOGIN_WRONG_PASSWORD
+    with pytest.raises(AccountsUnavailable) as caught:
+        chain.lookup("bob")
+    assert (caught.value.code, caught.value.reason, caught.value.others) == (530, Code.DIRECTORY_UNREACHABLE, True)
+    assert chain.home_of("bob") is None
     assert len(notes) == 1
+    final = authenticator(tmp_path, make("127.0.0.1:1"), auth_order=("mod_ldap.c*", "mod_auth_file.c"))
+    with pytest.raises(AccountsUnavailable):
+        final.lookup("filed")
+
+
+@pytest.mark.parametrize("binds", [True, False])
+def test_a_directory_that_goes_away_before_the_password_is_checked(
+    tmp_path: Path, make: Any, monkeypatch: pytest.MonkeyPatch, binds: bool
+) -> None:
+    """That is no wrong password; and names that nobody has cost a hash then, too."""
+    chain = authenticator(tmp_path, backend := make(auth_binds=binds))
+    bob = chain.lookup("bob")
+
+    def away(*_: object) -> bool:
+        raise Unavailable
+
+    monkeypatch.setattr(backend, "matches", away)
+    result = chain.check(bob, "secret", PEER)
+    assert (result.ok, result.reason) == (False, Code.DIRECTORY_UNREACHABLE)
+    hashed: list[str] = []
+    monkeypatch.setattr(passwords, "crypt", Noting(hashed, "hash", passwords.crypt))
+    assert chain.check(None, "secret", PEER, user="nobody-there").reason == Code.LOGIN_UNKNOWN_USER
+    assert hashed == ["hash"]
 
 
 @settings(max_examples=25, deadline=None)

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftpsd.auth import files, otp, passwords
+from ftpsd.auth.account import AccountsUnavailable
 from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.otp import Entry, QueriedTable, Table, next_counter
 from ftpsd.cli import otp as program
@@ -26,7 +27,8 @@ from ftpsd.reasons.codes import Code
 from ftpsd.settings.account_files import AccountFile
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.otp import OTPSettings, OTPTable
-from tests.auth.support import ImaginarySystem, user_line, write
+from ftpsd.sql.errors import Failed, Unavailable
+from tests.auth.support import ImaginarySystem, account, user_line, write
 
 KEY = b"12345678901234567890"
 B32 = base64.b32encode(KEY).decode()
@@ -148,13 +150,14 @@ class Database:
     def __init__(self, **rows: tuple[str | None, ...]) -> None:
         self.rows = rows
         self.broken = ""
+        self.error = FtpsdError("it is away")
 
     def __contains__(self, name: str) -> bool:
         return name in ("get", "set")
 
     def run(self, name: str, numbered: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
         if name == self.broken:
-            raise FtpsdError("it is away")
+            raise self.error
         user = numbered[0]
         if name == "set":
             self.rows[user] = (self.rows[user][0], numbered[1])
@@ -187,18 +190,31 @@ def test_a_time_code_from_a_database() -> None:
     assert [queried(uncounted, "totp", 3000.0).accept("alice", code(99), silent) for _ in range(2)] == [True, True]
 
 
-@pytest.mark.parametrize(("row", "broken", "words"), [
-    ((B32, "0"), "get", "it is away"), ((B32, "0"), "set", "it is away"),
-    (("!", "0"), "", "does not return a secret"), ((None, "0"), "", "does not return a secret"),
-    ((B32, "x"), "", "does not return a secret"), ((B32,), "", "does not return a secret"),
-])
-def test_a_database_that_does_not_know_lets_nobody_in(row: tuple[str | None, ...], broken: str, words: str) -> None:
-    database, notes = Database(alice=row), list[str]()
-    database.broken = broken
-    subject = queried(database)
+@pytest.mark.parametrize("row", [("!", "0"), (None, "0"), (B32, "x"), (B32,)])
+def test_a_row_that_is_no_entry_lets_nobody_in(row: tuple[str | None, ...]) -> None:
+    notes = list[str]()
+    subject = queried(Database(alice=row))
     assert subject.accept("alice", code(0), notes.append) is False
-    assert words in notes[0]
-    assert broken == "set" or subject.lacks("alice", notes.append) is False
+    assert "does not return a secret" in notes[0]
+    assert subject.lacks("alice", notes.append) is False
+
+
+@pytest.mark.parametrize("broken", ["get", "set"])
+@pytest.mark.parametrize(("error", "reason"), [
+    (Unavailable("it is away"), Code.SQL_UNAVAILABLE), (Failed("it is away"), Code.SQL_STATEMENT_FAILED),
+    (FtpsdError("it is away"), Code.AUTH_FILE_UNUSABLE),
+])
+def test_a_database_that_is_away_says_nothing_of_codes(broken: str, error: FtpsdError, reason: Code) -> None:
+    database, notes = Database(alice=(B32, "0")), list[str]()
+    database.broken, database.error = broken, error
+    subject = queried(database)
+    with pytest.raises(AccountsUnavailable) as caught:
+        subject.accept("alice", code(0), notes.append)
+    assert (caught.value.code, caught.value.reason) == (530, reason)
+    assert notes == ["error: AuthOTPTable: it is away"]
+    if broken == "get":
+        with pytest.raises(AccountsUnavailable):
+            subject.lacks("alice", notes.append)
 
 
 @pytest.mark.parametrize(("queries", "words"), [
@@ -226,30 +242,33 @@ def test_a_broken_line_is_an_entry_that_nothing_fits(tmp_path: Path, line: str) 
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, None])
-def test_a_table_that_cannot_be_read_knows_everybody(
+def test_a_table_that_cannot_be_read_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int | None,
 ) -> None:
-    """What it does not say, it does not deny: a second factor stays, and with it nobody gets in."""
     def broken(path: str) -> tuple[bytes, Any]:
         raise OSError(number, os.strerror(number)) if number is not None else OSError("it keeps changing")
 
     subject, notes = table(tmp_path, f"alice:{B32}:0"), list[str]()
     monkeypatch.setattr(files, "read_whole", broken)
-    assert (subject.lacks("alice", notes.append), subject.lacks("bob", notes.append)) == (False, False)
-    assert subject.accept("alice", code(0), notes.append) is False
-    assert subject.accept("bob", code(0), notes.append) is False
+    for user in ("alice", "bob"):
+        with pytest.raises(AccountsUnavailable) as caught:
+            subject.lacks(user, notes.append)
+        assert caught.value.log == (f"AuthOTPTable '{tmp_path}/otp' cannot be read",)
+        with pytest.raises(AccountsUnavailable):
+            subject.accept(user, code(0), notes.append)
     assert len(notes) == 4
     assert notes[0].startswith(f"error: unable to open AuthOTPTable file '{tmp_path}/otp': ")
 
 
 def test_a_table_that_cannot_be_used_lets_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
-    assert Table(str(tmp_path / "none"), "hotp").accept("alice", code(0), notes.append) is False
+    with pytest.raises(AccountsUnavailable):
+        Table(str(tmp_path / "none"), "hotp").accept("alice", code(0), notes.append)
     assert "unable to open AuthOTPTable" in notes[0]
     subject = table(tmp_path, f"alice:{B32}:0")
     monkeypatch.setattr(otp, "_LOCK_SECONDS", 0.05)
-    with otp._locked(str(tmp_path / "lock")):
-        assert subject.accept("alice", code(0), notes.append) is False
+    with otp._locked(str(tmp_path / "lock")), pytest.raises(AccountsUnavailable):
+        subject.accept("alice", code(0), notes.append)
     assert "has been locked for too long" in notes[1]
     assert subject.accept("alice", code(0), notes.append) is True
 
@@ -341,6 +360,50 @@ def test_the_second_factor_does_not_fall_with_its_table(
         monkeypatch.setattr(files, "read_whole", broken)
         assert tries(chain, "bob", "geheim") == [False]
     assert tries(chain, "alice", "geheim", "geheim" + code(1), code(1)) == [False, False, False]
+
+
+@pytest.mark.parametrize(("options", "order"), [
+    ((), (FILE,)), ((), ()), (("AfterPassword",), ()), (("RequireTableEntry",), ("mod_auth_otp.c*", FILE)),
+])
+def test_a_table_that_cannot_be_read_is_no_wrong_password(
+    make: Callable[..., Authenticator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...],
+    order: tuple[str, ...],
+) -> None:
+    """Nobody knows whether it was right. Where no code is asked for, or another password will do, that one counts."""
+    chain = make(*options, order=order)
+    (tmp_path / "otp").rename(tmp_path / "otp~")
+    hashed: list[bytes] = []
+    real = passwords.crypt
+
+    def crypt(secret: bytes, setting: bytes) -> bytes | None:
+        hashed.append(setting)
+        return real(secret, setting)
+
+    monkeypatch.setattr(passwords, "crypt", crypt)
+    asked, alone = order != (FILE,) or bool(options), not options
+    for user, word in (("alice", "wrong"), ("alice", "geheim"), ("alice", "geheim" + code(0)), ("nobody-there", "x")):
+        hashed.clear()
+        result = chain.check(chain.lookup(user), word, PEER, user=user)
+        assert result.ok is (alone and (user, word) == ("alice", "geheim")), (user, word)
+        assert len(hashed) == 1, (user, word)
+        if not result.ok and asked:
+            assert result.reason == Code.AUTH_FILE_UNUSABLE, (user, word)
+            assert result.log == f"USER {user} (Login failed): AuthOTPTable '{tmp_path}/otp' cannot be read"
+        elif not result.ok:
+            assert result.reason in (Code.LOGIN_WRONG_PASSWORD, Code.LOGIN_UNKNOWN_USER)
+    assert chain.check(account("root", uid=0), "x", PEER).reason == Code.LOGIN_ROOT_DENIED
+
+
+@pytest.mark.parametrize(("word", "reason"), [
+    ("geheim" + code(0), Code.AUTH_FILE_UNUSABLE), ("wrong" + code(0), Code.LOGIN_WRONG_PASSWORD),
+])
+def test_a_wrong_password_before_a_code_is_wrong_without_the_table(
+    make: Callable[..., Authenticator], tmp_path: Path, word: str, reason: Code
+) -> None:
+    """Where everybody needs a code."""
+    chain = make("AfterPassword", "RequireTableEntry", order=(FILE,))
+    (tmp_path / "otp").unlink()
+    assert chain.check(chain.lookup("alice"), word, PEER).reason == reason
 
 
 def test_an_empty_password_before_a_code(make: Callable[..., Authenticator], tmp_path: Path) -> None:

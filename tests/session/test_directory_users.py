@@ -41,6 +41,7 @@ def running(ftps_certificates: Certificates, tmp_path_factory: pytest.TempPathFa
     others = {
         "wrapped": f"{settings}\nWrapEngine on\nWrapUserTables dora file:/nonexistent/allow builtin:all",
         "banned": f"{settings}\nBanEngine on",
+        "watchful": f"{settings}\nMaxLoginAttempts 2\nBanEngine on\nBanOnEvent MaxLoginAttempts 1/00:10:00 01:00:00",
         "choosy": f"{settings}\n<IfUser dora>\n<Limit LOGIN>\nDenyAll\n</Limit>\n</IfUser>",
     }
     try:
@@ -93,9 +94,21 @@ def test_whoever_is_refused_hears_the_same(running: Running) -> None:
 
 
 def test_a_directory_that_goes_away(running: Running) -> None:
-    """Logins from elsewhere go on, those from there fail soon; and it is found again."""
+    """Logins from elsewhere go on, those from there fail soon and count against nobody; and it is found again."""
     running.slapd.stop()
     began = time.monotonic()
+    for _ in range(2):
+        with running.hosts.connected("watchful") as client:
+            converse(client, """
+                USER olga => 331 Password required for olga
+                PASS secret => 530 Login incorrect.
+                USER olga => 331 Password required for olga
+                PASS secret => 530 Login incorrect.
+            """)
+            client.expect_end()
+    log = running.hosts.server.files.system_log.read_text()
+    assert log.count("USER olga (Login failed): no LDAP server answers [directory-unreachable]") == 4
+    assert "Maximum login attempts" not in log
     with running.hosts.connected("directory") as client:
         converse(client, """
             USER dora => 331 Password required for dora

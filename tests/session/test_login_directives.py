@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ftpsd.auth.account import LoginResult
+from ftpsd.auth import passwords
+from ftpsd.auth.account import AccountsUnavailable, LoginResult
+from ftpsd.auth.chain import Authenticator
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import entering, lastlog, loop
 from ftpsd.session.state import Session
@@ -194,6 +196,30 @@ def test_passwords_that_nobody_checked_are_not_counted_among_the_wrong_ones(
         exceeded = "Maximum login attempts (2) exceeded" in system_log(served)
     assert ends == [cause]
     assert exceeded is (cause is Code.LOGIN_ATTEMPTS_EXCEEDED)
+
+
+@pytest.mark.parametrize(("others", "hashes"), [(True, 1), (False, 0)])
+def test_who_may_be_known_to_a_source_that_is_away_costs_a_hash_where_others_log_in(
+    others: bool, hashes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the time would tell who has his account elsewhere."""
+    counted, crypt = list[bytes](), passwords.crypt
+
+    def noting(secret: bytes, setting: bytes) -> bytes | None:
+        counted.append(setting)
+        return crypt(secret, setting)
+
+    def away(*_: object, **__: object) -> None:
+        raise AccountsUnavailable(Code.DIRECTORY_UNREACHABLE, "no LDAP server answers", others=others)
+
+    with one_session(()) as served:
+        monkeypatch.setattr(passwords, "crypt", noting)
+        monkeypatch.setattr(Authenticator, "lookup", away)
+        served.client.connect()
+        served.client.expect(331, "USER dora")
+        assert str(served.client.command("PASS secret")) == "530 Login incorrect."
+        assert "no LDAP server answers [directory-unreachable]" in system_log(served)
+    assert len(counted) == hashes
 
 
 def test_a_missing_home_is_made(hosts: Hosts) -> None:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ftpsd.auth import passwords
+from ftpsd.auth import outages, passwords
 from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
 from ftpsd.auth.backend import Backend, Unavailable
 from ftpsd.auth.files import GroupEntry, GroupFile, Groups, Note, UserEntry, UserFile, Users, check_permissions
@@ -37,7 +37,7 @@ from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.otp import OTPSettings
-from ftpsd.sql.errors import Failed, SqlError
+from ftpsd.sql.errors import SqlError
 from ftpsd.sql.wanted import Queries
 
 __all__ = ["Account", "Authenticator", "LoginResult", "Selection", "select"]
@@ -179,23 +179,38 @@ class Authenticator:
     def lookup(self, user: str, *, sql: bool = True) -> Account | None:
         """The account that `user` would log in to; None when no source knows him. Not `sql`: no database is asked.
 
-        Raises `AccountsUnavailable` when the database cannot be asked, or the AuthGroupFile cannot be read: without it
-        nobody would be in the groups that rules are about.
+        Raises `AccountsUnavailable` when a source cannot be asked (and no other one knows him), or the AuthGroupFile
+        cannot be read: without it nobody would be in the groups that rules are about.
         """
         users, groups = self.names.refresh(self._note)
         if groups is None:
-            raise _no_groups(self._settings)
+            raise outages.of_groups(self._settings)
         return self._supplied(users, groups, user, sql)
 
-    def _supplied(self, users: Users, groups: Groups, user: str, sql: bool) -> Account | None:
+    def _supplied(self, users: Users | None, groups: Groups, user: str, sql: bool) -> Account | None:
+        silent: AccountsUnavailable | None = None
         for source, final in self._order.sources:
-            account = _file_account(users, groups, user) if source == _FILE else self._found(source, user, sql)
-            if account is not None or final:
+            account = None
+            try:
+                account = self._found(source, users, groups, user, sql)
+            except AccountsUnavailable as error:
+                if not error.others:
+                    raise
+                silent = silent or error
+            if account is not None:
                 return account
+            if final:
+                break
+        if silent is not None:
+            raise silent
         return None
 
-    def _found(self, source: str, user: str, sql: bool) -> Account | None:
-        """What another source knows. A directory that does not answer (and has said so in the log) knows nobody."""
+    def _found(self, source: str, users: Users | None, groups: Groups, user: str, sql: bool) -> Account | None:
+        """What a source knows. Raises `AccountsUnavailable`; the log has been told of it."""
+        if source == _FILE:
+            if users is None:
+                raise outages.of_users(self._settings)
+            return _file_account(users, groups, user)
         if source == _SYSTEM:
             return self._system.lookup(user)
         if source == _SQL:
@@ -203,7 +218,7 @@ class Authenticator:
         try:
             return self._backends[source].lookup(user)
         except Unavailable:
-            return None
+            raise outages.of_directory() from None
 
     def _sql_account(self, user: str) -> Account | None:
         if self.sql is None:
@@ -211,9 +226,7 @@ class Authenticator:
         try:
             return self.sql.lookup(user, self._listed)
         except SqlError as error:
-            if self._sql_needed:
-                raise _unavailable(error) from None
-            return None
+            raise outages.of_database(error, others=not self._sql_needed) from None
 
     def _listed(self, user: str) -> Sequence[GroupEntry]:
         """The groups of a user in the AuthGroupFile."""
@@ -223,7 +236,7 @@ class Authenticator:
         """The AuthGroupFile (empty where there is none). Raises `AccountsUnavailable` when it cannot be read."""
         found = self._groups.known(self._note) if self._groups is not None else Groups()
         if found is None:
-            raise _no_groups(self._settings)
+            raise outages.of_groups(self._settings)
         return found
 
     def login(
@@ -269,7 +282,9 @@ class Authenticator:
         except TimeoutError as error:
             return LoginResult(False, account, Code.LOGIN_OVERLOAD, f"USER {user} (Login failed): {error}")
         except SqlError as error:
-            return unavailable(_unavailable(error), user)
+            return outages.result(outages.of_database(error), user)
+        except AccountsUnavailable as error:
+            return (_root_refused(account, rules) if account is not None else None) or outages.result(error, user)
         if account is None:
             return LoginResult(
                 False, None, Code.LOGIN_UNKNOWN_USER, f"USER {user}: no such user found from {peer}")
@@ -286,21 +301,25 @@ class Authenticator:
         """What the password proves: as a code, as a password with a code behind it, or by itself.
 
         Where there is no account, the table of codes is asked for one that nobody has, as that may take its time.
+        Raises `AccountsUnavailable` where that table, or whoever has the password, cannot say.
         """
-        code = None
+        code, silent = None, None
         if self._codes is not None:
             name = account.name if account is not None else _NOBODY
-            good = self._codes.alone(name, password)
-            if good is None:
-                password, code = self._codes.split(name, password)
-            if good is not None or (code is not None and not password and not rules.allow_empty_passwords):
+            said = self._codes.said(name, password)
+            password, code, silent = said.password, said.code, said.silent
+            if said.good is not None or (code is not None and not password and not rules.allow_empty_passwords):
                 passwords.matches(password, None)
-                return ("ok" if good else "wrong"), _OTP
+                if silent is not None:
+                    raise silent
+                return ("ok" if said.good else "wrong"), _OTP
         own = _configured_password(account, rules) if account is not None else None
         if own is not None:
             verdict, method = _verdict(passwords.matches(password, own), None, False, _AUTH)
         else:
             verdict, method = self._password(account, user, password, ask_pam=ask_pam and bool(password))
+        if silent is not None and (code is not None or verdict == "wrong"):
+            raise silent
         if code is not None and verdict == "ok" and account is not None and self._codes is not None:
             return ("ok", method) if self._codes.behind(account.name, code) else ("wrong", "")
         return verdict, method
@@ -361,9 +380,13 @@ class Authenticator:
         return found if found is not None else group_id(group)
 
     def _file_entry(self, user: str) -> UserEntry | None:
+        """Raises `AccountsUnavailable` when the AuthUserFile cannot be read."""
         if self._users is None:
             return None
-        return self._users.current(self._note).by_name.get(user)
+        users = self._users.known(self._note)
+        if users is None:
+            raise outages.of_users(self._settings)
+        return users.by_name.get(user)
 
     def _password(
         self, account: Account | None, user: str, password: str, *, ask_pam: bool,
@@ -389,7 +412,8 @@ class Authenticator:
             elif not any(backend.hashes for backend in self._asked.values()):
                 passwords.matches(password, None, like=like)
             for backend in self._asked.values():
-                _matches(backend, None, password)
+                if _matches(backend, None, password) is None and backend.hashes:
+                    passwords.matches(password, None, like=like)
             if self._users is None or everybody:
                 self._ask_pam(pam, user, password)
             return "wrong", ""
@@ -397,9 +421,9 @@ class Authenticator:
             if backend.source == account.source:
                 if not backend.hashes:
                     passwords.matches(password, None, like=like)
-                matched = _matches(backend, account, password)
+                proved = _matches(backend, account, password)
                 vouched = self._ask_pam(pam, account.name, password) if everybody else None
-                return _verdict(matched, vouched, self._order.pam_final, backend.module)
+                return _verdict(proved, vouched, self._order.pam_final, backend.module)
         return self._system_password(account, password, pam)
 
     def _sql_password(self, account: Account, password: str, pam: Pam | None) -> tuple[_Verdict, str]:
@@ -473,15 +497,16 @@ def _file_account(users: Users, known: Groups, user: str) -> Account | None:
         home=entry.home, shell=entry.shell, source="file")
 
 
-def _matches(backend: Backend, account: Account | None, password: str) -> bool:
+def _matches(backend: Backend, account: Account | None, password: str) -> bool | None:
+    """None: nobody knows, as it does not answer."""
     try:
         return backend.matches(account, password)
     except Unavailable:
-        return False
+        return None
 
 
-def _verdict(matched: bool, vouched: _Vouched, pam_final: bool, source: str) -> tuple[_Verdict, str]:
-    """Raises `PamUnanswered` where PAM's word would have decided."""
+def _verdict(matched: bool | None, vouched: _Vouched, pam_final: bool, source: str) -> tuple[_Verdict, str]:
+    """Raises `PamUnanswered` where PAM's word would have decided, `AccountsUnavailable` where the source's would."""
     if isinstance(vouched, PamUnanswered):
         if pam_final or not matched:
             raise vouched
@@ -489,24 +514,9 @@ def _verdict(matched: bool, vouched: _Vouched, pam_final: bool, source: str) -> 
         return "ok", _PAM
     if pam_final:  # it said no, or was not asked
         return "wrong", ""
+    if matched is None:
+        raise outages.of_directory()
     return ("ok", source) if matched else ("wrong", "")
-
-
-def _unavailable(error: SqlError) -> AccountsUnavailable:
-    code = Code.SQL_STATEMENT_FAILED if isinstance(error, Failed) else Code.SQL_UNAVAILABLE
-    return AccountsUnavailable(code, str(error))
-
-
-def _no_groups(settings: AuthSettings) -> AccountsUnavailable:
-    file = settings.auth_group_file
-    return AccountsUnavailable(
-        Code.AUTH_FILE_UNUSABLE, f"AuthGroupFile '{file.path if file is not None else ''}' cannot be read, and nobody "
-        "knows who is in which group")
-
-
-def unavailable(error: AccountsUnavailable, user: str) -> LoginResult:
-    """The outcome of a login where the accounts cannot be asked."""
-    return LoginResult(False, None, error.reason, f"USER {user} (Login failed): {error.log[0]}")
 
 
 def _refused(account: Account, reason: Code, log: str) -> LoginResult:

@@ -99,11 +99,11 @@ class Names:
         found = (backend.group_name(gid) for backend in self._backends)
         return next((name for name in found if name is not None), None) or group_name(gid)
 
-    def refresh(self, note: Note = _nobody_listens) -> tuple[Users, Groups | None]:
+    def refresh(self, note: Note = _nobody_listens) -> tuple[Users | None, Groups | None]:
         """Look whether the files have changed; `note` hears of bad lines in the host's own files. Returns what those
-        hold now (nothing where there are none); None: the groups are not to be had, so nobody knows who is in them.
+        hold now (nothing where there are none); None: it is not to be had, so nobody knows who is in it.
         """
-        users = self._own_users.current(note) if self._own_users is not None else _NO_USERS
+        users = self._own_users.known(note) if self._own_users is not None else _NO_USERS
         groups = self._own_groups.known(note) if self._own_groups is not None else _NO_GROUPS
         self._users.current(_nobody_listens)
         self._groups.current(_nobody_listens)

@@ -25,11 +25,13 @@ from typing import Final, Protocol
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
-from ftpsd.auth import editing
+from ftpsd.auth import editing, outages
+from ftpsd.auth.account import AccountsUnavailable
 from ftpsd.auth.files import Note, WatchedFile, check_permissions
 from ftpsd.errors import FtpsdError
 from ftpsd.settings.otp import OTPSettings
-from ftpsd.sql.turns import Lock, TableError
+from ftpsd.sql.errors import SqlError
+from ftpsd.sql.turns import Lock
 from ftpsd.sql.wanted import Queries, check_queries
 
 DIGITS: Final = 6
@@ -131,16 +133,18 @@ def next_counter(entry: Entry, code: str, algorithm: str, now: float) -> int | N
 
 
 class Codes(Protocol):
-    """An AuthOTPTable. One that cannot be read or written lets nobody in: the log says so. Safe for threads."""
+    """An AuthOTPTable. One that cannot be read or written lets nobody in: `AccountsUnavailable`. Safe for threads."""
 
     def prepare(self) -> tuple[str, ...]:
         """At start: what is wrong with it. Raises `ConfigError` where it cannot be used."""
 
     def lacks(self, name: str, note: Note) -> bool:
-        """Whether a user is known not to be in it."""
+        """Whether a user is known not to be in it. Raises `AccountsUnavailable`."""
 
     def accept(self, name: str, code: str, note: Note) -> bool | None:
-        """Whether `code` is good for a user, who then has used it; None: he is not in the table."""
+        """Whether `code` is good for a user, who then has used it; None: he is not in the table. Raises
+        `AccountsUnavailable`.
+        """
 
 
 class Table(WatchedFile[Entries]):
@@ -168,14 +172,18 @@ class Table(WatchedFile[Entries]):
 
     def lacks(self, name: str, note: Note) -> bool:
         """See `Codes`."""
+        entries = self._entries(note)
+        return name not in entries.by_name and name not in entries.broken
+
+    def _entries(self, note: Note) -> Entries:
         entries = self.known(note)
-        return entries is not None and name not in entries.by_name and name not in entries.broken
+        if entries is None:
+            raise outages.of_codes(f"AuthOTPTable '{self.path}' cannot be read")
+        return entries
 
     def accept(self, name: str, code: str, note: Note) -> bool | None:
         """See `Codes`."""
-        entries = self.known(note)
-        if entries is None:
-            return False
+        entries = self._entries(note)
         entry = entries.by_name.get(name)
         if entry is None:
             return False if name in entries.broken else None
@@ -197,8 +205,12 @@ class Table(WatchedFile[Entries]):
                 editing.edit(self.path, use)
         except (editing.EditError, OSError) as error:
             note(f"error: AuthOTPTable: {error}")
-            return False
+            raise outages.of_codes(f"AuthOTPTable: {error}") from None
         return accepted
+
+
+class _Broken(FtpsdError):
+    """What a query returns about a user is no entry."""
 
 
 class QueriedTable:
@@ -228,18 +240,27 @@ class QueriedTable:
         """See `Codes`."""
         try:
             return self._find(name) is None
-        except FtpsdError as error:
+        except _Broken as error:
             note(f"error: AuthOTPTable: {error}")
             return False
+        except FtpsdError as error:
+            raise self._silent(error, note) from None
 
     def accept(self, name: str, code: str, note: Note) -> bool | None:
         """See `Codes`."""
         try:
             with self._turns.held(), _locked(self._lock_path):
                 return self._accept(name, code)
-        except (FtpsdError, OSError) as error:
+        except _Broken as error:
             note(f"error: AuthOTPTable: {error}")
             return False
+        except (FtpsdError, OSError) as error:
+            raise self._silent(error, note) from None
+
+    def _silent(self, error: Exception, note: Note) -> AccountsUnavailable:
+        text = f"AuthOTPTable: {error}"
+        note(f"error: {text}")
+        return outages.of_database(error, text) if isinstance(error, SqlError) else outages.of_codes(text)
 
     def _accept(self, name: str, code: str) -> bool | None:
         entry = self._find(name)
@@ -261,7 +282,7 @@ class QueriedTable:
         text, number = (*rows[0], None)[:2]
         secret, counter = decode_secret(text or ""), _counter(number or "")
         if secret is None or counter is None or (number is None and self._algorithm == "hotp"):
-            raise TableError(f"query '{self._get}' does not return a secret in base32 and a counter for '{name}'")
+            raise _Broken(f"query '{self._get}' does not return a secret in base32 and a counter for '{name}'")
         return Entry(name, secret, counter)
 
 
@@ -319,6 +340,21 @@ def _locked(path: str | None) -> Iterator[None]:
         os.close(handle)
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is known of a password from the table of codes.
+
+    `good`: whether it is a code, and all that counts; None: `password` is for somebody else to check, and `code` behind
+    it for `OneTimePasswords.behind` (None: none is wanted). `silent`: the table cannot be used, so that nobody is
+    refused as one whose password is wrong.
+    """
+
+    good: bool | None
+    password: str = field(repr=False)
+    code: str | None = field(default=None, repr=False)
+    silent: AccountsUnavailable | None = None
+
+
 class OneTimePasswords:
     """What mod_auth_otp says of logins to one host. `only`: no other password is good (AuthOrder mod_auth_otp.c*)."""
 
@@ -341,15 +377,22 @@ class OneTimePasswords:
         """At start: broken lines. Raises `ConfigError` for a table that others may read, or without its queries."""
         return self.table.prepare()
 
-    def split(self, name: str, password: str) -> tuple[str, str | None]:
-        """(the password that somebody else is to check, the code to be checked behind it; None: none is wanted)."""
-        if not self._behind:
-            return password, None
-        if not self._required and self.table.lacks(name, self._note):
-            return password, None
-        return password[:-DIGITS], password[-DIGITS:]
+    def said(self, name: str, password: str) -> Said:
+        """What a password is by the table."""
+        try:
+            good = self._alone_good(name, password)
+            return Said(good, password) if good is not None else self._split(name, password)
+        except AccountsUnavailable as error:
+            if self._behind:
+                return Said(None, *_cut(password), error)
+            return Said(False if self._only else None, password, None, error)
 
-    def alone(self, name: str, password: str) -> bool | None:
+    def _split(self, name: str, password: str) -> Said:
+        if not self._behind or (not self._required and self.table.lacks(name, self._note)):
+            return Said(None, password)
+        return Said(None, *_cut(password))
+
+    def _alone_good(self, name: str, password: str) -> bool | None:
         """Whether the password is a good code; None: others are to say, as it is no matter of codes."""
         if not self._alone:
             return None
@@ -361,5 +404,10 @@ class OneTimePasswords:
         return False if self._only else None
 
     def behind(self, name: str, code: str) -> bool:
-        """Whether the code behind a password that was right is good."""
+        """Whether the code behind a password that was right is good. Raises `AccountsUnavailable`."""
         return self.table.accept(name, code, self._note) is True
+
+
+def _cut(password: str) -> tuple[str, str]:
+    """(a password, the code behind it)."""
+    return password[:-DIGITS], password[-DIGITS:]

@@ -220,7 +220,7 @@ def _lookup(client: _Client, chosen: Selection) -> Account | None:
         if account is not None and section is not None and section.group is not None:
             return authenticator.with_group(account, section.group)
     except AccountsUnavailable as error:
-        client.unknown = error
+        client.unknown = None if error.others else error
         return None
     return account
 

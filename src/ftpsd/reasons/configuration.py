@@ -109,8 +109,8 @@ REASONS = (
         confirm=("`redis-cli -h HOST -p PORT ping`, or `nc HOST PORT` for memcached.",),
         server=("Start it, or correct RedisServer or MemcacheServers.",)),
     _found(
-        Code.DIRECTORY_UNREACHABLE, "The LDAP server does not answer. Who has his account there cannot log in; of "
-        "several servers the next one is asked.",
+        Code.DIRECTORY_UNREACHABLE, "The LDAP server does not answer. Who has his account there cannot log in, which "
+        "counts as no wrong password; of several servers the next one is asked.",
         "It does not run.", "Its address is wrong, or a firewall is in between.",
         confirm=("`ldapsearch -x -H ldap://HOST -s base` must print an entry.",),
         server=("Start it, or correct LDAPServer.",)),
@@ -261,7 +261,8 @@ REASONS = (
         Code.LOG_OPEN, "Everybody on this machine can change the log.", "Its mode.", server=("`chmod o-w LOG`",)),
     _found(
         Code.AUTH_FILE_UNUSABLE, "An account file cannot be used: the server does not start. While it runs, whoever "
-        "AuthGroupFile, /etc/shells, /etc/ftpusers or /etc/shadow might keep out is kept out when it cannot be read.",
+        "AuthGroupFile, /etc/shells, /etc/ftpusers or /etc/shadow might keep out is kept out when it cannot be read, "
+        "and whoever might be in an AuthUserFile or AuthOTPTable is refused. That counts as no wrong password.",
         "It does not exist.", "Others can read the password hashes, or add users.",
         server=("`chmod 600 FILE`, in a directory of root's.", "The log says why a file cannot be read.")),
     _found(

@@ -16,8 +16,8 @@ import time
 from dataclasses import replace
 
 from ftpsd.access import limits
+from ftpsd.auth import outages
 from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
-from ftpsd.auth.chain import unavailable
 from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, home_directory, magic_place, place
 from ftpsd.auth.selection import Selection
 from ftpsd.errors import SessionEnded
@@ -57,7 +57,10 @@ def check(session: Session, chosen: Selection, password: str) -> LoginResult:
     try:
         result = _checked(session, chosen, password, peer)
     except AccountsUnavailable as error:
-        return unavailable(error, chosen.user)
+        if error.others and chosen.needs_password:
+            session.runtime.authenticator.check(
+                None, password, peer, user=chosen.user, settings=session.settings.auth)
+        return outages.result(error, chosen.user)
     return limited(session, chosen, result)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
+from ftpsd.auth import outages
 from ftpsd.auth.account import AccountsUnavailable, LoginResult
-from ftpsd.auth.chain import unavailable
 from ftpsd.auth.selection import Selection, select
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import replies
@@ -19,6 +19,7 @@ from ftpsd.vfs import rights
 
 _UNCHECKED = frozenset({
     Code.SQL_UNAVAILABLE, Code.SQL_STATEMENT_FAILED, Code.LOGIN_OVERLOAD, Code.AUTH_FILE_UNUSABLE,
+    Code.DIRECTORY_UNREACHABLE,
 })
 """Why the server could not decide about a login: nothing that its client has done."""
 
@@ -89,7 +90,7 @@ def user(session: Session, command: Command) -> Reply:
         chosen = _admitted(session, chosen)
     except AccountsUnavailable as error:
         session.login.user = None
-        return _failed(session, chosen, unavailable(error, name))
+        return _failed(session, chosen, outages.result(error, name))
     session.login.vouched = True
     with rights.privileged():
         return _enter(session, chosen, vouched, "certificate", 232)
@@ -132,7 +133,7 @@ def pass_(session: Session, command: Command) -> Reply:
     try:
         chosen = _admitted(session, chosen)
     except AccountsUnavailable as error:
-        return _failed(session, chosen, unavailable(error, name))
+        return _failed(session, chosen, outages.result(error, name))
     too_long = bounds.check_password_size(session, command.argument)
     if too_long is not None:
         text = f"USER {name} (Login failed): {too_long}"
