@@ -191,6 +191,11 @@ def test_rows() -> None:
     assert escape_rows("a\n  (1) b\nc\n  d\x1b") == "a\n  (1) b\\nc\\n  d\\x1b"
 
 
+def test_rows_of_a_decoded_tls_message() -> None:
+    assert escape_rows("[msg] \nClientHello:\n  random:\x1b") == "[msg] \nClientHello:\n  random:\\x1b"
+    assert escape_rows("Client: CN = [msg] \nClientHello:") == "Client: CN = [msg] \\nClientHello:"
+
+
 @given(st.text(st.characters(), max_size=60))
 def test_a_field_is_one_word(text: str) -> None:
     assert len(one_word(text).split()) == 1

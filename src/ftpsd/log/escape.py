@@ -14,6 +14,8 @@ _UNSAFE = re.compile(
 _NOT_IN_WORDS = re.compile("[\\s\x00-\x1f\x7f-\x9f\udc80-\udc9f]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ROW = re.compile(r"\n(?=  \(\d+\) )")
+_MESSAGE = "[msg] \n"
+"""What a decoded TLS message begins with (`tls.messages`): of its rows none has a word of the client's."""
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -32,8 +34,10 @@ def escape(text: str) -> str:
 
 
 def escape_rows(text: str) -> str:
-    """As `escape`, but the numbered rows of an error queue (newline, two blanks, `(1) …`) stay rows."""
-    return "\n".join(escape(row) for row in _ROW.split(text))
+    """As `escape`, but the numbered rows of an error queue (newline, two blanks, `(1) …`) stay rows, and those of a
+    decoded TLS message."""
+    rows = text.split("\n") if text.startswith(_MESSAGE) else _ROW.split(text)
+    return "\n".join(escape(row) for row in rows)
 
 
 def shorten(text: str, limit: int) -> str:
