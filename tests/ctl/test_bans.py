@@ -192,6 +192,36 @@ def test_whoever_shares_bans_holds_up_nobody(tmp_path: Path, kind: str, monkeypa
 
 
 @pytest.mark.parametrize("kind", ["redis", "memcache"])
+def test_a_ban_that_could_not_be_lifted_elsewhere_is_lifted_when_one_asks_again(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip("redis" if kind == "redis" else "pymemcache")
+    daemon = (daemons.redis if kind == "redis" else daemons.memcached)(tmp_path)
+    hosts = ("192.0.2.5", "192.0.2.6")
+    try:
+        with desk(tmp_path, f"BanControlsACLs all allow user {ME}") as sitting:
+            bans = shared_bans(tmp_path, kind, daemon.port, 5000)
+            assert bans.shared is not None
+            daemon.stop()
+            for host in hosts:
+                bans.table.add(Ban(Kind.HOST, host, expires=time.time() + 600), time.time())
+            sitting.supervisor.service = SimpleNamespace(bans=bans, log=EventLog())
+            status, lines = sitting.ask("permit", "host", "*")
+            assert (status, lines[0]) == (-1, "all hosts permitted")
+            daemon.start()
+            for host in hosts:  # they were there all the time, as far as other machines know
+                bans.shared.add(Ban(Kind.HOST, host, expires=time.time() + 600))
+            assert sitting.ask("permit", "user", "192.0.2.5")[1][0] == "permit request unnecessary"
+            assert sitting.ask("permit", "host", "192.0.2.5") == (0, ["host '192.0.2.5' permitted"])
+            found = [bans.shared.find(Suspect(host), EVERY_SERVER, (Kind.HOST,)) is not None for host in hosts]
+            assert found == [False, True]
+            assert sitting.ask("permit", "host", "*") == (0, ["all hosts permitted"])
+            assert bans.shared.find(Suspect("192.0.2.6"), EVERY_SERVER, (Kind.HOST,)) is None
+            assert sitting.ask("permit", "host", "*")[1][0] == "permit request unnecessary"
+            bans.close()
+    finally:
+        daemon.stop()
+
+
+@pytest.mark.parametrize("kind", ["redis", "memcache"])
 def test_who_is_permitted_may_come_back_everywhere(tmp_path: Path, kind: str) -> None:
     pytest.importorskip("redis" if kind == "redis" else "pymemcache")
     daemon = (daemons.redis if kind == "redis" else daemons.memcached)(tmp_path)

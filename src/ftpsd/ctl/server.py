@@ -11,7 +11,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from ftpsd.auth import unix
@@ -21,7 +21,7 @@ from ftpsd.ctl.actions import ACTIONS
 from ftpsd.ctl.actions.base import Action, Answer, Failed, Later, Office, Request
 from ftpsd.ctl.aside import NO_ANSWER, Aside
 from ftpsd.ctl.endpoint import Listener
-from ftpsd.ctl.protocol import REQUEST, Decoder, ProtocolError, encode
+from ftpsd.ctl.protocol import OK, REQUEST, Decoder, ProtocolError, encode
 from ftpsd.log import stamps
 from ftpsd.log.escape import escape, shorten
 from ftpsd.log.files import LogFileError, LogFiles
@@ -48,7 +48,8 @@ _MOST_FDS = 8
 @dataclass(slots=True)
 class _Client:
     """`verdict`: the answer to whatever it asks; `output`: what it has still to take, once it was answered; `aside`:
-    the answer is being looked for; `private`: request and answer may hold a password."""
+    the answer is being looked for (`done`: called when that has succeeded); `private`: request and answer may hold a
+    password."""
 
     sock: socket.socket
     peer: Peer
@@ -59,6 +60,7 @@ class _Client:
     answer: Answer | None = None
     fds: list[int] = field(default_factory=list)
     aside: Aside | None = None
+    done: Callable[[], None] = lambda: None
     private: bool = False
 
     def interest(self) -> tuple[int, int]:
@@ -270,7 +272,7 @@ class ControlServer:
 
     def _look(self, client: _Client, later: Later) -> None:
         try:
-            client.aside = Aside(later.work)
+            client.aside, client.done = Aside(later.work), later.done
         except OSError as error:
             self._answered(client, Answer.failure(f"unable to fork: {error.strerror}"))
         else:
@@ -280,6 +282,8 @@ class ControlServer:
         if client.aside is not None:
             client.aside.kill()
             os.close(client.aside.fd)
+            if answer.status == OK:
+                client.done()
         client.aside, client.answer = None, answer
         self._log(f"sent to {client.peer} client: return value: {answer.status}")
         for line in () if client.private else answer.lines:

@@ -186,14 +186,26 @@ def _permit(office: Office, request: Request) -> Answer | Later:
     desk = _desk(office)
     wanted = _wanted(office, request)
     kind = wanted.kind
-    if not any(ban.kind is kind for ban in _in_force(desk)):
+    lifted = _owed(office, wanted)
+    if not lifted and not any(ban.kind is kind for ban in _in_force(desk)):
         return Answer.of("permit request unnecessary", f"no {_PLURALS[kind]} are banned")
-    lifted: list[Ban] = []
     lines = [_permit_one(desk, wanted, name, lifted) for name in wanted.names]
     shared = desk.bans.shared
     if shared is None or not lifted:
         return Answer.of(*lines)
-    return Later(lambda: _permit_elsewhere(shared, lifted, lines))
+    office.owed.update(ban for ban in lifted if ban.expires != NEVER)
+    return Later(
+        lambda: _permit_elsewhere(shared, lifted, lines), lambda: office.owed.difference_update(lifted))
+
+
+def _owed(office: Office, wanted: _Wanted) -> list[Ban]:
+    """Bans that are asked about and were lifted before, when BanCache did not answer."""
+    now = time.time()
+    office.owed = {ban for ban in office.owed if ban.expires > now}
+    names = {_called(wanted.kind, name) for name in wanted.names}
+    return [
+        ban for ban in office.owed if ban.kind is wanted.kind and ("*" in names or ban.name in names)
+        and (wanted.server == EVERY_SERVER or ban.server == wanted.server)]
 
 
 def _permit_elsewhere(shared: SharedBans, lifted: Sequence[Ban], lines: Sequence[str]) -> Answer:
@@ -205,9 +217,8 @@ def _permit_elsewhere(shared: SharedBans, lifted: Sequence[Ban], lines: Sequence
 
 
 def _permit_one(desk: _Desk, wanted: _Wanted, name: str, lifted: list[Ban]) -> str:
-    """Adds the bans to `lifted`."""
-    kind = wanted.kind
-    called = canonical_host(name) or name.lower() if kind is Kind.HOST else name
+    """Adds the bans to `lifted`, where some may be that are lifted here already."""
+    kind, called = wanted.kind, _called(wanted.kind, name)
     try:
         found = desk.bans.permit(kind, None if name == "*" else called, wanted.server, desk.tell)
     except OSError as error:
@@ -215,9 +226,14 @@ def _permit_one(desk: _Desk, wanted: _Wanted, name: str, lifted: list[Ban]) -> s
     lifted += found
     if name == "*":
         return f"all {_PLURALS[kind]} permitted"
-    if found:
+    if found or any(ban.name == called for ban in lifted):
         return f"{kind.word} '{name}' permitted"
     return f"{kind.word} '{name}' not banned" + (f" on {wanted.at}" if wanted.at else "")
+
+
+def _called(kind: Kind, name: str) -> str:
+    """As bans call whom an administrator names."""
+    return canonical_host(name) or name.lower() if kind is Kind.HOST else name
 
 
 def _in_force(desk: _Desk) -> list[Ban]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ftpsd.access.bans import Ban
 from ftpsd.ctl.access import Peer
 from ftpsd.ctl.protocol import FAILED, OK
 from ftpsd.errors import FtpsdError, Location
@@ -44,9 +45,10 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Later:
     """The answer takes its time, as other machines are asked: `work` is called where nobody waits for it. It may raise
-    `Failed`, and what it changes in memory is lost."""
+    `Failed`, and what it changes in memory is lost; `done` is called here when its answer is a success."""
 
     work: Callable[[], Answer]
+    done: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,15 @@ class Action:
 class Office:
     """The server, and what only the control socket has to remember.
 
-    `disabled`: actions that rmctrl (or AdminControlsEngine) has taken away.
+    `disabled`: actions that rmctrl (or AdminControlsEngine) has taken away. `owed`: bans that have been lifted, which
+    BanCache may still have.
     """
 
     supervisor: Supervisor
     actions: Mapping[str, Action]
     started: float
     disabled: set[str] = field(default_factory=set)
+    owed: set[Ban] = field(default_factory=set)
     debug_level: int = 0
 
     def present(self) -> list[Action]:
