@@ -21,7 +21,7 @@ from ftpsd.testing.plugin import ServerFactory
 
 SECONDS = 40
 SCENE = '''
-import json, os, signal, sys, threading
+import json, os, select, signal, sys, threading
 from ftpsd.auth.pam import Pam, PamUnanswered
 from ftpsd.auth.pamdesk import Desk
 
@@ -35,6 +35,17 @@ class Service(Pam):
 notes = []
 desk = Desk(notes.append, make=Service, patience={patience})
 pam = desk.service("ftp")
+
+def only_child(pid):
+    with open(f"/proc/{{pid}}/task/{{pid}}/children") as file:
+        child, = file.read().split()
+    return int(child)
+
+def end(pid):
+    descriptor = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    select.select([descriptor], [], [])
+    os.close(descriptor)
 
 def tell(what):
     print(json.dumps(what), flush=True)
@@ -169,23 +180,53 @@ return True, json.dumps(standard + os.listdir("/proc/self/fd"))
 
 @pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)"])
 def test_the_desk_ends_with_its_worker(end: str) -> None:
-    process = begun("return True, ''", f'desk.start()\ntell(desk.pid)\nsys.stdin.readline()\n{end}')
+    process = begun(
+        "return True, ''", f"desk.start()\nask()\ntell(desk.pid)\nsys.stdin.readline()\n{end}")
     assert process.stdout is not None
-    desk = int(process.stdout.readline())
-    assert children(process.pid) == [desk]
+    keeper = int(process.stdout.readline())
+    assert children(process.pid) == [keeper]
+    desk, = children(keeper)
     process.communicate("\n", timeout=SECONDS)
+    assert gone(keeper)
     assert gone(desk)
+
+
+def test_a_desk_that_is_killed_is_replaced() -> None:
+    """Again and again; a login that comes meanwhile waits for it."""
+    play = """
+desk.start()
+asked = [pam.check("a", "")]
+for _ in range(3):
+    end(only_child(desk.pid))
+    asked.append(pam.check("a", ""))
+tell([[ok for ok, _ in asked], len({pid for _, pid in asked}), str(os.getpid()) in [pid for _, pid in asked], notes])
+"""
+    assert played("return True, str(os.getppid())", play) == [[True] * 4, 4, False, []]
+
+
+def test_without_its_keeper_a_desk_goes_on() -> None:
+    play = """
+desk.start()
+pam.check("a", "")
+end(desk.pid)
+answer, pid = pam.check("a", "")
+tell([answer, int(pid) == os.getpid(), notes])
+"""
+    assert played("return True, str(os.getpid())", play) == [True, False, []]
 
 
 def test_signals_to_the_group_leave_the_desk_to_its_worker() -> None:
     """Nor do they end who is asking: all of a service get SIGUSR1 when logs are rotated."""
     play = """
 desk.start()
+pam.check("a", "")
 numbers = (15, 2, 1, 3, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
+processes = [desk.pid, only_child(desk.pid)]
 for number in numbers:
-    os.kill(desk.pid, number)
+    for pid in processes:
+        os.kill(pid, number)
 answer, pid = pam.check("a", "")
-tell([answer, int(pid) == os.getpid(), notes])
+tell([answer, int(pid) == os.getpid() or processes[1] != only_child(desk.pid), notes])
 """
     module = """
 for number in (15, 2, 1, 3, signal.SIGUSR1, signal.SIGUSR2):
@@ -200,8 +241,9 @@ def test_without_a_desk_the_thread_asks() -> None:
 before = pam.check("a", "")
 desk.start()
 at_desk = pam.check("a", "")
-os.kill(desk.pid, signal.SIGKILL)
-os.waitpid(desk.pid, 0)
+itself = only_child(desk.pid)
+end(desk.pid)
+end(itself)
 after = pam.check("a", "")
 own = str(os.getpid())
 tell([before[1] == own, at_desk[1] == own, after[1] == own, notes])

@@ -5,13 +5,15 @@ in every thread of it, and aborts the process where that fails in some: the thre
 up, so that one login would end everybody's session, or act with another's rights. Some keep state in static memory,
 wait for minutes, or crash.
 
-A process with threads is not to be forked. So each worker forks a *desk* before its first thread, which has no thread
-and does nothing but fork: a question arrives with the socket for its answer, and a child of the desk asks PAM, answers
-and ends. The desk ends with the worker, whose end of the channel nobody else holds. It keeps nothing of what the worker
-had open, or else the worker's listeners, locks and connections would outlive it there.
+A process with threads is not to be forked. So each worker forks a *keeper* before its first thread, and the keeper a
+*desk*; neither has threads. The desk does nothing but fork: a question arrives with the socket for its answer, and a
+child of the desk asks PAM, answers and ends. The keeper does nothing but replace a desk that was killed; it holds the
+desk's end of the channel, too, so that questions wait there meanwhile. Both end with the worker, whose end of the
+channel nobody else holds. They keep nothing of what the worker had open, or else the worker's listeners, locks and
+connections would outlive it there.
 
-Where there is no desk (it could not be forked, it was killed, a tool asks), PAM is asked in the thread that wants to
-know.
+Where there is no desk (it could not be forked, it was killed and its keeper, too, a tool asks), PAM is asked in the
+thread that wants to know.
 """
 
 from __future__ import annotations
@@ -43,6 +45,10 @@ _SLACK: Final = 5.0
 _GONE: Final = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED)
 _LOOK_AGAIN: Final = 1000
 _PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 5.0
+_STEADY: Final = 10.0
+"""Seconds after which a desk counts as sound: the next death is the first again."""
+
 _CHANNEL: Final = 3
 _TOLD_TO_ALL: Final = (
     signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
@@ -62,7 +68,7 @@ class Desk:
         self._services: dict[str, Pam] = {}
         self._channel: socket.socket | None = None
         self.pid = 0
-        """The desk's process; 0: there is none."""
+        """The keeper's process; 0: there is none."""
 
     def service(self, name: str) -> Pam:
         """A PAM service that is asked at the desk. Raises `PamUnavailable`."""
@@ -90,7 +96,7 @@ class Desk:
         try:
             pid = os.fork()
             if pid == 0:
-                _be_desk(channel, self._services, self._patience)
+                _be_keeper(channel, self._services, self._patience)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
         return pid
@@ -158,18 +164,63 @@ class _AtDesk(Pam):
         return self._desk.ask(self.service, name, password)
 
 
-# -- the desk's process
+# -- the keeper's process, and the desk's
 
 
-def _be_desk(channel: socket.socket, services: Mapping[str, Pam], patience: float) -> NoReturn:
+def _be_keeper(channel: socket.socket, services: Mapping[str, Pam], patience: float) -> NoReturn:
     try:
         gc.disable()
         _let_go(channel)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.umask(0o077)
-        _serve(socket.socket(fileno=_CHANNEL), services, patience)
+        _keep(socket.socket(fileno=_CHANNEL), services, patience)
     finally:
         os._exit(0)
+
+
+def _keep(channel: socket.socket, services: Mapping[str, Pam], patience: float) -> None:
+    """Until the worker has gone: there is a desk. One that dies young is replaced ever more slowly."""
+    pause = _PAUSE
+    while True:
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            pid = os.fork()
+            if pid == 0:
+                _be_desk(channel, services, patience)
+            if not _outlived(channel, pid):
+                return
+        pause = _PAUSE if time.monotonic() - began >= _STEADY else min(2 * pause, _LONGEST_PAUSE)
+        if _hung_up(channel, pause):
+            return
+
+
+def _be_desk(channel: socket.socket, services: Mapping[str, Pam], patience: float) -> NoReturn:
+    try:
+        _serve(channel, services, patience)
+    finally:
+        os._exit(0)
+
+
+def _outlived(channel: socket.socket, pid: int) -> bool:
+    """Waits for the end of the desk (True), or of the worker."""
+    desk = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(channel, 0)
+        poll.register(desk, select.POLLIN)
+        ended = all(found != channel.fileno() for found, _ in poll.poll())
+    finally:
+        os.close(desk)
+    if ended:
+        os.waitpid(pid, 0)
+    return ended
+
+
+def _hung_up(channel: socket.socket, seconds: float) -> bool:
+    """Whether the worker goes within that time."""
+    poll = select.poll()
+    poll.register(channel, 0)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _let_go(channel: socket.socket) -> None:
