@@ -194,6 +194,27 @@ def test_the_umask_of_directories_merges_on_its_own(outer: str, inner: str, file
         assert (settings.transfer.umask.file, settings.transfer.umask.directory) == (files, directories)
 
 
+@pytest.mark.parametrize(("inner", "conditional", "files", "directories"), [
+    ("Umask 000 077", "<IfUser alice>\nUmask 022\n</IfUser>", 0o022, 0o077),
+    ("Umask 000 077", "<IfUser alice>\nUmask 022 011\n</IfUser>", 0o022, 0o011),
+    ("Umask 000", "<IfUser alice>\nUmask 022\n</IfUser>", 0o022, 0o007),
+    ("Umask 000 077", "<IfUser alice>\nUmask 022 011\n</IfUser>\n<IfGroup staff>\nUmask 033\n</IfGroup>", 0o033, 0o011),
+    ("Umask 000 077", "<IfUser bob>\nUmask 022 011\n</IfUser>\n<IfGroup staff>\nUmask 033\n</IfGroup>", 0o033, 0o077),
+])
+def test_a_conditional_umask_of_files_leaves_that_of_directories_to_inner_sections(
+    inner: str, conditional: str, files: int, directories: int
+) -> None:
+    host = main_host(
+        f"Umask 027 007\n<Directory /srv>\n{inner}\n</Directory>\n<Anonymous /srv>\nUser ftp\n{inner}\n"
+        f"<Directory /srv/in>\n{inner}\n</Directory>\n</Anonymous>\n{conditional}")
+    anonymous = host.for_login(user="alice", groups=("staff",), anonymous=host.anonymous[0])
+    for settings in (
+        in_directory(host.for_login(user="alice", groups=("staff",)), "/srv/x"), anonymous,
+        in_directory(anonymous, "/srv/in/x", root="/srv"),
+    ):
+        assert (settings.transfer.umask.file, settings.transfer.umask.directory) == (files, directories)
+
+
 def test_before_login_only_classes_count() -> None:
     host = main_host("""
 <IfAuthenticated>

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,20 @@ class Change:
             own = {entry.key for entry in self.value}
             return (*self.value, *(entry for entry in inherited if entry.key not in own))
         return self.value
+
+    def beside(self, taken: Taken) -> Change | None:
+        """What is left of it where sections in force (`taken`) say something of the same field; None: nothing."""
+        key = (self.group, self.field)
+        if key not in taken:
+            return self
+        if self.combine is not Combine.PARTS:
+            return None
+        both = taken[key].over(self.value)
+        return dataclasses.replace(self, value=both) if both != taken[key] else None
+
+
+Taken = Mapping[tuple[str, str], Any]
+"""The values of fields (group, name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +186,10 @@ class DirectorySection:
             path = f"{escaped(root).rstrip('/')}/{path}" if path != "*" else escaped(root)
         return re.sub("/+", "/", path).rstrip("/") or "/"
 
-    def without(self, taken: Collection[tuple[str, str]]) -> DirectorySection:
-        """The section without its changes of the fields `taken`."""
-        kept = tuple(change for change in self.changes if (change.group, change.field) not in taken)
-        return self if len(kept) == len(self.changes) else dataclasses.replace(self, changes=kept)
+    def beside(self, taken: Taken) -> DirectorySection:
+        """The section with what is left of its changes (`Change.beside`)."""
+        kept = tuple(filter(None, (change.beside(taken) for change in self.changes)))
+        return self if kept == self.changes else dataclasses.replace(self, changes=kept)
 
 
 HomeOf = Callable[[str], "str | None"]
@@ -350,8 +364,8 @@ class Host:
         if anonymous is None or anonymous.borrowed:
             return settings
         taken = _taken(holding)
-        changes = [change for change in anonymous.changes if (change.group, change.field) not in taken]
-        own = [section.without(taken) for section in anonymous.directories]
+        changes = filter(None, (change.beside(taken) for change in anonymous.changes))
+        own = [section.beside(taken) for section in anonymous.directories]
         inside = dataclasses.replace(settings, directories=()).changed(changes, own)
         return laid_over(inside, (), (anonymous.restrictions,))
 
@@ -381,7 +395,7 @@ class Host:
         if not holding:
             return self.settings
         taken, named = _taken(holding), {one.path for section in holding for one in section.directories}
-        directories = [one.without(taken) for one in self.settings.directories if one.path not in named]
+        directories = [one.beside(taken) for one in self.settings.directories if one.path not in named]
         settings = dataclasses.replace(self.settings, directories=tuple(directories))
         for section in holding:
             settings = settings.changed(section.changes, section.directories)
@@ -390,12 +404,14 @@ class Host:
         return dataclasses.replace(settings, restrictions=(Restrictions(limits),) if limits else ())
 
 
-def _taken(holding: Iterable[ConditionalSection]) -> set[tuple[str, str]]:
+def _taken(holding: Iterable[ConditionalSection]) -> Taken:
     """The fields that sections in force give a value, not those that they only add to."""
-    return {
-        (change.group, change.field) for section in holding for change in section.changes
-        if change.combine not in (Combine.APPEND, Combine.INWARD, Combine.CLEARABLE, Combine.UNION)
-    }
+    found: dict[tuple[str, str], Any] = {}
+    for change in (change for section in holding for change in section.changes):
+        if change.combine not in (Combine.APPEND, Combine.INWARD, Combine.CLEARABLE, Combine.UNION):
+            key = (change.group, change.field)
+            found[key] = change.laid_over(found[key]) if key in found else change.value
+    return found
 
 
 @dataclass(frozen=True, slots=True)
