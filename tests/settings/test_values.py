@@ -326,6 +326,9 @@ def test_bad_durations(text: str) -> None:
         ("a{2}", "aa", True),
         ("[[:blank:][:digit:]]", "7", True),
         ("[&&~~]", "&", True),
+        (r"^\(?R$", "R", True),
+        ("^[(?R)]$", "?", True),
+        ("^(?-i)(?P<n>a)(?P=n)(?(1)b|c)$", "aab", True),
     ],
 )
 def test_regular_expressions(pattern: str, text: str, matches: bool) -> None:
@@ -386,6 +389,7 @@ def test_expressions_are_equal_by_what_they_say() -> None:
 @pytest.mark.parametrize("pattern", [
     "(", "[a", "[[:nope:]]", "*", "a{99999999999999}", r"\q", "(" * 9999, r"(a)\g{-1}", "[" * 4000, "a{1000000}",
     "(?:(?:a?){1000}){1000}", "((a{1000}){1000}){1000}", "a" * 5000,
+    "(?R)", "(?0)a", "(a|(?1))", "(a)(?-1)", "(?+1)(a)", "(?<n>a)(?&n)", "(?<n>a)(?P>n)", r"(a)\g<1>", r"(a)\g'1'",
 ])
 def test_bad_expressions(pattern: str) -> None:
     with pytest.raises(ArgumentError):

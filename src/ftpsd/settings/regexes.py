@@ -4,7 +4,7 @@ Clients bring the texts, and with .ftpaccess files the expressions, too: one lik
 thirty letters for hours. Python's `re` keeps the interpreter meanwhile, and with it every session of the worker;
 `regex` lets go of it, and gives up in time. What an expression then says is the caller's to choose: what forbids fits,
 what allows does not. Compiling is bounded by what is compiled: counted repeats are written out, `(a{1000}){1000}` a
-million times.
+million times. What calls itself, `(?R)`, is refused: in that time `regex` would fill hundreds of megabytes with calls.
 
 Bytes are matched, as there: names are UTF-8 for most, and may be anything.
 """
@@ -42,6 +42,7 @@ _TOKEN = re.compile(
     r"\\Q(?P<literal>.*?)(?:\\E|\Z)"
     rf"|{_ESCAPE}"
     r"|\\g(?P<group>[0-9]+|\{\w+\})|\\k(?P<named>\{\w+\}|<\w+>|'\w+')"
+    r"|(?P<call>\(\?(?:R|[+-]?[0-9]|&|P>)|\\g[<'])"
     r"|\\[pPN]\{[^}]*\}|\\."
     rf"|(?P<set>{_SET})|(?P<open>\[)"
     r"|(?P<brace>\{)(?![0-9]+(?:,[0-9]*)?\})",
@@ -104,6 +105,8 @@ def _translated(match: re.Match[str]) -> str:
     """What PCRE and `regex` write differently; to the latter `a{e}` is an a, or something like it."""
     if match["open"] is not None:
         raise ValueError(f"missing ] at position {match.start()}")
+    if match["call"] is not None:
+        raise ValueError(f"calls of groups ('{match[0]}') are not supported: position {match.start()}")
     if match[0] == r"\g":
         raise ValueError(f"unknown reference at position {match.start()}")
     if match["literal"] is not None:
