@@ -291,6 +291,31 @@ def test_a_host_that_bans_is_not_reached_by_its_name(ftps_certificates: Certific
             server.stop()
 
 
+@pytest.mark.parametrize(("own", "banned"), [("", True), ("BanEngine off\n", False)])
+def test_what_server_config_says_of_bans_protects_virtual_hosts(
+    ftps_certificates: Certificates, own: str, banned: bool,
+) -> None:
+    with server_directory() as files:
+        beside = f"<VirtualHost 127.0.0.2>\nPort @PORT@\n{own}MaxLoginAttempts 1\n</VirtualHost>"
+        config = ServerConfig(
+            certificate=ftps_certificates.server, tls=("TLSRequired off",), sections=beside, address="0.0.0.0",
+            directives=(
+                "DefaultAddress 127.0.0.1", f"BanTable {files.directory}/ban.tab", "BanEngine on", "Workers 1",
+                "BanMessage banned", "BanOnEvent MaxLoginAttempts 1/00:10:00 01:00:00"))
+        server = start_ftpsd(config, files, ftps_certificates.authority_file)
+        try:
+            client = ScriptedClient("127.0.0.2", server.port)
+            client.connect()
+            client.expect(331, "USER nobody")
+            client.expect(530, "PASS wrong")
+            client.close("fin")
+            client = ScriptedClient("127.0.0.2", server.port)
+            assert str(client.read_reply()).startswith("530 banned" if banned else "220 ")
+            client.close("fin")
+        finally:
+            server.stop()
+
+
 def test_a_ban_is_noticed_within_a_transfer(hosts: Hosts) -> None:
     with hosts.server.give("huge.bin").open("r+b") as stream:
         stream.truncate(20_000_000)

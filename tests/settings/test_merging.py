@@ -65,6 +65,29 @@ Workers 3
     assert found.server.workers == 3
 
 
+def test_names_bans_and_translations_of_server_config_are_those_of_every_host() -> None:
+    found = configuration("""
+UseReverseDNS off
+LangPath /translations
+BanEngine on
+BanTable /ban.tab
+BanMessage "Host %a has been banned"
+BanOnEvent MaxLoginAttempts 2/00:10:00 01:00:00
+<VirtualHost 127.0.0.1>
+</VirtualHost>
+<VirtualHost 127.0.0.2>
+  UseReverseDNS on
+  BanEngine off
+</VirtualHost>
+""")
+    main, plain, other = (host.settings for host in found.hosts)
+    assert plain.bans == main.bans
+    assert (plain.bans.engine, plain.bans.message) == (True, "Host %a has been banned")
+    assert [rule.event for rule in plain.bans.rules] == ["MaxLoginAttempts"]
+    assert (plain.core.use_reverse_dns, plain.lang.path) == (False, "/translations")
+    assert (other.core.use_reverse_dns, other.bans.engine) == (True, False)
+
+
 def test_what_concerns_the_process_may_stand_in_global_and_server_config_has_the_last_word() -> None:
     found = configuration(
         "SystemLog /main.log\n<Global>\nSystemLog /global.log\nTraceLog /trace.log\nServerLog /each.log\nPort 2121\n"

@@ -2,7 +2,7 @@
 
 Merging, as in ProFTPD: what <Global> says holds for every host unless the host says otherwise; a
 <VirtualHost> takes
-nothing else from server config, except ServerName, ServerAdmin and what concerns the process as a whole;
+nothing else from server config, except ServerName, ServerAdmin and what concerns the process as a whole (bans, too);
 <Anonymous>
 lies over its host, <Directory> and <IfUser> and the like over whatever a session has when they apply.
 """
@@ -437,11 +437,15 @@ class _Builder:
         return () if tuple(found) == addresses else tuple(dict.fromkeys(found))
 
 
+_LENT = frozenset({
+    "ServerName", "ServerAdmin", "LogFormat", "UseReverseDNS", "LangPath", "BanEngine", "BanOnEvent", "BanMessage"})
+"""What server config says with these holds in a <VirtualHost> that does not say otherwise: to ProFTPD they concern the
+process as a whole."""
+
 _INHERITED = {
     (declaration.group, declaration.field)
     for declaration in DIRECTIVES.values()
-    if declaration.field
-    and (declaration.contexts in (ROOT, PROCESS) or declaration.name in ("ServerName", "ServerAdmin", "LogFormat"))
+    if declaration.field and (declaration.contexts in (ROOT, PROCESS) or declaration.name in _LENT)
 } - {("core", "default_address")}
 
 _OF_PROCESS = {
