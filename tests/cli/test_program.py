@@ -14,6 +14,8 @@ import pytest
 
 import ftpsd
 from ftpsd.settings.registry import MODULES
+from ftpsd.testing.client import ScriptedClient
+from ftpsd.testing.ports import free_port
 from tests.server.harness import until
 
 SOURCES = Path(ftpsd.__file__).parents[1]
@@ -39,7 +41,9 @@ def config(directory: Path, text: str) -> str:
 
 @pytest.mark.parametrize("option", ["-v", "--version"])
 @pytest.mark.parametrize(
-    ("name", "first"), [("ftpsd", f"ftpsd Version {ftpsd.__version__}"), ("proftpd", "ProFTPD Version 1.3.9")]
+    ("name", "first"), [
+        ("ftpsd", f"ftpsd Version {ftpsd.__version__}"), ("proftpd", "ProFTPD Version 1.3.9"),
+        ("in.proftpd", "ProFTPD Version 1.3.9")]
 )
 def test_version(option: str, name: str, first: str) -> None:
     done = call(option, name=name)
@@ -97,6 +101,13 @@ def test_compile_time_settings() -> None:
     assert "    + Lastlog support" in features
 
 
+@pytest.mark.parametrize(("name", "file"), [
+    ("ftpsd", "/run/ftpsd.pid"), ("proftpd", "/run/proftpd.pid"), ("in.proftpd", "/run/proftpd.pid")])
+def test_pid_file_that_settings_show(name: str, file: str) -> None:
+    lines = call("-V", name=name).stdout.splitlines()
+    assert lines[lines.index("    Pid File:") + 1] == f"      {file}"
+
+
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help(option: str) -> None:
     done = call(option, name="proftpd")
@@ -133,7 +144,7 @@ def test_misuse_is_not_what_a_probe_or_a_request_found(name: str) -> None:
     assert call("--nonsense", name=name).returncode == 2
 
 
-@pytest.mark.parametrize("name", ["proftpd", "ftpdctl", "ftpwho", "ftpcount", "ftptop", "ftpshut"])
+@pytest.mark.parametrize("name", ["proftpd", "in.proftpd", "ftpdctl", "ftpwho", "ftpcount", "ftptop", "ftpshut"])
 def test_misuse_under_the_name_of_one_of_proftpds_programs(name: str) -> None:
     assert call("--nonsense", name=name).returncode == 1
 
@@ -238,6 +249,32 @@ def test_nobody_else_can_change_what_python_keeps_of_a_server(tmp_path: Path) ->
     found = list(kept.rglob("*"))
     assert any(path.name.startswith("service.") for path in found), "what sessions need is compiled once"
     assert [path for path in found if path.stat().st_mode & 0o022] == []
+
+
+@pytest.mark.parametrize("name", ["proftpd", "in.proftpd", "ftpsd"])
+def test_the_system_log_names_the_program_that_filters_look_for(tmp_path: Path, name: str) -> None:
+    """The words that fail2ban's filter proftpd.conf demands in front of what it looks for, and the client's address."""
+    port = free_port("127.0.0.1")
+    (tmp_path / "users").touch(mode=0o600)
+    (tmp_path / "ftpsd.conf").write_text(
+        f"Port {port}\nPidFile {tmp_path}/pid\nScoreboardFile none\nSystemLog {tmp_path}/log\nWtmpLog off\n"
+        f"AuthOrder mod_auth_file.c\nAuthUserFile {tmp_path}/users\nUseReverseDNS off\n")
+    assert call("-c", str(tmp_path / "ftpsd.conf"), name=name).returncode == 0
+    try:
+        for _ in range(2):
+            with ScriptedClient("127.0.0.1", port) as client:
+                client.connect()
+                client.expect(331, "USER nobodyknows")
+                client.expect(530, "PASS x")
+            os.kill(int((tmp_path / "pid").read_text()), signal.SIGHUP)
+            until(lambda: "is served (number 2)" in (tmp_path / "log").read_text(), "the reload")
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+    until(lambda: not (tmp_path / "pid").exists(), "the end")
+    lines = (tmp_path / "log").read_text().splitlines()
+    program = "ftpsd" if name == "ftpsd" else "proftpd"
+    assert all(re.match(rf"[-0-9]+ [:0-9]+,\d+ \S+ {program}\[\d+\] \S+", line) for line in lines), lines
+    assert sum("(127.0.0.1[127.0.0.1]): USER nobodyknows: no such user found" in line for line in lines) == 2, lines
 
 
 def test_a_daemon_loads_a_relative_path_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,19 @@ def test_signal_names(number: int, shown: str) -> None:
     assert signals.name(number) == shown
 
 
+@pytest.mark.parametrize(("text", "program", "file"), [
+    ("", "ftpsd", "/run/ftpsd.pid"), ("", options.DROP_IN, "/run/proftpd.pid"),
+    ("PidFile /run/other.pid\n", options.DROP_IN, "/run/other.pid"), ("PidFile none\n", options.DROP_IN, None),
+    ("PidFile /run/ftpsd.pid\n", options.DROP_IN, "/run/ftpsd.pid"),
+])
+def test_pid_file_of_who_stands_in_for_proftpd(tmp_path: Path, text: str, program: str, file: str | None) -> None:
+    """Debian's unit (Type=forking) and init script wait for theirs, which its configuration does not name."""
+    path = tmp_path / "proftpd.conf"
+    path.write_text(f"{text}<VirtualHost 127.0.0.1>\n</VirtualHost>\n")
+    loaded = options.load(Options(config=str(path), program=program))
+    assert [host.settings.server.pid_file for host in loaded.hosts] == [file, file]
+
+
 def test_configuration_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert Options(config="x.conf").config_path() == str(tmp_path / "x.conf")

@@ -14,9 +14,13 @@ LANGUAGE_LEVEL = "1.3.9"
 """The ProFTPD release whose configuration language ftpsd implements."""
 
 
+DROP_INS = frozenset({"proftpd", "in.proftpd"})
+"""ProFTPD's names; Debian's unit for systemd's sockets calls it by the second."""
+
+
 def identity(program: str) -> tuple[str, str]:
     """Name and version to show: ours, or ProFTPD's when called by its name (a symbolic link)."""
-    return ("ProFTPD", LANGUAGE_LEVEL) if program == "proftpd" else ("ftpsd", ftpsd.__version__)
+    return ("ProFTPD", LANGUAGE_LEVEL) if program in DROP_INS else ("ftpsd", ftpsd.__version__)
 
 
 def version(program: str) -> str:
@@ -50,11 +54,10 @@ def version_status(program: str) -> str:
 
 def compile_time_settings(program: str) -> str:
     """-V: where files are and what works here."""
-    from ftpsd.server.options import DEFAULT_PATHS
-    from ftpsd.settings.server import ServerSettings
+    from ftpsd.server.options import DEFAULT_PATHS, DROP_IN, defaults
 
     system = platform.uname()
-    defaults = ServerSettings()
+    files = defaults(DROP_IN if program in DROP_INS else program)
     lines = [
         "Compile-time Settings:",
         f"  Version: {identity(program)[1]} (stable)",
@@ -66,9 +69,9 @@ def compile_time_settings(program: str) -> str:
         "    Configuration File:",
         *(f"      {path}" for path in DEFAULT_PATHS),
         "    Pid File:",
-        f"      {defaults.pid_file}",
+        f"      {files.pid_file}",
         "    Scoreboard File:",
-        f"      {defaults.scoreboard_file}",
+        f"      {files.scoreboard_file}",
         "",
         "  Features:",
     ]

@@ -51,7 +51,7 @@ PERSONAS = {
 SENSELESS = 2
 """The exit status where a command line makes no sense: an unknown option, a word that is missing."""
 
-_DROP_INS = frozenset({"proftpd", *PERSONAS} - {"ftpsctl"})
+_DROP_INS = about.DROP_INS | (PERSONAS.keys() - {"ftpsctl"})
 """Names under which that is 1, as it is for ProFTPD's programs."""
 
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EPIPE})
@@ -187,20 +187,20 @@ def _act(ctx: click.Context, given: Mapping[str, Any]) -> int:
     elif given["settings"]:
         print(about.compile_time_settings(program))
     elif given["configtest"]:
-        return _check(_server_options(given))
+        return _check(_server_options(given, program))
     else:
-        return _serve(given)
+        return _serve(given, program)
     return 0
 
 
-def _serve(given: Mapping[str, Any]) -> int:
+def _serve(given: Mapping[str, Any], program: str) -> int:
     gc.disable()  # nothing that is imported or configured becomes garbage; the supervisor enables it
     _shield()
     from ftpsd.ctl.server import ControlServer
     from ftpsd.metrics.tally import Tally
     from ftpsd.server import exporting, renewing, supervisor
 
-    chosen, tally = _server_options(given), Tally()
+    chosen, tally = _server_options(given, program), Tally()
     renewal = functools.partial(renewing.Renewing, renewing.program(chosen))
     return supervisor.run(
         chosen, attendances=(ControlServer, functools.partial(exporting.exporter, tally), renewal), tally=tally)
@@ -226,13 +226,15 @@ def _check(server_options: Options) -> int:
     return 0
 
 
-def _server_options(given: Mapping[str, Any]) -> Options:
-    from ftpsd.server.options import Options
+def _server_options(given: Mapping[str, Any], program: str) -> Options:
+    from ftpsd.log.identity import PROGRAM
+    from ftpsd.server.options import DROP_IN, Options
 
     ipv6 = False if given["ipv4"] else True if given["ipv6"] else None
     return Options(
         config=given["config"], foreground=given["nodaemon"], quiet=given["quiet"], debug=given["debug"],
         defines=tuple(given["defines"]), listen=given["serveraddr"], ipv6=ipv6,
+        program=DROP_IN if program in about.DROP_INS else PROGRAM,
     )
 
 

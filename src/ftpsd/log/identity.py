@@ -7,7 +7,7 @@ import threading
 from functools import cache
 
 PROGRAM = "ftpsd"
-"""Program name in system log lines (`proftpd` when called by that name: `open_sinks(program=…)`)."""
+"""Program name in system log lines (`proftpd` when called by that name: `server.options.DROP_IN`)."""
 
 TLS_MODULE = "mod_tls/2.9.2"
 """What the lines of a TLSLog begin with: the mod_tls whose words they are."""

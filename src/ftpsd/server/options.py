@@ -6,16 +6,24 @@ import os
 from dataclasses import dataclass, replace
 
 from ftpsd.errors import ConfigError
+from ftpsd.log.identity import PROGRAM
 from ftpsd.settings import Configuration
 from ftpsd.settings.loader import load as load_file
+from ftpsd.settings.server import ServerSettings
 
 DEFAULT_PATHS = ("/etc/ftpsd.conf", "/etc/proftpd/proftpd.conf")
+
+DROP_IN = "proftpd"
+"""`Options.program` of who stands in ProFTPD's place: units, init scripts and filters of logs know that name."""
+
+_DEFAULTS = {DROP_IN: ServerSettings(pid_file="/run/proftpd.pid")}
+"""What is otherwise where nothing is configured: Debian's unit and init script wait for this file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """`config` is the file (None: the first of `DEFAULT_PATHS` that there is), `foreground` -n, `quiet` -q,
-    `debug` -d, `defines` -D, `listen` -S, `ipv6` -4 (False) and -6 (True)."""
+    `debug` -d, `defines` -D, `listen` -S, `ipv6` -4 (False) and -6 (True); `program` is the name in logs."""
 
     config: str | None = None
     foreground: bool = False
@@ -24,6 +32,7 @@ class Options:
     defines: tuple[str, ...] = ()
     listen: str | None = None
     ipv6: bool | None = None
+    program: str = PROGRAM
 
     def settled(self) -> Options:
         """The same with an absolute path: a daemon leaves the directory that a relative one starts from."""
@@ -42,6 +51,12 @@ class Options:
         )
 
 
+def defaults(program: str) -> ServerSettings:
+    """Where `program` has its files unless the configuration says otherwise."""
+    return _DEFAULTS.get(program, ServerSettings())
+
+
 def load(options: Options) -> Configuration:
     """Read the configuration that `options` name. Raises `ConfigError`."""
-    return load_file(options.config_path(), defines=options.defines, listen=options.listen)
+    return load_file(
+        options.config_path(), defines=options.defines, listen=options.listen, server=defaults(options.program))

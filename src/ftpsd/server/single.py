@@ -63,7 +63,7 @@ def run(options: Options, configuration: Configuration, factory: ServiceFactory)
     os.chdir("/")
     shown = options.foreground and not options.quiet and not handed.is_shielded()
     with contextlib.ExitStack() as undo:
-        journal = Journal(stderr=shown)
+        journal = Journal(stderr=shown, program=options.program)
         journal.open(configuration)
         undo.callback(journal.close)
         try:

@@ -98,7 +98,7 @@ def run(
         if launch.error is not None:
             print(launch.error, file=sys.stderr)
         return 0 if launch.error is None else 1
-    journal = Journal(stderr=options.foreground and not options.quiet)
+    journal = Journal(stderr=options.foreground and not options.quiet, program=options.program)
     return Supervisor(builder, generation, launch, journal, notifier, attendances).run(announce)
 
 
@@ -133,7 +133,7 @@ def service_factory(options: Options, tally: Tally | None = None, *, attended: b
     passphrases = Passphrases(Console() if attended else Nobody(), ask_provider)
     return functools.partial(
         Service, debug_level=options.debug, stderr=stderr, passphrases=passphrases, shelf=Shelf(),
-        resumption=Resumption(), tally=tally)
+        resumption=Resumption(), tally=tally, program=options.program)
 
 
 def _build(

@@ -31,7 +31,7 @@ from ftpsd.guard.quotas import QuotaTables
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
 from ftpsd.log.events import Level, Origin
-from ftpsd.log.identity import writer_id
+from ftpsd.log.identity import PROGRAM, writer_id
 from ftpsd.log.redislog import RedisLogSink, open_redis_log
 from ftpsd.log.sinks import open_sinks
 from ftpsd.metrics.tally import Tally
@@ -119,17 +119,18 @@ class Service:
     def __init__(
         self, configuration: Configuration, *, debug_level: int | None = None, stderr: bool = False,
         passphrases: Passphrases | None = None, shelf: Shelf | None = None, resumption: Resumption | None = None,
-        tally: Tally | None = None,
+        tally: Tally | None = None, program: str = PROGRAM,
     ) -> None:
-        """`debug_level` is the command line's (`-d`), `stderr`: logs go to standard error too; `passphrases` of
-        encrypted keys, the OCSP responses on the `shelf`, `resumption` of TLS sessions and the counters of `tally`
-        outlive the service."""
+        """`debug_level` is the command line's (`-d`), `stderr`: logs go to standard error too, `program`: who writes
+        them; `passphrases` of encrypted keys, the OCSP responses on the `shelf`, `resumption` of TLS sessions and the
+        counters of `tally` outlive the service."""
         self.configuration = configuration
         self._host_for = lru_cache(maxsize=1024)(configuration.host_for)
         self._names_tell = lru_cache(maxsize=1024)(configuration.names_tell)
         self._has_aliases = lru_cache(maxsize=1024)(configuration.has_aliases)
         self._debug_level = debug_level
         self._stderr = stderr
+        self._program = program
         self._passphrases = passphrases
         self._resumption = resumption or Resumption()
         self._resuming: Sessions | None = None
@@ -463,7 +464,7 @@ class Service:
         counts = self.configuration.server.metrics_address is not None
         counting_sink = counting.sink(self._tally) if counts else None  # before files are open: it may be refused
         sinks, notices = open_sinks(
-            self.configuration, debug_level=self._debug_level, stderr=self._stderr)
+            self.configuration, debug_level=self._debug_level, stderr=self._stderr, program=self._program)
         own, more = self.sql.sinks()
         sinks += own
         notices += more

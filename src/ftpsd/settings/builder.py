@@ -36,6 +36,7 @@ from ftpsd.settings.model import (
 from ftpsd.settings.registry import DIRECTIVES, MODULES, has_module, remedy_for_unknown
 from ftpsd.settings.restrictions import LimitSection, Restrictions
 from ftpsd.settings.sections import KINDS, RULES, SectionRule, class_rules, expression
+from ftpsd.settings.server import ServerSettings
 
 Resolve = Callable[[str], tuple[str, ...]]
 """IP addresses of a DNS name; () when there are none."""
@@ -66,9 +67,12 @@ class _Body:
         return change.value if change is not None else None
 
 
-def build(tree: Tree, *, listen: str | None = None, resolve: Resolve) -> Configuration:
-    """The configuration that `tree` describes; raises `ConfigError`. `listen` replaces DefaultAddress."""
-    return _Builder(resolve).run(tree, listen)
+def build(
+    tree: Tree, *, listen: str | None = None, resolve: Resolve, server: ServerSettings | None = None,
+) -> Configuration:
+    """The configuration that `tree` describes; raises `ConfigError`. `listen` replaces DefaultAddress, `server` the
+    defaults of what concerns the process."""
+    return _Builder(resolve, server=server).run(tree, listen)
 
 
 def ftpaccess(
@@ -94,8 +98,12 @@ def ftpaccess(
 
 
 class _Builder:
-    def __init__(self, resolve: Resolve, report: Callable[[ConfigError], None] | None = None) -> None:
+    def __init__(
+        self, resolve: Resolve, report: Callable[[ConfigError], None] | None = None, *,
+        server: ServerSettings | None = None,
+    ) -> None:
         """`report` hears of lines of a <Limit> that are wrong and then passed over; None: such a line raises."""
+        self.defaults = Settings() if server is None else Settings(server=server)
         self.resolve = resolve
         self.report = report
         self.notices: list[str] = []
@@ -360,7 +368,7 @@ class _Builder:
         of_process = {(change.group, change.field) for change in inherited} & _OF_PROCESS
         everywhere = [change for key, change in self.globals.changes.items() if key not in of_process]
         changes = (*inherited, *everywhere, *body.changes.values())
-        settings = Settings().changed(changes, (*self.globals.directories, *body.directories))
+        settings = self.defaults.changed(changes, (*self.globals.directories, *body.directories))
         limits = (*body.restrictions.limits, *self.globals.restrictions.limits)
         if limits:
             settings = dataclasses.replace(settings, restrictions=(Restrictions(limits),))
