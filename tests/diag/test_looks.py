@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 from rich.console import Console
 
 from ftpsd.cli.check import command
@@ -22,7 +24,7 @@ from ftpsd.server import options
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.registry import DIRECTIVES
 from ftpsd.tls import certificates, suites
-from tests.diag.world import Bench, World, examine
+from tests.diag.world import Bench, World, examine, server
 
 HASH = "$6$abcdefgh$" + "x" * 86
 GOOD = "Include @/base.conf\nInclude @/tls.conf\n"
@@ -82,10 +84,45 @@ def test_what_may_not_be_read(world: World, monkeypatch: pytest.MonkeyPatch) -> 
     assert report.status == 2, "the chain file is read by the server's own code"
 
 
+def pkcs12_file(world: World, data: bytes, *lines: str) -> list[str]:
+    world.write("x.p12", data)
+    head = ("Include @/base.conf", "TLSEngine on", "TLSRequired on", "TLSPKCS12File @/x.p12")
+    return examine("\n".join((*head, *lines, "")), world)[1]
+
+
+def pkcs12_of(world: World, password: bytes | None, *, with_key: bool = True) -> bytes:
+    identity = server("good", world.inter)
+    how = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    key = identity.key if with_key else None
+    return serialize_key_and_certificates(None, key, identity.certificate, [world.inter.certificate], how)
+
+
 def test_an_encrypted_pkcs12_file(world: World) -> None:
-    world.write("x.p12", b"no such thing")
-    _, found = examine("Include @/base.conf\nTLSEngine on\nTLSRequired on\nTLSPKCS12File @/x.p12\n", world)
-    assert codes(found) == [Code.CANNOT_LOOK]
+    assert codes(pkcs12_file(world, pkcs12_of(world, b"secret"))) == [Code.CANNOT_LOOK]
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+def test_a_pkcs12_file_that_stops_the_start(world: World, with_key: bool) -> None:
+    found = pkcs12_file(world, b"no such thing" if with_key else pkcs12_of(world, None, with_key=False))
+    assert codes(found) == [Code.CERT_UNREADABLE]
+    assert found[0].startswith("error main.conf:4 TLSPKCS12File")
+
+
+def test_what_stands_beside_a_pkcs12_file_is_looked_at(world: World) -> None:
+    found = pkcs12_file(world, pkcs12_of(world, None), "TLSDHParamFile @/empty.pem")
+    assert codes(found) == [Code.CONFIG_ERROR, Code.CHAIN_INCOMPLETE]
+
+
+@pytest.mark.parametrize("directive", ["TLSSessionCache", "TLSStaplingCache"])
+def test_a_check_makes_no_cache(world: World, directive: str) -> None:
+    _, found = examine(f"{GOOD}TLSStapling off\n{directive} shm:/file=@/new.shm\n", world)
+    assert {Code.DIRECTIVE_DIFFERS} >= set(codes(found))
+    assert not (world.directory / "new.shm").exists()
+
+
+def test_a_directory_for_responses_is_not_made(world: World) -> None:
+    assert examine(f"{GOOD}TLSStapling off\nTLSStaplingCache fs:/path=@/new/one\n", world)[1] == []
+    assert not (world.directory / "new").exists()
 
 
 DIFFERING = [entry for entry in DIRECTIVES.values() if entry.differs]

@@ -183,6 +183,8 @@ class World:
         (base / "link.log").symlink_to(base / "real.log")
         self.write("open.log", "", 0o666)
         self.write("pool.secret", "p" * 48, 0o600)
+        self.write("open.psk", "01" * 16, 0o644)
+        self.write("open.shm", "", 0o666)
 
 
 def _somebody() -> str:

@@ -124,7 +124,7 @@ def _rest(subject: Subject) -> None:
     if _has_secrets(subject) or any(finding.severity is Severity.ERROR for finding in subject.found):
         return
     cache, settings = subject.configuration.hosts[0].settings.tls.session_cache, subject.settings
-    if cache.kind in REMOTE_KINDS:  # `caches` has looked at those, and at the pool
+    if cache.kind in (*REMOTE_KINDS, "shm"):  # `caches` has looked at those, and at the pool; nothing is made here
         cache = dataclasses.replace(cache, kind="internal")
     alone = dataclasses.replace(settings, tls=dataclasses.replace(settings.tls, ticket_pool=None))
     try:
@@ -136,7 +136,7 @@ def _rest(subject: Subject) -> None:
 def _has_secrets(subject: Subject) -> bool:
     """Whether somebody would have to be asked for a passphrase or PIN, or a file cannot be read."""
     tls = subject.settings.tls
-    if tls.pkcs12_file is not None or any(found.code is Code.CANNOT_LOOK for found in subject.found):
+    if any(found.code is Code.CANNOT_LOOK for found in subject.found):
         return True
     paths = [kind.key_file(tls) or kind.certificate_file(tls) for kind in KEY_KINDS]
     return any(path is not None and certificates.is_secret(path) for path in paths)

@@ -25,6 +25,10 @@ PKCS12 = KeyKind(
     "PKCS12", "TLSPKCS12File", "TLSPKCS12File", lambda settings: settings.pkcs12_file, lambda settings: None,
 )
 
+class Locked(ConfigError):
+    """Nobody can be asked for the password of a file."""
+
+
 _MISMATCHES = ("mismatch", "no private key assigned", "no certificate assigned")
 
 
@@ -48,7 +52,7 @@ class Unlocker:
 
 
 def load_pkcs12(path: str, unlocker: Unlocker) -> Credential:
-    """The certificate, key and chain of TLSPKCS12File. Raises `ConfigError`."""
+    """The certificate, key and chain of TLSPKCS12File. Raises `ConfigError`; `Locked` without `passphrases`."""
     where = unlocker.where
     try:
         data = certificates.read_file(path)
@@ -86,7 +90,9 @@ def _open_pkcs12(path: str, data: bytes, unlocker: Unlocker) -> pkcs12.PKCS12Key
     if opens(None) or opens(b""):
         return opened[0]
     if unlocker.passphrases is None:
-        raise _bad_pkcs12(path, "the file is encrypted", unlocker)
+        directive = PKCS12.certificate_directive
+        raise Locked(
+            f"unable to use '{path}': the file is encrypted", location=unlocker.where(directive), directive=directive)
     unlocker.passphrases.unlock(unlocker.request(PKCS12, path), opens)
     return opened[0]
 

@@ -25,6 +25,7 @@ LONGEST_PSK = 512
 ONLY_CURVE = "P-256"
 """What NoAutoECDH leaves when TLSECDHCurve says nothing."""
 
+_PSK = "TLSPreSharedKey"
 _DH = re.compile(
     rb"-----BEGIN (X9\.42 )?DH PARAMETERS-----\r?\n.*?-----END (X9\.42 )?DH PARAMETERS-----", re.DOTALL
 )
@@ -129,21 +130,29 @@ def use_server_info(context: Context, path: str | None, where: Locator) -> None:
         ) from None
 
 
+def psk_notices(shared: PreSharedKey) -> list[str]:
+    """That a key is not used, as others can read or change it. Raises `OSError`."""
+    path = shared.file
+    mode = os.stat(path).st_mode
+    if not mode & (stat.S_IROTH | stat.S_IWOTH):
+        return []
+    return [
+        f"{_PSK} '{shared.identity}': '{path}' is open to others (mode {stat.S_IMODE(mode):04o}), the key is not used: "
+        f"make a new one, and chmod 600 '{path}'"
+    ]
+
+
 def _add_psk(context: Context, shared: PreSharedKey, where: Locator) -> list[str]:
     """Makes a key known. One that others can read or change is not used: a notice."""
-    directive, path = "TLSPreSharedKey", shared.file
+    directive, path = _PSK, shared.file
     try:
-        mode = os.stat(path).st_mode
+        unused = psk_notices(shared)
+        if unused:
+            return unused
         text = bytearray(certificates.read_file(path))
     except OSError as error:
         raise certificates.unusable(path, error.strerror or str(error), directive, where) from None
     try:
-        if mode & (stat.S_IROTH | stat.S_IWOTH):
-            return [
-                f"{directive} '{shared.identity}': '{path}' is open to others (mode"
-                f" {stat.S_IMODE(mode):04o}), the"
-                f" key is not used: make a new one, and chmod 600 '{path}'"
-            ]
         key = _key_in(text, path, where)
     finally:
         wipe_memory(text)
@@ -161,7 +170,7 @@ def _add_psk(context: Context, shared: PreSharedKey, where: Locator) -> list[str
 
 def _key_in(text: bytearray, path: str, where: Locator) -> bytearray:
     """The key whose hexadecimal digits stand in the file's first line."""
-    directive = "TLSPreSharedKey"
+    directive = _PSK
     digits = text.split(b"\n", 1)[0].strip()
     try:
         if len(digits) < SHORTEST_PSK:

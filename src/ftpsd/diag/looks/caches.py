@@ -1,8 +1,9 @@
-"""Whether the servers answer that TLS sessions and OCSP responses are to be kept by, and logs written to."""
+"""Where TLS sessions and OCSP responses are to be kept, and logs written to: files, and whether servers answer."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 from ftpsd.diag.machine import is_forbidden
@@ -15,7 +16,9 @@ from ftpsd.settings.remote import Address, RemoteSettings, server_directive
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.values import SessionCache
 from ftpsd.tls import pool
+from ftpsd.tls.cache.files import check_directory
 from ftpsd.tls.cache.opening import REMOTE_KINDS, Purpose, Stores
+from ftpsd.tls.cache.shared import check_file, too_small
 from ftpsd.tls.sessions import Resumption
 
 
@@ -31,7 +34,10 @@ def look(subject: Subject) -> None:
 
 
 def _look_at(subject: Subject, directive: str, purpose: Purpose, place: SessionCache | None) -> None:
-    if place is None or place.kind not in REMOTE_KINDS:
+    if place is None:
+        return
+    if place.kind not in REMOTE_KINDS:
+        _look_at_files(subject, directive, place)
         return
     remote = subject.configuration.hosts[0].settings.remote
     stores = Stores()
@@ -41,6 +47,25 @@ def _look_at(subject: Subject, directive: str, purpose: Purpose, place: SessionC
         subject.config_error(Code.CONFIG_ERROR, error)
         return
     _ask(subject, directive, place.kind, remote, Code.CACHE_UNREACHABLE)
+
+
+def _look_at_files(subject: Subject, directive: str, place: SessionCache) -> None:
+    """The file of shm and the directory of fs; where there is none, the server makes one."""
+    small = too_small(place.size) if place.kind == "shm" else ""
+    if small:
+        subject.warn(Code.CONFIG_NOTICE, small, of=directive)
+    if not place.path:
+        return
+    if is_forbidden(place.path):
+        subject.cannot_look(place.path, of=directive)
+        return
+    try:
+        if place.kind == "shm":
+            check_file(place.path, directive)
+        elif os.path.exists(place.path):
+            check_directory(place.path, directive)
+    except ConfigError as error:
+        subject.config_error(Code.CONFIG_ERROR, error)
 
 
 def _look_at_pool(subject: Subject, tls: TLSSettings) -> None:

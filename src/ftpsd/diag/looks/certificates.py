@@ -6,6 +6,8 @@ it. Nobody is asked for a passphrase: of an encrypted key only its mode can be j
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -14,15 +16,16 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from ftpsd.diag.looks import names
+from ftpsd.diag.machine import is_forbidden
 from ftpsd.diag.subject import Subject
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.server import INETD
 from ftpsd.settings.tls_keys import is_token
-from ftpsd.tls import certificates
+from ftpsd.tls import certificates, keys, parameters
 from ftpsd.tls.certificates import KEY_KINDS, Credential, KeyKind, kind_of, name_text
 from ftpsd.tls.keys import PKCS12
 from ftpsd.tls.live import expiry, facts
@@ -45,7 +48,21 @@ def look(subject: Subject) -> tuple[str, ...]:
             Code.NO_CERTIFICATE, "TLSEngine is on, but no certificate is configured: AUTH is answered with 431",
             "Set TLSRSACertificateFile or TLSECCertificateFile here or in <Global>; server config's do not count in a "
             "<VirtualHost>.", of="TLSEngine")
+    _pre_shared(subject)
     return tuple(kind_of(credential.leaf) for credential in found)
+
+
+def _pre_shared(subject: Subject) -> None:
+    """Keys that the server leaves out; what else is wrong with one stops it."""
+    directive = "TLSPreSharedKey"
+    for shared in subject.settings.tls.pre_shared_keys:
+        if is_forbidden(shared.file):
+            subject.cannot_look(shared.file, of=directive)
+            continue
+        with contextlib.suppress(OSError):
+            for text in parameters.psk_notices(shared):
+                problem, _, remedy = text.removeprefix(f"{directive} ").rpartition(": ")
+                subject.warn(Code.CONFIG_NOTICE, problem, remedy, of=directive)
 
 
 def _named(subject: Subject) -> bool:
@@ -160,21 +177,18 @@ def _mode(subject: Subject, path: str, directive: str) -> None:
 
 
 def _pkcs12(subject: Subject, path: str) -> Credential | None:
-    data = _read(subject, path, "TLSPKCS12File", Code.CERT_UNREADABLE)
-    if data is None:
+    if _read(subject, path, "TLSPKCS12File", Code.CERT_UNREADABLE) is None:
         return None
     _mode(subject, path, "TLSPKCS12File")
-    for password in (None, b""):
-        try:
-            found = pkcs12.load_pkcs12(data, password)
-        except ValueError:
-            continue
-        if found.cert is not None and found.key is not None:
-            extras = tuple(each.certificate for each in found.additional_certs)
-            return Credential(PKCS12, path, path, found.cert.certificate, extras, b"")
-    subject.note(
-        Code.CANNOT_LOOK, f"'{path}' is encrypted or no PKCS #12 file: it was not looked at",
-        f"`openssl pkcs12 -in {path} -info -noout` asks for the password and shows what is in it.", of="TLSPKCS12File")
+    try:
+        return dataclasses.replace(keys.load_pkcs12(path, keys.Unlocker(subject.host, subject.where)), key=b"")
+    except keys.Locked:
+        subject.note(
+            Code.CANNOT_LOOK, f"'{path}' is encrypted: it was not looked at",
+            f"`openssl pkcs12 -in {path} -info -noout` asks for the password and shows what is in it.",
+            of="TLSPKCS12File")
+    except ConfigError as error:
+        subject.config_error(Code.CERT_UNREADABLE, error)
     return None
 
 

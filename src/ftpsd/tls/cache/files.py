@@ -55,11 +55,16 @@ def prepare_directory(path: str, directive: str) -> None:
     """Makes the directory if it is missing. Raises `ConfigError` when others than its owner could write there."""
     try:
         directories.make(path)
-        found = os.stat(path)
+        check_directory(path, directive)
     except OSError as error:
         raise ConfigError(
             f"unable to use '{path}': {error.strerror}", directive=directive,
             remedy="Name a directory that the server can write to.") from None
+
+
+def check_directory(path: str, directive: str) -> None:
+    """Raises `ConfigError` when others than its owner could write there; `OSError` when it cannot be looked at."""
+    found = os.stat(path)
     if not stat.S_ISDIR(found.st_mode):
         raise ConfigError(f"'{path}' is no directory", directive=directive, remedy="Name a directory.")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid not in (0, os.geteuid()):

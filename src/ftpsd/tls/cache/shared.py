@@ -157,19 +157,37 @@ def open_segment(
 
     Raises `ConfigError`.
     """
-    if 0 < size < SMALLEST:
-        note(f"{directive}: a cache of {size} bytes is too small, it has {SHM_SIZE}")
+    if too_small(size):
+        note(f"{directive}: {too_small(size)}")
         size = 0
     try:
         directories.make(os.path.dirname(path))
         with _locked(path, create=True) as fd:
             memory = _join(path, _read(fd), size, directive, note) or _found(fd, size or SHM_SIZE)
     except (OSError, CacheError) as error:
-        text = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(
-            f"unable to use '{path}': {text}", directive=directive,
-            remedy="Name a file of its own, in a directory that only the server can write to.") from None
+        raise _unusable(path, directive, error) from None
     return SegmentStore(path, memory, lasting=lasting, note=note, clock=clock)
+
+
+def too_small(size: int) -> str:
+    """What is to be said of a cache of `size` bytes (0: none are named); "": nothing."""
+    return f"a cache of {size} bytes is too small, it has {SHM_SIZE}" if 0 < size < SMALLEST else ""
+
+
+def check_file(path: str, directive: str) -> None:
+    """Whether `open_segment` takes the file, which is made if it is missing. Raises `ConfigError`."""
+    try:
+        with contextlib.suppress(FileNotFoundError), _locked(path, create=False):
+            pass
+    except (OSError, CacheError) as error:
+        raise _unusable(path, directive, error) from None
+
+
+def _unusable(path: str, directive: str, error: OSError | CacheError) -> ConfigError:
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    return ConfigError(
+        f"unable to use '{path}': {text}", directive=directive,
+        remedy="Name a file of its own, in a directory that only the server can write to.")
 
 
 @contextlib.contextmanager
