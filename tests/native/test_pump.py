@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,15 +149,16 @@ def usual_schedule() -> Iterator[None]:
 class Running:
     """A pump in a thread of its own."""
 
-    def __init__(self, pump: Pump) -> None:
+    def __init__(self, pump: Pump, run: Callable[[Pump], str] = Pump.run) -> None:
         self.pump = pump
+        self._run_pump = run
         self.result = ""
         self.policy_afterwards = -1
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self) -> None:
-        self.result = self.pump.run()
+        self.result = self._run_pump(self.pump)
         self.policy_afterwards = os.sched_getscheduler(0)
 
     def policy(self) -> int:
@@ -506,6 +507,44 @@ def test_stalled_peer(channel: str, direction: Literal["send", "receive"]) -> No
         pump = link.pump(direction, file.fileno(), stall=0.1)
         assert pump.run() == "stalled"
         assert time.monotonic() - start >= 0.1
+
+
+def until_it_stops(pump: Pump) -> str:
+    """Runs a pump whose control connection always has input."""
+    stop, deadline = "control", time.monotonic() + TIMEOUT
+    while stop == "control":
+        assert time.monotonic() < deadline
+        stop = pump.run()
+    return stop
+
+
+@channels
+@pytest.mark.parametrize("direction", ["send", "receive"])
+def test_a_control_connection_that_always_has_input_hides_no_stall(
+    channel: str, direction: Literal["send", "receive"]
+) -> None:
+    ours, clients = socket.socketpair()
+    with ours, clients, wire(channel) as link, file_of() as file:
+        os.ftruncate(file.fileno(), 64 * MEGABYTE)
+        clients.send(b"NOOP\r\n")
+        start = time.monotonic()
+        assert until_it_stops(link.pump(direction, file.fileno(), stall=0.1, control=ours.fileno())) == "stalled"
+        assert time.monotonic() - start >= 0.1
+
+
+@channels
+@pytest.mark.parametrize("rate", [0.0, 2_000_000.0])
+def test_where_data_moves_there_is_no_stall_whatever_the_control_connection_does(channel: str, rate: float) -> None:
+    payload = random.randbytes(MEGABYTE)
+    ours, clients = socket.socketpair()
+    with ours, clients, wire(channel) as link, file_of() as file:
+        clients.send(b"NOOP\r\n")
+        receiving = Running(
+            link.pump("receive", file.fileno(), stall=0.3, rate=rate, control=ours.fileno()), until_it_stops)
+        link.peer_sends(payload)
+        link.peer_ends()
+        assert receiving.join() == "done"
+        assert content_of(file) == payload
 
 
 def test_bytes_reset_the_stall() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Iterator
 
@@ -104,6 +106,31 @@ def test_a_transfer_that_stalls(hosts: Hosts, command: str) -> None:
         assert time.monotonic() - begin >= 0.9
         assert client.expect(421).text == "Data transfer stall timeout: 1 seconds"
         client.expect_end()
+        connection.close("rst")
+
+
+@pytest.mark.parametrize("command", ["RETR big.bin", "STOR up"])
+def test_a_client_that_never_stops_sending_commands_hides_no_stall(hosts: Hosts, command: str) -> None:
+    """In clear, where a test can send and read at the same time."""
+    with hosts.logged_in("stalled") as client:
+        connection = client.data()
+        client.expect(150, command)
+        control, begin = client.control.socket, time.monotonic()
+
+        def flood() -> None:
+            with contextlib.suppress(OSError):
+                while time.monotonic() - begin < 10:
+                    control.send(b"NOOP\r\n" * 10_000)
+
+        said = b""
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        with contextlib.suppress(ConnectionError):
+            while data := control.recv(65536):
+                said = said[-200:] + data
+        flooding.join()
+        assert b"426 Transfer aborted. Data connection stalled [data-stalled]\r\n421 " in said
+        assert 0.9 <= time.monotonic() - begin < 10
         connection.close("rst")
 
 

@@ -11,7 +11,8 @@
  * none. Whoever waits makes it and then looks whether there was an abort; abort() says so and then looks for it.
  *
  * Rate: a token bucket that holds an eighth of a second. Stall: the clock of the last byte moved; time in which we
- * hold back ourselves does not count.
+ * hold back ourselves does not count. When that time is up the data comes first: a control connection that always has
+ * input would leave it no turn, and nobody would see that nothing moves.
  */
 #ifndef FTPSD_PUMP_CORE_H
 #define FTPSD_PUMP_CORE_H
@@ -203,7 +204,8 @@ static int pump_wakeable(struct pump *pump)
     return pump->wake >= 0;
 }
 
-/* Polls socket (0 events: not at all), control and wake. PUMP_GO: the socket is ready (see `*seen`) or time is up. */
+/* Polls socket (0 events: not at all), control and wake. PUMP_GO: the socket is ready (see `*seen`, which is true for
+ * PUMP_CONTROL, too) or time is up. */
 static int pump_poll(struct pump *pump, short events, int milliseconds, short *seen)
 {
     struct pollfd fds[3] = {{pump->control, POLLIN, 0}, {events ? pump->sock : -1, events, 0}, {-1, POLLIN, 0}};
@@ -223,10 +225,13 @@ static int pump_poll(struct pump *pump, short events, int milliseconds, short *s
         return errno == EINTR ? PUMP_INTERRUPTED : pump_fail(pump, PUMP_RESET, errno);
     if (pump_is_aborted(pump))
         return PUMP_ABORTED;
-    if (fds[0].revents)
-        return PUMP_CONTROL;
     *seen = fds[1].revents;
-    return PUMP_GO;
+    return fds[0].revents ? PUMP_CONTROL : PUMP_GO;
+}
+
+static int pump_overdue(const struct pump *pump)
+{
+    return pump->stall > 0 && io_now() >= pump->moved_at + pump->stall;
 }
 
 /* `pause_at` never within a TLS record that is half written: OpenSSL takes no request for new keys there. */
@@ -269,15 +274,14 @@ static int pump_glance(struct pump *pump)
 /* Waits for the socket; PUMP_STALLED when nothing has moved for `stall` seconds. */
 static int pump_wait(struct pump *pump, short events, short *seen)
 {
-    double deadline = pump->stall > 0 ? pump->moved_at + pump->stall : IO_FOREVER;
-    double until = deadline;
+    double until = pump->stall > 0 ? pump->moved_at + pump->stall : IO_FOREVER;
     int stop;
 
     if (pump->pause_time > 0 && (until < 0 || pump->pause_time < until))
         until = pump->pause_time;
     stop = pump_poll(pump, events, io_milliseconds(until), seen);
-    if (stop == PUMP_GO && *seen == 0 && deadline > 0 && io_now() >= deadline)
-        return PUMP_STALLED;
+    if ((stop == PUMP_GO || stop == PUMP_CONTROL) && pump_overdue(pump))
+        return *seen == 0 ? PUMP_STALLED : PUMP_GO;
     return stop;
 }
 
@@ -306,9 +310,9 @@ static int pump_allow(struct pump *pump, size_t wanted, size_t *allowed)
         if (pump->tokens >= quantum)
             break;
         stop = pump_poll(pump, 0, io_milliseconds(now + (quantum - pump->tokens) / pump->rate), &seen);
+        pump->moved_at = io_now();
         if (stop != PUMP_GO)
             return stop;
-        pump->moved_at = io_now();
     }
     if (pump->tokens < (double)wanted)
         *allowed = (size_t)pump->tokens;
@@ -334,6 +338,8 @@ static int pump_begin(struct pump *pump)
         pump->begun_at = pump->moved_at = pump->refilled_at = io_now();
         pump->tokens = fmax(1.0, pump->rate / 8);
     }
+    if (pump_overdue(pump))
+        return pump_is_aborted(pump) ? PUMP_ABORTED : PUMP_GO;
     return pump_poll(pump, 0, 0, &seen);
 }
 
