@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ftpsd.testing.client import ConnectionEnded, ScriptedClient, UnexpectedReply
+from ftpsd.testing.client import ConnectionEnded, ScriptedClient, UnexpectedReply, parse_epsv
 from ftpsd.testing.configs import User
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from ftpsd.testing.server import RunningServer
@@ -33,6 +33,7 @@ HOSTS = {
     "password": "MaxPasswordSize 5",
     "rate": "MaxCommandRate 4 2",
     "faster": "MaxCommandRate 10 2",
+    "faster and shorter": "MaxCommandRate 10 2\nTimeoutSession 60",
     "store": "AllowOverwrite on\nAllowStoreRestart on\nMaxStoreFileSize 20 B\nMaxStoreFileSize * user bob",
     "huge": "AllowOverwrite on\nMaxStoreFileSize 8388608 Tb",
     "hidden": "HiddenStores on\nAllowOverwrite on\nMaxStoreFileSize 20 B",
@@ -141,6 +142,40 @@ def test_commands_beyond_the_rate_wait_for_the_end_of_a_transfer(
     codes = [client.read_reply().code for _ in range(20)]
     assert codes.count(200) == 19
     assert codes.index(226) < 10
+    client.quit()
+
+
+@pytest.mark.parametrize("version", [None, "TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize(("name", "connected"), [("faster", True), ("faster and shorter", True), ("faster", False)])
+def test_commands_beyond_the_rate_are_answered_in_their_time_within_a_transfer(
+    hosts: Hosts, version: str | None, name: str, connected: bool
+) -> None:
+    """Although the client sends nothing more, whether the data connection stands already or is still to come."""
+    with hosts.server.give("huge.bin").open("r+b") as stream:
+        stream.truncate(20_000_000)
+    client = hosts.client(name, version).begin()
+    port = parse_epsv(client.expect(229, "EPSV").text)
+    began = time.monotonic()
+    if not connected:
+        client.send(b"RETR huge.bin\r\n")
+    else:
+        connection = client.connect_data(client.host, port)
+        client.expect(150, "RETR huge.bin")
+        data = connection.handshake() if version is not None else connection.establish()
+        assert data.read(1000)
+    client.send(b"NOOP\r\n" * 14 + b"PWD\r\n")
+    for _ in range(14):
+        client.expect(200)
+    assert time.monotonic() - began > 0.9
+    if not connected:
+        connection = client.connect_data(client.host, port)
+        client.expect(150)
+        data = connection.handshake() if version is not None else connection.establish()
+    while data.read():
+        pass
+    data.close()
+    client.expect(226)
+    client.expect(257)
     client.quit()
 
 

@@ -40,9 +40,10 @@ class Pace:
         self._filled = 0.0
         """When the bucket will be empty."""
 
-    def reached(self, now: float) -> bool:
-        """Whether a command that came at `now` would have to wait."""
-        return max(self._filled, now) + self._step - now > self.rate.seconds
+    @property
+    def free_at(self) -> float:
+        """From when a command that came would not have to wait."""
+        return self._filled + self._step - self.rate.seconds
 
     def delay(self, now: float) -> float:
         """Seconds that a command that comes at `now` has to wait; it is taken as carried out then."""

@@ -138,10 +138,10 @@ def keep_pace(session: Session) -> None:
     delays.pause(session, delay)
 
 
-def pace_is_reached(session: Session) -> bool:
-    """MaxCommandRate: whether a command that came now would have to wait."""
+def free_at(session: Session) -> float:
+    """MaxCommandRate: from when a command would not have to wait (monotonic seconds; 0: at any time)."""
     rate, pace = session.settings.bounds.max_command_rate, session.pace
-    return rate is not None and pace is not None and pace.rate == rate and pace.reached(time.monotonic())
+    return pace.free_at if rate is not None and pace is not None and pace.rate == rate else 0.0
 
 
 def too_large(session: Session, directive: str, size: int, path: str) -> None:

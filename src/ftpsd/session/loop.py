@@ -10,6 +10,8 @@ it.
 
 from __future__ import annotations
 
+import math
+import time
 import traceback
 
 from ftpsd.data.pump import answer_promptly
@@ -232,10 +234,10 @@ def _requirement_here(session: Session, command: Command) -> TLSRequirement | No
 def answer_during_transfer(session: Session) -> bool:
     """Answers the waiting commands that may be answered while a transfer runs; False: it is to be aborted.
 
-    QUIT waits for the end of the transfer (RFC 959 section 4.1.1), as do all others; so does what MaxCommandRate holds
-    back, since the data would have to wait with it. Raises `SessionEnded`.
+    QUIT waits for the end of the transfer (RFC 959 section 4.1.1), as do all others. What MaxCommandRate holds back
+    waits for its time (`held_until`), since the data would have to wait with it. Raises `SessionEnded`.
     """
-    while (line := session.control.take(_aborting if bounds.pace_is_reached(session) else _urgent)) is not None:
+    while (line := session.control.take(_aborting if _held(session) else _urgent)) is not None:
         command = parse(line.text)
         if command.spec is not None and command.spec.aborts_transfer:
             _received(session, command)
@@ -251,6 +253,17 @@ def answer_during_transfer(session: Session) -> bool:
         if session.journal is not None:
             session.journal.finish()
     return True
+
+
+def _held(session: Session) -> bool:
+    return bounds.free_at(session) > time.monotonic()
+
+
+def held_until(session: Session) -> float:
+    """When commands that wait may be answered while a transfer runs (monotonic seconds); inf: there are none."""
+    if not session.control.waiting or session.settings.bounds.max_command_rate is None:
+        return math.inf
+    return bounds.free_at(session) if any(map(_urgent, session.control.waiting)) else math.inf
 
 
 def abort_waits(session: Session) -> bool:

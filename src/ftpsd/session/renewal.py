@@ -139,6 +139,10 @@ class DataRenewal:
         self._pump.pause(at=self._next, time=self._earliest())
         return True
 
+    def come_back(self, at: float) -> None:
+        """The pump is to pause then, too, once (monotonic seconds)."""
+        self._pump.pause(at=self._next, time=min(at, self._earliest() or at))
+
     def _earliest(self) -> float:
         return min((moment for moment in (self._deadline, self._until) if moment), default=0.0)
 

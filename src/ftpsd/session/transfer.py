@@ -8,6 +8,7 @@ broke); 226 only for a transfer whose end was seen.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple, NoReturn
@@ -158,6 +159,7 @@ def _shake_hands(session: Session, channel: DataChannel, pump: Pump, until: floa
     control = session.control
     tls = control.channel.connection
     while True:
+        _come_back(session, pump, None)
         hidden = tls is not None and tls.pending() and not control.full  # decrypted already: no wait sees it
         stop: str = "control" if hidden else pump.run()
         if not pump.securing:
@@ -318,8 +320,8 @@ def _end_sending(session: Session, channel: DataChannel) -> str:
             return "ended"
         try:
             control = not session.control.full
-            if waiting.wait(session, min(deadline, now + _ROOM_INTERVAL), control=control) \
-                    and not waiting.attend(session):
+            came = waiting.wait(session, min(deadline, now + _ROOM_INTERVAL), control=control)
+            if (came or waiting.held_until(session) <= now) and not waiting.attend(session):
                 return "aborted"
         except (SessionEnded, TLSError, OSError) as error:
             return _control_lost(session, error)
@@ -350,6 +352,7 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal | None, stop: str | 
     """
     while True:
         if stop is None:
+            _come_back(session, pump, renewal)
             stop = pump.run()
         if stop == "aborted":
             return "ended"
@@ -360,7 +363,7 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal | None, stop: str | 
                 return "tls"
         elif stop != "control":
             return stop
-        else:
+        if stop == "control" or session.control.waiting:
             try:
                 if not waiting.attend(session):
                     return "aborted"
@@ -368,6 +371,16 @@ def _run(session: Session, pump: Pump, renewal: DataRenewal | None, stop: str | 
                 return _control_lost(session, error)
             if _overdue(session):  # a client that writes without pause leaves the pump no time to see it
                 return "ended"
-            if session.control.full:
-                pump.control = -1
+            pump.control = -1 if session.control.full else session.control.descriptor
         stop = None
+
+
+def _come_back(session: Session, pump: Pump, renewal: DataRenewal | None) -> None:
+    """The pump pauses when commands that MaxCommandRate holds back may be answered."""
+    at = waiting.held_until(session)
+    if at == math.inf:
+        return
+    if renewal is not None:
+        renewal.come_back(at)
+    else:
+        pump.pause(time=at)

@@ -177,7 +177,8 @@ def connected(session: Session, channel: DataChannel, timeout: float) -> None:
     while channel.stage is _LISTENING or channel.stage is _CONNECTING:
         if _overdue(channel, deadline):
             return
-        if wait(session, deadline, control=not session.control.full) and not attend(session):
+        came = wait(session, min(deadline, held_until(session)), control=not session.control.full)
+        if (came or held_until(session) <= time.monotonic()) and not attend(session):
             raise TransferAborted
 
 
@@ -217,6 +218,13 @@ def _overdue(channel: DataChannel, deadline: float) -> bool:
         return False
     channel.fail(TimeoutError(110, "Connection timed out"))
     return True
+
+
+def held_until(session: Session) -> float:
+    """When commands that MaxCommandRate holds back within a transfer want to be attended to (monotonic seconds)."""
+    from ftpsd.session.loop import held_until
+
+    return held_until(session) if session.control.waiting else math.inf
 
 
 def attend(session: Session) -> bool:
