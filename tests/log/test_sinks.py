@@ -224,6 +224,23 @@ def test_without_logs_nothing_is_opened(tmp_path: Path) -> None:
     log.close()
 
 
+def test_a_fifo_that_nobody_reads_yet_or_any_more(tmp_path: Path) -> None:
+    """What ftpmail and other programs read: as with ProFTPD they may begin later, and begin again."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    log, notices = open_log_of(configuration(host(tls_log=path)))
+    assert notices == []
+    for text in ("one", "two"):
+        log.emit(events.TLSNote(text), CLIENT)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        assert os.read(reader, 4096).decode().endswith(f" {text}\n")
+        os.close(reader)
+    for _ in range(10):
+        log.emit(events.TLSNote("x" * 60_000), CLIENT)  # more than the pipe holds: lost, and nobody waits
+    log.emit(events.TLSNote("last"), CLIENT)
+    log.close()
+
+
 def test_reopen_after_rotation(tmp_path: Path) -> None:
     path = tmp_path / "system.log"
     log, _ = open_log_of(configuration(host(system_log=str(path), tls_log=path)))

@@ -29,7 +29,8 @@ def open_log(path: str, *, mode: int = 0o640, allow_symlink: bool = False) -> in
     AllowLogSymlinks), something that is no file, or what the system says.
     """
     _check_parent(path)
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK
+    access = os.O_RDWR if _is_fifo(path) else os.O_WRONLY  # a FIFO needs nobody who reads, then; the pipe keeps entries
+    flags = access | os.O_APPEND | os.O_CREAT | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK
     if not allow_symlink:
         flags |= os.O_NOFOLLOW
         if os.path.islink(path):
@@ -43,6 +44,13 @@ def open_log(path: str, *, mode: int = 0o640, allow_symlink: bool = False) -> in
         os.close(fd)
         raise LogFileError("is not a file")
     return fd
+
+
+def _is_fifo(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _check_parent(path: str) -> None:
