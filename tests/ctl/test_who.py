@@ -51,11 +51,12 @@ def test_who() -> None:
 
 def test_verbose() -> None:
     lines = lines_of(verbose=True)
-    assert lines[1:9] == [
+    assert lines[1:10] == [
         " 1864 fred     [  0m6s] ( 24%) RETR big", "\tKB/s: 198.40", "\tclient: localhost [127.0.0.1]",
         "\tserver: 127.0.0.1:2121 (main server)", "\tprotocol: ftps", "\tlocation: /in", "\tclass: local",
-        "\tsession: 0123456789ab",
+        "\tsession: 0123456789ab", "",
     ]
+    assert lines.count("") == 4
     assert "\tclient: 127.0.0.1 [127.0.0.1]" in lines
 
 
@@ -78,7 +79,7 @@ def test_one_server_only() -> None:
         "Master ftpsd process 1048:", "Service class (none)               -   1 user",
         "Service class local                -   3 users"]
     assert count(Report(1, 0, ()), server="x") == [
-        "Master ftpsd process 1:", "ftpsd Server 'x'", "no users connected"]
+        "Master ftpsd process 1:", "ftpsd Server 'x'", "0 users"]
 
 
 def test_sessions_that_are_processes_of_their_own() -> None:

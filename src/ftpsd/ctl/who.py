@@ -143,7 +143,7 @@ def who(report: Report, now: float, *, verbose: bool, outform: str | None, serve
         if outform == "oneline":
             lines.append(" ".join([_LABEL.sub(r"\\x3a", first), *more]))
         else:
-            lines += [first, *(f"\t{detail}" for detail in more)]
+            lines += [first, *(f"\t{detail}" for detail in more), *([""] if more else [])]
     lines += _classes(shown) or ["no users connected"]
     return lines + [f"warning: {escape(text)}" for text in report.warnings]
 
@@ -199,7 +199,7 @@ def count(report: Report, *, server: str | None) -> list[str]:
     lines = [f"Master ftpsd process {report.pid}:" if report.pid else "inetd FTP connections:"]
     if server is not None:
         lines.append(f"ftpsd Server '{escape(server)}'")
-    return lines + (_classes(report.of_server(server).entries) or ["no users connected"])
+    return lines + (_classes(report.of_server(server).entries) or ["0 users"])
 
 
 # ---- JSON
