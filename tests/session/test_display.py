@@ -216,13 +216,25 @@ def test_every_line_of_a_reply_may_bear_the_code(ftps_server: ServerFactory) -> 
     server = ftps_server(directives=["MultilineRFC2228 on"], tls=["TLSRequired off"])
     with server.client(tls=False) as client:
         client.connect()
-        client.send(b"FEAT\r\n")
+        client.send(b"HELP\r\n")
         lines = [client.read_line() for _ in range(4)]
-        assert lines[0] == "211-Features:"
-        assert all(line.startswith("211-") for line in lines)
-        while not client.read_line().startswith("211 End"):
+        assert all(line.startswith("214-") for line in lines)
+        while not client.read_line().startswith("214 Direct"):
             pass
         client.expect(200, "NOOP")
+
+
+def test_features_and_facts_keep_their_form(ftps_server: ServerFactory) -> None:
+    """Debian's proftpd.conf had `MultilineRFC2228 on` for years; clients that parse FEAT know no `211-UTF8`."""
+    server = ftps_server(directives=["MultilineRFC2228 on"], tls=["TLSRequired off"])
+    with server.client(tls=False) as client:
+        client.connect()
+        client.login()
+        for command, code in (("FEAT", 211), ("MLST", 250)):
+            client.send_line(command)
+            assert client.read_line().startswith(f"{code}-")
+            while not (line := client.read_line()).startswith(f"{code} End"):
+                assert line.startswith(" ")
 
 
 class Shown:

@@ -89,4 +89,4 @@ def feat_reply(
 ) -> Reply:
     """The 211 reply to FEAT (RFC 2389 section 3.2); see `features`."""
     lines = features(tls=tls, facts=facts, utf8=utf8, more=more, engines=engines, without=without)
-    return Reply(211, "Features:", *lines, "End")
+    return Reply(211, "Features:", *lines, "End", blank=True)

@@ -19,16 +19,19 @@ _HARMLESS = dict.fromkeys((*range(9), *range(10, 0x20), 0x7F), "?")
 
 @dataclass(frozen=True, slots=True, init=False)
 class Reply:
-    """A reply: `code` (100 to 599) and its lines, at least one."""
+    """A reply: `code` (100 to 599) and its lines, at least one. `blank`: what stands between the first and the last
+    has a blank in front whatever MultilineRFC2228 says, as its grammar demands (FEAT, MLST)."""
 
     code: int
     lines: tuple[str, ...]
+    blank: bool
 
-    def __init__(self, code: int, *lines: str) -> None:
+    def __init__(self, code: int, *lines: str, blank: bool = False) -> None:
         if not 100 <= code <= 599:
             raise ValueError(f"{code} is no FTP reply code")
         object.__setattr__(self, "code", code)
         object.__setattr__(self, "lines", lines or ("",))
+        object.__setattr__(self, "blank", blank)
 
     @property
     def text(self) -> str:
@@ -53,7 +56,7 @@ class Reply:
         last = f"{self.code} {lines.pop()}\r\n"
         if not lines:
             return _wire(last, charset)
-        inner = f"{self.code}-" if every_line else " "
+        inner = f"{self.code}-" if every_line and not self.blank else " "
         head = [f"{self.code}-{lines[0]}\r\n"]
         head.extend(f"{inner}{line}\r\n" for line in lines[1:])
         return _wire("".join(head) + last, charset)

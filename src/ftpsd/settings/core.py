@@ -105,7 +105,8 @@ class CoreSettings:
     multiline_rfc2228: bool = directive(
         "MultilineRFC2228", Boolean(), False, contexts=ROOT, good=("on",), bad=("RFC",),
         combine=Combine.LAST,
-        doc="Every line of a multi-line reply starts with the code, as RFC 2228 allows.",
+        doc="Every line of a multi-line reply starts with the code, as RFC 2228 allows; not the lines of FEAT and MLST,"
+        " for which RFC 2389 and 3659 want a blank there.", differs="without effect since 1.3.8",
     )
     defer_welcome: bool = directive(
         "DeferWelcome", Boolean(), False, contexts=HOST, good=("on",), bad=("later",),

@@ -151,7 +151,7 @@ def mlst(session: Session, command: Command) -> Reply:
         line = session.fs.facts(path, wanted)
     except OSError:
         raise Refusal(550, f"'{shown}' cannot be listed", Code.FILE_NOT_FOUND) from None
-    return Reply(250, f"Start of list for {shown}", line, "End of list")
+    return Reply(250, f"Start of list for {shown}", line, "End of list", blank=True)
 
 
 def stat(session: Session, command: Command) -> Reply:
