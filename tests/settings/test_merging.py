@@ -382,7 +382,9 @@ def test_directories_merge_down_outer_first(path: str, umask: int) -> None:
         ("/[!ab]", "/b", False),
         ("/[!ab]", "/c", True),
         ("/x.y", "/xzy", False),
-        ("/*", "/", False),
+        ("/*", "/", True),
+        ("/[^ab]", "/b", False),
+        ("/[^ab]", "/c", True),
         ("/*", "/x", True),
         ("*", "/root/x", True),
         ("*", "/other", False),
@@ -395,7 +397,8 @@ def test_directories_merge_down_outer_first(path: str, umask: int) -> None:
         ("/a\nb", "/a\nb", True),
         ("/a[", "/a[", True),
         ("/[]x]", "/]", True),
-        ("/a\\b", "/a\\b", True),
+        ("/a\\*", "/a*/b", True),
+        ("/a\\*", "/ab", False),
     ],
 )
 def test_directory_patterns(pattern: str, path: str, matches: bool) -> None:
@@ -425,6 +428,8 @@ def test_directory_patterns(pattern: str, path: str, matches: bool) -> None:
     ("in", "alice", "/root[1]/in", True),
     ("*", "alice", "/root1/in", False),
     ("/link/%u/x*", "a*", "/led/a*/xy", True),
+    ("/srv/%u", "a\\b", "/srv/a\\b/c", True),
+    ("/srv/%u", "a\\b", "/srv/ab/c", False),
 ])
 def test_what_a_login_puts_into_a_directory_is_no_pattern(pattern: str, user: str, path: str, matches: bool) -> None:
     section = DirectorySection(pattern, restrictions=Restrictions(everything="deny"))

@@ -1,4 +1,6 @@
-"""What is in force where: the <Directory> sections and .ftpaccess files that fit a path, laid over a login's settings.
+"""What is in force where: the <Directory> sections and .ftpaccess files of a path, laid over a login's settings.
+
+Which of several sections that fit a path hold, and in which order, `access.directories` says.
 
 A <Directory> may be written with `~`, `~name`, `%u` or relative to the root of an <Anonymous>; at login that becomes a
 path of this machine, twice where a link is on its way: as it is written and as it leads. Paths to be judged come with
@@ -8,47 +10,31 @@ their links resolved, so that a link gets nobody around a section.
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from ftpsd.settings.model import DirectorySection, HomeOf, Settings, directory_pattern, laid_over
+from ftpsd.access.directories import Forest, Node, node_of
+from ftpsd.settings.model import DirectorySection, HomeOf, Settings, laid_over
 from ftpsd.settings.restrictions import Restrictions
 from ftpsd.settings.user_paths import escaped, first_wildcard, unescaped
 
 _MOST_REMEMBERED = 512
-"""Combinations of sections whose settings a session keeps."""
+"""Combinations of .ftpaccess files that a session keeps."""
 
 RealPath = Callable[[str], str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A <Directory> of this login: what it fits, and how deep it lies (components)."""
-
-    patterns: tuple[re.Pattern[str], ...]
-    depth: int
-    section: DirectorySection
-
-    def fits(self, real: str) -> bool:
-        return any(pattern.fullmatch(real) for pattern in self.patterns)
-
-
-def _components(path: str) -> int:
-    return len([part for part in path.split("/") if part])
 
 
 class Places:
     """The settings of one login, by real path."""
 
-    def __init__(self, base: Settings, places: Sequence[_Place] = ()) -> None:
+    def __init__(self, base: Settings, nodes: Sequence[Node] = ()) -> None:
         self.base = base
-        self._places = places
-        self._remembered: dict[tuple[object, ...], Settings] = {}
-        sections = [place.section for place in places]
+        self._forest = Forest(nodes, base.stages)
+        self._with_files: dict[tuple[int, ...], Forest] = {}
+        self._remembered: dict[Node, Settings] = {}
+        sections = [node.section for node in nodes if node.section is not None]
         self.restricted = any(base.restrictions) or any(section.restrictions for section in sections)
         """Whether a <Limit> or DenyAll stands anywhere."""
-        self.varied = bool(places)
+        self.varied = bool(nodes)
         """Whether the place matters: whether there are <Directory> sections."""
         self._changed = {(change.group, change.field) for section in sections for change in section.changes}
 
@@ -67,44 +53,50 @@ class Places:
         Where a file and a <Directory> stand for the same directory, the administrator's directives count, his DenyAll
         unless the file says AllowAll, and of <Limit> sections the file's are asked first, as in ProFTPD.
         """
-        found = self._fitting(real)
-        if not found and not dynamic:
+        forest = self._forest if not dynamic else self._over(dynamic)
+        node = forest.at(real.rstrip("/") or "/")
+        if node is None:
             return self.base
-        key = (*map(id, found), None, *map(id, dynamic))
-        settings = self._remembered.get(key)
+        settings = self._remembered.get(node)
         if settings is None:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            settings = self._remembered[key] = self._laid(found, dynamic)
+            settings = self._remembered[node] = _laid(self.base, node)
         return settings
 
     def sections_at(self, real: str) -> list[DirectorySection]:
-        """The <Directory> sections that fit the real path `real`, outer ones first."""
-        return [place.section for place in sorted(self._fitting(real), key=lambda place: place.depth)]
+        """The <Directory> sections that hold at the real path `real`, outer ones first."""
+        node = self._forest.at(real.rstrip("/") or "/")
+        found = [] if node is None else [one.section for one in node.outwards() if one.section is not None]
+        return found[::-1]
 
-    def _fitting(self, real: str) -> list[_Place]:
-        path = real.rstrip("/") or "/"
-        return [place for place in self._places if place.fits(path)]
+    def _over(self, files: Sequence[DirectorySection]) -> Forest:
+        key = tuple(map(id, files))
+        forest = self._with_files.get(key)
+        if forest is None:
+            if not self._with_files or len(self._with_files) >= _MOST_REMEMBERED:
+                self.forget()
+                self._forest = self._forest.with_files(())  # ProFTPD arranges everything anew, and leaves it so
+            forest = self._with_files[key] = self._forest.with_files(files)
+        return forest
 
     def forget(self) -> None:
         """An .ftpaccess file has changed."""
+        self._with_files.clear()
         self._remembered.clear()
 
-    def _laid(self, found: Iterable[_Place], dynamic: Iterable[DirectorySection]) -> Settings:
-        static = [(place.depth, 1, index, place.section) for index, place in enumerate(found)]
-        files = [(_components(section.path), 0, index, section) for index, section in enumerate(dynamic)]
-        outer_first = sorted([*static, *files], key=lambda entry: entry[:3])
-        inner_first = sorted([*static, *files], key=lambda entry: (-entry[0], entry[1], -entry[2]))
-        return laid_over(self.base, [entry[3] for entry in outer_first], _restrictions(inner_first))
+
+def _laid(base: Settings, node: Node) -> Settings:
+    chain = list(node.outwards())
+    late = [section.yielding(base.said) for section in node.gained()]
+    return laid_over(base, [*reversed(late), *reversed(node.inherited or ()), node.said], _restrictions(chain))
 
 
-def _restrictions(inner_first: Sequence[tuple[int, int, int, DirectorySection]]) -> list[Restrictions]:
-    """What the sections (depth, 0 for a file, place, section) restrict; the first alone says whether all is denied."""
-    found = [section.restrictions for *_, section in inner_first]
-    (depth, static, *_), *others = inner_first
-    beside = next((section.restrictions for at, kind, _, section in others if at == depth and kind), None)
-    if not static and beside is not None and found[0].everything is None:
-        found[0] = dataclasses.replace(found[0], everything=beside.everything)
+def _restrictions(inner_first: Sequence[Node]) -> list[Restrictions]:
+    """What the sections restrict, files before what stands for their directory; the first says if all is denied."""
+    found = [
+        section.restrictions for node in inner_first for section in (node.file, node.section) if section is not None]
+    own, file = inner_first[0].section, inner_first[0].file
+    if own is not None and file is not None and file.restrictions.everything is None:
+        found[0] = dataclasses.replace(found[0], everything=own.restrictions.everything)
     return found
 
 
@@ -114,12 +106,9 @@ def places_of(
     """The places of a login with `settings`: `home` and `root` are real paths, `real_path` says where a path leads."""
     found = []
     for section in settings.directories:
-        if section.empty:  # as if it were not there: it does not end the DenyAll of the directories above
-            continue
         written = section.absolute(home=home, root=root, user=user, home_of=home_of)
         led = _led(written, real_path)
-        patterns = tuple(directory_pattern(path) for path in dict.fromkeys((written, led)))
-        found.append(_Place(patterns, _components(led), section))
+        found.append(node_of(section, written, led))
     return Places(settings, found)
 
 

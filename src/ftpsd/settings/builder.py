@@ -159,7 +159,13 @@ class _Builder:
         elif rule.inside is Context.LIMIT:
             body.limits.append(self._limit(section, rule))
         elif rule.inside is Context.DIRECTORY:
-            body.directories.append(self._directory(body, section, rule))
+            directory = self._directory(body, section, rule)
+            if not directory.empty:  # as if it were not there: it does not end the DenyAll of the directories above
+                body.directories.append(directory)
+            if body.context is Context.ANONYMOUS and directory.late:
+                self.notices.append(
+                    f"<Directory {directory.path}> on {section.location}: in <Anonymous> ProFTPD never applies a path "
+                    "with ~ or %u, here it counts; write it relative to the root of the <Anonymous>")
         elif rule.inside is Context.CONDITIONAL:
             body.conditionals.append(self._conditional(section, rule))
         elif rule.inside is Context.ANONYMOUS:

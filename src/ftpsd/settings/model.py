@@ -93,6 +93,10 @@ Taken = Mapping[tuple[str, str], Any]
 """The values of fields (group, name)."""
 
 
+ADDING = frozenset({Combine.APPEND, Combine.INWARD, Combine.CLEARABLE, Combine.UNION})
+"""The ways to combine in which what was there stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that is in force somewhere: for a host, a login or a directory."""
@@ -127,6 +131,10 @@ class Settings:
     directories: tuple[DirectorySection, ...] = ()
     restrictions: tuple[Restrictions, ...] = ()
     """What is said by <Limit> sections, innermost place first."""
+    stages: int = 0
+    """How often conditional sections have been laid over it: see `DirectorySection.stage`."""
+    said: frozenset[tuple[str, str]] = frozenset()
+    """The fields (group, name) that some directive has given their values."""
 
     @property
     def restricted(self) -> bool:
@@ -143,13 +151,15 @@ class Settings:
         replaced: dict[str, Any] = {
             name: dataclasses.replace(getattr(self, name), **fields) for name, fields in groups.items()
         }
+        if groups:
+            replaced["said"] = self.said.union((group, name) for group, fields in groups.items() for name in fields)
         added = (*self.directories, *directories)
         if not replaced and len(added) == len(self.directories):
             return self
         return dataclasses.replace(self, **replaced, directories=added)
 
 
-NOT_GROUPS = frozenset({"directories", "restrictions"})
+NOT_GROUPS = frozenset({"directories", "restrictions", "stages", "said"})
 """Fields of `Settings` that are no group of directives."""
 
 
@@ -161,12 +171,19 @@ class DirectorySection:
     changes: tuple[Change, ...] = ()
     location: Location | None = None
     restrictions: Restrictions = UNRESTRICTED
+    stage: int = 0
+    """0: the host's or an <Anonymous>'s; 1: an <IfClass> brought it; from 2 on: in the order of what brought it."""
 
     @property
     def empty(self) -> bool:
         """Whether it says nothing at all."""
         limited = self.restrictions
         return not self.changes and limited.everything is None and all(limit.empty for limit in limited.limits)
+
+    @property
+    def late(self) -> bool:
+        """Whether only a login says where it is."""
+        return self.path.startswith("~") or "%u" in self.path
 
     def absolute(self, *, home: str, root: str, user: str = "", home_of: HomeOf | None = None) -> str:
         """The pattern as a real path: `~` is `home`, `~name` what `home_of` says, a relative one is below `root`,
@@ -191,6 +208,12 @@ class DirectorySection:
         kept = tuple(filter(None, (change.beside(taken) for change in self.changes)))
         return self if kept == self.changes else dataclasses.replace(self, changes=kept)
 
+    def yielding(self, said: Collection[tuple[str, str]]) -> DirectorySection:
+        """The section without what would replace the values of the fields `said`; what adds to them stays."""
+        kept = tuple(
+            change for change in self.changes if change.combine in ADDING or (change.group, change.field) not in said)
+        return self if kept == self.changes else dataclasses.replace(self, changes=kept)
+
 
 HomeOf = Callable[[str], "str | None"]
 NOWHERE = "/\0"
@@ -200,20 +223,22 @@ NOWHERE = "/\0"
 @functools.lru_cache(maxsize=4096)
 def directory_pattern(path: str) -> re.Pattern[str]:
     """A <Directory> path as a pattern. A last `*` is all below; elsewhere `*`, `?` and `[…]` match slashes, too, as
-    they do in ProFTPD 1.3.8 (its documentation says otherwise).
+    they do in ProFTPD 1.3.8 (its documentation says otherwise). A backslash takes the meaning from what follows.
     """
     base = path.rstrip("/")
+    if base == "/*":  # this one fits the root as well
+        return re.compile("/.*", re.DOTALL)
     only_below = base.endswith("/*")
     translated = _GLOB.sub(_translate_glob, base.removesuffix("/*"))
     return re.compile(translated + ("/.+" if only_below else "(?:/.*)?"), re.DOTALL)
 
 
-_GLOB = re.compile(r"\*|\?|\[(!?)(\]?[^\]]*)\]|(.)", re.DOTALL)
+_GLOB = re.compile(r"\*|\?|\[([!^]?)(\]?[^\]]*)\]|\\(.)|(.)", re.DOTALL)
 
 
 def _translate_glob(match: re.Match[str]) -> str:
-    if match[3] is not None:
-        return re.escape(match[3])
+    if (plain := match[3] or match[4]) is not None:
+        return re.escape(plain)
     if match[0] in ("*", "?"):
         return ".*" if match[0] == "*" else "."
     inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", match[2])
@@ -396,19 +421,29 @@ class Host:
             return self.settings
         taken, named = _taken(holding), {one.path for section in holding for one in section.directories}
         directories = [one.beside(taken) for one in self.settings.directories if one.path not in named]
-        settings = dataclasses.replace(self.settings, directories=tuple(directories))
+        added, stages = _staged(holding)
+        settings = dataclasses.replace(self.settings, directories=(*directories, *added), stages=stages)
         for section in holding:
-            settings = settings.changed(section.changes, section.directories)
+            settings = settings.changed(section.changes)
         own = self.settings.restrictions[0].limits if self.settings.restrictions else ()
         limits = (*(limit for section in holding for limit in section.limits), *own)
         return dataclasses.replace(settings, restrictions=(Restrictions(limits),) if limits else ())
+
+
+def _staged(holding: Sequence[ConditionalSection]) -> tuple[list[DirectorySection], int]:
+    """The <Directory> sections of conditional ones as ProFTPD merges them, what counts last first, and the stages."""
+    found, stage = [], 1
+    for section in reversed(holding):
+        stage += section.kind != "class"
+        found += [dataclasses.replace(one, stage=stage) for one in reversed(section.directories)]
+    return found, stage
 
 
 def _taken(holding: Iterable[ConditionalSection]) -> Taken:
     """The fields that sections in force give a value, not those that they only add to."""
     found: dict[tuple[str, str], Any] = {}
     for change in (change for section in holding for change in section.changes):
-        if change.combine not in (Combine.APPEND, Combine.INWARD, Combine.CLEARABLE, Combine.UNION):
+        if change.combine not in ADDING:
             key = (change.group, change.field)
             found[key] = change.laid_over(found[key]) if key in found else change.value
     return found

@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 _NAME: Final = re.compile(r"%u(?:\[(\d{1,4})\])?")
-_MAGIC: Final = re.compile(r"[*?\[]")
-_ESCAPED: Final = re.compile(r"\[([*?\[])\]")
+_MAGIC: Final = re.compile(r"[*?\[\\]")
+_ESCAPED: Final = re.compile(r"\[([*?\[\\])\]")
 
 
 def with_user(path: str, user: str, *, pattern: bool = False) -> str:
