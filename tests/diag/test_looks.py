@@ -113,6 +113,13 @@ def test_what_stands_beside_a_pkcs12_file_is_looked_at(world: World) -> None:
     assert codes(found) == [Code.CONFIG_ERROR, Code.CHAIN_INCOMPLETE]
 
 
+def test_what_stands_beside_an_encrypted_key_is_looked_at(world: World) -> None:
+    text = GOOD.replace("Include @/tls.conf", (
+        "TLSEngine on\nTLSRequired on\nTLSECCertificateFile @/good.pem\nTLSECCertificateKeyFile @/encrypted.key\n"
+        "TLSCertificateChainFile @/chain.pem\nTLSDHParamFile @/empty.pem"))
+    assert codes(examine(text, world)[1]) == [Code.CONFIG_ERROR, Code.CERT_KEY_ENCRYPTED]
+
+
 @pytest.mark.parametrize("directive", ["TLSSessionCache", "TLSStaplingCache"])
 def test_a_check_makes_no_cache(world: World, directive: str) -> None:
     _, found = examine(f"{GOOD}TLSStapling off\n{directive} shm:/file=@/new.shm\n", world)

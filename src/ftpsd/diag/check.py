@@ -120,13 +120,18 @@ def _look(subject: Subject) -> None:
 
 
 def _rest(subject: Subject) -> None:
-    """What the start itself would say, and no look has said: the last word is the server's own code's."""
-    if _has_secrets(subject) or any(finding.severity is Severity.ERROR for finding in subject.found):
+    """What the start itself would say, and no look has said: the last word is the server's own code's. Where it would
+    have to ask somebody for a passphrase or PIN, it has its say without certificates."""
+    if any(found.code is Code.CANNOT_LOOK or found.severity is Severity.ERROR for found in subject.found):
         return
     cache, settings = subject.configuration.hosts[0].settings.tls.session_cache, subject.settings
     if cache.kind in (*REMOTE_KINDS, "shm"):  # `caches` has looked at those, and at the pool; nothing is made here
         cache = dataclasses.replace(cache, kind="internal")
-    alone = dataclasses.replace(settings, tls=dataclasses.replace(settings.tls, ticket_pool=None))
+    tls = dataclasses.replace(settings.tls, ticket_pool=None)
+    if _has_secrets(subject):
+        tls = dataclasses.replace(
+            tls, rsa_certificate_file=None, ec_certificate_file=None, dsa_certificate_file=None, pkcs12_file=None)
+    alone = dataclasses.replace(settings, tls=tls)
     try:
         contexts.build(dataclasses.replace(subject.host, settings=alone), cache=cache)
     except ConfigError as error:
@@ -134,10 +139,8 @@ def _rest(subject: Subject) -> None:
 
 
 def _has_secrets(subject: Subject) -> bool:
-    """Whether somebody would have to be asked for a passphrase or PIN, or a file cannot be read."""
+    """Whether somebody would have to be asked for a passphrase or PIN."""
     tls = subject.settings.tls
-    if any(found.code is Code.CANNOT_LOOK for found in subject.found):
-        return True
     paths = [kind.key_file(tls) or kind.certificate_file(tls) for kind in KEY_KINDS]
     return any(path is not None and certificates.is_secret(path) for path in paths)
 

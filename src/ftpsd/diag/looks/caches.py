@@ -56,7 +56,8 @@ def _look_at_files(subject: Subject, directive: str, place: SessionCache) -> Non
         subject.warn(Code.CONFIG_NOTICE, small, of=directive)
     if not place.path:
         return
-    if is_forbidden(place.path):
+    unopened = place.kind == "shm" and os.path.exists(place.path) and not os.access(place.path, os.W_OK)
+    if unopened or is_forbidden(place.path):
         subject.cannot_look(place.path, of=directive)
         return
     try:
