@@ -232,6 +232,12 @@ def test_filters_of_paths(hosts: Hosts) -> None:
             SITE CHMOD 644 a.exe => 550 CHMOD 644 a.exe: Forbidden filename [path-forbidden]
             > STOR a.ex => 150 ASCII: a.ex; 226 Transfer complete
             > STOR sub/a.ex => 550 sub/a.ex: Forbidden filename [path-forbidden]
+            MKD sub/a.ex => 550 sub/a.ex: Forbidden filename [path-forbidden]
+            RNFR file.txt => 350 File or directory exists, ready for destination name
+            RNTO sub/a.ex => 550 sub/a.ex: Forbidden filename [path-forbidden]
+            SITE CHMOD 644 sub/a.ex => 550 CHMOD 644 sub/a.ex: Forbidden filename [path-forbidden]
+            MKD sub/a.txt => 257 "/sub/a.txt" - Directory successfully created
+            RMD sub/a.txt => 250 RMD command successful
             CWD sub => 250 CWD command successful
             DELE a.ex => 550 a.ex: Forbidden filename [path-forbidden]
             > STOR a.txt => 150 ASCII: a.txt; 226 Transfer complete

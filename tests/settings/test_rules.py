@@ -95,6 +95,24 @@ def test_a_class_of_foreign_addresses_that_is_not_there_is_told_once() -> None:
     )
 
 
+@pytest.mark.parametrize(("line", "noticed"), [
+    ("AllowGroup AND a,b", True), ("DenyUser and a", True), ("AllowClass AND", False), ("DenyGroup a,b", False),
+    ("AllowGroup OR a,b", False),
+])
+def test_where_proftpd_takes_and_for_a_name_is_told(line: str, noticed: bool) -> None:
+    notices = configuration(f"<Limit WRITE>\n{line}\nDenyAll\n</Limit>").notices
+    assert any("takes AND for the only name" in notice for notice in notices) is noticed
+
+
+@pytest.mark.parametrize(("section", "noticed"), [
+    ("IfUser a", True), ("IfGroup a", True), ("IfAuthenticated", True), ("IfClass a", False)])
+@pytest.mark.parametrize("name", ["DefaultRoot", "DefaultChdir"])
+def test_where_proftpd_comes_too_late_is_told(section: str, noticed: bool, name: str) -> None:
+    text = f"<Class a>\nFrom all\n</Class>\n<{section}>\n{name} ~\n</{section.split()[0]}>"
+    assert bool(configuration(text).notices) is noticed
+    assert all(f"{name} in <{section.split()[0]}> on line 5" in notice for notice in configuration(text).notices)
+
+
 def test_key_in_global_and_certificate_in_host() -> None:
     tls = main_host("<Global>\nTLSRSACertificateKeyFile /k\n</Global>\nTLSRSACertificateFile /c").settings.tls
     assert (tls.rsa_certificate_file, tls.rsa_certificate_key_file) == ("/c", "/k")

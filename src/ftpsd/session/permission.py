@@ -105,8 +105,9 @@ def denied(session: Session, command: Command, path: str | None = None) -> bool:
 def _check(session: Session, command: Command, spec: CommandSpec | SiteSpec, words: Words) -> None:
     limit = spec.limit
     written = written_path(command, spec)
-    if limit.path_filter == "argument":
-        _filter(session.directory_settings(), written, command, limit)
+    here = session.directory_settings() if limit.path_filter == "argument" else None
+    if here is not None:
+        _filter(here, written, command, limit)
     path = _path(session, limit, written)
     if path is None:
         settings = session.directory_settings()
@@ -114,6 +115,8 @@ def _check(session: Session, command: Command, spec: CommandSpec | SiteSpec, wor
     else:
         real = session.fs.real_path(path, follow=limit.place is not Judged.ENTRY)
         settings = session.settings_at(real)
+        if here is not None and settings is not here:  # ProFTPD asks where the command before was; that is no rule
+            _filter(settings, written, command, limit)
     answer = _answer(session, command, words, settings, path, of_place=limit.of_place)
     if answer is not Answer.ALLOWED and not (limit.existing_first and not _exists(session, path)):
         shown = written or (".." if limit.place is Judged.ABOVE else session.cwd)

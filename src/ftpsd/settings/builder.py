@@ -231,6 +231,10 @@ class _Builder:
         if isinstance(node, Section):
             raise _not_here(f"<{node.name}>", node.location, rule.tag)
         declaration = self._declaration(node)
+        if declaration.name in _EXPRESSIONS and len(node.words) > 1 and node.words[0].upper() == "AND":
+            self.notices.append(
+                f"{declaration.name} AND on {node.location}: ProFTPD takes AND for the only name and so means nobody, "
+                "here all of the names must fit")
         return declaration.name, self._allowed(declaration, node, Context.LIMIT, rule.tag)
 
     def _conditional(self, section: Section, rule: SectionRule) -> ConditionalSection:
@@ -241,6 +245,11 @@ class _Builder:
             raise _bad_argument(rule.tag, error, section.location) from None
         body = _Body(rule.inside, rule.tag)
         self._fill(body, section.children)
+        for change in body.changes.values() if kind != "class" else ():
+            if change.field in _TOO_LATE:
+                self.notices.append(
+                    f"{_TOO_LATE[change.field]} in {rule.tag} on {change.location}: ProFTPD comes to it too late and "
+                    "keeps to what the host says, here it counts; write it outside, with an expression of groups")
         return ConditionalSection(
             kind, condition, tuple(body.changes.values()), tuple(body.directories), section.location,
             tuple(body.limits),
@@ -472,6 +481,10 @@ _OF_PROCESS = {
 def _dns_names(addresses: Iterable[str]) -> tuple[str, ...]:
     """Names by which HOST and SNI may ask for a host: ProFTPD takes each of its DNS names for a ServerAlias."""
     return tuple(address for address in addresses if not is_ip(address))
+
+
+_TOO_LATE = {"default_root": "DefaultRoot", "default_chdir": "DefaultChdir"}
+_EXPRESSIONS = frozenset({"AllowUser", "AllowGroup", "AllowClass", "DenyUser", "DenyGroup", "DenyClass"})
 
 
 def _without_effect(name: str, location: Location | None, first: Location | None) -> str:
