@@ -292,6 +292,28 @@ def test_a_prepared_process_has_no_umask() -> None:
     assert in_process(script) == ["0"]
 
 
+_DUMPABLE = (
+    "import ctypes, os; from ftpsd.native import _system; from ftpsd.vfs import rights;"
+    "prctl = ctypes.CDLL(None).prctl; get = lambda: prctl(3, 0, 0, 0, 0);"
+)
+
+
+@root_only
+@pytest.mark.root
+@pytest.mark.parametrize("change", [
+    "rights.prepare_process()", "_system.set_thread_credentials(0, 0, [0])", "_system.set_thread_effective(0, 0, [0])",
+    "_system.restore_thread_root([0])", "_system.restore_thread_root()",
+])
+def test_no_core_has_what_a_process_knows(change: str) -> None:
+    """A change that changes nothing takes nothing back in the kernel, so that what we say is seen."""
+    assert in_process(f"{_DUMPABLE} os.setgroups([0]); print(get()); {change}; print(get())") == ["1", "0"]
+
+
+def test_an_ordinary_users_process_is_not_closed_to_itself() -> None:
+    leave_root = "os.geteuid() or (os.setuid(65534), prctl(4, 1, 0, 0, 0))"
+    assert in_process(f"{_DUMPABLE} {leave_root}; rights.prepare_process(); print(get())") == ["1"]
+
+
 @root_only
 @pytest.mark.root
 def test_a_process_with_users_in_it_cannot_be_debugged_by_them(public: Path) -> None:

@@ -299,6 +299,9 @@ static int sys_drop_capabilities(void)
     return (int)syscall(SYS_capset, &header, data);
 }
 
+/* No core, no debugger of a user. A change of ids sets what fs.suid_dumpable says, so that it is to be said after each. */
+static int sys_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
 /* Becomes (shield, uid, shield) / (gid, gid, gid) with these groups; see set_thread_credentials in the .pyi.
  * Returns NULL, or what went wrong, with errno. */
 static const char *sys_become(uid_t uid, gid_t gid, size_t count, gid_t *groups, uid_t shield)
@@ -315,6 +318,8 @@ static const char *sys_become(uid_t uid, gid_t gid, size_t count, gid_t *groups,
         return "cannot set the user";
     if (uid != 0 && sys_drop_capabilities() != 0)
         return "cannot drop the capabilities";
+    if (sys_not_dumpable() != 0)
+        return "cannot make the process undumpable";
     if (getresuid(&ruid, &euid, &suid) != 0 || ruid != shield || euid != uid || suid != shield ||
         getresgid(&rgid, &egid, &sgid) != 0 || rgid != gid || egid != gid || sgid != gid ||
         sys_groups_are(count, groups) != 1 || (uid != 0 && sys_no_capabilities() != 1)) {
@@ -346,7 +351,7 @@ static const char *sys_borrow(uid_t uid, gid_t gid, size_t count, gid_t *groups)
         errno = EPERM;
         return "the change of credentials did not take";
     }
-    return NULL;
+    return sys_not_dumpable() == 0 ? NULL : "cannot make the process undumpable";
 }
 
 /* Effective ids 0 again; `groups` NULL leaves the supplementary groups. */
@@ -362,10 +367,8 @@ static const char *sys_give_back(size_t count, gid_t *groups)
         errno = EPERM;
         return "the change of credentials did not take";
     }
-    return NULL;
+    return sys_not_dumpable() == 0 ? NULL : "cannot make the process undumpable";
 }
-
-static int sys_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 /* ---- Landlock ------------------------------------------------------------------------------------------ */
 

@@ -25,8 +25,10 @@ What the server must do: call `prepare_process()` once in each process that runs
 before its first thread. Threads share the umask, so it is 0, and everything in this project that creates a
 file says its whole mode.
 
-A process whose threads became users is made undumpable, so that no user can attach a debugger to the thread
-that runs as them. What is left of the worker's User in a thread (its real and saved uid) is nobody's files.
+A process whose threads become users is made undumpable, so that no user can attach a debugger to the thread
+that runs as them, and no core has keys and passwords in it. The kernel would take that back with every change of ids
+where fs.suid_dumpable says so (systemd-coredump sets it): `_system` says it again each time. What is left of the
+worker's User in a thread (its real and saved uid) is nobody's files.
 
 Anything here that cannot be done as asked raises (`OSError`, mostly `CredentialsError`), and the session
 must end: half of a change of rights is never served from.
@@ -71,10 +73,12 @@ _thread = _Thread()
 
 
 def prepare_process() -> None:
-    """Once per process that runs sessions, before its threads: umask 0, and no compiled modules, whose directories
-    would be everybody's to write to under it."""
+    """Once per process that runs sessions, before its threads and keys: umask 0, and no compiled modules, whose
+    directories would be everybody's to write to under it. No cores, where sessions take on rights."""
     sys.dont_write_bytecode = True
     os.umask(0)
+    if os.geteuid() == 0:  # where it is not, /proc would be closed to the process itself
+        _system.forbid_dumps()
 
 
 def resolve_worker(user: str | None, group: str | None) -> tuple[int, int]:
@@ -214,7 +218,6 @@ def take_on(
         rules = _rules(opened, root, readable, writable) if confine else b""
         if _may_change():
             shield = _thread.worker[0] if _thread.worker is not None and uid != 0 else None
-            _system.forbid_dumps()
             _thread.settled = True  # half a change is not taken back either
             _system.set_thread_credentials(uid, gid, groups, shield=shield)
         elif (uid, gid) != (os.geteuid(), os.getegid()):
