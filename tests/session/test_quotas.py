@@ -327,6 +327,23 @@ def test_scan_on_login_default_and_silence(ftps_certificates: Certificates) -> N
         assert tally(server, Key(QuotaType.USER, "gil")) == Amounts(bytes_in=200.0, files_in=1)
 
 
+def test_scan_on_login_counts_what_making_directories_has_counted(ftps_certificates: Certificates) -> None:
+    """Who came again could make ever more of them."""
+    directives = ("QuotaOptions ScanOnLogin", "QuotaDirectoryTally on", "QuotaDefault user false hard 0 0 0 3 0 0")
+    with running(ftps_certificates, *directives, workers=1) as server:
+        client = login(server, "gil")
+        client.expect(257, "MKD one")
+        client.expect(257, "MKD one/two")
+        client.quit()
+        client = login(server, "gil")
+        assert used(client, "Uploaded files") == "2/3"
+        client.expect(257, "MKD three")
+        client.quit()
+        client = login(server, "gil")
+        assert used(client, "Uploaded files") == "3/3"
+        client.expect(552, "MKD four")
+
+
 class Tree:
     """A file system of one directory, which holds as many entries of a kind as anybody reads, up to a million."""
 

@@ -379,8 +379,9 @@ class SessionQuota:
                 self._tally = after
 
     def _counted(self, limit: Limit, deadline: float) -> tuple[int, int] | None:
-        """Bytes and files below the current directory that are the limit's; None: it takes too long."""
-        fs, mine = self._session.fs, self._whose(limit)
+        """Bytes and files below the current directory that are the limit's, and directories where those count as files;
+        None: it takes too long."""
+        fs, mine, directories = self._session.fs, self._whose(limit), self._settings.directory_tally
         size = count = 0
         waiting = [self._session.cwd]
         while waiting:
@@ -396,6 +397,7 @@ class SessionQuota:
                             continue
                         if stat.S_ISDIR(status.st_mode):
                             waiting.append(path)
+                            count += directories and mine(status) and not self.excluded(path)
                         elif stat.S_ISREG(status.st_mode) and mine(status) and not self.excluded(path):
                             size, count = size + status.st_size, count + 1
             except OSError as error:

@@ -157,7 +157,7 @@ class QuotaSettings:
         "QuotaOptions", Special("option …", options), frozenset(), contexts=HOST, module="mod_quotatab",
         good=(SCAN_ON_LOGIN,), bad=("", "ScanNever"), default_text="none",
         doc="ScanOnLogin: at login the files of the user below the directory in which he begins are counted, and his"
-        " tally of uploads is set to that.",
+        " tally of uploads is set to that. With QuotaDirectoryTally directories are counted, too.",
     )
     show: bool = directive(
         "QuotaShowQuotas", Boolean(), True, contexts=HOST, module="mod_quotatab", good=("off",), bad=("", "x"),
