@@ -58,6 +58,10 @@ def system(event: Event, origin: Origin = CLIENT) -> list[str]:
             events.LoginFailed("joe", Code.LOGIN_NO_HOME, 1, "no such directory"),
             ["USER joe (Login failed): no such directory [login-no-home]"],
         ),
+        (events.LoginFailed("root", Code.LOGIN_ROOT_DENIED, detail="SECURITY VIOLATION: Root login attempted"),
+         ["SECURITY VIOLATION: Root login attempted [login-root-denied]"]),
+        (events.LoginFailed("ftp", Code.LOGIN_LIMITED, detail="ANON ftp (Login failed): Limit access denies login"),
+         ["ANON ftp (Login failed): Limit access denies login [login-limited]"]),
         (events.LoginFailed("joe", Code.LOGIN_OVERLOAD), ["USER joe (Login failed): login-overload [login-overload]"]),
         (
             events.LoginAttemptsExceeded(3),
@@ -96,6 +100,7 @@ def test_system_log(event: Event, lines: list[str]) -> None:
 FAIL2BAN = (
     r"^USER (?:\S+|.*?)(?: \(Login failed\))?: (?:[uU]ser not authorized for login|[nN]o such user found|"
     r"[iI]ncorrect password|[pP]assword expired|[aA]ccount disabled|[iI]nvalid shell: '\S+'|[uU]ser in \S+)"
+    r"|^SECURITY VIOLATION: (?:\S+|.*?) login attempted"
 )
 
 
@@ -103,6 +108,7 @@ FAIL2BAN = (
     "USER joe: no such user found from c [192.0.2.7] to 192.0.2.1:21",
     "USER joe (Login failed): Incorrect password",
     "USER joe (Login failed): User in /etc/ftpusers",
+    "SECURITY VIOLATION: Root login attempted",
 ])
 def test_failed_logins_match_fail2ban(detail: str) -> None:
     (line,) = system(events.LoginFailed("joe", Code.LOGIN_WRONG_PASSWORD, 1, detail))

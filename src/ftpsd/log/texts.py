@@ -197,7 +197,11 @@ def _hostile(event: events.HostileInput) -> str:
     return f"client sent {event.protocol} command '{_field(event.word)}', disconnecting"
 
 
+_WHOLE_LINES = ("USER ", "ANON ", "SECURITY VIOLATION: ")
+"""How what is said of a failed login begins if nothing is to stand before it: filters look there."""
+
+
 def _login_failed(event: events.LoginFailed) -> str:
-    if event.detail.startswith("USER "):
+    if event.detail.startswith(_WHOLE_LINES):
         return event.detail
     return f"USER {_field(event.user)} (Login failed): {event.detail or event.reason}"
