@@ -134,7 +134,9 @@ class TLSSettings(StaplingSettings):
     )
     verify_depth: int = directive(
         "TLSVerifyDepth", Integer(0, 100, "depth"), 10, module=MODULE, good=("3",), bad=("deep", "-1"),
-        doc="Longest chain of a client certificate.",
+        doc="Longest chain of a client certificate, in authorities: 0 is a certificate that is trusted itself, 1 one"
+        " that a root has issued, 2 one with an authority between.",
+        differs="1.3.8 with OpenSSL 3 lets chains pass that have two authorities more",
     )
     renegotiate: Renegotiate | None = directive(
         "TLSRenegotiate", Special("none|keyword value …", tls_parsers.renegotiate), None, module=MODULE,
