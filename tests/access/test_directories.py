@@ -159,6 +159,13 @@ def test_without_a_line_that_counts_a_section_stays() -> None:
     assert found.at(f"{HOME}/b").restrictions[0].everything == "deny"
 
 
+def test_an_ifuser_turns_the_limits_of_its_directories_round() -> None:
+    section = "<Directory /srv>\n<Limit DELE>\nDenyAll\n</Limit>\n<Limit DELE>\nAllowAll\n</Limit>\n</Directory>\n"
+    plain, brought = login(section), login(f"<IfUser alice>\n{section}</IfUser>")
+    assert [limit.allow.everybody for limit in plain.at("/srv").restrictions[0].limits] == [True, False]
+    assert [limit.allow.everybody for limit in brought.at("/srv").restrictions[0].limits] == [False, True]
+
+
 def test_an_empty_section_is_none() -> None:
     assert held(login("<Directory /srv>\nUmask 022\n</Directory>\n<Directory /srv/a>\n</Directory>\n"), "/srv/a") == [
         "/srv"]

@@ -41,7 +41,8 @@ def body(random: Random, *, denial: bool = True) -> str:
         kind = random.choice(("one", "one", "one", "one", "one", "group", "group", "all", "overwrite", "other"))
         if kind in ("one", "group"):
             word = random.choice(_COMMANDS if kind == "one" else _GROUPS)
-            found[word] = f"<Limit {word}>\n{random.choice(('DenyAll', 'DenyAll', 'AllowAll'))}\n</Limit>\n"
+            found[word] = found.get(word, "") + (
+                f"<Limit {word}>\n{random.choice(('DenyAll', 'DenyAll', 'AllowAll'))}\n</Limit>\n")
         elif kind == "all" and denial:
             found["all"] = random.choice(("DenyAll\n", "AllowAll\n"))
         elif kind == "overwrite":

@@ -23,7 +23,7 @@ Sections in an <Anonymous> that are relative to its root have a path of their ow
 
 All of it has been compared with a real ProFTPD, by chance: tests/peer/test_peer_directories.py. Three things are
 otherwise: links on the way of a section's path are followed; where an <IfUser> brings a section again, those in the old
-one stay; there a DenyAll beside <Limit> sections does not take away theirs.
+one stay; there an AllowAll or DenyAll beside <Limit> sections does not take away theirs.
 """
 
 from __future__ import annotations

@@ -431,11 +431,16 @@ class Host:
 
 
 def _staged(holding: Sequence[ConditionalSection]) -> tuple[list[DirectorySection], int]:
-    """The <Directory> sections of conditional ones as ProFTPD merges them, what counts last first, and the stages."""
+    """The <Directory> sections of conditional ones as ProFTPD merges them, what counts last first, and the stages.
+
+    It turns their <Limit> sections round, too: here the first in the file is asked first.
+    """
     found, stage = [], 1
     for section in reversed(holding):
         stage += section.kind != "class"
-        found += [dataclasses.replace(one, stage=stage) for one in reversed(section.directories)]
+        for one in reversed(section.directories):
+            turned = dataclasses.replace(one.restrictions, limits=one.restrictions.limits[::-1])
+            found.append(dataclasses.replace(one, stage=stage, restrictions=turned))
     return found, stage
 
 
