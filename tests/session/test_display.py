@@ -12,8 +12,10 @@ from typing import cast
 
 import pytest
 
+from ftpsd.access import occupancy
 from ftpsd.session.display import MOST_BYTES, _for_people, expand
 from ftpsd.session.state import Session
+from ftpsd.settings.values import Bound, ClassBound, EnvironmentVariable
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from tests.session.hosts import Hosts, serving
 from tests.session.talk import MOMENT, converse
@@ -241,23 +243,30 @@ class Shown:
     """As much of a session as display files ask for."""
 
     user_name, cwd, peer_name, peer = "joe", "/sub", "client.example", "192.0.2.7"
-    classes, store, quota = (), None, None
+    classes, store, quota = frozenset({"near", "home"}), None, None
 
     def __init__(self) -> None:
-        self.settings = self.ends = self.service = self.counters = self.runtime = self.masquerade = self.core = self
+        self.settings = self.ends = self.slot = self.counters = self.runtime = self.masquerade = self.core = self
+        self.set_env, self.unset_env = (EnvironmentVariable("SITE", "Berne"),), ("HIDDEN",)
+        self.variables = {"TLS": "yes"}
+        self.max_clients_per_class = (ClassBound("far", Bound(3)), ClassBound("home", Bound(9)))
         self.bounds, self.max_clients, self.tls = self, None, None
         self.server_admin, self.server_name, self.local_port = None, "Our files", 21
-        self.bytes_sent = self.bytes_received = self.files_sent = self.files_received = 0
+        self.bytes_sent, self.bytes_received, self.files_sent, self.files_received = 2000, 300, 4, 5
 
-    def session_count(self) -> int:
-        return 3
+    def everybody(self) -> list[occupancy.Shown]:
+        """Joe, somebody of his class, somebody of it who has not logged in, somebody of another."""
+        return [
+            occupancy.Shown(at, user, "", "", 0.0, "", classes) for at, (user, classes) in enumerate(
+                [("joe", "home,near"), ("ann", "home"), ("", "home"), ("bob", "far")])
+        ]
 
     def shown(self, ends: object, tls: object) -> str:
         return "192.0.2.1"
 
 
 @pytest.mark.parametrize(("text", "expanded"), [
-    ("%u in %C, %N of %M: %%u", "joe in /sub, 3 of 0: %u"), ("100%", "100%"), ("%", "%"), ("%%%", "%%"),
+    ("%u in %C, %N of %M: %%u", "joe in /sub, 4 of 0: %u"), ("100%", "100%"), ("%", "%"), ("%%%", "%%"),
     ("%q%\n%u", "%q%\njoe"),
     ("%{", "%{"), ("%{u}", "%{u}"), ("%{%u}", "%{joe}"), ("%{mod_quotatab.nothing}%u", "%{mod_quotatab.nothing}joe"),
     ("%{a\n}%u", "%{a\n}joe"), ("%}%u", "%}joe"), ("%{}%u", "%{}joe"),
@@ -266,7 +275,35 @@ def test_variables(text: str, expanded: str) -> None:
     assert expand(text, cast(Session, Shown())) == expanded
 
 
-@pytest.mark.parametrize("text", ["%{", "%{x", "%{}", "%%{"])
+@pytest.mark.parametrize(("text", "expanded"), [
+    ("%y of %z (%x)", "2 of 9 (home,near)"),
+    ("%{total_bytes_in} %{total_bytes_out} %{total_bytes_xfer}", "300 2000 2300"),
+    ("%{total_files_in} %{total_files_out} %{total_files_xfer}", "5 4 9"),
+    ("%{time:%Y}!%{time:}!%{time:now %%}", f"{time.strftime('%Y')}!!now %"),
+    ("%{env:SITE} %{env:TLS} %{env:MACHINE} %{env:HIDDEN} %{env:NOWHERE}", "Berne yes mine (none) (none)"),
+])
+def test_variables_of_the_howto(text: str, expanded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ProFTPD's page on display files has them; ProFTPD 1.3.8 answers the same."""
+    monkeypatch.setenv("MACHINE", "mine")
+    monkeypatch.setenv("HIDDEN", "yes")
+    assert expand(text, cast(Session, Shown())) == expanded
+
+
+@pytest.mark.parametrize("text", [
+    "%{time:%999999999c}", "%{time:%10Y}", "%{time:a\0b}", "%{time:\udcff}", "%{time:\u00e9}", "%{time:%}",
+    "%{time:%-}", "%{time:" + 65 * "x" + "}"])
+def test_a_format_of_the_time_that_is_none_stays(text: str) -> None:
+    assert expand(text, cast(Session, Shown())) == text
+
+
+def test_a_user_reads_no_environment_with_a_file_of_his(hosts: Hosts) -> None:
+    hosts.server.give("foreign/message.txt", b"%{env:PATH} %{total_files_xfer}\n")
+    with hosts.logged_in("files") as client:
+        assert client.expect(250, "CWD foreign").lines[0] == "%{env:PATH} 0"
+    shutil.rmtree(hosts.server.home() / "foreign")
+
+
+@pytest.mark.parametrize("text", ["%{", "%{x", "%{}", "%%{", "%{time:"])
 def test_a_line_of_beginnings_takes_no_longer_than_another(text: str) -> None:
     session = cast(Session, Shown())
     began = time.process_time()

@@ -57,6 +57,8 @@ class Shown(NamedTuple):
     peer: str
     opened: float
     command: str
+    classes: str = ""
+    """The names of its classes, with commas between."""
 
 
 @lru_cache(maxsize=1024, typed=True)

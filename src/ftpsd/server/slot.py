@@ -127,7 +127,8 @@ class Slot:
     def everybody(self) -> list[Shown]:
         """All sessions that are on, this one too."""
         return [
-            Shown(entry.index, entry.user, entry.server, entry.peer, entry.opened, entry.command)
+            Shown(
+                entry.index, entry.user, entry.server, entry.peer, entry.opened, entry.command, entry.client_class)
             for entry in self._board.entries()
         ]
 

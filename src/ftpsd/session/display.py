@@ -11,14 +11,17 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.session.state import Session
 
 _QUOTA = "mod_quotatab."
-_VARIABLE = re.compile(r"%(\{[^{}%]{1,64}\}|.)", re.DOTALL)
+_VARIABLE = re.compile(r"%(\{time:[^{}]{0,64}\}|\{[^{}%]{1,64}\}|.)", re.DOTALL)
+_TIME_FORMAT = re.compile(r"(?:[\x01-\x24\x26-\x7e]|%[-_0^#]?[EO]?[A-Za-z%])*")
+"""What strftime(3) is asked for: users bring display files, and a width would let one line fill the memory."""
+_CLIENTS = re.compile("%[Nyz]")
 
 MOST_BYTES = 64 * 1024
 """Bytes of a display file that are shown; the rest is cut off."""
@@ -58,6 +61,11 @@ def inside(session: Session, path: str | None) -> list[str]:
     return _read(session, path)[0]
 
 
+def text(session: Session, own: Iterable[str], path: str | None) -> list[str]:
+    """What is shown: the lines of the administrator's file, `own`, and those of the user's at `path`."""
+    return [*expanded(own, session), *expanded(inside(session, path), session, foreign=True)]
+
+
 def _read(session: Session, path: str) -> tuple[list[str], float]:
     """(lines as they are, seconds of the epoch when the file was modified) of a display file."""
     try:
@@ -77,14 +85,14 @@ def _open(session: Session, path: str) -> int:
         return os.dup(opened.fd)
 
 
-def expanded(lines: Iterable[str], session: Session) -> list[str]:
-    """The lines of a display file with what their variables stand for now."""
-    return [expand(line, session) for line in lines]
+def expanded(lines: Iterable[str], session: Session, *, foreign: bool = False) -> list[str]:
+    """The lines of a display file with what their variables stand for now; a `foreign` one is the user's own."""
+    return [expand(line, session, foreign=foreign) for line in lines]
 
 
-def expand(text: str, session: Session, *, user: str | None = None) -> str:
-    """`text` with its variables: %C %E %L %M %N %R %T %U %u %V %v %a %p %x %%, counts and space (`_amounts`) and
-    %{mod_quotatab…} (unknown ones stay).
+def expand(text: str, session: Session, *, user: str | None = None, foreign: bool = False) -> str:
+    """`text` with its variables: %C %E %L %M %N %R %T %U %u %V %v %a %p %x %y %z %%, counts and space (`_amounts`),
+    %{time:format}, %{mod_quotatab…} and, where `text` is not `foreign`, %{env:NAME} (unknown ones stay).
     """
     if "%" not in text:
         return text
@@ -94,12 +102,41 @@ def expand(text: str, session: Session, *, user: str | None = None) -> str:
         "C": session.cwd, "E": core.server_admin or "root@localhost", "L": local_address(session),
         "R": session.peer_name, "T": time.strftime("%a %b %d %H:%M:%S %Y"), "U": name, "u": name,
         "V": core.server_name, "v": core.server_name, "a": session.peer, "p": str(session.ends.local_port),
-        "N": str(session.service.session_count()), "%": "%", "M": _most_clients(session),
+        "%": "%", "M": _most_clients(session),
         "x": ",".join(sorted(session.classes)) or "(unknown)", **_amounts(text, session),
     }
+    if _CLIENTS.search(text):
+        values |= _clients(session)
     if session.quota is not None and _QUOTA in text:
         values |= {f"{{{_QUOTA}{key}}}": value for key, value in session.quota.variables().items()}
-    return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), text)
+    return _VARIABLE.sub(lambda found: _value(found, values, session, foreign=foreign), text)
+
+
+def _value(found: re.Match[str], values: Mapping[str, str], session: Session, *, foreign: bool) -> str:
+    name = found[1]
+    if name.startswith("{time:") and _TIME_FORMAT.fullmatch(name[6:-1]):
+        return time.strftime(name[6:-1])
+    if name.startswith("{env:") and not foreign:
+        return _environment(session, name[5:-1])
+    return values.get(name, found[0])
+
+
+def _environment(session: Session, name: str) -> str:
+    """A variable of the session, of SetEnv or of the server's environment."""
+    core = session.settings.core
+    if name in core.unset_env:
+        return "(none)"
+    own = {**session.variables, **{one.key: one.value for one in core.set_env}}
+    return own.get(name) or os.environ.get(name) or "(none)"
+
+
+def _clients(session: Session) -> dict[str, str]:
+    """Sessions of all workers (%N), those of the client's classes that are logged in (%y), MaxClientsPerClass (%z)."""
+    everybody = session.slot.everybody()
+    alike = [one for one in everybody if one.user and not session.classes.isdisjoint(one.classes.split(","))]
+    bounds = (one.bound for one in session.settings.bounds.max_clients_per_class if one.key in session.classes)
+    most = next((bound.most for bound in bounds if bound is not None), None)
+    return {"N": str(len(everybody)), "y": str(len(alike)), "z": str(most or 0)}
 
 
 def _most_clients(session: Session) -> str:
@@ -109,12 +146,18 @@ def _most_clients(session: Session) -> str:
 
 
 def _amounts(text: str, session: Session) -> dict[str, str]:
-    """Files received (%i), sent (%o), both (%t); bytes of both in KiB (%K), for people (%k); free space (%F, %f)."""
+    """Files received (%i), sent (%o), both (%t); bytes of both in KiB (%K), for people (%k); free space (%F, %f);
+    %{total_files_in} and its kin are the plain numbers.
+    """
     counters = session.counters
     moved = counters.bytes_sent + counters.bytes_received
     values = {
         "i": str(counters.files_received), "o": str(counters.files_sent),
         "t": str(counters.files_received + counters.files_sent), "K": str(moved >> 10), "k": _for_people(moved),
+        "{total_bytes_in}": str(counters.bytes_received), "{total_bytes_out}": str(counters.bytes_sent),
+        "{total_bytes_xfer}": str(moved), "{total_files_in}": str(counters.files_received),
+        "{total_files_out}": str(counters.files_sent),
+        "{total_files_xfer}": str(counters.files_received + counters.files_sent),
     }
     if session.store is not None and ("%F" in text or "%f" in text):
         try:
@@ -143,4 +186,4 @@ def chdir(session: Session) -> list[str]:
     if shown.once and session.shown_directories.get(session.cwd) == modified:
         return []
     session.shown_directories[session.cwd] = modified
-    return expanded(lines, session)
+    return expanded(lines, session, foreign=not shown.file.startswith("/"))

@@ -63,7 +63,9 @@ class CoreSettings:
         " other Display… ones %a is the client's address, %R its name, %x its classes, %u the user, %C the directory,"
         " %T the time, %L, %p, %V the server's address, port and name, %E ServerAdmin, %N the sessions, %M MaxClients,"
         " %F (KiB) and %f the free space (after the login), %i, %o, %t the files received, sent, both, %K (KiB) and %k"
-        " their size.",
+        " their size, %y the sessions of the client's classes, %z MaxClientsPerClass; %{total_bytes_in},"
+        " %{total_bytes_out}, %{total_bytes_xfer} are bytes, %{total_files_in} and its kin files; %{time:format} is the"
+        " time in strftime(3)'s format, %{env:NAME} a variable of the environment (not in a file of the user's).",
     )
     display_chdir: DisplayChdir | None = directive(
         "DisplayChdir", Special("file [on|off]", parsers.display_chdir), None, contexts=PLACES,

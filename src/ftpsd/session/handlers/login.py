@@ -205,8 +205,8 @@ def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
 
 def _granted(session: Session, name: str, code: int) -> Reply:
     anonymous = session.login.anonymous is not None
-    welcome = session.welcome + display.inside(session, session.settings.core.display_login)
-    lines = [*display.expanded(welcome, session), *wrapping.welcome(session)]
+    shown = session.settings.core.display_login
+    lines = [*display.text(session, session.welcome, shown), *wrapping.welcome(session)]
     message = session.settings.core.access_grant_msg
     if message is not None:
         text = display.expand(message, session)
@@ -219,7 +219,7 @@ def quit_(session: Session, command: Command) -> Reply:
     """QUIT; what the client sent behind it is not read any more. DisplayQuit takes the place of our words."""
     shown = session.settings.core.display_quit
     if session.login.done:
-        lines = session.farewell + display.inside(session, shown)
+        lines = display.text(session, session.farewell, shown)
     else:
-        lines = display.absolute(session, shown)
-    raise SessionEnded(Good.QUIT, 221, *(display.expanded(lines, session) or ["Goodbye."]))
+        lines = display.text(session, display.absolute(session, shown), None)
+    raise SessionEnded(Good.QUIT, 221, *(lines or ["Goodbye."]))

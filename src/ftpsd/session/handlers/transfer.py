@@ -373,8 +373,8 @@ def _finish(session: Session, name: str, path: str, outcome: Outcome, notices: S
         case End.VANISHED:
             raise SessionEnded(Code.CLIENT_DISCONNECTED)
     if outcome.complete and session.settings.logins.display_file_transfer is not None:
-        shown = session.thanks + display.inside(session, session.settings.logins.display_file_transfer)
-        return Reply(code, *display.expanded(shown, session), text, *notices)
+        shown = display.text(session, session.thanks, session.settings.logins.display_file_transfer)
+        return Reply(code, *shown, text, *notices)
     return Reply(code, text, *notices)
 
 
