@@ -261,6 +261,9 @@ class Shown:
                 [("joe", "home,near"), ("ann", "home"), ("", "home"), ("bob", "far")])
         ]
 
+    def under(self, settings: object) -> Shown:
+        return self
+
     def shown(self, ends: object, tls: object) -> str:
         return "192.0.2.1"
 

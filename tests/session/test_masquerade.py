@@ -23,6 +23,17 @@ HOSTS = {
     "both": 'MasqueradeAddress 192.0.2.7\nTLSMasqueradeAddress 192.0.2.8\nServerIdent on "hello %L"',
     "TLS only": "TLSMasqueradeAddress localhost",
     "IPv6": "MasqueradeAddress 2001:db8::7",
+    "by class": """
+        MasqueradeAddress 192.0.2.7
+        <IfClass near>
+          MasqueradeAddress 192.0.2.9
+          TLSMasqueradeAddress 192.0.2.10
+        </IfClass>
+        <IfClass !near>
+          MasqueradeAddress 192.0.2.11
+        </IfClass>
+    """,
+    "by user": "MasqueradeAddress 192.0.2.7\n<IfUser alice>\nMasqueradeAddress 192.0.2.12\n</IfUser>",
 }
 ENDS = Ends("127.0.0.2", 21, "127.0.0.1", 50000)
 UNKNOWN = "no-such-host.invalid"
@@ -31,7 +42,8 @@ UNKNOWN = "no-such-host.invalid"
 @pytest.fixture(scope="module")
 def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
     shared = ("TLSOptions NoSessionReuseRequired",)
-    with serving(ftps_certificates, HOSTS, shared=shared) as running:
+    near = "<Class near>\nFrom 127.0.0.0/8\n</Class>\n"
+    with serving(ftps_certificates, HOSTS, shared=shared, sections=near) as running:
         running.server.give("file.txt", b"hello")
         yield running
 
@@ -54,6 +66,20 @@ def test_an_address_of_its_own_under_tls(hosts: Hosts, tls_version: str) -> None
         assert client.expect(229, "EPSV")
         client.clear_control()
         assert told(client) == "192.0.2.8"  # as ProFTPD has it: what the client is told does not change under it
+
+
+def test_clients_inside_are_told_another_address(hosts: Hosts, tls_version: str) -> None:
+    """As ProFTPD's page on NAT has it."""
+    with hosts.client("by class") as client:
+        assert "[192.0.2.9]" in client.connect().text
+        client.login()
+        assert told(client) == "192.0.2.9"
+    with secured(hosts, "by class", tls_version) as client:
+        assert told(client) == "192.0.2.10"
+    with hosts.client("by user") as client:
+        assert "[192.0.2.7]" in client.connect().text
+        client.login()
+        assert told(client) == "192.0.2.12"
 
 
 def test_without_masqueradeaddress(hosts: Hosts, tls_version: str) -> None:
@@ -90,6 +116,12 @@ def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, directive: st
     message = str(caught.value)
     assert f"{directive}: unable to resolve '{UNKNOWN}'" in message
     assert "on line 4 of" in message
+
+
+def test_a_name_in_a_section_that_nobody_knows() -> None:
+    loaded = configuration(f"Port 0\n<IfUser alice>\nMasqueradeAddress {UNKNOWN}\n</IfUser>\n")
+    with pytest.raises(ConfigError, match="on line 3 of"):
+        masquerade.resolve(loaded.hosts[0])
 
 
 def test_what_is_shared_by_global_is_found_there() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import syslog
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ftpsd.errors import ConfigError
 from ftpsd.log import extended, wtmp
@@ -30,7 +31,7 @@ from ftpsd.log.writers import (
 )
 from ftpsd.settings.logformat import TargetKind
 from ftpsd.settings.logging import SYSLOG, LoggingSettings
-from ftpsd.settings.model import Configuration, Settings
+from ftpsd.settings.model import Configuration, Host, Settings
 
 _XFERLOG_MODE = 0o644
 
@@ -52,7 +53,8 @@ def open_sinks(
     try:
         hosts = opener.system_targets()
         sinks.append(SystemLogSink(
-            opener.files, hosts, clock, program=program, debug_level=debug_level, debugs=_debugs(configuration)))
+            opener.files, hosts, clock, program=program, debug_level=debug_level,
+            debugs=_debugs(configuration), by_path=opener.system_logs()))
         sinks.append(TLSLogSink(opener.files, opener.tls_logs(), clock))
         sinks.append(TransferLogSink(opener.files, opener.settings(), opener.transfer_logs(), clock))
         trace = opener.trace_log()
@@ -63,7 +65,8 @@ def open_sinks(
     if deflate:
         sinks.append(DeflateLogSink(opener.files, deflate, clock))
     if trace is not None:
-        sinks.append(TraceSink(opener.files, trace, opener.settings(), clock))
+        some = any(opener.of_sections("trace"))
+        sinks.append(TraceSink(opener.files, trace, opener.settings(), clock, some=some))
     if extended.wanted(configuration):
         sinks.append(ExtendedLogSink(
             opener.files, configuration, opener.extended_logs(), clock, program=program,
@@ -88,9 +91,16 @@ def _debugs(configuration: Configuration) -> bool:
     for host in configuration.hosts:
         if any(each.logging.debug_level for each in (host.settings, *(one.settings for one in host.anonymous))):
             return True
-        if any(change.field == "debug_level" for section in host.conditionals for change in section.changes):
+        if any(_of_sections(host, "debug_level")):
             return True
     return False
+
+
+def _of_sections(host: Host, name: str) -> Iterator[Any]:
+    """What <IfClass> sections and their kin say of a logging setting; None, `none`, is left out."""
+    for change in (change for section in host.conditionals for change in section.changes):
+        if (change.group, change.field) == ("logging", name) and change.value is not None:
+            yield change.value
 
 
 def _wtmp_sink(opener: _Opener, clock: Clock, path: str) -> list[Sink]:
@@ -125,6 +135,14 @@ class _Opener:
             server_log = self._optional("ServerLog", own.server_log, own) if own.server_log else None
             targets[host.id] = SystemTarget(own, server_log or file, main.system_log == SYSLOG)
         return targets
+
+    def of_sections(self, name: str) -> Iterator[Any]:
+        """What conditional sections say of a logging setting."""
+        return (value for host in self._configuration.hosts for value in _of_sections(host, name))
+
+    def system_logs(self) -> dict[str, LogFile]:
+        """The SystemLogs of conditional sections, by path."""
+        return {path: self._required("SystemLog", path) for path in self.of_sections("system_log") if path != SYSLOG}
 
     def tls_logs(self) -> dict[int, LogFile]:
         return self._of_hosts("TLSLog", lambda settings: settings.tls.log)
@@ -228,7 +246,4 @@ def _transfer_log_paths(configuration: Configuration) -> Iterator[str]:
         for settings in (host.settings, *(section.settings for section in host.anonymous)):
             if settings.logging.transfer_log is not None:
                 yield settings.logging.transfer_log
-        for section in host.conditionals:
-            for change in section.changes:
-                if (change.group, change.field) == ("logging", "transfer_log") and change.value is not None:
-                    yield str(change.value)
+        yield from _of_sections(host, "transfer_log")

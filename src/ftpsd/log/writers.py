@@ -150,11 +150,14 @@ class SystemLogSink(FileSink):
 
     def __init__(
         self, files: LogFiles, hosts: Mapping[int, SystemTarget], clock: Clock, *, program: str = PROGRAM,
-        debug_level: int | None = None, debugs: bool = True,
+        debug_level: int | None = None, debugs: bool = True, by_path: Mapping[str, LogFile] | None = None,
     ) -> None:
-        """`debug_level`: the command line's, over DebugLevel. `debugs`: some DebugLevel is over 0."""
+        """`debug_level`: the command line's, over DebugLevel. `debugs`: some DebugLevel is over 0. `by_path`: the
+        SystemLogs of conditional sections.
+        """
         super().__init__(files, clock)
         self._hosts = hosts
+        self._by_path = by_path or {}
         self._debugs = debugs if debug_level is None else debug_level > 0
         self._program = program
         self._debug_level = debug_level
@@ -167,7 +170,7 @@ class SystemLogSink(FileSink):
 
     @property
     def hears(self) -> frozenset[type[Event]]:
-        if not any(target.file is not None or target.use_syslog for target in self._hosts.values()):
+        if not self._by_path and not any(target.file or target.use_syslog for target in self._hosts.values()):
             return frozenset()
         return texts.IN_SYSTEM_LOG | texts.IN_DEBUG_LOG if self._debugs else texts.IN_SYSTEM_LOG
 
@@ -176,10 +179,19 @@ class SystemLogSink(FileSink):
         if target is None:
             return
         settings = origin.logging or target.settings
+        if settings.system_log != target.settings.system_log:
+            target = self._of_section(target, settings.system_log)
         most = threshold(settings)
         for level, text in self._lines(event, origin, settings):
             if level <= most:
                 self._write(target, event, origin, level, text)
+
+    def _of_section(self, host: SystemTarget, path: str | None) -> SystemTarget:
+        """Where lines of a session go whose <IfClass> (or its kin) has a SystemLog; to the host's if it has no file."""
+        if path is None:
+            return SystemTarget(host.settings)
+        file = self._by_path.get(path)
+        return SystemTarget(host.settings, file) if file is not None else host
 
     def _lines(self, event: Event, origin: Origin, settings: LoggingSettings) -> list[texts.SystemLine]:
         lines = texts.system_lines(event, origin)
@@ -299,21 +311,24 @@ class TraceSink(FileSink):
     capped = False
 
     def __init__(
-        self, files: LogFiles, file: LogFile, hosts: Mapping[int, LoggingSettings], clock: Clock,
+        self, files: LogFiles, file: LogFile, hosts: Mapping[int, LoggingSettings], clock: Clock, *, some: bool = False,
     ) -> None:
+        """`some`: sections have a Trace, for some sessions."""
         super().__init__(files, clock)
         self._file = file
         self._hosts = hosts
+        self._some = some
 
     def __str__(self) -> str:
         return "TraceLog"
 
     @property
     def hears(self) -> frozenset[type[Event]]:
-        return texts.IN_TRACE if any(settings.trace for settings in self._hosts.values()) else frozenset()
+        asked = self._some or any(settings.trace for settings in self._hosts.values())
+        return texts.IN_TRACE if asked else frozenset()
 
     def emit(self, event: Event, origin: Origin) -> None:
-        settings = self._hosts.get(origin.host_id)
+        settings = origin.logging or self._hosts.get(origin.host_id)
         if settings is None or not settings.trace:
             return
         for channel, level, text in texts.trace_lines(event):

@@ -44,7 +44,7 @@ def greeting(session: Session) -> Reply:
 
 def local_address(session: Session) -> str:
     """The server's address as clients are told: MasqueradeAddress, TLSMasqueradeAddress, or that of the connection."""
-    return session.runtime.masquerade.shown(session.ends, session.tls)
+    return session.runtime.masquerade.under(session.settings).shown(session.ends, session.tls)
 
 
 def absolute(session: Session, path: str | None) -> list[str]:

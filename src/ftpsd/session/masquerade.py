@@ -6,12 +6,15 @@ A NAT device that knows FTP rewrites what PASV answers in clear, and cannot unde
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from ftpsd.errors import ConfigError
+from ftpsd.errors import ConfigError, Location
 from ftpsd.session.endpoints import Ends
-from ftpsd.settings.model import Host
+from ftpsd.settings.model import Host, Settings
 from ftpsd.tls.policy import TLSState
+
+_DIRECTIVES = {"transfer": "MasqueradeAddress", "tls": "TLSMasqueradeAddress"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,13 @@ class Masquerade:
 
     plain: str | None = None
     tls: str | None = None
+    known: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The addresses of all names that the host's sections write."""
+
+    def under(self, settings: Settings) -> Masquerade:
+        """What holds where sections (<IfClass> and its kin) may say otherwise than the host."""
+        plain, tls = settings.transfer.masquerade_address, settings.tls.masquerade_address
+        return Masquerade(plain and self.known.get(plain), tls and self.known.get(tls), self.known)
 
     def shown(self, ends: Ends, tls: TLSState) -> str:
         """The server's address as a session's client is told."""
@@ -34,23 +44,33 @@ class Masquerade:
 
 def resolve(host: Host) -> Masquerade:
     """What a host's directives say, names looked up. Raises `ConfigError`."""
-    return Masquerade(
-        _address(host, "transfer", "masquerade_address", "MasqueradeAddress"),
-        _address(host, "tls", "masquerade_address", "TLSMasqueradeAddress"),
-    )
+    settings = host.settings
+    known: dict[str, str] = {}
+    for directive, name, location in _written(host):
+        if name not in known:
+            known[name] = _address(name, directive, location or host.location)
+    return Masquerade(known=known).under(settings)
 
 
-def _address(host: Host, group: str, field: str, directive: str) -> str | None:
-    name = host.settings.transfer.masquerade_address if group == "transfer" else host.settings.tls.masquerade_address
-    if name is None:
-        return None
+def _written(host: Host) -> Iterator[tuple[str, str, Location | None]]:
+    """(directive, address or name, where) of the host and of its conditional sections."""
+    for group, directive in _DIRECTIVES.items():
+        name = getattr(host.settings, group).masquerade_address
+        if name is not None:
+            yield directive, name, host.origin(group, "masquerade_address")
+    for change in (change for section in host.conditionals for change in section.changes):
+        if change.field == "masquerade_address":
+            yield _DIRECTIVES[change.group], change.value, change.location
+
+
+def _address(name: str, directive: str, location: Location | None) -> str:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no host name"
         raise ConfigError(
             f"unable to resolve '{name}': {reason}", directive=directive,
-            location=host.origin(group, field) or host.location,
+            location=location,
             remedy="Write the address, or a name that this machine can resolve.",
         ) from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)

@@ -465,15 +465,20 @@ _LENT = frozenset({
 """What server config says with these holds in a <VirtualHost> that does not say otherwise: to ProFTPD they concern the
 process as a whole."""
 
+def _where(declaration: Declaration) -> Context:
+    """Where it may stand, not counting sections that are for some sessions."""
+    return declaration.contexts & ~Context.CONDITIONAL
+
+
 _INHERITED = {
     (declaration.group, declaration.field)
     for declaration in DIRECTIVES.values()
-    if declaration.field and (declaration.contexts in (ROOT, PROCESS) or declaration.name in _LENT)
+    if declaration.field and (_where(declaration) in (ROOT, PROCESS) or declaration.name in _LENT)
 } - {("core", "default_address")}
 
 _OF_PROCESS = {
     (declaration.group, declaration.field) for declaration in DIRECTIVES.values()
-    if declaration.contexts == PROCESS and declaration.combine in (Combine.FIRST, Combine.LAST)
+    if _where(declaration) == PROCESS and declaration.combine in (Combine.FIRST, Combine.LAST)
 }
 """What server config says of these counts before what <Global> says, for every host."""
 

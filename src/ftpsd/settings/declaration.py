@@ -33,7 +33,8 @@ ROOT = Context.SERVER
 PROCESS = Context.SERVER | Context.GLOBAL
 """Of what concerns the process as a whole, where ProFTPD takes it in <Global>, too."""
 HOST = Context.SERVER | Context.VHOST | Context.GLOBAL
-LOGIN = HOST | Context.ANONYMOUS | Context.CONDITIONAL
+CONNECTION = HOST | Context.CONDITIONAL
+LOGIN = CONNECTION | Context.ANONYMOUS
 PLACES = LOGIN | Context.DIRECTORY
 ANYWHERE = PLACES | Context.FTPACCESS
 

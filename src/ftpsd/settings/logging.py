@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ftpsd.settings import logformat, parsers
 from ftpsd.settings.arguments import Boolean, Integer, OneOf, OptionalPath, Special
-from ftpsd.settings.declaration import HOST, LOGIN, PROCESS, ROOT, Combine, Context, directive
+from ftpsd.settings.declaration import CONNECTION, HOST, LOGIN, PROCESS, ROOT, Combine, Context, directive
 from ftpsd.settings.logformat import ExtendedLog, LogFormat
 from ftpsd.settings.values import TraceChannel
 
@@ -28,9 +28,10 @@ class LoggingSettings:
     """Logs. A path is absolute; None: not written."""
 
     system_log: str | None = directive(
-        "SystemLog", OptionalPath(), SYSLOG, contexts=PROCESS, module="mod_log",
+        "SystemLog", OptionalPath(), SYSLOG, contexts=PROCESS | Context.CONDITIONAL, module="mod_log",
         good=("/var/log/ftpsd.log", "none"), bad=("ftpsd.log", ""), default_text="syslog",
-        doc="File for what otherwise goes to syslog.",
+        doc="File for what otherwise goes to syslog; in an <IfClass> and its kin for their sessions alone (`none`:"
+        " nothing is written of them).",
     )
     server_log: str | None = directive(
         "ServerLog", OptionalPath(), None, contexts=HOST, module="mod_log",
@@ -56,13 +57,14 @@ class LoggingSettings:
         doc="File of trace messages; which ones, Trace says.",
     )
     trace: tuple[TraceChannel, ...] = directive(
-        "Trace", Special("channel:level …", parsers.trace), (), contexts=HOST, combine=Combine.APPEND,
-        good=("DEFAULT:10", "tls:20 command:1-7", "DEFAULT:5 tls:0"), bad=("", "tls", "tls:9-3"),
+        "Trace", Special("[session] channel:level …", parsers.trace), (), contexts=CONNECTION, combine=Combine.APPEND,
+        good=("DEFAULT:10", "tls:20 command:1-7", "DEFAULT:5 tls:0", "session DEFAULT:10"),
+        bad=("", "tls", "tls:9-3", "session"),
         doc="Trace messages of a channel up to a level (0: none), or within two levels; DEFAULT is for channels"
-        " that are not named.",
+        " that are not named. `session` may stand before them and changes nothing: all is traced in sessions.",
     )
     transfer_log: str | None = directive(
-        "TransferLog", OptionalPath(), None, contexts=HOST | Context.ANONYMOUS, module="mod_log",
+        "TransferLog", OptionalPath(), None, contexts=LOGIN, module="mod_log",
         good=("/var/log/xferlog", "none"), bad=("xferlog",),
         doc="File with a line per transfer in the form xferlog(5).",
     )

@@ -296,7 +296,9 @@ def socket_options(words: Sequence[str]) -> SocketOptions:
 
 
 def trace(words: Sequence[str]) -> tuple[TraceChannel, ...]:
-    """`channel:level` or `channel:low-high` words; level 0 is no message of the channel."""
+    """`channel:level` or `channel:low-high` words, `session` before them; level 0 is no message of the channel."""
+    if words and words[0].lower() == "session":
+        words = words[1:]
     want(words, 1)
     channels = []
     for word in words:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ftpsd.settings import tls_parsers
 from ftpsd.settings.arguments import Addresses, Boolean, Duration, Integer, OptionalPath, Special
-from ftpsd.settings.declaration import ANYWHERE, HOST, Combine, Context, directive
+from ftpsd.settings.declaration import ANYWHERE, CONNECTION, HOST, Combine, Context, directive
 from ftpsd.settings.tls_keys import file_of as _file
 from ftpsd.settings.tls_stapling import StaplingSettings
 from ftpsd.settings.values import CipherSuite, Renegotiate, SessionCache, TLSRequirement
@@ -163,7 +163,7 @@ class TLSSettings(StaplingSettings):
     )
     masquerade_address: str | None = directive(
         "TLSMasqueradeAddress", Special("address|name", lambda words: Addresses(most=1).parse(words)[0]), None,
-        module=MODULE, good=("192.0.2.1", "ftp.example.org"), bad=("", "a b", "1.2.3.4.5"),
+        module=MODULE, contexts=CONNECTION, good=("192.0.2.1", "ftp.example.org"), bad=("", "a b", "1.2.3.4.5"),
         default_text="MasqueradeAddress",
         doc="Address that the reply to PASV tells once the control connection has been under TLS (also after CCC):"
         " a NAT device that rewrites such replies cannot see them then.",

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ftpsd.settings import bound_parsers, parsers
 from ftpsd.settings.arguments import Addresses, Boolean, OneOf, Special
-from ftpsd.settings.declaration import ANYWHERE, HOST, LOGIN, PLACES, Combine, directive
+from ftpsd.settings.declaration import ANYWHERE, CONNECTION, HOST, LOGIN, PLACES, Combine, directive
 from ftpsd.settings.values import (
     ForeignAddresses,
     HiddenStores,
@@ -85,14 +85,15 @@ class TransferSettings:
         differs="on by default, as a session keeps no right to port 20",
     )
     passive_ports: PortRange | None = directive(
-        "PassivePorts", Special("low high", parsers.port_range), None, good=("49152 65534",),
+        "PassivePorts", Special("low high", parsers.port_range), None, contexts=CONNECTION, good=("49152 65534",),
         bad=("49152", "2000 1500", "80 90", "1024 70000"), default_text="any port that the kernel gives",
         doc="Ports of PASV and EPSV.",
     )
     masquerade_address: str | None = directive(
         "MasqueradeAddress", Special("address|name", lambda words: Addresses(most=1).parse(words)[0]), None,
-        good=("192.0.2.1", "ftp.example.org"), bad=("", "a b", "1.2.3.4.5"),
-        doc="Address that the reply to PASV tells, for a server behind NAT.",
+        contexts=CONNECTION, good=("192.0.2.1", "ftp.example.org"), bad=("", "a b", "1.2.3.4.5"),
+        doc="Address that the reply to PASV tells, for a server behind NAT; in an <IfClass> for the clients of a class,"
+        " those inside for example.",
     )
     allow_foreign_address: ForeignAddresses = directive(
         "AllowForeignAddress", Special("on|off|class", parsers.allow_foreign_address), ForeignAddresses(),

@@ -56,7 +56,7 @@ def pasv(session: Session, command: Command) -> Reply:
     """PASV (RFC 959 section 4.1.2); a fresh session ticket goes with the reply (DESIGN.md 5.2)."""
     if ":" in session.ends.local:
         raise Refusal(500, "Illegal PASV command: use EPSV on IPv6", Code.PASV_ON_IPV6)
-    shown = session.runtime.masquerade.passive(session.ends, session.tls)
+    shown = session.runtime.masquerade.under(session.settings).passive(session.ends, session.tls)
     port = _listen(session, shown)
     session.control.channel.offer_ticket()
     return Reply(227, addresses.format_pasv(shown, port))
