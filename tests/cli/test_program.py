@@ -258,7 +258,7 @@ def test_the_system_log_names_the_program_that_filters_look_for(tmp_path: Path, 
     (tmp_path / "users").touch(mode=0o600)
     (tmp_path / "ftpsd.conf").write_text(
         f"Port {port}\nPidFile {tmp_path}/pid\nScoreboardFile none\nSystemLog {tmp_path}/log\nWtmpLog off\n"
-        f"AuthOrder mod_auth_file.c\nAuthUserFile {tmp_path}/users\nUseReverseDNS off\n")
+        f"AuthOrder mod_auth_file.c\nAuthUserFile {tmp_path}/users\nUseReverseDNS off\nTransferLog none\n")
     assert call("-c", str(tmp_path / "ftpsd.conf"), name=name).returncode == 0
     try:
         for _ in range(2):

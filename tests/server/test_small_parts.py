@@ -124,6 +124,21 @@ def test_pid_file_of_who_stands_in_for_proftpd(tmp_path: Path, text: str, progra
     assert [host.settings.server.pid_file for host in loaded.hosts] == [file, file]
 
 
+@pytest.mark.parametrize(("text", "program", "files"), [
+    ("", "ftpsd", [None, None]), ("", options.DROP_IN, ["/var/log/xferlog"] * 2),
+    ("TransferLog none\n", options.DROP_IN, [None, "/var/log/xferlog"]),
+    ("<Global>\nTransferLog /var/log/x\n</Global>\n", options.DROP_IN, ["/var/log/x"] * 2),
+])
+def test_transfer_log_of_who_stands_in_for_proftpd(
+    tmp_path: Path, text: str, program: str, files: list[str | None],
+) -> None:
+    """ProFTPD's default, which its own sample configurations leave unsaid."""
+    path = tmp_path / "proftpd.conf"
+    path.write_text(f"{text}<VirtualHost 127.0.0.1>\n</VirtualHost>\n")
+    loaded = options.load(Options(config=str(path), program=program))
+    assert [host.settings.logging.transfer_log for host in loaded.hosts] == files
+
+
 def test_configuration_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert Options(config="x.conf").config_path() == str(tmp_path / "x.conf")

@@ -57,7 +57,7 @@ def compile_time_settings(program: str) -> str:
     from ftpsd.server.options import DEFAULT_PATHS, DROP_IN, defaults
 
     system = platform.uname()
-    files = defaults(DROP_IN if program in DROP_INS else program)
+    files = defaults(DROP_IN if program in DROP_INS else program).server
     lines = [
         "Compile-time Settings:",
         f"  Version: {identity(program)[1]} (stable)",

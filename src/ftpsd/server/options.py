@@ -9,6 +9,8 @@ from ftpsd.errors import ConfigError
 from ftpsd.log.identity import PROGRAM
 from ftpsd.settings import Configuration
 from ftpsd.settings.loader import load as load_file
+from ftpsd.settings.logging import LoggingSettings
+from ftpsd.settings.model import Settings
 from ftpsd.settings.server import ServerSettings
 
 DEFAULT_PATHS = ("/etc/ftpsd.conf", "/etc/proftpd/proftpd.conf")
@@ -16,8 +18,10 @@ DEFAULT_PATHS = ("/etc/ftpsd.conf", "/etc/proftpd/proftpd.conf")
 DROP_IN = "proftpd"
 """`Options.program` of who stands in ProFTPD's place: units, init scripts and filters of logs know that name."""
 
-_DEFAULTS = {DROP_IN: ServerSettings(pid_file="/run/proftpd.pid")}
-"""What is otherwise where nothing is configured: Debian's unit and init script wait for this file."""
+_DEFAULTS = {DROP_IN: Settings(
+    server=ServerSettings(pid_file="/run/proftpd.pid"), logging=LoggingSettings(transfer_log="/var/log/xferlog"))}
+"""What is otherwise where nothing is configured: Debian's unit and init script wait for the one file, and whoever
+counts transfers reads the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,12 @@ class Options:
         )
 
 
-def defaults(program: str) -> ServerSettings:
+def defaults(program: str) -> Settings:
     """Where `program` has its files unless the configuration says otherwise."""
-    return _DEFAULTS.get(program, ServerSettings())
+    return _DEFAULTS.get(program, Settings())
 
 
 def load(options: Options) -> Configuration:
     """Read the configuration that `options` name. Raises `ConfigError`."""
     return load_file(
-        options.config_path(), defines=options.defines, listen=options.listen, server=defaults(options.program))
+        options.config_path(), defines=options.defines, listen=options.listen, base=defaults(options.program))

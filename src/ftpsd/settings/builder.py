@@ -36,7 +36,6 @@ from ftpsd.settings.model import (
 from ftpsd.settings.registry import DIRECTIVES, MODULES, has_module, remedy_for_unknown
 from ftpsd.settings.restrictions import LimitSection, Restrictions
 from ftpsd.settings.sections import KINDS, RULES, SectionRule, class_rules, expression
-from ftpsd.settings.server import ServerSettings
 
 Resolve = Callable[[str], tuple[str, ...]]
 """IP addresses of a DNS name; () when there are none."""
@@ -68,11 +67,11 @@ class _Body:
 
 
 def build(
-    tree: Tree, *, listen: str | None = None, resolve: Resolve, server: ServerSettings | None = None,
+    tree: Tree, *, listen: str | None = None, resolve: Resolve, base: Settings | None = None,
 ) -> Configuration:
-    """The configuration that `tree` describes; raises `ConfigError`. `listen` replaces DefaultAddress, `server` the
-    defaults of what concerns the process."""
-    return _Builder(resolve, server=server).run(tree, listen)
+    """The configuration that `tree` describes; raises `ConfigError`. `listen` replaces DefaultAddress, `base` the
+    defaults."""
+    return _Builder(resolve, base=base).run(tree, listen)
 
 
 def ftpaccess(
@@ -100,10 +99,10 @@ def ftpaccess(
 class _Builder:
     def __init__(
         self, resolve: Resolve, report: Callable[[ConfigError], None] | None = None, *,
-        server: ServerSettings | None = None,
+        base: Settings | None = None,
     ) -> None:
         """`report` hears of lines of a <Limit> that are wrong and then passed over; None: such a line raises."""
-        self.defaults = Settings() if server is None else Settings(server=server)
+        self.defaults = base or Settings()
         self.resolve = resolve
         self.report = report
         self.notices: list[str] = []

@@ -10,9 +10,8 @@ from collections.abc import Collection, Mapping
 from ftpsd.config import FileSource, Source, parse
 from ftpsd.settings import rules
 from ftpsd.settings.builder import Resolve, build
-from ftpsd.settings.model import Configuration
+from ftpsd.settings.model import Configuration, Settings
 from ftpsd.settings.registry import has_module, module_meant
-from ftpsd.settings.server import ServerSettings
 
 
 def look_up(name: str) -> tuple[str, ...]:
@@ -32,18 +31,18 @@ def load(
     listen: str | None = None,
     source: Source | None = None,
     resolve: Resolve = look_up,
-    server: ServerSettings | None = None,
+    base: Settings | None = None,
 ) -> Configuration:
     """Read the configuration file `path` and what it includes.
 
     `defines`: names given with -D. `env`: for `%{env:NAME}`. `listen`: address in place of DefaultAddress
     (-S).
-    `source` and `resolve` replace the file system and the system's resolver, `server` the defaults of what concerns the
-    process. Raises `ConfigError`.
+    `source` and `resolve` replace the file system and the system's resolver, `base` the defaults. Raises
+    `ConfigError`.
     """
     absolute = path if source is not None else os.path.abspath(path)
     tree = parse(
         absolute, source or FileSource(), environment=env, defines=defines, has_module=has_module, meant=module_meant)
-    configuration = build(tree, listen=listen, resolve=resolve, server=server)
+    configuration = build(tree, listen=listen, resolve=resolve, base=base)
     notices = rules.check(configuration)
     return dataclasses.replace(configuration, notices=configuration.notices + notices)
