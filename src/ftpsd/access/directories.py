@@ -53,6 +53,11 @@ class Node:
     below: list[Node] = field(default_factory=list)
     inherited: tuple[DirectorySection, ...] | None = None
     """The sections whose directives it has taken over, inner ones first, once it has been put into its place."""
+    beginning: str = ""
+    """How the names of sections begin that lie in it."""
+
+    def __post_init__(self) -> None:
+        self.beginning = f"{self.name.rstrip('*/')}/"
 
     @property
     def said(self) -> DirectorySection:
@@ -79,11 +84,13 @@ class Node:
 
 def node_of(section: DirectorySection, written: str, led: str) -> Node:
     """A section of a login. `written` is the pattern that it is there, `led` the same with its links resolved."""
-    patterns = [directory_pattern(path).pattern for path in dict.fromkeys((written, led))]
+    fits = directory_pattern(led)
+    if led != written:
+        fits = re.compile(f"{directory_pattern(written).pattern}|{fits.pattern}", re.DOTALL)
     name = section.path if section.path.startswith("/") else f"/{section.path}"
     if section.late or written != led:
         name = unescaped(led)
-    return Node(name, re.compile("|".join(patterns), re.DOTALL), section, late=section.late)
+    return Node(name, fits, section, late=section.late)
 
 
 class Forest:
@@ -199,7 +206,7 @@ def _nearest(nodes: Sequence[Node], inner: Node, *, late: bool) -> tuple[Node | 
     best: Node | None = None
     common = 0
     for node in nodes:
-        if node is inner or (node.late and not late) or not _begins(node.name, inner.name):
+        if not inner.name.startswith(node.beginning) or node is inner or (node.late and not late):
             continue
         deeper, length = _nearest(node.below, inner, late=late)
         if deeper is None:
@@ -207,11 +214,6 @@ def _nearest(nodes: Sequence[Node], inner: Node, *, late: bool) -> tuple[Node | 
         if length > common:
             best, common = deeper, length
     return best, common
-
-
-def _begins(outer: str, inner: str) -> bool:
-    beginning = outer.rstrip("*/")
-    return inner.startswith(beginning) and inner[len(beginning):].startswith("/")
 
 
 def _common(left: str, right: str) -> int:
