@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from ftpsd.session.places import Places, places_of
@@ -157,6 +159,17 @@ def test_without_a_line_that_counts_a_section_stays() -> None:
     assert held(found, f"{HOME}/a/f") == ["~", "~/a"]
     assert found.at(f"{HOME}/a/f").restrictions[0].everything is None
     assert found.at(f"{HOME}/b").restrictions[0].everything == "deny"
+
+
+def test_a_client_that_makes_files_everywhere_takes_little_memory() -> None:
+    found = login("".join(sections(f"/srv/{number}") for number in range(50)))
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            assert umask(found, f"/home/{number}/f", file_in(f"/home/{number}")) == 0o011
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_ifuser_turns_the_limits_of_its_directories_round() -> None:

@@ -17,8 +17,8 @@ from ftpsd.settings.model import DirectorySection, HomeOf, Settings, laid_over
 from ftpsd.settings.restrictions import Restrictions
 from ftpsd.settings.user_paths import escaped, first_wildcard, unescaped
 
-_MOST_REMEMBERED = 512
-"""Combinations of .ftpaccess files that a session keeps."""
+_MOST_REMEMBERED = 64
+"""Combinations of .ftpaccess files that a session keeps; each has all its sections, and users can make many."""
 
 RealPath = Callable[[str], str]
 
