@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.configs import User
 from ftpsd.testing.plugin import Certificates
 from ftpsd.testing.wire import Stream
@@ -119,9 +120,9 @@ def test_hosts_are_told_apart_by_address(hosts: Hosts) -> None:
 
 
 def test_a_connection_to_an_address_of_nobody_s(hosts: Hosts) -> None:
-    with socket.create_connection(("127.0.0.200", hosts.server.port), 5) as sock:
-        stream = Stream(sock)
-        assert stream.read_all() == b"500 Sorry, no server available to handle request on this address\r\n"
+    """Server config answers, as in ProFTPD: DefaultAddress may be the public address of a server behind NAT."""
+    with ScriptedClient("127.0.0.200", hosts.server.port) as client:
+        assert client.connect().text == "ftpsd Server (Test Server) [127.0.0.200]"
 
 
 @pytest.mark.parametrize(("source", "reply"), [

@@ -43,7 +43,7 @@ def name_at(text: str, address: str, port: int) -> str | None:
         ("::1", 990, "wild"),
         ("192.0.2.7", 2121, "named"),
         ("2001:db8::7", 2121, "named"),
-        ("127.0.0.3", 2121, None),
+        ("127.0.0.3", 2121, "main"),
         ("127.0.0.1", 21, None),
     ],
 )
@@ -75,7 +75,22 @@ def test_server_config_without_address_is_behind_a_default_server_of_its_port() 
 def test_listen_replaces_default_address() -> None:
     found = configuration("DefaultAddress 127.0.0.1", listen="127.0.0.7")
     assert found.hosts[0].addresses == ("127.0.0.7",)
-    assert found.host_for("127.0.0.1", 21) is None
+    assert found.host_for("127.0.0.1", 990) is None
+
+
+TWO = "<VirtualHost 127.0.0.2>\nServerName v\nPort {}\n</VirtualHost>\n"
+
+
+@pytest.mark.parametrize(("text", "port", "name"), [
+    (TWO.format(21), 21, "main"), (TWO.format(990), 21, "main"), (TWO.format(990), 990, "v"),
+    (TWO.format("21\nDefaultServer on"), 21, "v"), ("DefaultServer on\n" + TWO.format(990), 990, "v"),
+    (TWO.format("990\nDefaultServer on"), 21, "main"), ("DefaultServer off", 21, "main"),
+    (TWO.format(990) + TWO.format(990).replace(".2", ".3"), 990, None), ("", 990, None),
+    ("<VirtualHost 127.0.0.9>\nPort 0\n</VirtualHost>", 21, None),
+])
+def test_an_address_that_nobody_claims(text: str, port: int, name: str | None) -> None:
+    """As ProFTPD 1.3.8 answers while SocketBindTight is off, but for a port at which several hosts are."""
+    assert name_at(f"ServerName main\nDefaultAddress 127.0.0.1\n{text}", "127.0.0.9", port) == name
 
 
 def test_names_are_kept_as_written_and_resolved() -> None:

@@ -93,7 +93,10 @@ def described(host: Host) -> str:
 
 def choose(hosts: Sequence[Host], address: str, port: int) -> Host | None:
     """See `Configuration.host_for`. A host without any address of its own comes behind DefaultServer on its
-    port."""
+    port; behind them server config on its port, and a host that is alone on its port: where sockets are open to every
+    address ProFTPD has these answer, too, though DefaultAddress or <VirtualHost> name others (a public one behind NAT).
+    They do not answer for a host that has been taken down.
+    """
     here = [host for host in hosts if host.settings.core.port == port]
     default = [host for host in hosts if host.settings.core.default_server]
     preferences = (
@@ -101,9 +104,15 @@ def choose(hosts: Sequence[Host], address: str, port: int) -> Host | None:
         [host for host in here if _ways(host, address) == 1],
         [host for host in default if host in here],
         [host for host in here if _ways(host, address) == 2],
+        [] if _is_down(hosts, address) else [host for host in here if host.id == 0 or len(here) == 1],
         default,
     )
     return next((found[0] for found in preferences if found), None)
+
+
+def _is_down(hosts: Sequence[Host], address: str) -> bool:
+    """Whether the address is that of a host with Port 0."""
+    return any(not host.settings.core.port and _ways(host, address) == 0 for host in hosts)
 
 
 def named(hosts: Sequence[Host], name: str, address: str, port: int) -> Host | None:

@@ -41,7 +41,8 @@ class CoreSettings:
         "DefaultAddress", Addresses(), (), contexts=ROOT, good=("127.0.0.1", "::1 127.0.0.1"),
         bad=("", "1.2.3.400"),
         combine=Combine.LAST,
-        doc="Addresses (or names) that server config answers on. Default: all.", default_text="all addresses",
+        doc="Addresses (or names) that server config answers on. Default: all. While SocketBindTight is off, it answers"
+        " on its port at addresses that no host claims, too.", default_text="all addresses",
     )
     server_alias: tuple[str, ...] = directive(
         "ServerAlias", Words("name …"), (), contexts=BARE_HOST, combine=Combine.APPEND,

@@ -474,7 +474,8 @@ class Configuration:
     def host_for(self, address: str, port: int) -> Host | None:
         """The host that answers at the local end `address`:`port`; None: nobody is there.
 
-        An exact address and port wins over a wildcard on that port, and that over DefaultServer. Among hosts
+        An exact address and port wins over a wildcard on that port, and that over DefaultServer; where there is none of
+        these, server config, or the only host, on that port answers. Among hosts
         with the same address and port the first answers until HOST or SNI names another.
         """
         from ftpsd.settings.addresses import choose
