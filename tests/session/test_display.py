@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from ftpsd.access import occupancy
-from ftpsd.session.display import MOST_BYTES, _for_people, expand
+from ftpsd.session.display import MOST_BYTES, _for_people, expand, expanded
 from ftpsd.session.state import Session
 from ftpsd.settings.values import Bound, ClassBound, EnvironmentVariable
 from ftpsd.testing.plugin import Certificates, ServerFactory
@@ -248,7 +248,7 @@ class Shown:
     def __init__(self) -> None:
         self.settings = self.ends = self.slot = self.counters = self.runtime = self.masquerade = self.core = self
         self.set_env, self.unset_env = (EnvironmentVariable("SITE", "Berne"),), ("HIDDEN",)
-        self.variables = {"TLS": "yes"}
+        self.variables, self.looks = {"TLS": "yes"}, 0
         self.max_clients_per_class = (ClassBound("far", Bound(3)), ClassBound("home", Bound(9)))
         self.bounds, self.max_clients, self.tls = self, None, None
         self.server_admin, self.server_name, self.local_port = None, "Our files", 21
@@ -256,6 +256,7 @@ class Shown:
 
     def everybody(self) -> list[occupancy.Shown]:
         """Joe, somebody of his class, somebody of it who has not logged in, somebody of another."""
+        self.looks += 1
         return [
             occupancy.Shown(at, user, "", "", 0.0, "", classes) for at, (user, classes) in enumerate(
                 [("joe", "home,near"), ("ann", "home"), ("", "home"), ("bob", "far")])
@@ -297,6 +298,14 @@ def test_variables_of_the_howto(text: str, expanded: str, monkeypatch: pytest.Mo
     "%{time:%-}", "%{time:" + 65 * "x" + "}"])
 def test_a_format_of_the_time_that_is_none_stays(text: str) -> None:
     assert expand(text, cast(Session, Shown())) == text
+
+
+def test_a_file_is_one_look_at_all_sessions() -> None:
+    shown = Shown()
+    assert expanded(["%N", "%y of %z", "%u"] * 100, cast(Session, shown)) == ["4", "2 of 9", "joe"] * 100
+    assert shown.looks == 1
+    expanded(["%u"], cast(Session, shown))
+    assert shown.looks == 1
 
 
 def test_a_user_reads_no_environment_with_a_file_of_his(hosts: Hosts) -> None:

@@ -87,12 +87,18 @@ def _open(session: Session, path: str) -> int:
 
 def expanded(lines: Iterable[str], session: Session, *, foreign: bool = False) -> list[str]:
     """The lines of a display file with what their variables stand for now; a `foreign` one is the user's own."""
-    return [expand(line, session, foreign=foreign) for line in lines]
+    lines = list(lines)
+    clients = _clients(session) if any(_CLIENTS.search(line) for line in lines) else {}
+    return [expand(line, session, foreign=foreign, clients=clients) for line in lines]
 
 
-def expand(text: str, session: Session, *, user: str | None = None, foreign: bool = False) -> str:
+def expand(
+    text: str, session: Session, *, user: str | None = None, foreign: bool = False,
+    clients: Mapping[str, str] | None = None,
+) -> str:
     """`text` with its variables: %C %E %L %M %N %R %T %U %u %V %v %a %p %x %y %z %%, counts and space (`_amounts`),
-    %{time:format}, %{mod_quotatab…} and, where `text` is not `foreign`, %{env:NAME} (unknown ones stay).
+    %{time:format}, %{mod_quotatab…} and, where `text` is not `foreign`, %{env:NAME} (unknown ones stay). `clients`:
+    `_clients` for a whole file, since each look is at all sessions.
     """
     if "%" not in text:
         return text
@@ -106,7 +112,7 @@ def expand(text: str, session: Session, *, user: str | None = None, foreign: boo
         "x": ",".join(sorted(session.classes)) or "(unknown)", **_amounts(text, session),
     }
     if _CLIENTS.search(text):
-        values |= _clients(session)
+        values |= clients or _clients(session)
     if session.quota is not None and _QUOTA in text:
         values |= {f"{{{_QUOTA}{key}}}": value for key, value in session.quota.variables().items()}
     return _VARIABLE.sub(lambda found: _value(found, values, session, foreign=foreign), text)
