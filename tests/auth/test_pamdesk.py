@@ -204,6 +204,27 @@ tell([[ok for ok, _ in asked], len({pid for _, pid in asked}), str(os.getpid()) 
     assert played("return True, str(os.getppid())", play) == [[True] * 4, 4, False, []]
 
 
+def test_a_desk_is_kept_where_processes_cannot_be_polled() -> None:
+    """Before Linux 5.3 and in some sandboxes: it is still one, and the dead are not left behind."""
+    play = """
+def missing(pid):
+    raise OSError(38, "Function not implemented")
+
+opened, os.pidfd_open = os.pidfd_open, missing
+desk.start()
+os.pidfd_open = opened
+asked = [pam.check("a", "")]
+for _ in range(3):
+    end(only_child(desk.pid))
+    asked.append(pam.check("a", ""))
+tell([len(set(pid for _, pid in asked)), desk.pid, only_child(desk.pid), notes])
+"""
+    number, keeper, desk, notes = played("return True, str(os.getppid())", play)
+    assert (number, notes) == (4, [])
+    assert gone(desk)
+    assert gone(keeper)
+
+
 def test_without_its_keeper_a_desk_goes_on() -> None:
     play = """
 desk.start()

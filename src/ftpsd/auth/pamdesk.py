@@ -203,7 +203,11 @@ def _be_desk(channel: socket.socket, services: Mapping[str, Pam], patience: floa
 
 def _outlived(channel: socket.socket, pid: int) -> bool:
     """Waits for the end of the desk (True), or of the worker."""
-    desk = os.pidfd_open(pid)
+    try:
+        desk = os.pidfd_open(pid)
+    except OSError:  # before Linux 5.3, in a sandbox: the desk, too, ends with the worker
+        os.waitpid(pid, 0)
+        return True
     try:
         poll = select.poll()
         poll.register(channel, 0)
