@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import re
 import stat
@@ -239,6 +240,26 @@ def test_a_fifo_that_nobody_reads_yet_or_any_more(tmp_path: Path) -> None:
         log.emit(events.TLSNote("x" * 60_000), CLIENT)  # more than the pipe holds: lost, and nobody waits
     log.emit(events.TLSNote("last"), CLIENT)
     log.close()
+
+
+def test_a_fifo_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write permission is enough, as long as somebody reads."""
+    path, real = tmp_path / "fifo", os.open
+    os.mkfifo(path)
+
+    def without_reading(name: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_ACCMODE != os.O_WRONLY:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(name, flags, mode)
+
+    reader = real(path, os.O_RDONLY | os.O_NONBLOCK)
+    monkeypatch.setattr(os, "open", without_reading)
+    log, notices = open_log_of(configuration(host(tls_log=path)))
+    assert notices == []
+    log.emit(events.TLSNote("one"), CLIENT)
+    assert os.read(reader, 4096).decode().endswith(" one\n")
+    log.close()
+    os.close(reader)
 
 
 def test_reopen_after_rotation(tmp_path: Path) -> None:

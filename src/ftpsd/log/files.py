@@ -8,6 +8,7 @@ the old descriptor where a new one cannot be had.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import threading
@@ -29,14 +30,13 @@ def open_log(path: str, *, mode: int = 0o640, allow_symlink: bool = False) -> in
     AllowLogSymlinks), something that is no file, or what the system says.
     """
     _check_parent(path)
-    access = os.O_RDWR if _is_fifo(path) else os.O_WRONLY  # a FIFO needs nobody who reads, then; the pipe keeps entries
-    flags = access | os.O_APPEND | os.O_CREAT | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK
+    flags = os.O_APPEND | os.O_CREAT | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK
     if not allow_symlink:
         flags |= os.O_NOFOLLOW
         if os.path.islink(path):
             raise LogFileError("cannot log to a symbolic link")
     try:
-        fd = os.open(path, flags, mode)
+        fd = _opened(path, flags, mode)
     except OSError as error:
         raise LogFileError(error.strerror or str(error)) from None
     kind = os.fstat(fd).st_mode
@@ -44,6 +44,14 @@ def open_log(path: str, *, mode: int = 0o640, allow_symlink: bool = False) -> in
         os.close(fd)
         raise LogFileError("is not a file")
     return fd
+
+
+def _opened(path: str, flags: int, mode: int) -> int:
+    """A FIFO is opened for reading, too, where that is allowed: it needs nobody who reads then, and keeps entries."""
+    if _is_fifo(path):
+        with contextlib.suppress(PermissionError):
+            return os.open(path, os.O_RDWR | flags, mode)
+    return os.open(path, os.O_WRONLY | flags, mode)
 
 
 def _is_fifo(path: str) -> bool:
