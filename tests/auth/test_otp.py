@@ -369,7 +369,9 @@ def test_a_table_that_cannot_be_read_is_no_wrong_password(
     make: Callable[..., Authenticator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...],
     order: tuple[str, ...],
 ) -> None:
-    """Nobody knows whether it was right. Where no code is asked for, or another password will do, that one counts."""
+    """Nobody knows whether it was right. Where no code is asked for, or another password will do, that one counts: a
+    wrong one is wrong that cannot be a code.
+    """
     chain = make(*options, order=order)
     (tmp_path / "otp").rename(tmp_path / "otp~")
     hashed: list[bytes] = []
@@ -381,16 +383,20 @@ def test_a_table_that_cannot_be_read_is_no_wrong_password(
 
     monkeypatch.setattr(passwords, "crypt", crypt)
     asked, alone = order != (FILE,) or bool(options), not options
-    for user, word in (("alice", "wrong"), ("alice", "geheim"), ("alice", "geheim" + code(0)), ("nobody-there", "x")):
+    for user, word in (
+        ("alice", "wrong"), ("alice", "geheim"), ("alice", "geheim" + code(0)), ("nobody-there", "x"),
+        ("alice", code(0)), ("alice", "123456"), ("nobody-there", "123456"), ("alice", ""), ("alice", "1234567"),
+    ):
         hashed.clear()
         result = chain.check(chain.lookup(user), word, PEER, user=user)
         assert result.ok is (alone and (user, word) == ("alice", "geheim")), (user, word)
         assert len(hashed) == 1, (user, word)
-        if not result.ok and asked:
+        if not result.ok and asked and (not alone or word in (code(0), "123456")):
             assert result.reason == Code.AUTH_FILE_UNUSABLE, (user, word)
             assert result.log == f"USER {user} (Login failed): AuthOTPTable '{tmp_path}/otp' cannot be read"
         elif not result.ok:
-            assert result.reason in (Code.LOGIN_WRONG_PASSWORD, Code.LOGIN_UNKNOWN_USER)
+            assert result.reason in (
+                Code.LOGIN_WRONG_PASSWORD, Code.LOGIN_UNKNOWN_USER, Code.LOGIN_EMPTY_PASSWORD), (user, word)
     assert chain.check(account("root", uid=0), "x", PEER).reason == Code.LOGIN_ROOT_DENIED
 
 

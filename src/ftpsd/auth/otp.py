@@ -346,7 +346,7 @@ class Said:
 
     `good`: whether it is a code, and all that counts; None: `password` is for somebody else to check, and `code` behind
     it for `OneTimePasswords.behind` (None: none is wanted). `silent`: the table cannot be used, so that nobody is
-    refused as one whose password is wrong.
+    refused as one whose password is wrong (but whose is no code by its form, where another password will do).
     """
 
     good: bool | None
@@ -385,7 +385,9 @@ class OneTimePasswords:
         except AccountsUnavailable as error:
             if self._behind:
                 return Said(None, *_cut(password), error)
-            return Said(False if self._only else None, password, None, error)
+            if self._only:
+                return Said(False, password, None, error)
+            return Said(None, password, None, error if _may_be_code(password) else None)
 
     def _split(self, name: str, password: str) -> Said:
         if not self._behind or (not self._required and self.table.lacks(name, self._note)):
@@ -406,6 +408,11 @@ class OneTimePasswords:
     def behind(self, name: str, code: str) -> bool:
         """Whether the code behind a password that was right is good. Raises `AccountsUnavailable`."""
         return self.table.accept(name, code, self._note) is True
+
+
+def _may_be_code(text: str) -> bool:
+    """Whether some table could have it."""
+    return len(text) == DIGITS and text.isascii() and text.isdecimal()
 
 
 def _cut(password: str) -> tuple[str, str]:
