@@ -175,6 +175,17 @@ def test_a_database_that_fails(database: TestDatabase, tmp_path: Path) -> None:
         with pytest.raises(AccountsUnavailable):
             chain_.lookup("joe")
         assert chain_.home_of("joe") is None
+    order = ("mod_auth_file.c", "mod_sql.c")
+    with opened(database, wrong, auth_order=order, auth_user_file=AccountFile(path)) as chain_:
+        joe = chain_.lookup("joe")
+        assert joe is not None
+        with pytest.raises(AccountsUnavailable) as caught:
+            chain_.lookup("nobody")
+    assert caught.value.others, "joe logs in meanwhile, at the cost of a hash"
+    with opened(database, wrong, auth_order=order[::-1], auth_user_file=AccountFile(path)) as chain_:
+        with pytest.raises(AccountsUnavailable) as caught:
+            chain_.lookup("nobody")
+    assert not caught.value.others
     with opened(database, wrong, needed=False, auth_user_file=AccountFile(path)) as chain_:
         joe = chain_.lookup("joe")
     assert joe is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import struct
 import time
@@ -21,7 +22,7 @@ from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.configs import User, hash_password
 from ftpsd.testing.plugin import Certificates
 from tests.session.hosts import Hosts, serving
-from tests.session.inprocess import one_session, system_log
+from tests.session.inprocess import InProcess, one_session, system_log
 from tests.session.talk import converse
 
 OTHER = hash_password("other")
@@ -198,9 +199,10 @@ def test_passwords_that_nobody_checked_are_not_counted_among_the_wrong_ones(
     assert exceeded is (cause is Code.LOGIN_ATTEMPTS_EXCEEDED)
 
 
+@pytest.mark.parametrize("rule", ["", "AnonymousGroup users", "WrapEngine on"])
 @pytest.mark.parametrize(("others", "hashes"), [(True, 1), (False, 0)])
 def test_who_may_be_known_to_a_source_that_is_away_costs_a_hash_where_others_log_in(
-    others: bool, hashes: int, monkeypatch: pytest.MonkeyPatch
+    others: bool, hashes: int, rule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the time would tell who has his account elsewhere."""
     counted, crypt = list[bytes](), passwords.crypt
@@ -212,7 +214,7 @@ def test_who_may_be_known_to_a_source_that_is_away_costs_a_hash_where_others_log
     def away(*_: object, **__: object) -> None:
         raise AccountsUnavailable(Code.DIRECTORY_UNREACHABLE, "no LDAP server answers", others=others)
 
-    with one_session(()) as served:
+    with one_session((rule,)) as served:
         monkeypatch.setattr(passwords, "crypt", noting)
         monkeypatch.setattr(Authenticator, "lookup", away)
         served.client.connect()
@@ -220,6 +222,41 @@ def test_who_may_be_known_to_a_source_that_is_away_costs_a_hash_where_others_log
         assert str(served.client.command("PASS secret")) == "530 Login incorrect."
         assert "no LDAP server answers [directory-unreachable]" in system_log(served)
     assert len(counted) == hashes
+
+
+def _without_accounts(served: InProcess) -> None:
+    """The AuthUserFile is away from now on; the system's users are not."""
+    file = served.service.configuration.hosts[0].settings.auth.auth_user_file
+    assert file is not None
+    os.unlink(file.path)
+
+
+SYSTEM = pwd.getpwuid(1).pw_name
+FILE_FIRST = "AuthOrder mod_auth_file.c mod_auth_unix.c"
+
+
+def test_user_is_answered_alike_while_a_source_is_away() -> None:
+    """Also where its answer hangs on who it is."""
+    with one_session(("IfSessionOptions PerUnauthenticatedUser", FILE_FIRST)) as served:
+        _without_accounts(served)
+        served.client.connect()
+        for name in (SYSTEM, "alice", "nobody-there"):
+            assert str(served.client.command(f"USER {name}")) == f"331 Password required for {name}"
+        assert str(served.client.command("PASS secret")) == "530 Login incorrect."
+        assert "AuthUserFile" in system_log(served)
+
+
+@pytest.mark.parametrize("rule", ["", "AnonymousGroup users"])
+@pytest.mark.parametrize("name", [SYSTEM, "alice", "nobody-there"])
+def test_access_tables_hold_for_everybody_while_a_source_is_away(rule: str, name: str) -> None:
+    """Who is refused hears the same whether another source knows him or not."""
+    tables = ("WrapEngine on", "WrapTables file:/nonexistent/allow builtin:all", "WrapDenyMsg \"Not from there\"")
+    with one_session((FILE_FIRST, rule, *tables)) as served:
+        _without_accounts(served)
+        served.client.connect()
+        served.client.expect(331, f"USER {name}")
+        assert str(served.client.command("PASS secret")) == "530 Not from there"
+        served.client.expect_end()
 
 
 def test_a_missing_home_is_made(hosts: Hosts) -> None:

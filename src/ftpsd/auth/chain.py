@@ -189,12 +189,13 @@ class Authenticator:
 
     def _supplied(self, users: Users | None, groups: Groups, user: str, sql: bool) -> Account | None:
         silent: AccountsUnavailable | None = None
-        for source, final in self._order.sources:
+        for number, (source, final) in enumerate(self._order.sources):
             account = None
             try:
                 account = self._found(source, users, groups, user, sql)
             except AccountsUnavailable as error:
                 if not error.others:
+                    error.others = number > 0  # whom those before it know
                     raise
                 silent = silent or error
             if account is not None:

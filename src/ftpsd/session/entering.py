@@ -53,15 +53,25 @@ class CannotEnter(Exception):
 
 def check(session: Session, chosen: Selection, password: str) -> LoginResult:
     """Whether the client is who it says. Call it as root where the accounts need it."""
-    peer = f"{session.peer_name} [{session.peer}] to {session.ends.local}:{session.ends.local_port}"
     try:
-        result = _checked(session, chosen, password, peer)
+        result = _checked(session, chosen, password, _peer(session))
     except AccountsUnavailable as error:
-        if error.others and chosen.needs_password:
-            session.runtime.authenticator.check(
-                None, password, peer, user=chosen.user, settings=session.settings.auth)
-        return outages.result(error, chosen.user)
+        return unanswered(session, chosen, password, error)
     return limited(session, chosen, result)
+
+
+def unanswered(session: Session, chosen: Selection, password: str, error: AccountsUnavailable) -> LoginResult:
+    """The refusal of who may be known to a source that cannot be asked. It takes as long as that of others who log in
+    meanwhile. Call it as root where the accounts need it.
+    """
+    if error.others and chosen.needs_password:
+        session.runtime.authenticator.check(
+            None, password, _peer(session), user=chosen.user, settings=session.settings.auth)
+    return outages.result(error, chosen.user)
+
+
+def _peer(session: Session) -> str:
+    return f"{session.peer_name} [{session.peer}] to {session.ends.local}:{session.ends.local_port}"
 
 
 def _checked(session: Session, chosen: Selection, password: str, peer: str) -> LoginResult:
@@ -104,7 +114,7 @@ def _empty_refused(result: LoginResult, chosen: Selection, password: str, rules:
 def as_anonymous(session: Session, chosen: Selection) -> Selection:
     """AnonymousGroup: the login of a member is an anonymous one, with his password and his home as the root.
 
-    What is said of his login and of directories holds as it would without.
+    What is said of his login and of directories holds as it would without. Raises `AccountsUnavailable`.
     """
     wanted = session.settings.logins.anonymous_group
     if not wanted or chosen.anonymous is not None or chosen.barred:
@@ -139,11 +149,14 @@ PER_UNAUTHENTICATED = "PerUnauthenticatedUser"
 def foresee(session: Session, chosen: Selection) -> None:
     """IfSessionOptions PerUnauthenticatedUser: <IfUser> and <IfGroup> count from USER on.
 
-    Also for names that nobody has, as whoever asks is not to learn who exists. Raises `SessionEnded` (530) where TLS
-    is required of that user and is not there.
+    Also for names that nobody has, or that a source may have which cannot be asked, as whoever asks is not to learn who
+    exists; these are refused at PASS. Raises `SessionEnded` (530) where TLS is required of that user and is not there.
     """
     with rights.privileged():
-        account = session.runtime.authenticator.lookup(chosen.name)
+        try:
+            account = session.runtime.authenticator.lookup(chosen.name)
+        except AccountsUnavailable:
+            account = None
     settings = session.host.for_connection(
         classes=session.classes, user=account.name if account is not None else chosen.name,
         groups=account.group_names if account is not None else ())

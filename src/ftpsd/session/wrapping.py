@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ftpsd.access.wrap import WrapClient
-from ftpsd.auth.account import Account
+from ftpsd.auth.account import Account, AccountsUnavailable
 from ftpsd.auth.selection import Selection
 from ftpsd.errors import SessionEnded
 from ftpsd.guard.wraptables import Whom, judge
@@ -47,13 +47,20 @@ def at_connect(
 
 
 def check(session: Session, chosen: Selection) -> None:
-    """At PASS, or where a certificate takes its place. Raises `SessionEnded` (530).
+    """At PASS, or where a certificate takes its place. Raises `SessionEnded` (530), `AccountsUnavailable`.
 
-    Tables go by the account's name: directories, databases and UserAlias know it by other spellings, too.
+    Tables go by the account's name: directories, databases and UserAlias know it by other spellings, too. Where others
+    log in while a source of accounts is away, the tables are first asked about whom nobody knows, as about strangers.
     """
+    silent: AccountsUnavailable | None = None
     wrap = (chosen.anonymous.settings if chosen.anonymous is not None else session.settings).wrap
     with rights.privileged():
-        account = session.runtime.authenticator.lookup(chosen.name)
+        try:
+            account = session.runtime.authenticator.lookup(chosen.name)
+        except AccountsUnavailable as error:
+            if not error.others:
+                raise
+            account, silent = None, error
     user = account.name if account is not None else chosen.name
     tables, asked = _tables(wrap, chosen, user, account, _teller(session.log))
     name = session.peer_name if session.peer_name != session.peer else None
@@ -65,6 +72,8 @@ def check(session: Session, chosen: Selection) -> None:
         text = "access tables deny login"
         session.log.emit(events.LoginFailed(chosen.user, Code.WRAP_DENIED, session.login.attempts + 1, text))
         raise SessionEnded(Code.WRAP_DENIED, 530, _words(wrap.deny_message or USUAL, chosen.user))
+    if silent is not None:
+        raise silent
 
 
 def welcome(session: Session) -> list[str]:

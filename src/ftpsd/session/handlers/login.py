@@ -99,13 +99,22 @@ def user(session: Session, command: Command) -> Reply:
 def _admitted(session: Session, chosen: Selection) -> Selection:
     """What every login goes through, however its user proves who he is: AnonymousGroup, bans, access tables.
 
-    Raises `AccountsUnavailable`, `SessionEnded` (530).
+    Raises `AccountsUnavailable`, `SessionEnded` (530). Where others log in while a source is away, whom nobody knows
+    goes through the same as they do, and is refused then.
     """
-    chosen = entering.as_anonymous(session, chosen)
+    silent: AccountsUnavailable | None = None
+    try:
+        chosen = entering.as_anonymous(session, chosen)
+    except AccountsUnavailable as error:
+        if not error.others:
+            raise
+        silent = error
     if session.bans is not None:
         banning.check_login(session)
     if (chosen.anonymous.settings if chosen.anonymous is not None else session.settings).wrap.engine:
         wrapping.check(session, chosen)
+    if silent is not None:
+        raise silent
     return chosen
 
 
@@ -130,16 +139,19 @@ def pass_(session: Session, command: Command) -> Reply:
         return replies.USER_FIRST
     session.login.user = None
     chosen = select(session.host, name)
+    silent: AccountsUnavailable | None = None
     try:
         chosen = _admitted(session, chosen)
     except AccountsUnavailable as error:
-        return _failed(session, chosen, outages.result(error, name))
+        silent = error
     too_long = bounds.check_password_size(session, command.argument)
     if too_long is not None:
         text = f"USER {name} (Login failed): {too_long}"
         return _failed(session, chosen, LoginResult(False, None, Code.LOGIN_PASSWORD_TOO_LONG, text))
     with rights.privileged():  # once, from the accounts to the moment when the rights are those of the user
-        result = entering.check(session, chosen, command.argument)
+        result = (
+            entering.check(session, chosen, command.argument) if silent is None
+            else entering.unanswered(session, chosen, command.argument, silent))
         if result.ok and chosen.anonymous is not None:
             email = "" if chosen.needs_password else command.argument  # a password that is one stands in no log
             return _enter(session, chosen, result, "anonymous", 230, email=email)
