@@ -151,6 +151,33 @@ def test_a_module_that_waits_for_ever_is_ended() -> None:
     assert played(module, "desk.start()\ntell(ask())", patience=0.3)[0] == "unanswered"
 
 
+@pytest.mark.parametrize("who_ends", ["end(only_child(desk.pid))", "desk.close()"])
+def test_a_module_that_waits_for_ever_is_ended_without_its_desk(tmp_path: Path, who_ends: str) -> None:
+    """Where the desk was killed, or has ended with the worker."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    module = f"""
+with open({str(fifo)!r}, "w") as file:
+    file.write(str(os.getpid()))
+while True:
+    signal.pause()
+"""
+    play = f"""
+desk.start()
+answers = []
+asking = threading.Thread(target=lambda: answers.append(ask()))
+asking.start()
+with open({str(fifo)!r}) as file:
+    pid = int(file.read())
+{who_ends}
+asking.join()
+tell([pid, answers[0][0]])
+"""
+    pid, answer = played(module, play, patience=1)
+    assert answer == "unanswered"
+    assert gone(pid)
+
+
 def test_a_slow_module_holds_up_nobody_else(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)

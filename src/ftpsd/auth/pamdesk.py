@@ -261,7 +261,7 @@ def _serve(channel: socket.socket, services: Mapping[str, Pam], patience: float)
         with contextlib.suppress(OSError):
             pid = os.fork()
             if pid == 0:
-                _put(question, fds[0], services)
+                _put(question, fds[0], services, patience)
             children[pid] = time.monotonic() + patience
         os.close(fds[0])
 
@@ -276,11 +276,14 @@ def _reap(children: dict[int, float]) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _put(question: bytes, fd: int, services: Mapping[str, Pam]) -> NoReturn:
-    """A child's life: one question."""
+def _put(question: bytes, fd: int, services: Mapping[str, Pam], patience: float) -> NoReturn:
+    """A child's life: one question. It ends in time by itself, too, as its desk may be killed or leave with the worker;
+    a module that uses the alarm has a time of its own.
+    """
     try:
         os.close(_CHANNEL)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # modules may use it
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, patience)
         service, name, password = json.loads(question)
         try:
             answer, reason = services[service].check(name, password)
