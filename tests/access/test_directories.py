@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
 
 import pytest
 
+from ftpsd.errors import ConfigError
+from ftpsd.session.ftpaccess import MOST_FILES
 from ftpsd.session.places import Places, places_of
 from ftpsd.settings.builder import ftpaccess
-from ftpsd.settings.model import DirectorySection, Settings
+from ftpsd.settings.model import DirectorySection, Settings, directory_pattern
 from tests.settings.support import configuration, main_host
 
 HOME = "/home/alice"
@@ -170,6 +177,86 @@ def test_a_client_that_makes_files_everywhere_takes_little_memory() -> None:
         assert tracemalloc.get_traced_memory()[0] < 2_000_000
     finally:
         tracemalloc.stop()
+
+
+def lines_of(work: Callable[[], object]) -> int:
+    """How many lines of Python `work` runs."""
+    count = 0
+
+    def ran(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal count
+        count += event == "line"
+        return ran
+
+    before = sys.gettrace()
+    sys.settrace(ran)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("around", ["/srv", "/other", "~"])
+def test_twice_as_many_sections_cost_a_login_about_twice(around: str) -> None:
+    costs = []
+    for many in (200, 400):
+        host = main_host(sections(around) + "".join(sections(f"/srv/{number}") for number in range(many)))
+        settings = host.for_login(user="alice")
+        places(settings)
+        costs.append(lines_of(partial(places, settings)))
+    assert costs[1] < 2.2 * costs[0]
+
+
+def test_as_many_files_as_there_may_be_cost_little() -> None:
+    """For each the whole tree was arranged anew."""
+    found = login("".join(sections(f"/srv/{number}") for number in range(50)))
+    found.at("/", [file_in("/")])
+    files = [file_in("/home" + "/d" * depth) for depth in range(MOST_FILES)]
+    assert lines_of(lambda: found.at(files[-1].path, files)) < 100_000
+    assert umask(found, files[-1].path, *files) == 0o011
+
+
+def test_what_clients_make_stays_in_no_cache_of_the_process() -> None:
+    found = login(sections("/srv"))
+    before = directory_pattern.cache_info().currsize
+    for number in range(50):
+        assert umask(found, f"/only-here/{number}/f", file_in(f"/only-here/{number}")) == 0o011
+    assert directory_pattern.cache_info().currsize <= before + 1
+
+
+def test_a_file_on_the_way_into_a_virtual_folder_holds_around_all_there() -> None:
+    found = login("<Directory /srv/data>\nUmask 022\n</Directory>")
+    own = file_in(HOME, "Umask 011\nAllowOverwrite on\n<Limit STOR>\nDenyAll\n</Limit>\n")
+    inner = file_in("/srv/data/in", "<Limit STOR>\nAllowAll\n</Limit>\n")
+    for real, mask in (("/srv/data/f", 0o022), ("/srv/other/f", 0o011), (f"{HOME}/f", 0o011)):
+        settings = found.at(real, [own])
+        assert (settings.transfer.umask.file, settings.transfer.allow_overwrite) == (mask, True)
+        assert [limit.deny.everybody for one in settings.restrictions for limit in one.limits] == [True]
+    deeper = found.at("/srv/data/in/f", [own, inner])
+    assert [limit.allow.everybody for one in deeper.restrictions for limit in one.limits] == [True, False]
+    assert not any(one.limits for one in found.at("/srv/data/f").restrictions)
+
+
+@pytest.mark.parametrize(("text", "refused"), [
+    (sections("/srv/a") + sections("/srv/b", "/srv/a"), True),
+    ("<Directory /srv/a>\n</Directory>\n" + sections("/srv/a"), True),
+    (f"<VirtualHost 127.0.0.2>\n{sections('/srv/a', '/srv/a')}</VirtualHost>", True),
+    (f"{sections('/srv/a')}<VirtualHost 127.0.0.2>\n{sections('/srv/a')}</VirtualHost>", False),
+    (f"<Global>\n{sections('/srv/a', '/srv/a')}</Global>\n{sections('/srv/a')}", False),
+    (f"<IfUser x>\n{sections('/srv/a', '/srv/a')}</IfUser>\n{sections('/srv/a')}", False),
+    (f"<Anonymous /ftp>\nUser ftp\n{sections('a', 'a')}</Anonymous>", False),
+    (sections("~/a", "~/a"), False),
+    (sections("/srv/a", "/srv/a/*", "/srv/a/"), False),
+])
+def test_one_directory_twice(text: str, refused: bool) -> None:
+    """As ProFTPD decides: one of the two would say nothing."""
+    if not refused:
+        configuration(text)
+        return
+    with pytest.raises(ConfigError, match="<Directory> section already configured for '/srv/a' on line") as caught:
+        configuration(text)
+    assert "Write its lines into the one on" in str(caught.value)
 
 
 def test_an_ifuser_turns_the_limits_of_its_directories_round() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ftpsd.session.ftpaccess import MOST_FILES
 from ftpsd.testing.client import ConnectionEnded, ScriptedClient
 from ftpsd.testing.configs import User
 from ftpsd.testing.plugin import Certificates
@@ -412,6 +413,23 @@ def test_an_anonymous_login_has_its_own_sections(hosts: Hosts) -> None:
             DELE full/y => 550 full/y: Operation not permitted [limit-denied]
             < RETR sub/inner.txt => 150 ASCII: sub/inner.txt (6 bytes); 226 Transfer complete
         """)
+
+
+def test_behind_very_many_files_everything_is_closed(hosts: Hosts) -> None:
+    way = "d/" * (MOST_FILES - 1)
+    for depth in range(1, MOST_FILES + 2):
+        hosts.server.give("d/" * depth + ".ftpaccess", b"AllowOverwrite on\n")
+    hosts.server.give(f"{way}d/f", b"in")
+    hosts.server.give(f"{way}d/d/f", b"too far")
+    with hosts.logged_in("open") as client:
+        converse(client, f"""
+            < RETR {way}d/f => 150 ASCII: {way}d/f (2 bytes); 226 Transfer complete
+            RETR {way}d/d/f => 550 {way}d/d/f: Operation not permitted [limit-denied]
+            CWD {way}d/d => 550 {way}d/d: No such file or directory
+            DELE {way}d/f => 250 DELE command successful
+        """)
+    said = "is closed: more than 64 .ftpaccess files are on the way there"
+    assert any(said in line for line in hosts.server.system_log())
 
 
 def test_an_expression_of_an_ftpaccess_that_takes_for_ever_forbids(hosts: Hosts) -> None:

@@ -32,12 +32,33 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Protocol
 
 from ftpsd.settings.model import DirectorySection, directory_pattern
-from ftpsd.settings.user_paths import escaped, unescaped
+from ftpsd.settings.user_paths import unescaped
 
 CLASSES = 1
 """The stage of what <IfClass> brings: it is laid on top, before a login, and put into nothing."""
+
+
+class Fits(Protocol):
+    """Says by something that is not None that a real path is in a section."""
+
+    def fullmatch(self, path: str, /) -> object | None: ...
+
+
+class Below:
+    """A directory and all in it. Clients choose how many there are: a compiled expression takes more, and stays."""
+
+    __slots__ = ("_beginning", "_path")
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._beginning = f"{path.rstrip('/')}/"
+
+    def fullmatch(self, path: str, /) -> object | None:
+        """Whether `path` is there."""
+        return path if path == self._path or path.startswith(self._beginning) else None
 
 
 @dataclass(eq=False, slots=True)
@@ -45,7 +66,7 @@ class Node:
     """A section, the one that it lies in, and those that lie in it. `file` is an .ftpaccess for the same directory."""
 
     name: str
-    fits: re.Pattern[str]
+    fits: Fits
     section: DirectorySection | None = None
     file: DirectorySection | None = None
     late: bool = False
@@ -87,7 +108,7 @@ def node_of(section: DirectorySection, written: str, led: str) -> Node:
     fits = directory_pattern(led)
     if led != written:
         fits = re.compile(f"{directory_pattern(written).pattern}|{fits.pattern}", re.DOTALL)
-    name = section.path if section.path.startswith("/") else f"/{section.path}"
+    name = re.sub("/+", "/", f"/{section.path}")
     if section.late or written != led:
         name = unescaped(led)
     return Node(name, fits, section, late=section.late)
@@ -100,6 +121,7 @@ class Forest:
 
     def __init__(self, nodes: Sequence[Node], last: int = 0) -> None:
         self._top: Node | None = None
+        self._settled = False
         for node in reversed([node for node in nodes if _is_whole(node)]):
             node.above, self._top = self._top, node
         found: list[Node] = []
@@ -111,7 +133,7 @@ class Forest:
             paths = {node.section.path for node in added if node.section is not None}
             found = [*reversed(added), *_without(found, paths, late=stage > CLASSES)]
             if stage != CLASSES:
-                _arrange(found, late=stage > CLASSES)
+                _arrange(found, None, late=stage > CLASSES)
             for node in found:
                 node.above = self._top
             _inherit(found)
@@ -124,12 +146,16 @@ class Forest:
             return self._top
         return found
 
-    def with_files(self, files: Sequence[DirectorySection]) -> Forest:
-        """The same with .ftpaccess files, outer ones first."""
+    def with_files(self, files: Sequence[DirectorySection], around: Sequence[DirectorySection] = ()) -> Forest:
+        """The same with .ftpaccess files, outer ones first. Those of `around` hold everywhere, around all else."""
         copy = Forest(())
-        copy._top = self._top
-        copy._roots = [_copied(node, self._top) for node in self._roots]
-        _arrange(copy._roots, late=True)
+        copy._top, copy._settled = self._top, True
+        for file in around:
+            copy._top = Node("/", _EVERYWHERE, file=file, above=copy._top)
+            _inherit([copy._top])
+        copy._roots = [_copied(node, copy._top) for node in self._roots]
+        if not self._settled:
+            _arrange(copy._roots, copy._top, late=True)
         for file in reversed(files):  # ProFTPD begins at the inner end
             copy._add(file)
         _inherit(copy._roots)
@@ -139,10 +165,18 @@ class Forest:
         beside = _at(self._roots, file.path)
         if beside is not None and beside.name.rstrip("/") == file.path.rstrip("/"):
             beside.file = file
-        else:
-            node = Node(file.path, directory_pattern(escaped(file.path)), file=file, above=beside or self._top)
-            (self._roots if beside is None else beside.below).append(node)
-        _arrange(self._roots, late=True)
+            return
+        node = Node(file.path, Below(file.path), file=file, above=beside or self._top)
+        level = self._roots if beside is None else beside.below
+        level.append(node)
+        _settle(level, node)
+
+    def __len__(self) -> int:
+        """How many sections and files there are."""
+        return sum(1 for _ in _all(self._roots))
+
+
+_EVERYWHERE = Below("/")
 
 
 def _is_whole(node: Node) -> bool:
@@ -189,26 +223,78 @@ def _at(nodes: Sequence[Node], path: str) -> Node | None:
     return None
 
 
-def _arrange(nodes: list[Node], *, late: bool) -> None:
-    """Puts the sections beside each other into those of them that they lie in; late ones only where `late` is set."""
-    for node in [node for node in nodes if late or not node.late]:
-        outer, _ = _nearest(nodes, node, late=late)
-        if outer is not None:
+def _arrange(nodes: list[Node], above: Node | None, *, late: bool) -> None:
+    """Puts the sections beside each other, all in `above`, into those of them that they lie in; late ones only where
+    `late` is set. Hosts have thousands of sections, and each login has its own: what one may lie in is looked up.
+    """
+    outer_by_beginning: dict[str, list[Node]] = {}
+    for node in _all(nodes):
+        if late or not node.late:
+            outer_by_beginning.setdefault(node.beginning, []).append(node)
+    for node in nodes:
+        if node.late and not late:
+            continue
+        around = [
+            one for end, letter in enumerate(node.name) if letter == "/"
+            for one in outer_by_beginning.get(node.name[: end + 1], ()) if one is not node]
+        if around:
+            outer, _ = _nearest(nodes, above, node, around)
+            if outer is not None:
+                outer.below.insert(0, node)
+                node.above = outer
+    nodes[:] = [node for node in nodes if node.above is above]
+    for node in nodes:
+        if node.below:
+            _arrange(node.below, node, late=late)
+
+
+def _settle(nodes: list[Node], new: Node) -> None:
+    """`_arrange` where nothing but `new`, the last of the nodes, has no place yet."""
+    _gather(nodes, new)
+    outer, _ = _nearest(nodes, new.above, new, list(_around(nodes, new)))
+    if outer is not None:
+        nodes.remove(new)
+        outer.below.insert(0, new)
+        new.above = outer
+        _gather(outer.below, new)
+
+
+def _gather(nodes: list[Node], outer: Node) -> None:
+    """Puts those of the nodes that lie in `outer`, which stands beside them, there."""
+    for node in nodes[:]:
+        if node is not outer and node.name.startswith(outer.beginning):
             nodes.remove(node)
             outer.below.insert(0, node)
             node.above = outer
+
+
+def _all(nodes: Sequence[Node]) -> Iterator[Node]:
     for node in nodes:
-        _arrange(node.below, late=late)
+        yield node
+        yield from _all(node.below)
 
 
-def _nearest(nodes: Sequence[Node], inner: Node, *, late: bool) -> tuple[Node | None, int]:
-    """What a section lies in, of these and those in them, and how many characters the two have in common."""
+def _around(nodes: Sequence[Node], inner: Node) -> Iterator[Node]:
+    """Whatever a section may lie in."""
+    for node in nodes:
+        if inner.name.startswith(node.beginning) and node is not inner:
+            yield node
+            yield from _around(node.below, inner)
+
+
+def _nearest(
+    nodes: Sequence[Node], above: Node | None, inner: Node, around: Sequence[Node],
+) -> tuple[Node | None, int]:
+    """What a section lies in, of the nodes, all in `above`, and those in them, so far as they are `around` it; and how
+    many characters the names of the two have in common.
+    """
     best: Node | None = None
     common = 0
-    for node in nodes:
-        if not inner.name.startswith(node.beginning) or node is inner or (node.late and not late):
-            continue
-        deeper, length = _nearest(node.below, inner, late=late)
+    here = [node for node in around if node.above is above]
+    if len(here) > 1:
+        here.sort(key=nodes.index)
+    for node in here:
+        deeper, length = _nearest(node.below, node, inner, around)
         if deeper is None:
             deeper, length = node, _common(node.name, inner.name)
         if length > common:

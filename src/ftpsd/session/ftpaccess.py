@@ -3,6 +3,7 @@
 Every directory from the root of the login down to the path may have one. That there is one, and that it has not changed
 (device, inode, size, times), is asked again after `FRESH` seconds; what the session itself does to such a file counts
 at once. A file that is too large, cannot be read or has wrong lines is a line in the log; what is right in it counts.
+Of more than `MOST_FILES` on one way the outer ones count, and what is inside is closed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ FRESH = 1.0
 _MOST_DIRECTORIES = 1024
 _MOST_LINES = 20
 """Lines of one file that are reported."""
+MOST_FILES = 64
+"""Files on the way to a place. Clients make them, one within the other, and each costs every look at what is inside."""
+_CLOSED = "<Limit ALL>\nDenyAll\n</Limit>\n"
 
 Identity = tuple[int, int, int, int, int]
 
@@ -33,6 +37,8 @@ class _Seen:
     checked: float
     identity: Identity | None = None
     section: DirectorySection | None = None
+    closed: DirectorySection | None = None
+    """What stands for the file where it is one too many."""
 
 
 def _on_the_way(virtual: str) -> list[str]:
@@ -65,14 +71,28 @@ class FtpAccess:
         self._clear = ("", 0)
 
     def along(self, real: str, allowed: Callable[[str], bool]) -> tuple[DirectorySection, ...]:
-        """The sections of the files on the way to the real path `real`, outer ones first.
+        """The sections of the files on the way to the real path `real`, outer ones first. In the directory of one that
+        is too many nothing is allowed: it might have forbidden something.
 
         `allowed` says by the real path of a directory whether AllowOverride is on there.
         """
         now = self._clock()
-        sections = [self._section(directory, now) for directory in _on_the_way(self._store.virtual_of(real) or "/")]
-        found = [section for section in sections if section is not None]
-        return tuple(section for section in found if allowed(section.path))
+        found: list[DirectorySection] = []
+        for directory in _on_the_way(self._store.virtual_of(real) or "/"):
+            section = self._section(directory, now)
+            if section is None or not allowed(section.path):
+                continue
+            if len(found) == MOST_FILES:
+                return (*found, self._closed(directory, section.path))
+            found.append(section)
+        return tuple(found)
+
+    def _closed(self, directory: str, real: str) -> DirectorySection:
+        seen = self._seen[directory]
+        if seen.closed is None:
+            self._note(f"'{real}' is closed: more than {MOST_FILES} {NAME} files are on the way there")
+            seen.closed = ftpaccess(_CLOSED, f"{real}/{NAME}", real)[0]
+        return seen.closed
 
     def absent(self, path: str, command: int) -> bool:
         """Whether there is certainly no file on the way to the virtual `path`; cheaper than `along`.
@@ -110,6 +130,7 @@ class FtpAccess:
         if identity != seen.identity:
             seen.identity = identity
             seen.section = self._read(directory) if identity is not None else None
+            seen.closed = None
             self._changed()
         return seen.section
 

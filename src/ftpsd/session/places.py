@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from itertools import compress
+from operator import not_
 
 from ftpsd.access.directories import Forest, Node, node_of
 from ftpsd.settings.model import DirectorySection, HomeOf, Settings, laid_over
 from ftpsd.settings.restrictions import Restrictions
 from ftpsd.settings.user_paths import escaped, first_wildcard, unescaped
 
-_MOST_REMEMBERED = 64
-"""Combinations of .ftpaccess files that a session keeps; each has all its sections, and users can make many."""
+_MOST_REMEMBERED = 4096
+"""Sections and files in the combinations with .ftpaccess files that a session keeps; users can make many of them."""
 
 RealPath = Callable[[str], str]
 
@@ -30,6 +32,7 @@ class Places:
         self.base = base
         self._forest = Forest(nodes, base.stages)
         self._with_files: dict[tuple[int, ...], Forest] = {}
+        self._kept = 0
         self._remembered: dict[Node, Settings] = {}
         sections = [node.section for node in nodes if node.section is not None]
         self.restricted = any(base.restrictions) or any(section.restrictions for section in sections)
@@ -50,11 +53,13 @@ class Places:
     def at(self, real: str, dynamic: Sequence[DirectorySection] = ()) -> Settings:
         """What is in force at the real path `real`; `dynamic` are the .ftpaccess files on its way, outer ones first.
 
-        Where a file and a <Directory> stand for the same directory, the administrator's directives count, his DenyAll
-        unless the file says AllowAll, and of <Limit> sections the file's are asked first, as in ProFTPD.
+        A file that is on the way, but around another directory (the way led into a virtual folder), holds around all
+        else. Where a file and a <Directory> stand for the same directory, the administrator's directives count, his
+        DenyAll unless the file says AllowAll, and of <Limit> sections the file's are asked first, as in ProFTPD.
         """
-        forest = self._forest if not dynamic else self._over(dynamic)
-        node = forest.at(real.rstrip("/") or "/")
+        real = real.rstrip("/") or "/"
+        forest = self._forest if not dynamic else self._over(real, dynamic)
+        node = forest.at(real)
         if node is None:
             return self.base
         settings = self._remembered.get(node)
@@ -68,19 +73,23 @@ class Places:
         found = [] if node is None else [one.section for one in node.outwards() if one.section is not None]
         return found[::-1]
 
-    def _over(self, files: Sequence[DirectorySection]) -> Forest:
-        key = tuple(map(id, files))
+    def _over(self, real: str, files: Sequence[DirectorySection]) -> Forest:
+        within = [real == file.path or real.startswith(f"{file.path.rstrip('/')}/") for file in files]
+        key = (*map(id, files), *within)
         forest = self._with_files.get(key)
         if forest is None:
-            if not self._with_files or len(self._with_files) >= _MOST_REMEMBERED:
+            if not self._with_files or self._kept >= _MOST_REMEMBERED:
                 self.forget()
                 self._forest = self._forest.with_files(())  # ProFTPD arranges everything anew, and leaves it so
-            forest = self._with_files[key] = self._forest.with_files(files)
+            around = compress(files, map(not_, within))
+            forest = self._with_files[key] = self._forest.with_files([*compress(files, within)], [*around])
+            self._kept += len(forest)
         return forest
 
     def forget(self) -> None:
         """An .ftpaccess file has changed."""
         self._with_files.clear()
+        self._kept = 0
         self._remembered.clear()
 
 

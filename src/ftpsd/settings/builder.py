@@ -37,6 +37,8 @@ from ftpsd.settings.registry import DIRECTIVES, MODULES, has_module, remedy_for_
 from ftpsd.settings.restrictions import LimitSection, Restrictions
 from ftpsd.settings.sections import KINDS, RULES, SectionRule, class_rules, expression
 
+_HOSTS = Context.SERVER | Context.VHOST
+
 Resolve = Callable[[str], tuple[str, ...]]
 """IP addresses of a DNS name; () when there are none."""
 
@@ -51,6 +53,8 @@ class _Body:
     anonymous: list[tuple[Section, _Body]] = field(default_factory=list)
     conditionals: list[ConditionalSection] = field(default_factory=list)
     directories: list[DirectorySection] = field(default_factory=list)
+    paths: dict[str, Location | None] = field(default_factory=dict)
+    """Where the <Directory> sections stand, those that say nothing, too."""
     limits: list[LimitSection] = field(default_factory=list)
     allow_all: bool = False
     deny_all: bool = False
@@ -159,6 +163,7 @@ class _Builder:
             body.limits.append(self._limit(section, rule))
         elif rule.inside is Context.DIRECTORY:
             directory = self._directory(body, section, rule)
+            _only_once(body, directory)
             if not directory.empty:  # as if it were not there: it does not end the DenyAll of the directories above
                 body.directories.append(directory)
             if body.context is Context.ANONYMOUS and directory.late:
@@ -489,6 +494,18 @@ def _dns_names(addresses: Iterable[str]) -> tuple[str, ...]:
 
 _TOO_LATE = {"default_root": "DefaultRoot", "default_chdir": "DefaultChdir"}
 _EXPRESSIONS = frozenset({"AllowUser", "AllowGroup", "AllowClass", "DenyUser", "DenyGroup", "DenyClass"})
+
+
+def _only_once(body: _Body, directory: DirectorySection) -> None:
+    """Of two sections for one directory only one would hold. Where ProFTPD takes both, so it is there."""
+    first = body.paths.setdefault(directory.path, directory.location)
+    if first is not directory.location and body.context in _HOSTS and not directory.late:
+        raise ConfigError(
+            f"<Directory> section already configured for '{directory.path}'",
+            location=directory.location,
+            directive="<Directory>",
+            remedy=f"Write its lines into the one on {first}: only one of the two would hold.",
+        )
 
 
 def _without_effect(name: str, location: Location | None, first: Location | None) -> str:
