@@ -107,6 +107,7 @@ def test_implicit_tls(ftps_certificates: Certificates, tls_version: str) -> None
 def test_the_address_that_was_connected_to_chooses_the_host(ftps_certificates: Certificates) -> None:
     """The starter listens to IPv4 through IPv6: addresses are IPv4 all the same."""
     second = '<VirtualHost 127.0.0.2>\nPort @PORT@\nServerName "Second"\n</VirtualHost>\n'
+    second += "<VirtualHost 127.0.0.4>\nPort 0\n</VirtualHost>\n"
     config = replace(PLAIN, sections=second)
     with inetd(config, ftps_certificates.authority_file, mapped=True) as server:
         for address, name in (("127.0.0.1", "Test Server"), ("127.0.0.2", "Second")):
@@ -118,9 +119,11 @@ def test_the_address_that_was_connected_to_chooses_the_host(ftps_certificates: C
                     client.retrieve("LIST", mode="PORT")
                 assert f"server: {address}:{server.port} ({name})" in who(server, "-v")
         with ScriptedClient("127.0.0.3", server.port) as client:
+            assert "Test Server" in str(client.connect())
+        with ScriptedClient("127.0.0.4", server.port) as client:
             assert client.read_reply().code == 500
         port = server.port
-        assert f"nobody serves 127.0.0.3 port {port}: write Port {port}, or DefaultServer on" in server.log()
+        assert f"nobody serves 127.0.0.4 port {port}: write Port {port}, or DefaultServer on" in server.log()
 
 
 def test_sessions_of_several_processes_are_seen_and_counted(ftps_certificates: Certificates) -> None:
