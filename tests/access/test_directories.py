@@ -238,6 +238,17 @@ def test_a_file_on_the_way_into_a_virtual_folder_holds_around_all_there() -> Non
     assert not any(one.limits for one in found.at("/srv/data/f").restrictions)
 
 
+@pytest.mark.parametrize("name", ["pp", "p*", "*", "[p]", "p/*"])
+def test_the_name_of_a_directory_is_no_pattern_for_the_files_in_it(name: str) -> None:
+    """Whoever may rename a directory gets nobody around the file in one within."""
+    found = login("")
+    files = [
+        file_in("/shared"), file_in(f"/shared/{name}"),
+        file_in(f"/shared/{name}/secret", "<Limit ALL>\nDenyAll\n</Limit>\n")]
+    inner = found.at(f"/shared/{name}/secret/f", files)
+    assert [limit.deny.everybody for one in inner.restrictions for limit in one.limits] == [True]
+
+
 @pytest.mark.parametrize(("text", "refused"), [
     (sections("/srv/a") + sections("/srv/b", "/srv/a"), True),
     ("<Directory /srv/a>\n</Directory>\n" + sections("/srv/a"), True),

@@ -153,6 +153,8 @@ def relocated(text: str, files: ServerFiles, leaf: Files) -> str:
         "/var/log/proftpd/tls.log": str(files.tls_log),
         "/var/log/proftpd/proftpd.log": str(files.system_log),
         "/var/log/proftpd": str(files.directory),
+        "/var/run/proftpd": str(files.directory),
+        "/run/proftpd/": f"{files.directory}/",
         "/etc/ssl/certs/proftpd.crt": str(leaf.certificate),
         "/etc/ssl/private/proftpd.key": str(leaf.key),
         "/etc/proftpd": str(files.directory / "proftpd"),

@@ -417,16 +417,22 @@ def test_an_anonymous_login_has_its_own_sections(hosts: Hosts) -> None:
 
 def test_behind_very_many_files_everything_is_closed(hosts: Hosts) -> None:
     way = "d/" * (MOST_FILES - 1)
+    opening = b"<Limit READ WRITE DIRS RETR SIZE MKD CWD>\nAllowAll\n</Limit>\n"
     for depth in range(1, MOST_FILES + 2):
-        hosts.server.give("d/" * depth + ".ftpaccess", b"AllowOverwrite on\n")
+        hosts.server.give("d/" * depth + ".ftpaccess", opening)
     hosts.server.give(f"{way}d/f", b"in")
     hosts.server.give(f"{way}d/d/f", b"too far")
     with hosts.logged_in("open") as client:
         converse(client, f"""
             < RETR {way}d/f => 150 ASCII: {way}d/f (2 bytes); 226 Transfer complete
-            RETR {way}d/d/f => 550 {way}d/d/f: Operation not permitted [limit-denied]
+            RETR {way}d/d/f => 550 {way}d/d/f: Permission denied [limit-denied]
+            SIZE {way}d/d/f => 550 {way}d/d/f: Permission denied [limit-denied]
+            MKD {way}d/d/x => 550 {way}d/d/x: Permission denied [limit-denied]
             CWD {way}d/d => 550 {way}d/d: No such file or directory
-            DELE {way}d/f => 250 DELE command successful
+            NLST {way}d/d => 450 {way}d/d: No such file or directory
+            CWD {way}d => 250 CWD command successful
+            DELE f => 250 DELE command successful
+            QUIT => 221 Goodbye.
         """)
     said = "is closed: more than 64 .ftpaccess files are on the way there"
     assert any(said in line for line in hosts.server.system_log())

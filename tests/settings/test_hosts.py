@@ -87,6 +87,7 @@ TWO = "<VirtualHost 127.0.0.2>\nServerName v\nPort {}\n</VirtualHost>\n"
     (TWO.format("990\nDefaultServer on"), 21, "main"), ("DefaultServer off", 21, "main"),
     (TWO.format(990) + TWO.format(990).replace(".2", ".3"), 990, None), ("", 990, None),
     ("<VirtualHost 127.0.0.9>\nPort 0\n</VirtualHost>", 21, None),
+    ("<VirtualHost 0.0.0.0>\nPort 0\n</VirtualHost>", 21, None),
 ])
 def test_an_address_that_nobody_claims(text: str, port: int, name: str | None) -> None:
     """As ProFTPD 1.3.8 answers while SocketBindTight is off, but for a port at which several hosts are."""

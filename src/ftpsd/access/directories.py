@@ -78,7 +78,8 @@ class Node:
     """How the names of sections begin that lie in it."""
 
     def __post_init__(self) -> None:
-        self.beginning = f"{self.name.rstrip('*/')}/"
+        # A file's directory is no pattern, whatever it is called.
+        self.beginning = f"{self.name.rstrip('*/' if self.section is not None else '/')}/"
 
     @property
     def said(self) -> DirectorySection:

@@ -76,13 +76,15 @@ def _ordered(own: Iterable[str], groups: Iterable[str], *, by_all: bool) -> tupl
 
 def decide(
     restrictions: Sequence[Restrictions], words: Sequence[Collection[str]], client: Client, argument: str = "", *,
-    exists: bool = True, hidden: bool = False,
+    exists: bool = True, hidden: bool = False, of_place: bool = True,
 ) -> Answer:
     """Whether a command known by `words` may run in the place with `restrictions`.
 
     `argument` is the command's, for AllowFilter and DenyFilter; `exists`: there is something at the path; `hidden`:
-    Hide… hides it.
+    Hide… hides it; `of_place`: the command concerns a place.
     """
+    if of_place and any(place.everything == "closed" for place in restrictions):
+        return Answer.CLOSED
     if exists and restrictions and restrictions[0].everything == "deny":
         return Answer.CLOSED
     for group in words:

@@ -205,7 +205,7 @@ def _outlived(channel: socket.socket, pid: int) -> bool:
     """Waits for the end of the desk (True), or of the worker."""
     try:
         desk = os.pidfd_open(pid)
-    except OSError:  # before Linux 5.3, in a sandbox: the desk, too, ends with the worker
+    except (OSError, AttributeError):  # before Linux 5.3, in a sandbox: the desk, too, ends with the worker
         os.waitpid(pid, 0)
         return True
     try:

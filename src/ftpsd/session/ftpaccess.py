@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ftpsd.settings.builder import ftpaccess
 from ftpsd.settings.model import DirectorySection
+from ftpsd.settings.restrictions import Restrictions
 from ftpsd.vfs.base import FileSystem
 
 NAME = ".ftpaccess"
@@ -27,7 +28,6 @@ _MOST_LINES = 20
 """Lines of one file that are reported."""
 MOST_FILES = 64
 """Files on the way to a place. Clients make them, one within the other, and each costs every look at what is inside."""
-_CLOSED = "<Limit ALL>\nDenyAll\n</Limit>\n"
 
 Identity = tuple[int, int, int, int, int]
 
@@ -91,7 +91,7 @@ class FtpAccess:
         seen = self._seen[directory]
         if seen.closed is None:
             self._note(f"'{real}' is closed: more than {MOST_FILES} {NAME} files are on the way there")
-            seen.closed = ftpaccess(_CLOSED, f"{real}/{NAME}", real)[0]
+            seen.closed = DirectorySection(real, restrictions=Restrictions(everything="closed"))
         return seen.closed
 
     def absent(self, path: str, command: int) -> bool:

@@ -145,7 +145,8 @@ def _answer(
     hidden = path is not None and _ignores_hidden(settings) and hiding.hidden(
         session, path, session.fs.real_path(path), settings)
     return limits.decide(
-        settings.restrictions, words, client_of(session), command.argument, exists=exists, hidden=hidden)
+        settings.restrictions, words, client_of(session), command.argument, exists=exists, hidden=hidden,
+        of_place=of_place)
 
 
 def _ignores_hidden(settings: Settings) -> bool:

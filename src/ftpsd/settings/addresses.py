@@ -111,8 +111,8 @@ def choose(hosts: Sequence[Host], address: str, port: int) -> Host | None:
 
 
 def _is_down(hosts: Sequence[Host], address: str) -> bool:
-    """Whether the address is that of a host with Port 0."""
-    return any(not host.settings.core.port and _ways(host, address) == 0 for host in hosts)
+    """Whether the address is that of a host with Port 0, its own or a wildcard."""
+    return any(not host.settings.core.port and _ways(host, address) < 2 for host in hosts)
 
 
 def named(hosts: Sequence[Host], name: str, address: str, port: int) -> Host | None:

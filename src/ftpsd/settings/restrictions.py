@@ -52,15 +52,15 @@ class Restrictions:
     """What one section (a host, <Anonymous>, <Directory>, an .ftpaccess file) says.
 
     `limits` stand in the order in which they are asked, the first that decides wins. `everything` is AllowAll or
-    DenyAll outside of <Limit>.
+    DenyAll outside of <Limit>; "closed" forbids whatever else is said, here or elsewhere on the way.
     """
 
     limits: tuple[LimitSection, ...] = ()
-    everything: Literal["allow", "deny"] | None = None
+    everything: Literal["allow", "deny", "closed"] | None = None
 
     def __bool__(self) -> bool:
         """Whether it restricts anything."""
-        return bool(self.limits) or self.everything == "deny"
+        return bool(self.limits) or self.everything in ("deny", "closed")
 
 
 UNRESTRICTED = Restrictions()

@@ -189,12 +189,12 @@ def _enter(
 
 
 def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
-    """The answer to a login that failed. MaxLoginAttempts bounds wrong ones, and by themselves those that could not be
-    checked: these end the session for that reason, which is no event that bans anybody.
+    """The answer to a login that failed. MaxLoginAttempts bounds wrong ones and those that could not be checked alike,
+    so that its end tells nobody which they were; but it is no event that bans anybody where one could not be checked.
     """
-    login, unchecked = session.login, result.refusal in _UNCHECKED
+    login = session.login
     login.attempts += 1
-    login.unchecked += unchecked
+    login.unchecked += result.refusal in _UNCHECKED
     session.log.emit(events.LoginFailed(chosen.user, result.refusal, login.attempts, result.log))
     if session.bans is not None:
         banning.refused(session, result.refusal)
@@ -207,9 +207,9 @@ def _failed(session: Session, chosen: Selection, result: LoginResult) -> Reply:
     if message is not None:
         text = display.expand(message, session, user=chosen.user)
     limit = session.settings.auth.max_login_attempts
-    if not limit or (login.unchecked if unchecked else login.attempts - login.unchecked) < limit:
+    if not limit or login.attempts < limit:
         return Reply(530, text)
-    if unchecked:
+    if login.unchecked:
         raise SessionEnded(result.refusal, 530, text)
     session.log.emit(events.LoginAttemptsExceeded(limit))
     raise SessionEnded(Code.LOGIN_ATTEMPTS_EXCEEDED, 530, text)
