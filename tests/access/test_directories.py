@@ -238,6 +238,17 @@ def test_a_file_on_the_way_into_a_virtual_folder_holds_around_all_there() -> Non
     assert not any(one.limits for one in found.at("/srv/data/f").restrictions)
 
 
+@pytest.mark.parametrize("own", [(), ("",), ("/a",), ("", "/a")])
+def test_files_take_no_section_of_the_administrators_out_of_force(own: tuple[str, ...]) -> None:
+    """Nor do they in ProFTPD: tests/peer/test_peer_directories.py."""
+    found = login("<Directory /srv/*/b>\nUmask 077\n<Limit ALL>\nDenyAll\n</Limit>\n</Directory>\n")
+    opening = "Umask 011\n<Limit ALL>\nAllowAll\n</Limit>\n"
+    settings = found.at("/srv/a/b/f", [file_in(f"/srv{name}", opening) for name in own])
+    first = next(limit for one in settings.restrictions for limit in one.limits)
+    assert (first.deny.everybody, settings.transfer.umask.file) == (True, 0o077)
+    assert not any(found.at("/srv/a/c/f", [file_in(f"/srv{name}") for name in own]).restrictions)
+
+
 @pytest.mark.parametrize("name", ["pp", "p*", "*", "[p]", "p/*"])
 def test_the_name_of_a_directory_is_no_pattern_for_the_files_in_it(name: str) -> None:
     """Whoever may rename a directory gets nobody around the file in one within."""

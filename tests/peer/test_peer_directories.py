@@ -10,7 +10,7 @@ import pytest
 from ftpsd.testing.plugin import ServerFactory
 from ftpsd.testing.server import RunningServer
 from tests.peer.compare import ALICE, BOB, equal
-from tests.peer.directory_sections import DIRECTORIES, anonymous, conditional, directories, files, probes
+from tests.peer.directory_sections import DIRECTORIES, HOME, anonymous, conditional, directories, files, probes
 
 pytestmark = [pytest.mark.peer, pytest.mark.root]
 
@@ -70,3 +70,19 @@ def test_same_places(proftpd_server: ServerFactory, ftps_server: ServerFactory, 
         answers.append(_answers(server, *login))
     problems = _compare(f"{sections}{more}", *answers)
     assert not problems, f"{len(problems)} differences\n" + "\n".join(problems[:10])
+
+
+@pytest.mark.parametrize("own", [(), ("",), ("a/",), ("", "a/"), ("", "a/", "a/b/")])
+def test_files_take_no_section_out_of_force(
+    proftpd_server: ServerFactory, ftps_server: ServerFactory, own: tuple[str, ...],
+) -> None:
+    section = f"<Directory {HOME}/*/b>\n<Limit ALL>\nDenyAll\n</Limit>\n</Directory>\n"
+    answers = []
+    for start in (proftpd_server, ftps_server):
+        server = start(sections=section, without_tls=True, users=(ALICE, BOB))
+        _furnish(server, {f"{place}.ftpaccess": "AllowOverwrite on\n" for place in own})
+        with server.client(tls=False) as client:
+            client.connect()
+            client.login()
+            answers.append([client.command(line).code for line in ("MDTM f", "MDTM a/f", "MDTM a/b/f", "DELE a/b/f")])
+    assert answers == [[213, 213, 550, 550]] * 2

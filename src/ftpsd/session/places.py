@@ -33,7 +33,7 @@ class Places:
         self._forest = Forest(nodes, base.stages)
         self._with_files: dict[tuple[int, ...], Forest] = {}
         self._kept = 0
-        self._remembered: dict[Node, Settings] = {}
+        self._remembered: dict[tuple[Node, Node | None], Settings] = {}
         sections = [node.section for node in nodes if node.section is not None]
         self.restricted = any(base.restrictions) or any(section.restrictions for section in sections)
         """Whether a <Limit> or DenyAll stands anywhere."""
@@ -54,17 +54,21 @@ class Places:
         """What is in force at the real path `real`; `dynamic` are the .ftpaccess files on its way, outer ones first.
 
         A file that is on the way, but around another directory (the way led into a virtual folder), holds around all
-        else. Where a file and a <Directory> stand for the same directory, the administrator's directives count, his
-        DenyAll unless the file says AllowAll, and of <Limit> sections the file's are asked first, as in ProFTPD.
+        else. Where files would take a <Directory> out of force it holds before all others: they are users'. Where a
+        file and a <Directory> stand for the same directory, the administrator's directives count, his DenyAll unless
+        the file says AllowAll, and of <Limit> sections the file's are asked first, as in ProFTPD.
         """
         real = real.rstrip("/") or "/"
-        forest = self._forest if not dynamic else self._over(real, dynamic)
-        node = forest.at(real)
+        node = self._forest.at(real) if not dynamic else self._over(real, dynamic).at(real)
+        usual = self._forest.at(real) if dynamic else node
+        if node is None:
+            node = usual
         if node is None:
             return self.base
-        settings = self._remembered.get(node)
+        key = (node, usual)
+        settings = self._remembered.get(key)
         if settings is None:
-            settings = self._remembered[node] = _laid(self.base, node)
+            settings = self._remembered[key] = _laid(self.base, node, _lost(node, usual))
         return settings
 
     def sections_at(self, real: str) -> list[DirectorySection]:
@@ -93,20 +97,33 @@ class Places:
         self._remembered.clear()
 
 
-def _laid(base: Settings, node: Node) -> Settings:
-    chain = list(node.outwards())
+def _lost(node: Node, usual: Node | None) -> list[DirectorySection]:
+    """The <Directory> sections, inner ones first, that hold where there are no files, but not at `node` with them."""
+    if usual is None or usual is node:
+        return []
+    held = [one.section for one in node.outwards()]
+    return [
+        one.section for one in usual.outwards()
+        if one.section is not None and not any(one.section is section for section in held)]
+
+
+def _laid(base: Settings, node: Node, lost: Sequence[DirectorySection]) -> Settings:
     late = [section.yielding(base.said) for section in node.gained()]
-    return laid_over(base, [*reversed(late), *reversed(node.inherited or ()), node.said], _restrictions(chain))
+    sections = [*reversed(late), *reversed(node.inherited or ()), node.said, *reversed(lost)]
+    return laid_over(base, sections, _restrictions(list(node.outwards()), lost))
 
 
-def _restrictions(inner_first: Sequence[Node]) -> list[Restrictions]:
+def _restrictions(inner_first: Sequence[Node], lost: Sequence[DirectorySection]) -> list[Restrictions]:
     """What the sections restrict, files before what stands for their directory; the first says if all is denied."""
     found = [
         section.restrictions for node in inner_first for section in (node.file, node.section) if section is not None]
     own, file = inner_first[0].section, inner_first[0].file
     if own is not None and file is not None and file.restrictions.everything is None:
         found[0] = dataclasses.replace(found[0], everything=own.restrictions.everything)
-    return found
+    before = [section.restrictions for section in lost]
+    if before and found[0].everything == "deny":
+        before[0] = dataclasses.replace(before[0], everything="deny")
+    return [*before, *found]
 
 
 def places_of(
