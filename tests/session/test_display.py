@@ -6,14 +6,15 @@ import os
 import re
 import shutil
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from ftpsd.access import occupancy
-from ftpsd.session.display import MOST_BYTES, _for_people, expand, expanded
+from ftpsd.session.display import MOST_BYTES, MOST_SHOWN, _for_people, expand, expanded
 from ftpsd.session.state import Session
 from ftpsd.settings.values import Bound, ClassBound, EnvironmentVariable
 from ftpsd.testing.plugin import Certificates, ServerFactory
@@ -306,6 +307,55 @@ def test_a_file_is_one_look_at_all_sessions() -> None:
     assert shown.looks == 1
     expanded(["%u"], cast(Session, shown))
     assert shown.looks == 1
+
+
+class Room:
+    """A store and a quota that count how often they are asked."""
+
+    def __init__(self) -> None:
+        self.asked = {"free": 0, "quota": 0}
+
+    def available(self, path: str) -> int:
+        self.asked["free"] += 1
+        return 5 << 20
+
+    def variables(self) -> dict[str, str]:
+        self.asked["quota"] += 1
+        return {"limit.name": "joe"}
+
+
+def test_a_file_is_one_look_at_the_free_space_and_the_quota() -> None:
+    shown, room = Shown(), Room()
+    session = cast(Any, shown)
+    session.store = session.fs = session.quota = room
+    lines = expanded(["%f, %F", "%{mod_quotatab.limit.name}"] * 100, session, foreign=True)
+    assert lines == ["5MB, 5120", "joe"] * 100
+    assert room.asked == {"free": 1, "quota": 1}
+
+
+@pytest.mark.parametrize("lines", [
+    ["%C" * (MOST_BYTES // 2)], ["%C"] * (MOST_BYTES // 3), ["%{time:" + "%c" * 32 + "}"] * (MOST_BYTES // 73),
+    ["%C" * 1000 + "\udcff"] * 32,
+])
+def test_a_file_becomes_no_longer_than_it_may(lines: list[str]) -> None:
+    """Users bring such files, and have long paths."""
+    shown = Shown()
+    shown.cwd = "/" + 3999 * "d"
+    tracemalloc.start()
+    try:
+        found = expanded(lines, cast(Session, shown), foreign=True)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sum(map(len, found)) == MOST_SHOWN
+    assert peak < 8 * MOST_SHOWN
+    if "%C" in lines[0]:
+        assert set("".join(found)) == {"/", "d"}
+
+
+def test_what_a_file_may_be_is_shown_to_its_end() -> None:
+    lines = ["x" * 1000, "%u!", ""] * 60
+    assert expanded(lines, cast(Session, Shown())) == ["x" * 1000, "joe!", ""] * 60
 
 
 def test_a_user_reads_no_environment_with_a_file_of_his(hosts: Hosts) -> None:

@@ -25,6 +25,9 @@ _CLIENTS = re.compile("%[Nyz]")
 
 MOST_BYTES = 64 * 1024
 """Bytes of a display file that are shown; the rest is cut off."""
+MOST_SHOWN = 4 * MOST_BYTES
+"""Characters that its text may come to with what the variables stand for; the rest is cut off: users bring display
+files, and a path stands behind two characters."""
 
 
 def greeting(session: Session) -> Reply:
@@ -86,24 +89,35 @@ def _open(session: Session, path: str) -> int:
 
 
 def expanded(lines: Iterable[str], session: Session, *, foreign: bool = False) -> list[str]:
-    """The lines of a display file with what their variables stand for now; a `foreign` one is the user's own."""
-    lines = list(lines)
-    clients = _clients(session) if any(_CLIENTS.search(line) for line in lines) else {}
-    return [expand(line, session, foreign=foreign, clients=clients) for line in lines]
-
-
-def expand(
-    text: str, session: Session, *, user: str | None = None, foreign: bool = False,
-    clients: Mapping[str, str] | None = None,
-) -> str:
-    """`text` with its variables: %C %E %L %M %N %R %T %U %u %V %v %a %p %x %y %z %%, counts and space (`_amounts`),
-    %{time:format}, %{mod_quotatab…} and, where `text` is not `foreign`, %{env:NAME} (unknown ones stay). `clients`:
-    `_clients` for a whole file, since each look is at all sessions.
+    """The lines of a display file with what their variables stand for now, of `MOST_SHOWN` characters at most; a
+    `foreign` one is the user's own.
     """
+    lines = list(lines)
+    values = _values("\n".join(lines), session, session.user_name)  # once for all: some are a look at something
+    shown: list[str] = []
+    room = MOST_SHOWN
+    for line in lines:
+        shown.append(_filled(line, values, session, foreign=foreign, room=room))
+        room -= len(shown[-1])
+        if room <= 0:
+            break
+    return shown
+
+
+def expand(text: str, session: Session, *, user: str | None = None, foreign: bool = False) -> str:
+    """`text` with its variables: %C %E %L %M %N %R %T %U %u %V %v %a %p %x %y %z %%, counts and space (`_amounts`),
+    %{time:format}, %{mod_quotatab…} and, where `text` is not `foreign`, %{env:NAME} (unknown ones stay). It comes to
+    `MOST_SHOWN` characters at most.
+    """
+    values = _values(text, session, user or session.user_name)
+    return _filled(text, values, session, foreign=foreign, room=MOST_SHOWN)
+
+
+def _values(text: str, session: Session, name: str) -> dict[str, str]:
+    """What the variables in `text`, a line or a whole file, stand for, except those with an argument (`_value`)."""
     if "%" not in text:
-        return text
+        return {}
     core = session.settings.core
-    name = user or session.user_name
     values = {
         "C": session.cwd, "E": core.server_admin or "root@localhost", "L": local_address(session),
         "R": session.peer_name, "T": time.strftime("%a %b %d %H:%M:%S %Y"), "U": name, "u": name,
@@ -112,10 +126,24 @@ def expand(
         "x": ",".join(sorted(session.classes)) or "(unknown)", **_amounts(text, session),
     }
     if _CLIENTS.search(text):
-        values |= clients or _clients(session)
+        values |= _clients(session)
     if session.quota is not None and _QUOTA in text:
         values |= {f"{{{_QUOTA}{key}}}": value for key, value in session.quota.variables().items()}
-    return _VARIABLE.sub(lambda found: _value(found, values, session, foreign=foreign), text)
+    return values
+
+
+def _filled(text: str, values: Mapping[str, str], session: Session, *, foreign: bool, room: int) -> str:
+    """`text` with its variables, cut off after `room` characters: no more than that is put together."""
+    pieces: list[str] = []
+    at = 0
+    for found in _VARIABLE.finditer(text):
+        for piece in (text[at:found.start()], _value(found, values, session, foreign=foreign)):
+            pieces.append(piece[:room])
+            room -= len(pieces[-1])
+        if room <= 0:
+            return "".join(pieces)
+        at = found.end()
+    return "".join((*pieces, text[at:at + room]))
 
 
 def _value(found: re.Match[str], values: Mapping[str, str], session: Session, *, foreign: bool) -> str:
