@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+
 import pytest
 
-from ftpsd.settings.builder import ftpaccess
+from ftpsd.settings.builder import MOST_WRONG, ftpaccess
 from ftpsd.settings.restrictions import LimitSection
 
 FILE = "/srv/.ftpaccess"
@@ -62,3 +64,22 @@ def test_a_condition_that_cannot_be_read_leaves_nothing_out() -> None:
     _, everything, wrong = read("<IfModule>", "DenyAll", "</IfModule>")
     assert everything == "deny"
     assert len(wrong) == 1
+
+
+@pytest.mark.parametrize("around", [("", ""), ("<Limit ALL>", "</Limit>")])
+@pytest.mark.parametrize("unknown", ["DenyUserr", "<Limmit>"])
+def test_a_client_is_told_no_remedies(unknown: str, around: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look for one takes milliseconds, and a file has room for thousands of such lines."""
+    asked: list[object] = []
+
+    def close(*words: object, **options: object) -> list[str]:
+        asked.append(words)
+        return []
+
+    monkeypatch.setattr(difflib, "get_close_matches", close)
+    end = unknown.replace("<", "</") if unknown.startswith("<") else "# nothing"
+    limits, everything, wrong = read(around[0], *[unknown, end] * 1000, around[1], "DenyAll")
+    assert (len(limits), everything, asked) == (bool(around[0]), "deny", [])
+    assert len(wrong) == MOST_WRONG
+    assert wrong[1].endswith(f"on line 4 of '{FILE}'")
+    assert unknown in wrong[1]

@@ -78,16 +78,22 @@ def build(
     return _Builder(resolve, base=base).run(tree, listen)
 
 
+MOST_WRONG = 20
+"""Wrong lines of one .ftpaccess file that are reported: clients write such files."""
+
+
 def ftpaccess(
     text: str, file: str, path: str, *, defines: Collection[str] = (),
 ) -> tuple[DirectorySection, tuple[str, ...]]:
     """The .ftpaccess file `file` with `text` as a section for the real path `path`, and what is wrong with it: lines,
-    each of which counts for nothing while the others count. `defines`: the server's, for <IfDefine>.
+    each of which counts for nothing while the others count; the first `MOST_WRONG` are told, without remedies.
+    `defines`: the server's, for <IfDefine>.
     """
     wrong: list[str] = []
 
     def report(error: ConfigError) -> None:
-        wrong.append(str(error).removeprefix("fatal: ").partition("\n")[0])
+        if len(wrong) < MOST_WRONG:
+            wrong.append(str(error).removeprefix("fatal: ").partition("\n")[0])
 
     body = _Body(Context.FTPACCESS, ".ftpaccess")
     builder = _Builder(lambda name: (), report)
@@ -155,7 +161,7 @@ class _Builder:
     def _section(self, body: _Body, section: Section) -> None:
         rule = RULES.get(section.name.lower())
         if rule is None:
-            raise _unknown(f"<{section.name}>", section.location)
+            raise self._unknown(f"<{section.name}>", section.location)
         rule.check(section, body.context, body.name)
         if rule.inside is Context.CLASS:
             self._class(section)
@@ -288,12 +294,20 @@ class _Builder:
 
     # -- one directive
 
-    @staticmethod
-    def _declaration(node: Directive) -> Declaration:
+    def _declaration(self, node: Directive) -> Declaration:
         declaration = DIRECTIVES.get(node.name.lower())
         if declaration is None:
-            raise _unknown(node.name, node.location)
+            raise self._unknown(node.name, node.location)
         return declaration
+
+    def _unknown(self, name: str, location: Location) -> ConfigError:
+        """Where wrong lines are passed over nobody is told a remedy, and to look for one takes long: a client could
+        keep a worker busy with a file of such lines.
+        """
+        remedy = None
+        if self.report is None:
+            remedy = remedy_for_unknown(name) or "Take the line out; `ftpsd help` lists the directives that there are."
+        return ConfigError(f"unknown configuration directive '{name}'", location=location, remedy=remedy)
 
     @staticmethod
     def _allowed(declaration: Declaration, node: Directive, context: Context, context_name: str) -> Any:
@@ -510,13 +524,6 @@ def _only_once(body: _Body, directory: DirectorySection) -> None:
 
 def _without_effect(name: str, location: Location | None, first: Location | None) -> str:
     return f"{name} on {location} has no effect: the one on {first} counts"
-
-
-def _unknown(name: str, location: Location) -> ConfigError:
-    return ConfigError(
-        f"unknown configuration directive '{name}'", location=location,
-        remedy=remedy_for_unknown(name) or "Take the line out; `ftpsd help` lists the directives that there are.",
-    )
 
 
 def _not_here(name: str, location: Location, context_name: str, remedy: str | None = None) -> ConfigError:
