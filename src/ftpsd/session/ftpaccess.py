@@ -23,9 +23,8 @@ LARGEST = 64 * 1024
 """Bytes of a file; a larger one counts for nothing."""
 FRESH = 1.0
 """Seconds for which a directory is not looked at again."""
-_MOST_DIRECTORIES = 1024
-_MOST_LINES = 20
-"""Lines of one file that are reported."""
+_MOST_DIRECTORIES = 4096
+"""Directories that are remembered: more than are on the way to a place, whose path has at most 4096 bytes."""
 MOST_FILES = 64
 """Files on the way to a place. Clients make them, one within the other, and each costs every look at what is inside."""
 
@@ -123,7 +122,7 @@ class FtpAccess:
             return seen.section
         if seen is None:
             if len(self._seen) >= _MOST_DIRECTORIES:
-                self._seen.clear()
+                del self._seen[next(iter(self._seen))]  # the oldest: to drop all would read the whole way again
             seen = self._seen[directory] = _Seen(now)
         seen.checked = now
         identity = self._identity(directory)
@@ -158,6 +157,6 @@ class FtpAccess:
             return None
         section, wrong = ftpaccess(
             data.decode("utf-8", "surrogateescape"), shown, real, defines=self._defines)
-        for text in wrong[:_MOST_LINES]:
+        for text in wrong:
             self._note(text)
         return section

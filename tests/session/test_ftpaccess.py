@@ -1,0 +1,69 @@
+"""What a session remembers of the directories on its way and their .ftpaccess files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, cast
+
+from ftpsd.session.ftpaccess import FRESH, MOST_FILES, FtpAccess
+from ftpsd.settings.builder import ftpaccess
+from ftpsd.settings.model import DirectorySection
+from ftpsd.vfs.base import FileSystem
+
+
+class Store:
+    """Every directory has a file, and none ever changes."""
+
+    def stat(self, path: str) -> os.stat_result:
+        return os.stat_result((0o100644, 1, 1, 1, 0, 0, 9, 0, 0, 0))
+
+    def virtual_of(self, real: str) -> str:
+        return real
+
+    def straight_directory(self, path: str) -> bool:
+        return True
+
+
+class Counted(FtpAccess):
+    """Counts the files that are read."""
+
+    def __init__(self, text: str) -> None:
+        self.now, self.notes, self.text = 100.0, cast(list[str], []), text
+        self.reads: list[str] = []
+        super().__init__(
+            cast(FileSystem, cast(Any, Store())), self.notes.append, lambda: None, clock=lambda: self.now)
+
+    def _read(self, directory: str) -> DirectorySection | None:
+        self.reads.append(directory)
+        return ftpaccess(self.text, f"{directory}/.ftpaccess", directory)[0] if self.text else None
+
+
+def test_a_long_way_is_read_once() -> None:
+    known = Counted("")
+    for command in range(3):
+        assert known.absent("/d" * 1499, command)
+        known.now += 2 * FRESH
+    assert len(known.reads) == 1500
+    assert len(set(known.reads)) == 1500
+
+
+def test_two_longest_ways_are_read_once_and_others_make_room() -> None:
+    known = Counted("")
+    for command in range(3):
+        assert known.absent("/d" * 2047, 2 * command)
+        assert known.absent("/e" * 2047, 2 * command + 1)
+    assert len(known.reads) == 2 * 2047 + 1
+    for number in range(100):
+        assert known.absent(f"/other{number}", 6 + number)
+    assert len(known._seen) == 4096
+
+
+def test_what_is_too_deep_is_closed_after_any_number_of_directories() -> None:
+    known = Counted("AllowOverwrite on\n")
+    for number in range(5000):
+        known.along(f"/{number}", lambda path: True)
+    for _ in range(2):
+        found = known.along("/d" * 2000, lambda path: True)
+        assert len(found) == MOST_FILES + 1
+        assert found[-1].restrictions.limits
+    assert len(known.notes) == 1
