@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
-from ftpsd.session.ftpaccess import FRESH, MOST_FILES, FtpAccess
+from ftpsd.session.ftpaccess import FRESH, LARGEST, MOST_FILES, FtpAccess
 from ftpsd.settings.builder import ftpaccess
 from ftpsd.settings.model import DirectorySection
 from ftpsd.vfs.base import FileSystem
 
 
 class Store:
-    """Every directory has a file, and none ever changes."""
+    """Every directory has a file of `size` bytes, and none ever changes."""
+
+    size = 9
 
     def stat(self, path: str) -> os.stat_result:
-        return os.stat_result((0o100644, 1, 1, 1, 0, 0, 9, 0, 0, 0))
+        return os.stat_result((0o100644, 1, 1, 1, 0, 0, self.size, 0, 0, 0))
 
     def virtual_of(self, real: str) -> str:
         return real
@@ -30,8 +32,9 @@ class Counted(FtpAccess):
     def __init__(self, text: str) -> None:
         self.now, self.notes, self.text = 100.0, cast(list[str], []), text
         self.reads: list[str] = []
+        self.store = Store()
         super().__init__(
-            cast(FileSystem, cast(Any, Store())), self.notes.append, lambda: None, clock=lambda: self.now)
+            cast(FileSystem, cast(Any, self.store)), self.notes.append, lambda: None, clock=lambda: self.now)
 
     def _read(self, directory: str) -> DirectorySection | None:
         self.reads.append(directory)
@@ -67,3 +70,17 @@ def test_what_is_too_deep_is_closed_after_any_number_of_directories() -> None:
         assert len(found) == MOST_FILES + 1
         assert found[-1].restrictions.limits
     assert len(known.notes) == 1
+
+
+def test_large_files_elsewhere_are_forgotten_but_none_on_the_way() -> None:
+    known = Counted("AllowOverwrite on\n")
+    known.store.size = LARGEST
+    for number in range(1000):
+        known.now += FRESH / 1000
+        assert len(known.along(f"/{number}", lambda path: True)) == 2
+        assert sum(seen.size for seen in known._seen.values()) == known._held <= 4 * MOST_FILES * LARGEST
+    known.reads.clear()
+    for _ in range(3):
+        known.now += 2 * FRESH
+        assert known.along("/d" * 1000, lambda path: path == "/") == (known._seen["/"].section,)
+    assert len(known.reads) == len(set(known.reads))

@@ -18,7 +18,8 @@ What a section says (but for <Limit>) those in it have, too, unless they say som
 section has its place, so that what is said in one into which it comes later has no say where even its host says
 something.
 
-A tree with files may have lost a section from a place where it holds without them; it stays in force (`session.places`).
+A tree with files may have lost a section from a place where it holds without them; it stays in force all the same
+(`session.places`).
 
 Sections in an <Anonymous> that are relative to its root have a path of their own for this (`sub` is `/sub`), and
 <Directory *> is the <Anonymous> itself.

@@ -27,6 +27,8 @@ _MOST_DIRECTORIES = 4096
 """Directories that are remembered: more than are on the way to a place, whose path has at most 4096 bytes."""
 MOST_FILES = 64
 """Files on the way to a place. Clients make them, one within the other, and each costs every look at what is inside."""
+_MOST_HELD = 4 * MOST_FILES * LARGEST
+"""Bytes of all files that are remembered; what is made of them takes up to 25 times as much memory."""
 
 Identity = tuple[int, int, int, int, int]
 
@@ -38,6 +40,12 @@ class _Seen:
     section: DirectorySection | None = None
     closed: DirectorySection | None = None
     """What stands for the file where it is one too many."""
+    used: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file, if it counts."""
+        return self.identity[2] if self.identity is not None and self.section is not None else 0
 
 
 def _on_the_way(virtual: str) -> list[str]:
@@ -67,6 +75,7 @@ class FtpAccess:
         self._clock = clock
         self._defines = defines
         self._seen: dict[str, _Seen] = {}
+        self._held = 0
         self._clear = ("", 0)
 
     def along(self, real: str, allowed: Callable[[str], bool]) -> tuple[DirectorySection, ...]:
@@ -118,20 +127,36 @@ class FtpAccess:
 
     def _section(self, directory: str, now: float) -> DirectorySection | None:
         seen = self._seen.get(directory)
-        if seen is not None and now - seen.checked < FRESH:
-            return seen.section
-        if seen is None:
+        if seen is not None:
+            seen.used = now
+            if now - seen.checked < FRESH:
+                return seen.section
+        else:
             if len(self._seen) >= _MOST_DIRECTORIES:
-                del self._seen[next(iter(self._seen))]  # the oldest: to drop all would read the whole way again
-            seen = self._seen[directory] = _Seen(now)
+                self._drop(next(iter(self._seen)))  # the oldest: to drop all would read the whole way again
+            seen = self._seen[directory] = _Seen(now, used=now)
         seen.checked = now
         identity = self._identity(directory)
         if identity != seen.identity:
-            seen.identity = identity
-            seen.section = self._read(directory) if identity is not None else None
-            seen.closed = None
+            section = self._read(directory) if identity is not None else None
+            self._held -= seen.size
+            seen.identity, seen.section, seen.closed = identity, section, None
+            self._held += seen.size
+            self._make_room(now)
             self._changed()
         return seen.section
+
+    def _make_room(self, now: float) -> None:
+        """Forgets files that are not on the way that is looked at, the oldest first, while there are too many."""
+        if self._held <= _MOST_HELD:
+            return
+        for directory in [at for at, seen in self._seen.items() if seen.size and seen.used < now]:
+            self._drop(directory)
+            if self._held <= _MOST_HELD:
+                break
+
+    def _drop(self, directory: str) -> None:
+        self._held -= self._seen.pop(directory).size
 
     def _identity(self, directory: str) -> Identity | None:
         try:
