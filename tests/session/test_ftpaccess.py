@@ -68,7 +68,7 @@ def test_what_is_too_deep_is_closed_after_any_number_of_directories() -> None:
     for _ in range(2):
         found = known.along("/d" * 2000, lambda path: True)
         assert len(found) == MOST_FILES + 1
-        assert found[-1].restrictions.limits
+        assert found[-1].restrictions.everything == "closed"
     assert len(known.notes) == 1
 
 
