@@ -173,10 +173,11 @@ def test_directories_of_the_host_hold_for_members_of_an_anonymous_group(hosts: H
 
 @pytest.mark.parametrize(("outcomes", "cause"), [
     ((Code.LOGIN_OVERLOAD, Code.LOGIN_OVERLOAD), Code.LOGIN_OVERLOAD),
-    ((Code.SQL_UNAVAILABLE, Code.LOGIN_WRONG_PASSWORD, Code.SQL_STATEMENT_FAILED), Code.SQL_STATEMENT_FAILED),
-    ((Code.SQL_UNAVAILABLE, Code.LOGIN_WRONG_PASSWORD, Code.LOGIN_WRONG_PASSWORD), Code.LOGIN_ATTEMPTS_EXCEEDED),
+    ((Code.LOGIN_WRONG_PASSWORD, Code.SQL_UNAVAILABLE), Code.SQL_UNAVAILABLE),
+    ((Code.SQL_UNAVAILABLE, Code.LOGIN_WRONG_PASSWORD), Code.LOGIN_WRONG_PASSWORD),
+    ((Code.LOGIN_WRONG_PASSWORD, Code.LOGIN_WRONG_PASSWORD), Code.LOGIN_ATTEMPTS_EXCEEDED),
 ])
-def test_passwords_that_nobody_checked_are_not_counted_among_the_wrong_ones(
+def test_where_a_password_could_not_be_checked_the_session_ends_as_usual_but_nobody_is_to_blame(
     outcomes: tuple[Code, ...], cause: Code, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting, ends, run = iter(outcomes), list[str](), loop.run
