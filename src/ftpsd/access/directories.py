@@ -37,6 +37,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
 
+from ftpsd.ftp.paths import is_within
 from ftpsd.settings.model import DirectorySection, directory_pattern
 from ftpsd.settings.user_paths import unescaped
 
@@ -53,15 +54,14 @@ class Fits(Protocol):
 class Below:
     """A directory and all in it. Clients choose how many there are: a compiled expression takes more, and stays."""
 
-    __slots__ = ("_beginning", "_path")
+    __slots__ = ("_path",)
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._beginning = f"{path.rstrip('/')}/"
 
     def fullmatch(self, path: str, /) -> object | None:
         """Whether `path` is there."""
-        return path if path == self._path or path.startswith(self._beginning) else None
+        return path if is_within(path, self._path) else None
 
 
 @dataclass(eq=False, slots=True)
@@ -72,15 +72,17 @@ class Node:
     fits: Fits
     section: DirectorySection | None = None
     file: DirectorySection | None = None
-    late: bool = False
     above: Node | None = None
     below: list[Node] = field(default_factory=list)
     inherited: tuple[DirectorySection, ...] | None = None
     """The sections whose directives it has taken over, inner ones first, once it has been put into its place."""
-    beginning: str = ""
+    late: bool = field(init=False)
+    """Whether only a login says where it is."""
+    beginning: str = field(init=False)
     """How the names of sections begin that lie in it."""
 
     def __post_init__(self) -> None:
+        self.late = self.section is not None and self.section.late
         # A file's directory is no pattern, whatever it is called.
         self.beginning = f"{self.name.rstrip('*/' if self.section is not None else '/')}/"
 
@@ -99,6 +101,11 @@ class Node:
             if node is not self and not any(node.said is one for one in self.inherited or ()):
                 yield node.said
 
+    def take(self, inner: Node) -> None:
+        """`inner` lies in it, before the others."""
+        self.below.insert(0, inner)
+        inner.above = self
+
     def outwards(self) -> Iterator[Node]:
         """The section, the one that it lies in, and so on."""
         node: Node | None = self
@@ -115,7 +122,7 @@ def node_of(section: DirectorySection, written: str, led: str) -> Node:
     name = re.sub("/+", "/", f"/{section.path}")
     if section.late or written != led:
         name = unescaped(led)
-    return Node(name, fits, section, late=section.late)
+    return Node(name, fits, section)
 
 
 class Forest:
@@ -192,7 +199,7 @@ def _stage(node: Node) -> int:
 
 
 def _copied(node: Node, above: Node | None) -> Node:
-    copy = Node(node.name, node.fits, node.section, node.file, node.late, above, inherited=node.inherited)
+    copy = Node(node.name, node.fits, node.section, node.file, above, inherited=node.inherited)
     copy.below = [_copied(inner, copy) for inner in node.below]
     return copy
 
@@ -244,8 +251,7 @@ def _arrange(nodes: list[Node], above: Node | None, *, late: bool) -> None:
         if around:
             outer, _ = _nearest(nodes, above, node, around)
             if outer is not None:
-                outer.below.insert(0, node)
-                node.above = outer
+                outer.take(node)
     nodes[:] = [node for node in nodes if node.above is above]
     for node in nodes:
         if node.below:
@@ -258,8 +264,7 @@ def _settle(nodes: list[Node], new: Node) -> None:
     outer, _ = _nearest(nodes, new.above, new, list(_around(nodes, new)))
     if outer is not None:
         nodes.remove(new)
-        outer.below.insert(0, new)
-        new.above = outer
+        outer.take(new)
         _gather(outer.below, new)
 
 
@@ -268,8 +273,7 @@ def _gather(nodes: list[Node], outer: Node) -> None:
     for node in nodes[:]:
         if node is not outer and node.name.startswith(outer.beginning):
             nodes.remove(node)
-            outer.below.insert(0, node)
-            node.above = outer
+            outer.take(node)
 
 
 def _all(nodes: Sequence[Node]) -> Iterator[Node]:

@@ -57,8 +57,8 @@ def _engines(configuration: Configuration) -> list[Location | None]:
     """Where BanEngine is on."""
     found = [host.origin("bans", "engine") for host in configuration.hosts if host.settings.bans.engine]
     return found + [
-        change.location for host in configuration.hosts for section in host.conditionals for change in section.changes
-        if (change.group, change.field, change.value) == ("bans", "engine", True)]
+        change.location for host in configuration.hosts for change in host.changes_for_some("bans", "engine")
+        if change.value]
 
 
 def _shared(configuration: Configuration, stores: Stores, note: Callable[[str], None]) -> SharedBans | None:

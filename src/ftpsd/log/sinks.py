@@ -98,9 +98,7 @@ def _debugs(configuration: Configuration) -> bool:
 
 def _of_sections(host: Host, name: str) -> Iterator[Any]:
     """What <IfClass> sections and their kin say of a logging setting; None, `none`, is left out."""
-    for change in (change for section in host.conditionals for change in section.changes):
-        if (change.group, change.field) == ("logging", name) and change.value is not None:
-            yield change.value
+    return (change.value for change in host.changes_for_some("logging", name) if change.value is not None)
 
 
 def _wtmp_sink(opener: _Opener, clock: Clock, path: str) -> list[Sink]:

@@ -104,13 +104,12 @@ def expanded(lines: Iterable[str], session: Session, *, foreign: bool = False) -
     return shown
 
 
-def expand(text: str, session: Session, *, user: str | None = None, foreign: bool = False) -> str:
+def expand(text: str, session: Session, *, user: str | None = None) -> str:
     """`text` with its variables: %C %E %L %M %N %R %T %U %u %V %v %a %p %x %y %z %%, counts and space (`_amounts`),
-    %{time:format}, %{mod_quotatab…} and, where `text` is not `foreign`, %{env:NAME} (unknown ones stay). It comes to
-    `MOST_SHOWN` characters at most.
+    %{time:format}, %{mod_quotatab…} and %{env:NAME} (unknown ones stay). It comes to `MOST_SHOWN` characters at most.
     """
     values = _values(text, session, user or session.user_name)
-    return _filled(text, values, session, foreign=foreign, room=MOST_SHOWN)
+    return _filled(text, values, session, foreign=False, room=MOST_SHOWN)
 
 
 def _values(text: str, session: Session, name: str) -> dict[str, str]:

@@ -261,7 +261,7 @@ def _held(session: Session) -> bool:
 
 def held_until(session: Session) -> float:
     """When commands that wait may be answered while a transfer runs (monotonic seconds); inf: there are none."""
-    if not session.control.waiting or session.settings.bounds.max_command_rate is None:
+    if session.settings.bounds.max_command_rate is None:
         return math.inf
     return bounds.free_at(session) if any(map(_urgent, session.control.waiting)) else math.inf
 

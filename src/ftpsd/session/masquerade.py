@@ -58,9 +58,8 @@ def _written(host: Host) -> Iterator[tuple[str, str, Location | None]]:
         name = getattr(host.settings, group).masquerade_address
         if name is not None:
             yield directive, name, host.origin(group, "masquerade_address")
-    for change in (change for section in host.conditionals for change in section.changes):
-        if change.field == "masquerade_address":
-            yield _DIRECTIVES[change.group], change.value, change.location
+        for change in host.changes_for_some(group, "masquerade_address"):
+            yield directive, change.value, change.location
 
 
 def _address(name: str, directive: str, location: Location | None) -> str:

@@ -15,6 +15,7 @@ from itertools import compress
 from operator import not_
 
 from ftpsd.access.directories import Forest, Node, node_of
+from ftpsd.ftp.paths import is_within
 from ftpsd.settings.model import DirectorySection, HomeOf, Settings, laid_over
 from ftpsd.settings.restrictions import Restrictions
 from ftpsd.settings.user_paths import escaped, first_wildcard, unescaped
@@ -59,10 +60,9 @@ class Places:
         the file says AllowAll, and of <Limit> sections the file's are asked first, as in ProFTPD.
         """
         real = real.rstrip("/") or "/"
-        node = self._forest.at(real) if not dynamic else self._over(real, dynamic).at(real)
-        usual = self._forest.at(real) if dynamic else node
-        if node is None:
-            node = usual
+        forest = self._over(real, dynamic) if dynamic else self._forest
+        usual = self._forest.at(real)
+        node = usual if forest is self._forest else forest.at(real) or usual
         if node is None:
             return self.base
         key = (node, usual)
@@ -78,7 +78,7 @@ class Places:
         return found[::-1]
 
     def _over(self, real: str, files: Sequence[DirectorySection]) -> Forest:
-        within = [real == file.path or real.startswith(f"{file.path.rstrip('/')}/") for file in files]
+        within = [is_within(real, file.path) for file in files]
         key = (*map(id, files), *within)
         forest = self._with_files.get(key)
         if forest is None:

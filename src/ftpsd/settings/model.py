@@ -353,6 +353,11 @@ class Host:
         for changes in (self.changes, *(one.changes for one in (*sections, *self.directories, *inner))):
             yield from changes
 
+    def changes_for_some(self, group: str, name: str) -> Iterator[Change]:
+        """What <IfClass> and its kin say of a field."""
+        for section in self.conditionals:
+            yield from (change for change in section.changes if (change.group, change.field) == (group, name))
+
     @property
     def directories(self) -> tuple[DirectorySection, ...]:
         """<Directory> sections of the host itself."""

@@ -130,25 +130,24 @@ def use_server_info(context: Context, path: str | None, where: Locator) -> None:
         ) from None
 
 
-def psk_notices(shared: PreSharedKey) -> list[str]:
-    """That a key is not used, as others can read or change it. Raises `OSError`."""
+def psk_objection(shared: PreSharedKey) -> tuple[str, str] | None:
+    """Why a key is not used (others can read or change it), and what to do. Raises `OSError`."""
     path = shared.file
     mode = os.stat(path).st_mode
     if not mode & (stat.S_IROTH | stat.S_IWOTH):
-        return []
-    return [
-        f"{_PSK} '{shared.identity}': '{path}' is open to others (mode {stat.S_IMODE(mode):04o}), the key is not used: "
-        f"make a new one, and chmod 600 '{path}'"
-    ]
+        return None
+    return (
+        f"'{shared.identity}': '{path}' is open to others (mode {stat.S_IMODE(mode):04o}), the key is not used",
+        f"make a new one, and chmod 600 '{path}'")
 
 
 def _add_psk(context: Context, shared: PreSharedKey, where: Locator) -> list[str]:
     """Makes a key known. One that others can read or change is not used: a notice."""
     directive, path = _PSK, shared.file
     try:
-        unused = psk_notices(shared)
-        if unused:
-            return unused
+        unused = psk_objection(shared)
+        if unused is not None:
+            return [f"{directive} {': '.join(unused)}"]
         text = bytearray(certificates.read_file(path))
     except OSError as error:
         raise certificates.unusable(path, error.strerror or str(error), directive, where) from None

@@ -60,9 +60,9 @@ def _pre_shared(subject: Subject) -> None:
             subject.cannot_look(shared.file, of=directive)
             continue
         with contextlib.suppress(OSError):
-            for text in parameters.psk_notices(shared):
-                problem, _, remedy = text.removeprefix(f"{directive} ").rpartition(": ")
-                subject.warn(Code.CONFIG_NOTICE, problem, remedy, of=directive)
+            unused = parameters.psk_objection(shared)
+            if unused is not None:
+                subject.warn(Code.CONFIG_NOTICE, *unused, of=directive)
 
 
 def _named(subject: Subject) -> bool:
