@@ -220,8 +220,12 @@ def test_what_was_sent_survives_what_was_not_read(listener: PassiveListener) -> 
 def test_ports_run_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(NoPassivePort):
+        with pytest.raises(NoPassivePort) as raised:
             PassiveListener("127.0.0.1", "127.0.0.1", (port, port), TUNING)
+        assert raised.value.taken
+    with pytest.raises(NoPassivePort) as raised:
+        PassiveListener("192.0.2.1", "127.0.0.1", (port, port), TUNING)
+    assert not raised.value.taken
     listening = PassiveListener("127.0.0.1", "127.0.0.1", (port, port), TUNING)
     assert listening.port == port
     listening.close()

@@ -147,14 +147,6 @@ def _links(directory: Path) -> Iterator[str]:
             yield os.readlink(entry)
 
 
-def test_passive_ports_are_kept_to_and_running_out_of_them_says_so(ftps_server: ServerFactory) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        server = ftps_server(directives=[f"PassivePorts {port} {port}"])
-        with server.client("TLSv1.3").begin() as client:
-            assert "no passive port is free" in client.expect(425, "PASV").text
-
-
 @pytest.mark.parametrize("line", [
     b"CWD " + b"a" * 1_000_000, b"\x00" * 100, b"CWD \x00", b"\xff\xff\xff\xff", b"CWD \xff\xfe\xfd",
     b"RETR " + b"../" * 300 + b"etc/passwd", b"STAT " + b"*" * 400, b"NLST " + b"{a,b}" * 80,

@@ -37,7 +37,11 @@ def reset_at_close(sock: socket.socket) -> None:
 
 
 class NoPassivePort(Exception):
-    """Every port of PassivePorts is taken (or none could be bound)."""
+    """Every port of PassivePorts is taken (`taken`), or none could be bound."""
+
+    def __init__(self, cause: OSError | None) -> None:
+        super().__init__(str(cause))
+        self.taken = cause is not None and cause.errno == errno.EADDRINUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +227,7 @@ def _bound(local: str, ports: tuple[int, int] | None, options: tuple[tuple[int, 
             last = error
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 break
-    raise NoPassivePort(str(last))
+    raise NoPassivePort(last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,14 +186,16 @@ REASONS = (
     ),
     Reason(
         Code.PASSIVE_PORTS_EXHAUSTED,
-        "Every port of PassivePorts is in use, so that the client cannot be given one.",
+        "Every port of PassivePorts was in use for five seconds, so that the client cannot be given one.",
         causes=(
             "PassivePorts is too small for the number of clients.",
+            "Clients ask for a port and do not use it: each keeps one until its session ends.",
             "Another program uses ports of that range.",
         ),
         confirm=("`ss -Htan 'sport >= :FIRST and sport <= :LAST'` lists who has them; `ftpsd check` compares the range "
                  "with MaxClients.",),
-        server=("A larger range: one port for each simultaneous transfer, and some more.",),
+        server=("A larger range. A port is free again as soon as its client is connected, so that fewer ports than "
+                "simultaneous transfers do, when clients use at once what they ask for.",),
         client=("Try again later, with fewer simultaneous transfers.",),
         shown=("425 Unable to build data connection: no passive port is free [passive-ports-exhausted]",),
     ),

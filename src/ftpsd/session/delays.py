@@ -27,15 +27,19 @@ def delay(session: Session, event: Event) -> None:
     pause(session, milliseconds / 1000)
 
 
-def pause(session: Session, seconds: float) -> None:
-    """Waits. Raises `SessionEnded` when the session is to end meanwhile.
+def pause(session: Session, seconds: float) -> bool:
+    """Waits; False when the client is gone altogether, which is not waited for: its reply fails. Raises
+    `SessionEnded` when the session is to end meanwhile.
 
     A client that has closed only its sending half waits as everybody does; after that half nothing tells of the
-    server's end (`Control.wake`), so it is looked for. One that is gone altogether is not waited for: its reply fails.
+    server's end (`Control.wake`), so it is looked for.
     """
     until = time.monotonic() + seconds
     descriptor = session.control.descriptor
     wait_for(descriptor, select.POLLRDHUP, -1, 0, until)
     session.check_running()
-    while (now := time.monotonic()) < until and not wait_for(descriptor, 0, -1, 0, min(until, now + _GLANCE)):
+    while (now := time.monotonic()) < until:
+        if wait_for(descriptor, 0, -1, 0, min(until, now + _GLANCE)):
+            return False
         session.check_running()
+    return True

@@ -87,7 +87,7 @@ class TransferSettings:
     passive_ports: PortRange | None = directive(
         "PassivePorts", Special("low high", parsers.port_range), None, contexts=CONNECTION, good=("49152 65534",),
         bad=("49152", "2000 1500", "80 90", "1024 70000"), default_text="any port that the kernel gives",
-        doc="Ports of PASV and EPSV.",
+        doc="Ports of PASV and EPSV. Where all are taken, these wait up to five seconds for one before they refuse.",
     )
     masquerade_address: str | None = directive(
         "MasqueradeAddress", Special("address|name", lambda words: Addresses(most=1).parse(words)[0]), None,

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import stat
 import threading
+import time
 from collections.abc import Sequence
+from typing import Final
 
 from ftpsd.data import endpoints, outcomes
 from ftpsd.data.channel import DataChannel
@@ -21,12 +24,17 @@ from ftpsd.ftp.ranges import ByteRange
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import bounds, display, errors, foreign, ownership, robots, transfer
+from ftpsd.session import bounds, delays, display, errors, foreign, ownership, robots, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
 from ftpsd.settings.model import Settings
 from ftpsd.settings.transfer import TransferSettings
 from ftpsd.vfs.base import BadRestart, OpenFile, StoreMode
+
+PORT_PATIENCE: Final = 5.0
+"""Seconds that PASV and EPSV wait at most for a port of PassivePorts."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.25
+"""Seconds between two looks for one: few at first, then ever more."""
 
 _COMPLETE = Reply(*outcomes.reply_for(Outcome(End.COMPLETE)))
 
@@ -38,11 +46,8 @@ def _listen(session: Session, announced: str | None = None) -> int:
     """
     if session.data is not None:
         session.drop_data()
-    settings = session.settings.transfer
     try:
-        listener = endpoints.PassiveListener(
-            addresses.scoped(session.ends.local, session.ends.scope), session.ends.peer, settings.passive_ports,
-            session.tuning, foreign.judge(session))
+        listener = _listener(session)
     except endpoints.NoPassivePort as error:
         reason = Code.PASSIVE_PORTS_EXHAUSTED
         session.log.emit(events.DataConnectionRefused(reason, (f"no passive port could be had: {error}",)))
@@ -50,6 +55,28 @@ def _listen(session: Session, announced: str | None = None) -> int:
     listener.announced = announced
     session.data = DataChannel(listener, session.secure_data, session.tuning)
     return listener.port
+
+
+def _listener(session: Session) -> endpoints.PassiveListener:
+    """Waits while every port of PassivePorts is taken, as each is free again once its client is connected.
+
+    Raises `NoPassivePort`, or `SessionEnded` when the session is to end meanwhile.
+    """
+    local, ports = addresses.scoped(session.ends.local, session.ends.scope), session.settings.transfer.passive_ports
+    deadline, wait = math.inf, _FIRST_WAIT
+    while True:
+        try:
+            return endpoints.PassiveListener(local, session.ends.peer, ports, session.tuning, foreign.judge(session))
+        except endpoints.NoPassivePort as error:
+            now = time.monotonic()
+            if not error.taken or now >= deadline:
+                raise
+            if deadline == math.inf:
+                deadline = now + PORT_PATIENCE
+                session.log.emit(events.Debug(3, "every passive port is taken: waiting for one"))
+            if not delays.pause(session, min(wait, deadline - now)):
+                raise
+        wait = min(2 * wait, _LONGEST_WAIT)
 
 
 def pasv(session: Session, command: Command) -> Reply:
