@@ -366,8 +366,8 @@ DATA = (
         "ports-exhausted", "With many users: 425, no passive port is free", (), ("Address already in use",),
         _seen("reply", f"{_NO_DATA}: no passive port is free [passive-ports-exhausted]"),
         (Code.PASSIVE_PORTS_EXHAUSTED,),
-        "For five seconds every port was taken. Make PassivePorts a larger range; sessions that ask for a port and do not "
-        "use it keep it until TimeoutNoTransfer or TimeoutIdle."),
+        "For five seconds every port was taken. Make PassivePorts a larger range; sessions that ask for a port and do "
+        "not use it keep it until TimeoutNoTransfer or TimeoutIdle."),
     Trouble(
         "foreign-peer", "425 Security: Bad IP connecting (load balancer, several addresses)", (),
         ("Bad IP connecting",),

@@ -68,7 +68,8 @@ def _ports(subject: Subject) -> None:
         most, name = min(bounds)
         subject.warn(
             Code.PASSIVE_PORTS_FEW, f"{count} passive ports for up to {most} sessions ({name}): when they are in use, "
-            "transfers wait for one, and fail after five seconds", f"Widen PassivePorts to {most} ports or more.", of="PassivePorts")
+            "transfers wait for one, and fail after five seconds",
+            f"Widen PassivePorts to {most} ports or more.", of="PassivePorts")
     _clashes(subject, ports.low, ports.high)
 
 
