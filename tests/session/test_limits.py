@@ -165,6 +165,7 @@ def test_sscn_and_ccc_can_be_limited(hosts: Hosts, tls_version: str) -> None:
         client.login()
         converse(client, """
             SSCN ON => 550 SSCN: Operation not permitted [sscn-refused]
+            SSCN ON OFF => 504 SSCN: Invalid argument
             CCC => 534 Unwilling to accept security parameters [ccc-refused]
             PBSZ 0 => 200 PBSZ 0 successful
             PROT P => 200 Protection set to Private

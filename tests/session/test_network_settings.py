@@ -278,6 +278,27 @@ def test_the_client_s_ident_is_asked_and_logged(monkeypatch: pytest.MonkeyPatch)
     assert re.fullmatch(rf"\d+\s*,\s*{client.port}", questions[0])
 
 
+def test_the_transfer_log_says_that_an_ident_server_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in ProFTPD: the method is 1 where one is asked, whatever it says, and 0 where none is."""
+    with ident_server(monkeypatch, "{} : ERROR : NO-USER\r\n"):
+        assert _ident_fields("IdentLookups on") == "ftp 1 * c"
+    assert _ident_fields("IdentLookups off") == "ftp 0 * c"
+
+
+def _ident_fields(*directives: str) -> str:
+    """The end of the TransferLog's line of an upload."""
+    with one_session(list(directives)) as served:
+        client = served.client
+        client.connect()
+        client.login()
+        client.store("STOR up", b"hello")
+        client.quit()
+        log = served.service.configuration.hosts[0].settings.logging.transfer_log
+        assert log is not None
+        with open(log, encoding="utf-8") as stream:
+            return " ".join(stream.read().split()[-4:])
+
+
 @pytest.mark.parametrize(("answer", "found"), [
     ("{} : USERID : UNIX : joe\r\n", "joe"),
     ("{}:USERID:OTHER:a b\r\n", "a b"),

@@ -45,7 +45,7 @@ class Origin(NamedTuple):
     host_id       its `Host.id` in the configuration, selects the log files
     user          the login name once known; `logged_in`, `anonymous` and the `email` given as password
     secure        TLS protects, or has protected, the control connection
-    ident         what the client's ident server calls its user (IdentLookups)
+    ident         what the client's ident server calls its user, "" where it does not say; None: IdentLookups is off
     logging       the settings in force for the session, where they are not its host's (<Anonymous>, <IfUser>)
     """
 
@@ -63,7 +63,7 @@ class Origin(NamedTuple):
     anonymous: bool = False
     email: str = ""
     secure: bool = False
-    ident: str = ""
+    ident: str | None = None
     logging: LoggingSettings | None = None
 
     def after(self, event: Event) -> Origin:

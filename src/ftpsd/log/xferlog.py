@@ -4,7 +4,8 @@
     host   bytes path      type, action, direction, access, user, service, ident, *, status
 
 The path is the real one; blanks and control characters in any field become `_`, since the format knows no
-quoting.
+quoting. The 0 is 1 where IdentLookups is on, whatever the client's ident server said; the field behind it is `*` where
+that named nobody.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def _line(
         stamps.xferlog(now), str(round(seconds)), one_word(origin.peer_name or origin.peer), str(size),
         one_word(path), mode, "_", direction, "a" if origin.anonymous else "r",
         one_word(origin.email if origin.anonymous and origin.email else origin.user),
-        "ftps" if origin.secure else "ftp", "1" if origin.ident else "0", one_word(origin.ident or "*"),
+        "ftps" if origin.secure else "ftp", "0" if origin.ident is None else "1", one_word(origin.ident or "*"),
         "c" if complete else "i",
     )
     return " ".join(fields)

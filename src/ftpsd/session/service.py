@@ -332,11 +332,11 @@ class Service:
         session_id = chance[_IDENTITY_BYTES:].hex()
         identified = None
         if settings.core.ident_lookups:
-            identified = ident.ask(ends, float(settings.limits.timeout_ident))
+            identified = ident.ask(ends, float(settings.limits.timeout_ident)) or ""
         origin = Origin(
             session_id, ends.peer, peer_name=name or ends.peer, port=ends.peer_port, local=ends.local,
             local_port=ends.local_port, server_name=host.settings.core.server_name, host_id=host.id,
-            ident=identified or "", logging=_own_logging(settings, host),
+            ident=identified, logging=_own_logging(settings, host),
         )
         of_all = self.configuration.hosts[0].settings.core
         control = Control(sock, settings.core.command_buffer_size, every_line=of_all.multiline_rfc2228)

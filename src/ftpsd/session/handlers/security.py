@@ -46,9 +46,10 @@ def prot(session: Session, command: Command) -> Reply:
 
 def sscn(session: Session, command: Command) -> Reply:
     """SSCN (draft-ietf-tls-sscn): secure FXP; a data connection that was announced before follows it too."""
-    if permission.denied(session, command):
-        return _apply(session, policy.sscn_limited(session.tls))
-    return _apply(session, policy.sscn(session.tls, command.argument))
+    decision = policy.sscn(session.tls, command.argument)
+    if len(command.words) <= 1 and permission.denied(session, command):  # that there are too many is said first
+        decision = policy.sscn_limited(session.tls)
+    return _apply(session, decision)
 
 
 def ccc(session: Session, command: Command) -> Reply | None:
