@@ -96,6 +96,45 @@ def test_abor(client: ScriptedClient, command: str, words: bytes) -> None:
     assert client.retrieve("RETR file.txt") == b"hello"
 
 
+MANY = b"SYST\r\n" * 300
+"""More commands than anybody sends at once."""
+
+
+@pytest.mark.parametrize("command", ["RETR huge.bin", "STOR up.bin"])
+def test_abor_behind_many_others(client: ScriptedClient, command: str) -> None:
+    stream = begin(client, command)
+    client.send(MANY + b"\xff\xf4\xff\xf2ABOR\r\n")
+    assert client.expect(426).text.startswith("Transfer aborted.")
+    assert client.expect(226).text == "Abort successful"
+    stream.close("rst")
+    assert {client.read_reply().code for _ in range(300)} == {215}
+    client.expect(257, "PWD")
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_abor_behind_many_others_without_data_connection(client: ScriptedClient, together: bool) -> None:
+    client.expect(229, "EPSV")
+    if together:
+        client.send(b"RETR file.txt\r\n" + MANY + b"ABOR\r\n")
+    else:
+        client.send(b"RETR file.txt\r\n" + MANY)
+        client.expect(200, "NOOP")  # it waits for the connection by now
+        client.send(b"ABOR\r\n")
+    client.expect(426)
+    assert client.expect(226).text == "Abort successful"
+    assert {client.read_reply().code for _ in range(300)} == {215}
+    client.expect(257, "PWD")
+
+
+def test_commands_that_wait_have_a_bound(client: ScriptedClient) -> None:
+    """What is beyond it is read later, and nothing of it is lost."""
+    stream = begin(client)
+    client.send(b"SYST\r\n" * 3000)
+    assert everything(stream) > SIZE - 1_000_000
+    client.expect(226)
+    assert {client.read_reply().code for _ in range(3000)} == {215}
+
+
 @pytest.mark.parametrize("command", ["LIST nothere", "LIST"])
 def test_abor_of_a_listing_without_data_connection(client: ScriptedClient, command: str) -> None:
     client.expect(227, "PASV")

@@ -2,13 +2,15 @@
 
 Lines are read ahead of need: while a transfer runs, what the client sends meanwhile is looked at for ABOR
 and its kin, and the rest waits here, in order, for its turn (clients.md 8: several commands in one burst).
-Both the bytes of an unfinished line (`LineReader`) and the number of waiting lines are bounded; a client
-that goes on beyond that is simply not read from until its earlier commands were answered.
+Both the bytes of an unfinished line (`LineReader`) and the waiting lines are bounded, generously, as an ABOR behind
+them is seen only when it is read; a client that goes on beyond that is simply not read from until its earlier
+commands were answered.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 from collections.abc import Callable
 
@@ -25,7 +27,11 @@ _MOST_READS = 64
 """Reads in a row: whoever sends faster than that is read keeps nobody from looking at a clock or moving data."""
 
 MAX_WAITING = 64
-"""Lines that may wait while a transfer runs."""
+"""Lines that may wait while a transfer runs, however long they are."""
+
+_MOST_WAITING = 512
+_MOST_BYTES = 32_768
+"""And as many as these, of as many letters as these all in all."""
 
 SEND_TIMEOUT = 30.0
 """Seconds that a client may take to accept the bytes of a reply."""
@@ -45,6 +51,8 @@ class Control:
         self.waiting = self.reader.lines
         """Commands in the order in which they came."""
         self.ended = False
+        self._looked: tuple[Line | None, Callable[[Line], bool] | None, int] = (None, None, 0)
+        """The first line of those that `take` has looked at, for what, and how many they are."""
         self.charset: Charset | None = None
         """Where names are converted: the client's character set and the disk's."""
 
@@ -64,7 +72,9 @@ class Control:
     @property
     def full(self) -> bool:
         """Whether so many commands wait that no more are read."""
-        return len(self.waiting) >= MAX_WAITING
+        many = len(self.waiting)
+        return many >= MAX_WAITING and (
+            many >= _MOST_WAITING or sum(len(line.text) for line in self.waiting) >= _MOST_BYTES)
 
     def pull(self) -> None:
         """Takes in what has arrived, without waiting; sets `ended` at the end of the connection.
@@ -91,12 +101,25 @@ class Control:
                 return
 
     def take(self, wanted: Callable[[Line], bool]) -> Line | None:
-        """Removes and returns the first waiting line that is `wanted` out of turn, or None."""
-        for line in self.waiting:
+        """Removes and returns the first waiting line that is `wanted` out of turn, or None.
+
+        Those that were looked at before are not again: a client that sends one by one would keep us busy.
+        """
+        if not self.waiting:
+            return None
+        first, before, passed = self._looked
+        if first is not self.waiting[0] or before is not wanted:
+            passed = 0
+        for line in itertools.islice(self.waiting, passed, None):
             if wanted(line):
-                self.waiting.remove(line)
-                return line
-        return None
+                del self.waiting[passed]
+                break
+            passed += 1
+        else:
+            self._looked = (self.waiting[0], wanted, passed)
+            return None
+        self._looked = (self.waiting[0] if self.waiting else None, wanted, passed)
+        return line
 
     def forget_input(self) -> None:
         """Throws away every byte that came before a TLS handshake (the class of CVE-2011-0411)."""
