@@ -209,6 +209,11 @@ def test_a_ban_that_could_not_be_lifted_elsewhere_is_lifted_when_one_asks_again(
             daemon.start()
             for host in hosts:  # they were there all the time, as far as other machines know
                 bans.shared.add(Ban(Kind.HOST, host, expires=time.time() + 600))
+            bans.close()
+        with desk(tmp_path, f"BanControlsACLs all allow user {ME}") as sitting:  # another life of the server
+            bans = shared_bans(tmp_path, kind, daemon.port, 5000)
+            assert bans.shared is not None
+            sitting.supervisor.service = SimpleNamespace(bans=bans, log=EventLog())
             assert sitting.ask("permit", "user", "192.0.2.5")[1][0] == "permit request unnecessary"
             assert sitting.ask("permit", "host", "192.0.2.5") == (0, ["host '192.0.2.5' permitted"])
             found = [bans.shared.find(Suspect(host), EVERY_SERVER, (Kind.HOST,)) is not None for host in hosts]

@@ -71,6 +71,35 @@ def test_bans_are_lifted(table: BanTable) -> None:
     assert table.read()[1] == [Ban(Kind.HOST, "a")]
 
 
+def test_of_bans_that_were_lifted_others_are_still_to_be_told(table: BanTable, path: str) -> None:
+    bans = [Ban(Kind.HOST, name, HERE, expires) for name, expires in (("a", 500.0), ("b", 600.0), ("c", 0.0))]
+    for ban in bans:
+        table.add(ban, 1.0)
+    assert table.remove(Kind.HOST, None, None, owe=True) == bans
+    again = BanTable.open(path)
+    assert again.read()[1] == []
+    assert again.owed(1.0) == bans[:2]  # what an administrator has made for good is nobody else's
+    assert again.owed(550.0) == [bans[1]]
+    again.add(bans[0], 1.0)  # banned anew: that was owed before, and is
+    again.paid([bans[1]])
+    assert again.owed(1.0) == [bans[0]]
+    assert again.read()[1] == [bans[0]]
+    again.paid(bans)
+    assert again.owed(1.0) == []
+    assert again.read()[1] == [bans[0]]
+    again.close()
+
+
+def test_what_others_are_to_be_told_makes_room(table: BanTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bantable, "BANS", 2)
+    table.add(Ban(Kind.HOST, "a", HERE, 500.0), 1.0)
+    table.remove(Kind.HOST, "a", None, owe=True)
+    for name in "bc":
+        table.add(Ban(Kind.HOST, name, HERE, 500.0), 1.0)
+    assert [ban.name for ban in table.read()[1]] == ["c", "b"]
+    assert table.owed(1.0) == []
+
+
 def test_a_name_that_is_too_long_is_not_cut(table: BanTable) -> None:
     with pytest.raises(ValueError, match="longer"):
         table.add(Ban(Kind.USER, "ü" * 225), 1.0)

@@ -6,10 +6,11 @@ table (it is busy, a disk is gone) never keeps anybody away or lets a session fa
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ftpsd.access.bans import EVERY_SERVER, NEVER, Ban, Kind, Suspect, block, kind_of, rules_for
@@ -139,12 +140,22 @@ class Bans:
     def permit(self, kind: Kind, name: str | None, server: bytes, tell: Told) -> list[Ban]:
         """Lifts bans (EVERY_SERVER: wherever they count; None: everybody's); those that were. Raises `OSError`.
 
-        Other machines are not told: `SharedBans.remove` does that, and waits for them.
+        Other machines are not told: `SharedBans.remove` does that, and waits for them; until `told` they are owed it.
         """
-        lifted = self.table.remove(kind, name, None if server == EVERY_SERVER else server)
+        where = None if server == EVERY_SERVER else server
+        lifted = self.table.remove(kind, name, where, owe=self.shared is not None)
         for ban in lifted:
             tell(f"removed '{ban.name}' from banned {_plural(kind)} list")
         return lifted
+
+    def owed(self) -> list[Ban]:
+        """Bans that were lifted here and that BanCache may still have, as it did not answer. Raises `OSError`."""
+        return self.table.owed(self._clock())
+
+    def told(self, bans: Collection[Ban]) -> None:
+        """BanCache has forgotten these. Trouble with the table leaves them owed, which does no harm."""
+        with contextlib.suppress(OSError):
+            self.table.paid(bans)
 
     def in_force(self) -> list[Ban]:
         """All of them, in the order in which they were made. Raises `OSError`."""

@@ -32,7 +32,7 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ftpsd.access.bans import NEVER, Ban, Kind
@@ -58,6 +58,9 @@ _CHECKSUM = struct.Struct("<I")
 _BAN = struct.Struct("<B3x8sd448s128s208s")
 # key, server, count, most, expires, event, source
 _COUNTER = struct.Struct("<16s8sIId48s392s")
+_OWED = 0x80
+"""In a ban's kind: it has been lifted here, and BanCache may still have it. No ban for anybody, older versions
+included, and gone with its end or when another needs the place."""
 LONGEST_NAME = 448
 """Bytes of whom a ban or a counter can be about."""
 
@@ -139,28 +142,46 @@ class BanTable:
             already = next((one for one in live.values() if one.same(ban)), None)
             if already is not None:
                 return already
-            index = next((number for number in range(BANS) if number not in live), None)
+            owed = {index for index, _ in self._bans(_OWED)}
+            free = [number for number in range(BANS) if number not in live]
+            index = next((number for number in free if number not in owed), free[0] if free else None)
             if index is None:
                 index = min(live, key=lambda number: live[number].expires or float("inf"))
-            data = _BAN.pack(
-                ban.kind, ban.server, ban.expires, _bytes(ban.name), _bytes(ban.reason), _bytes(ban.message))
-            self._put(_BANS_AT + index * _BAN_SIZE, data)
+            self._write(index, ban)
             self._changed()
             return ban
 
-    def remove(self, kind: Kind, name: str | None, server: bytes | None) -> list[Ban]:
-        """Lifts the bans of somebody (None: of all) at a host (None: wherever); those that were lifted."""
+    def remove(self, kind: Kind, name: str | None, server: bytes | None, *, owe: bool = False) -> list[Ban]:
+        """Lifts the bans of somebody (None: of all) at a host (None: wherever); those that were lifted.
+
+        `owe`: other machines are still to be told of those that end by themselves (`owed`). Raises `TimeoutError`.
+        """
         with self._turns.held():
             found = {
                 index: ban for index, ban in self._bans()
                 if ban.kind is kind and name in (None, ban.name) and server in (None, ban.server)
             }
-            for index in found:
-                start = _BANS_AT + index * _BAN_SIZE
-                self._memory[start : start + _CHECKSUM.size + _BAN.size] = b"\0" * (_CHECKSUM.size + _BAN.size)
+            for index, ban in found.items():
+                if owe and ban.expires != NEVER:
+                    self._write(index, ban, _OWED)
+                else:
+                    self._wipe(index)
             if found:
                 self._changed()
             return list(found.values())
+
+    def owed(self, now: float) -> list[Ban]:
+        """Bans that were lifted here and have not ended yet, of which other machines have not been told. Raises
+        `TimeoutError`."""
+        with self._turns.held():
+            return [ban for _, ban in self._bans(_OWED) if ban.expires > now]
+
+    def paid(self, bans: Collection[Ban]) -> None:
+        """Other machines have been told that these were lifted. Raises `TimeoutError`."""
+        with self._turns.held():
+            for index, ban in self._bans(_OWED):
+                if ban in bans:
+                    self._wipe(index)
 
     def count(self, rule: BanRule, source: str, server: bytes, now: float) -> Counted:
         """It has happened once more; how often that is within the rule's time. Raises `TimeoutError`."""
@@ -182,7 +203,16 @@ class BanTable:
 
     # ---- the file
 
-    def _bans(self) -> Iterator[tuple[int, Ban]]:
+    def _write(self, index: int, ban: Ban, flag: int = 0) -> None:
+        self._put(_BANS_AT + index * _BAN_SIZE, _BAN.pack(
+            ban.kind | flag, ban.server, ban.expires, _bytes(ban.name), _bytes(ban.reason), _bytes(ban.message)))
+
+    def _wipe(self, index: int) -> None:
+        start = _BANS_AT + index * _BAN_SIZE
+        self._memory[start : start + _CHECKSUM.size + _BAN.size] = b"\0" * (_CHECKSUM.size + _BAN.size)
+
+    def _bans(self, flag: int = 0) -> Iterator[tuple[int, Ban]]:
+        """The bans in force, or those with that flag, by their places."""
         memory = self._memory
         for index in range(BANS):
             start = _BANS_AT + index * _BAN_SIZE
@@ -192,6 +222,7 @@ class BanTable:
             if data is None:
                 continue
             kind, server, expires, name, reason, message = _BAN.unpack(data)
+            kind ^= flag
             if kind in Kind._value2member_map_:
                 yield index, Ban(Kind(kind), _text(name), server, expires, _text(reason), _text(message))
 

@@ -186,25 +186,27 @@ def _permit(office: Office, request: Request) -> Answer | Later:
     desk = _desk(office)
     wanted = _wanted(office, request)
     kind = wanted.kind
-    lifted = _owed(office, wanted)
+    lifted = _owed(desk, wanted)
     if not lifted and not any(ban.kind is kind for ban in _in_force(desk)):
         return Answer.of("permit request unnecessary", f"no {_PLURALS[kind]} are banned")
     lines = [_permit_one(desk, wanted, name, lifted) for name in wanted.names]
     shared = desk.bans.shared
     if shared is None or not lifted:
         return Answer.of(*lines)
-    office.owed.update(ban for ban in lifted if ban.expires != NEVER)
-    return Later(
-        lambda: _permit_elsewhere(shared, lifted, lines), lambda: office.owed.difference_update(lifted))
+    return Later(lambda: _permit_elsewhere(shared, lifted, lines), lambda: desk.bans.told(lifted))
 
 
-def _owed(office: Office, wanted: _Wanted) -> list[Ban]:
+def _owed(desk: _Desk, wanted: _Wanted) -> list[Ban]:
     """Bans that are asked about and were lifted before, when BanCache did not answer."""
-    now = time.time()
-    office.owed = {ban for ban in office.owed if ban.expires > now}
+    if desk.bans.shared is None:
+        return []
+    try:
+        owed = desk.bans.owed()
+    except OSError as error:
+        raise Failed(str(error)) from None
     names = {_called(wanted.kind, name) for name in wanted.names}
     return [
-        ban for ban in office.owed if ban.kind is wanted.kind and ("*" in names or ban.name in names)
+        ban for ban in owed if ban.kind is wanted.kind and ("*" in names or ban.name in names)
         and (wanted.server == EVERY_SERVER or ban.server == wanted.server)]
 
 

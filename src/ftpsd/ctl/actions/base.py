@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ftpsd.access.bans import Ban
 from ftpsd.ctl.access import Peer
 from ftpsd.ctl.protocol import FAILED, OK
 from ftpsd.errors import FtpsdError, Location
@@ -82,15 +81,13 @@ class Action:
 class Office:
     """The server, and what only the control socket has to remember.
 
-    `disabled`: actions that rmctrl (or AdminControlsEngine) has taken away. `owed`: bans that have been lifted, which
-    BanCache may still have.
+    `disabled`: actions that rmctrl (or AdminControlsEngine) has taken away.
     """
 
     supervisor: Supervisor
     actions: Mapping[str, Action]
     started: float
     disabled: set[str] = field(default_factory=set)
-    owed: set[Ban] = field(default_factory=set)
     debug_level: int = 0
 
     def present(self) -> list[Action]:
