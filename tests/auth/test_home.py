@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -142,19 +144,20 @@ def test_a_name_never_adds_a_directory(path: str, user: str) -> None:
     ])
 def test_places_of_anonymous_logins(root: str, chdir: tuple[str, ...], expected: Place) -> None:
     section = AnonymousSection(root, Settings(), user="ftp")
-    assert anonymous_place(section, settings((), rules(*chdir)), ALICE, HOMES.get, real_path=same) == expected
+    found = anonymous_place(section, settings((), rules(*chdir)), ALICE, HOMES.get, sent="ftp", real_path=same)
+    assert found == expected
 
 
 def test_the_root_is_the_home_of_an_anonymous_login() -> None:
     section = AnonymousSection("~ftp/pub", Settings(), user="ftp")
     for chdir in ("~/deep", "/deep"):
-        found = anonymous_place(section, settings((), rules(chdir)), ALICE, HOMES.get, real_path=same)
+        found = anonymous_place(section, settings((), rules(chdir)), ALICE, HOMES.get, sent="ftp", real_path=same)
         assert found == Place("/srv/ftp/pub", ("/deep", "/"))
 
 
 def test_default_root_does_not_apply_to_anonymous_logins() -> None:
     section = AnonymousSection("/srv/anon", Settings(), user="ftp")
-    found = anonymous_place(section, settings(rules("/elsewhere")), ALICE, HOMES.get, real_path=same)
+    found = anonymous_place(section, settings(rules("/elsewhere")), ALICE, HOMES.get, sent="ftp", real_path=same)
     assert found.root == "/srv/anon"
 
 
@@ -162,7 +165,49 @@ def test_default_root_does_not_apply_to_anonymous_logins() -> None:
 def test_roots_of_anonymous_that_make_no_sense(root: str) -> None:
     section = AnonymousSection(root, Settings(), user="ftp")
     with pytest.raises(NoSuchPlace):
-        anonymous_place(section, settings(), ALICE, HOMES.get)
+        anonymous_place(section, settings(), ALICE, HOMES.get, sent="ftp")
+
+
+@pytest.mark.parametrize(("root", "entered"), [
+    ("{}/real", True), ("{}/real/", True), ("{}/link", False), ("{}/link/", False), ("{}/link/sub", False),
+])
+def test_allow_chroot_symlinks(tmp_path: Path, root: str, entered: bool) -> None:
+    """Off: no link may be anywhere in the path of DefaultRoot."""
+    base = os.path.realpath(tmp_path)
+    (tmp_path / "real" / "sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    strict = replace(settings(rules(root.format(base))), allow_chroot_symlinks=False)
+    assert place(replace(strict, allow_chroot_symlinks=True), ALICE, HOMES.get).root.startswith(f"{base}/real")
+    if entered:
+        assert place(strict, ALICE, HOMES.get).root == f"{base}/real"
+        return
+    with pytest.raises(NoSuchPlace, match="denied by AllowChrootSymlinks"):
+        place(strict, ALICE, HOMES.get)
+
+
+def test_allow_chroot_symlinks_of_anonymous_logins(tmp_path: Path) -> None:
+    """Only the last name of <Anonymous> may be no link."""
+    base = os.path.realpath(tmp_path)
+    (tmp_path / "real" / "sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    strict = replace(settings(), allow_chroot_symlinks=False)
+    below = AnonymousSection(f"{base}/link/sub", Settings(), user="ftp")
+    assert anonymous_place(below, strict, ALICE, HOMES.get, sent="ftp").root == f"{base}/real/sub"
+    with pytest.raises(NoSuchPlace, match="denied by AllowChrootSymlinks"):
+        anonymous_place(AnonymousSection(f"{base}/link", Settings()), strict, ALICE, HOMES.get, sent="ftp")
+
+
+@pytest.mark.parametrize(("sent", "root"), [
+    ("guest", "/srv/anon/guest"), ("alice", "/srv/anon"), ("..", None), ("a/b", None), (".", None),
+])
+def test_user_dir_root(sent: str, root: str | None) -> None:
+    section = AnonymousSection("/srv/anon", Settings(), user="alice")
+    each = replace(settings(), user_dir_root=True)
+    if root is None:
+        with pytest.raises(NoSuchPlace):
+            anonymous_place(section, each, ALICE, HOMES.get, sent=sent, real_path=same)
+        return
+    assert anonymous_place(section, each, ALICE, HOMES.get, sent=sent, real_path=same).root == root
 
 
 def test_the_magic_token() -> None:

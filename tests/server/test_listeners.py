@@ -13,6 +13,7 @@ from ftpsd.settings import Configuration, Host, Settings
 from ftpsd.settings.core import CoreSettings
 from ftpsd.settings.server import ServerSettings
 from ftpsd.testing.ports import free_port
+from tests.settings.support import configuration as said
 
 Hosts = Iterable[tuple[int, tuple[str, ...]]]
 
@@ -134,6 +135,17 @@ def test_an_address_that_no_given_socket_hears_is_told(given: str, wanted: str, 
         _, notices = Listeners.from_sockets([sock]).changed_to([Endpoint(wanted, port)])
     text = f"no socket for {wanted} port {port} among those passed by LISTEN_FDS: nobody listens there"
     assert notices == ((text,) if unheard else ())
+
+
+def test_reuseport_lets_another_server_listen() -> None:
+    """SocketOptions reuseport on."""
+    text = "Port 2121\nSocketOptions reuseport on\n<VirtualHost 127.0.0.1>\nPort 2122\n</VirtualHost>\n"
+    assert {one.port: one.reuse_port for one in plan(said(text))} == {2121: True, 2122: False}
+    port = free_endpoint().port
+    with listen(Endpoint("127.0.0.1", port, reuse_port=True)):
+        listen(Endpoint("127.0.0.1", port, reuse_port=True)).close()
+        with pytest.raises(OSError, match="in use"):
+            listen(Endpoint("127.0.0.1", port))
 
 
 def test_ipv6_sockets_serve_ipv6_only() -> None:

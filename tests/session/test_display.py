@@ -19,6 +19,7 @@ from ftpsd.session.state import Session
 from ftpsd.settings.values import Bound, ClassBound, EnvironmentVariable
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from tests.session.hosts import Hosts, serving
+from tests.session.inprocess import one_session
 from tests.session.talk import MOMENT, converse
 
 HOSTS = {
@@ -35,7 +36,7 @@ HOSTS = {
     """,
     "files of the user": "DisplayLogin welcome.txt\nDisplayChdir message.txt on\nDisplayQuit bye.txt\nDefaultChdir sub",
     "missing files": """
-        DisplayConnect /nowhere/connect
+        DisplayConnect nowhere/connect
         DisplayLogin /nowhere/login
         DisplayChdir /nowhere/chdir
         DisplayQuit ../../../../etc/passwd
@@ -371,3 +372,12 @@ def test_a_line_of_beginnings_takes_no_longer_than_another(text: str) -> None:
     began = time.process_time()
     expand(text * (8 * MOST_BYTES // len(text)), session)
     assert time.process_time() - began < 1.0
+
+
+def test_a_relative_display_connect_is_the_servers_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read where the server runs, before anybody has logged in."""
+    monkeypatch.chdir("/etc")
+    first = Path("/etc/passwd").read_text().splitlines()[0]
+    with one_session(host="DisplayConnect passwd") as served:
+        assert served.client.connect().lines[0] == first
+        served.client.quit()

@@ -25,6 +25,7 @@ from tests.session.talk import converse
 HOSTS = {
     "masked": "MasqueradeAddress 192.0.2.7",
     "masked by name": "MasqueradeAddress localhost",
+    "masked by interface": "MasqueradeAddress lo",
     "foreign": "AllowForeignAddress on",
     "mirrors": "AllowForeignAddress mirrors",
     "no class": "AllowForeignAddress nowhere",
@@ -46,7 +47,9 @@ def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
 
 
 def test_the_address_that_pasv_tells(hosts: Hosts) -> None:
-    for host, told in (("masked", "192.0.2.7"), ("masked by name", "127.0.0.1"), ("home", None)):
+    for host, told in (
+        ("masked", "192.0.2.7"), ("masked by name", "127.0.0.1"), ("masked by interface", "127.0.0.1"), ("home", None),
+    ):
         with hosts.logged_in(host) as client:
             own = hosts.config.address_of(host)
             address, port = parse_pasv(client.expect(227, "PASV").text)

@@ -38,7 +38,6 @@ ELSEWHERE = {
     "sql.min_user_uid": "SQLSettings.lowest",
     "sql.min_user_gid": "SQLSettings.lowest",
     "sql_passwords.engine": "settings/sql_rules.py: without it most SQLAuthTypes are an error",
-    "remote.redis_engine": "RemoteSettings.missing, which tls/cache/opening.py and settings/redis_rules.py ask",
     "remote.memcache_engine": "RemoteSettings.missing",
 }
 """Fields that nobody reads by name, and why they have their effect all the same."""

@@ -48,7 +48,7 @@ def test_every_directive_has_help(entry: Declaration) -> None:
         ("LoadModule", ["accepted without effect: every module"]),
         ("RootRevoke", ["accepted without effect: a session gives up root"]),
         ("RateReadBPS", ["renamed: write TransferRate"]),
-        ("UserDirRoot", ["refused: "]),
+        ("HiddenStor", ["renamed: write HiddenStores"]),
         ("TLSRSACertificateKeyFile", ["Needs:     TLSRSACertificateFile"]),
         ("UserAlias", ["Repeated:  all count"]),
         ("<VirtualHost>", ["<VirtualHost address …>"]),

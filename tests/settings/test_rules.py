@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ftpsd.errors import ConfigError
 from ftpsd.settings import load
 from ftpsd.settings.loader import look_up
 from tests.settings.support import configuration, failure, main_host
@@ -196,3 +197,21 @@ def test_a_code_is_good_once_for_all_processes_of_inetd() -> None:
 def test_tallies_of_a_database_that_processes_of_inetd_share(text: str, noticed: bool) -> None:
     found = [notice for notice in configuration(text).notices if "QuotaLock" in notice]
     assert [notice.endswith("counts; write QuotaLock") for notice in found] == [True] * noticed
+
+
+def test_network_interfaces_are_looked_up_and_are_no_names(tmp_path: Path) -> None:
+    """An interface's name is no ServerAlias: with one SNI with another name would be refused."""
+    file = tmp_path / "ftpsd.conf"
+    file.write_text("DefaultAddress lo\nPort 2121\n<VirtualHost lo>\nPort 2122\n</VirtualHost>\n")
+    found = load(str(file))
+    assert look_up("lo")[0] == "127.0.0.1"
+    for host in found.hosts:
+        assert "127.0.0.1" in host.resolved
+        assert host.names == ()
+
+
+def test_an_interface_that_there_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "ftpsd.conf"
+    file.write_text("<VirtualHost eth98:7>\n</VirtualHost>\n")
+    with pytest.raises(ConfigError, match="error resolving 'eth98:7'"):
+        load(str(file))

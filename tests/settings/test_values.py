@@ -42,7 +42,9 @@ from tests.settings.support import failure, main_host
 
 def value(line: str, around: str = "{}") -> object:
     entry = DIRECTIVES[line.split()[0].lower()]
-    return getattr(getattr(main_host(around.format(line)).settings, entry.group), entry.field)
+    servers = "MemcacheEngine on\nMemcacheServers 127.0.0.1\nRedisEngine on\nRedisServer 127.0.0.1\n"
+    text = (servers if "Cache" in entry.name else "") + around.format(line)
+    return getattr(getattr(main_host(text).settings, entry.group), entry.field)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,15 @@ def _root(path: str, account: Account, home_of: HomeOf) -> str:
     return root
 
 
+def _without_links(path: str, what: str, *, upwards: bool) -> None:
+    """AllowChrootSymlinks off. Raises `NoSuchPlace` where `path`, or what it lies in, is a symbolic link."""
+    path = path.rstrip("/")
+    while path:
+        if os.path.islink(path):
+            raise NoSuchPlace(f"{what} {path} is a symlink (denied by AllowChrootSymlinks config)")
+        path = path.rpartition("/")[0].rstrip("/") if upwards else ""
+
+
 def _first(rules: tuple[RootedPath, ...], account: Account) -> str | None:
     if not rules:
         return None
@@ -131,7 +140,10 @@ def place(
     """
     home = real_path(home_directory(account))
     chosen = _first(access.default_root, account)
-    root = real_path(_root(chosen, account, home_of)) if chosen is not None else "/"
+    wanted_root = _root(chosen, account, home_of) if chosen is not None else "/"
+    if not access.allow_chroot_symlinks:
+        _without_links(wanted_root, "DefaultRoot", upwards=True)
+    root = real_path(wanted_root)
     start = _start(access.default_chdir, account, home_of, home)
     wanted = [_virtual(start, root)] if start is not None else []
     wanted += [_virtual(home, root)] if root == "/" or start is None else []
@@ -141,13 +153,18 @@ def place(
 
 
 def anonymous_place(
-    section: AnonymousSection, access: AccessSettings, account: Account, home_of: HomeOf, *,
+    section: AnonymousSection, access: AccessSettings, account: Account, home_of: HomeOf, *, sent: str,
     real_path: RealPath = os.path.realpath,
 ) -> Place:
     """Where an anonymous login lives: the root of its section, and DefaultChdir below that, for which the root
-    is the home.
+    is the home. With UserDirRoot that root has a directory for each name that clients may have `sent`.
     """
-    root = real_path(_root(section.root, account, home_of))
+    wanted_root = _root(section.root, account, home_of)
+    if access.user_dir_root and sent != account.name:
+        wanted_root = f"{wanted_root.rstrip('/')}/{substitute_user('%u', sent)}"
+    if not access.allow_chroot_symlinks:
+        _without_links(wanted_root, "<Anonymous>", upwards=False)
+    root = real_path(wanted_root)
     start = _start(access.default_chdir, account, home_of, "/", home_is_base=True)
     wanted = [_virtual(start, root)] if start is not None else []
     return Place(root, tuple(dict.fromkeys([*wanted, "/"])))

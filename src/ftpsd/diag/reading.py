@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from ftpsd.config import Directive, FileSource, Node, Section, Tree, parse
 from ftpsd.errors import ConfigError, Location
-from ftpsd.settings import rules
-from ftpsd.settings.builder import Resolve, build
+from ftpsd.settings.builder import Resolve
+from ftpsd.settings.loader import configured, interface_names
 from ftpsd.settings.model import Configuration
 from ftpsd.settings.registry import has_module, module_meant
 
@@ -53,15 +53,14 @@ def read(path: str, *, defines: Collection[str] = (), resolve: Resolve) -> Readi
     except ConfigError as error:
         return Reading((error,))
     rest: Tree | None = tree
+    interfaces = interface_names()
     while rest is not None and len(errors) < MOST_ERRORS:
         try:
-            configuration = build(rest, resolve=resolve)
-            notices = rules.check(configuration)
+            whole = configured(rest, resolve=resolve, interfaces=interfaces)
         except ConfigError as error:
             errors.append(error)
             rest = _without(rest, error.location)
         else:
-            whole = replace(configuration, notices=configuration.notices + notices)
             return Reading(tuple(errors), whole, tree)
     return Reading(tuple(errors), None, tree)
 

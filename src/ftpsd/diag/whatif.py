@@ -295,7 +295,7 @@ def _enter(client: _Client, chosen: Selection, account: Account, what: str) -> b
     home_of = _authenticator(client).home_of
     try:
         if chosen.anonymous is not None:
-            client.home = anonymous_place(chosen.anonymous, settings.access, account, home_of)
+            client.home = anonymous_place(chosen.anonymous, settings.access, account, home_of, sent=chosen.user)
         else:
             client.home = place(settings.access, account, home_of)
     except NoSuchPlace as error:

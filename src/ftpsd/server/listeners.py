@@ -31,6 +31,7 @@ class Endpoint:
     port: int
     backlog: int = field(default=128, compare=False)
     location: Location | None = field(default=None, compare=False)
+    reuse_port: bool = field(default=False, compare=False)
 
     @property
     def family(self) -> socket.AddressFamily:
@@ -60,7 +61,8 @@ def plan(configuration: Configuration, *, ipv6: bool | None = None) -> tuple[End
             if ":" in address and not with_ipv6:
                 continue
             where = host.origin("core", "port") or host.location
-            wanted.setdefault(Endpoint(address, port, server.tcp_backlog, where))
+            reuse = bool(host.settings.transfer.socket_options.reuse_port)
+            wanted.setdefault(Endpoint(address, port, server.tcp_backlog, where, reuse))
     return tuple(sorted(end for end in wanted if not _swallowed(end, wanted)))
 
 
@@ -154,6 +156,8 @@ def listen(endpoint: Endpoint) -> socket.socket:
     sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if endpoint.reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if endpoint.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(_numeric(endpoint))

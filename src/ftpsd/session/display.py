@@ -42,7 +42,12 @@ def greeting(session: Session) -> Reply:
         text = expand(ident.text, session)
     else:
         text = f"ftpsd Server ({core.server_name}) [{local_address(session)}]"
-    return Reply(220, *expanded(absolute(session, core.display_connect), session), text)
+    return Reply(220, *expanded(_before(session, core.display_connect), session), text)
+
+
+def _before(session: Session, path: str | None) -> list[str]:
+    """The lines of DisplayConnect. Nobody has logged in yet: a relative path is the server's own."""
+    return absolute(session, os.path.abspath(path)) if path is not None else []
 
 
 def local_address(session: Session) -> str:

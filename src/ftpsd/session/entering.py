@@ -6,7 +6,7 @@ groups, gid and uid for good and enters the jail; only then is anything done in 
 
 The root directory is opened as root, because the administrator may keep it below directories that are closed to
 users. But where a link on the way to it is not root's own, the user (or whoever made it) has a say in where it leads:
-then the directory must be one that the user can reach. AllowChrootSymlinks of ProFTPD refuses or follows them all.
+then the directory must be one that the user can reach. AllowChrootSymlinks off refuses the login.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     bounds.log_in(session, settings, account, anonymous=section is not None)
     if section is None and settings.logins.create_home is not None:
         making.home(session, settings.logins.create_home, account)
-    notices, where, places = _take_on(session, account, section, settings)
+    notices, where, places = _take_on(session, account, section, settings, chosen.user)
     for text in notices:
         session.log.emit(events.Debug(1, text))
     session.inhabit(places, _overrides(session, places, session.fs))
@@ -224,11 +224,11 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
 
 
 def _take_on(
-    session: Session, account: Account, section: AnonymousSection | None, settings: Settings,
+    session: Session, account: Account, section: AnonymousSection | None, settings: Settings, sent: str,
 ) -> tuple[list[str], Place, Places]:
-    """Opens what the login needs, then takes on the user's rights for good."""
+    """Opens what the login needs, then takes on the user's rights for good. `sent` is the name that USER gave."""
     ways = _Ways()
-    where = _place(session, account, section, settings, ways)
+    where = _place(session, account, section, settings, ways, sent)
     places = _places(session, account, settings, where, ways)
     session.welcome = display.absolute(session, settings.core.display_login)
     session.farewell = display.absolute(session, settings.core.display_quit)
@@ -298,12 +298,13 @@ class _Ways:
 
 
 def _place(
-    session: Session, account: Account, section: AnonymousSection | None, settings: Settings, ways: _Ways,
+    session: Session, account: Account, section: AnonymousSection | None, settings: Settings, ways: _Ways, sent: str,
 ) -> Place:
     home_of = session.runtime.authenticator.home_of
     try:
         if section is not None:
-            return anonymous_place(section, settings.access, account, home_of, real_path=ways.real_path)
+            return anonymous_place(
+                section, settings.access, account, home_of, sent=sent, real_path=ways.real_path)
         if "MagicTokenChroot" in settings.auth.auth_unix_options:
             found = magic_place(account, real_path=ways.real_path)
             if found is not None:

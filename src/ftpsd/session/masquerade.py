@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ftpsd.errors import ConfigError, Location
 from ftpsd.session.endpoints import Ends
+from ftpsd.settings.loader import of_interface
 from ftpsd.settings.model import Host, Settings
 from ftpsd.tls.policy import TLSState
 
@@ -66,6 +67,8 @@ def _address(name: str, directive: str, location: Location | None) -> str:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
+        if own := of_interface(name):
+            return own[0]
         reason = error.strerror if isinstance(error, OSError) else "no host name"
         raise ConfigError(
             f"unable to resolve '{name}': {reason}", directive=directive,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def wanted(session: Session, record: Record) -> CommandForRedis | None:
     """What to tell the log; None: no log wants the command."""
+    if not session.host.settings.remote.redis_engine:
+        return None
     settings: RedisLogSettings = _in_force(session, record)
     logs = tuple(
         log for log in (*settings.on_command, *settings.on_event) if log.wants(record.command, record.classes))

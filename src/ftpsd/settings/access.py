@@ -25,6 +25,18 @@ class AccessSettings:
         good=("~", "/srv/ftp", "~ users,!staff", "~ users !staff", "/srv/%u"), bad=("", "srv", "~ ,", "~ a !"),
         doc="The directory that a session cannot leave, `~` is the home. The first whose groups fit counts.",
     )
+    allow_chroot_symlinks: bool = directive(
+        "AllowChrootSymlinks", Boolean(), True, module="mod_auth", good=("off", "on"), bad=("", "maybe"),
+        doc="Whether symbolic links may be on the way to the root of a session. `off`: with one anywhere in the path of"
+        " DefaultRoot, or at the end of that of <Anonymous>, the login is refused (530). `on`: those that are not"
+        " root's own are followed with the user's rights.",
+    )
+    user_dir_root: bool = directive(
+        "UserDirRoot", Boolean(), False, module="mod_auth", contexts=Context.ANONYMOUS, good=("on", "off"),
+        bad=("", "maybe"),
+        doc="The root of an anonymous login under a UserAlias is the directory in that of the section that has the name"
+        " which the client sent.",
+    )
     default_chdir: tuple[RootedPath, ...] = directive(
         "DefaultChdir", Special("path [group-expression …]", parsers.chdir_path), (), module="mod_auth",
         contexts=LOGIN, combine=Combine.APPEND, good=("~/incoming", "public", "/pub users"),

@@ -249,6 +249,7 @@ class Words(Argument["tuple[str, ...]"]):
         return tuple(words)
 
 
+_INTERFACE_ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,11}:[A-Za-z0-9]{1,6}")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,253}\.?")
 
 
@@ -259,6 +260,8 @@ def host_or_address(word: str) -> str:
         return str(ipaddress.ip_address(bare))
     except ValueError:
         pass
+    if _INTERFACE_ALIAS.fullmatch(bare):
+        return bare
     if ":" in bare or re.fullmatch(r"[0-9.]+", bare) or not _HOST_NAME.fullmatch(bare):
         raise ArgumentError(f"'{word}' is not an IP address or a host name")
     return bare

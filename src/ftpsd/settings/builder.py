@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ftpsd.config import Directive, Node, Section, Tree, parse_lenient
 from ftpsd.errors import ConfigError, Location
-from ftpsd.settings import modules
+from ftpsd.settings import modules, serverwide
 from ftpsd.settings.addresses import is_ip
 from ftpsd.settings.arguments import ArgumentError, host_or_address
 from ftpsd.settings.declaration import PROCESS, ROOT, Combine, Context, Declaration, Status, context_names
@@ -72,10 +72,11 @@ class _Body:
 
 def build(
     tree: Tree, *, listen: str | None = None, resolve: Resolve, base: Settings | None = None,
+    interfaces: Collection[str] = (),
 ) -> Configuration:
     """The configuration that `tree` describes; raises `ConfigError`. `listen` replaces DefaultAddress, `base` the
-    defaults."""
-    return _Builder(resolve, base=base).run(tree, listen)
+    defaults; `interfaces` are names that `resolve` may know and DNS does not."""
+    return _Builder(resolve, base=base, interfaces=interfaces).run(tree, listen)
 
 
 MOST_WRONG = 20
@@ -109,11 +110,12 @@ def ftpaccess(
 class _Builder:
     def __init__(
         self, resolve: Resolve, report: Callable[[ConfigError], None] | None = None, *,
-        base: Settings | None = None,
+        base: Settings | None = None, interfaces: Collection[str] = (),
     ) -> None:
         """`report` hears of lines of a <Limit> that are wrong and then passed over; None: such a line raises."""
         self.defaults = base or Settings()
         self.resolve = resolve
+        self.interfaces = interfaces
         self.report = report
         self.notices: list[str] = []
         self.absent_modules: list[str] = []
@@ -126,6 +128,8 @@ class _Builder:
         main = _Body(Context.SERVER, "server config")
         self.notices += tree.notices
         self._fill(main, tree.nodes)
+        bodies = [body.changes for _, body in self.virtual]
+        self.notices += serverwide.lift(main.changes, self.globals.changes, bodies)
         hosts = [self._main_host(main, listen, Location(tree.files[0], 1))]
         hosts += [
             self._virtual_host(section, body, main, number)
@@ -439,7 +443,7 @@ class _Builder:
         addresses = (listen,) if listen else (tuple(written.value) if written is not None else ())
         where = written.location if written is not None else None
         resolved = self._resolved(addresses, "DefaultAddress", where)
-        implied = () if listen else _dns_names(addresses)
+        implied = () if listen else self._dns_names(addresses)
         return self._host(body, (), 0, location, addresses=addresses, resolved=resolved, implied_names=implied)
 
     def _virtual_host(self, section: Section, body: _Body, main: _Body, number: int) -> Host:
@@ -455,7 +459,11 @@ class _Builder:
         resolved = self._resolved(addresses, "<VirtualHost>", section.location)
         return self._host(
             body, inherited, number, section.location, addresses=addresses, resolved=resolved,
-            implied_names=_dns_names(addresses))
+            implied_names=self._dns_names(addresses))
+
+    def _dns_names(self, addresses: Iterable[str]) -> tuple[str, ...]:
+        """Names by which HOST and SNI may ask for a host: ProFTPD takes each of its DNS names for a ServerAlias."""
+        return tuple(address for address in addresses if not is_ip(address) and address not in self.interfaces)
 
     def _resolved(
         self, addresses: tuple[str, ...], directive: str, location: Location | None
@@ -472,7 +480,8 @@ class _Builder:
                     f"error resolving '{address}'",
                     location=location,
                     directive=directive,
-                    remedy="Write an IP address, or a name that the system can look up.",
+                    remedy="Write an IP address, a name that the system can look up, or that of a network interface"
+                    " (`ip address` shows them).",
                 )
             found.extend(answers)
         return () if tuple(found) == addresses else tuple(dict.fromkeys(found))
@@ -488,22 +497,23 @@ def _where(declaration: Declaration) -> Context:
     return declaration.contexts & ~Context.CONDITIONAL
 
 
+def _of_process(declaration: Declaration) -> bool:
+    """Whether it concerns the process as a whole, wherever it may stand."""
+    key = (declaration.group, declaration.field)
+    return _where(declaration) in (ROOT, PROCESS) or key in serverwide.SERVER_WIDE
+
+
 _INHERITED = {
     (declaration.group, declaration.field)
     for declaration in DIRECTIVES.values()
-    if declaration.field and (_where(declaration) in (ROOT, PROCESS) or declaration.name in _LENT)
+    if declaration.field and (_of_process(declaration) or declaration.name in _LENT)
 } - {("core", "default_address")}
 
 _OF_PROCESS = {
     (declaration.group, declaration.field) for declaration in DIRECTIVES.values()
-    if _where(declaration) == PROCESS and declaration.combine in (Combine.FIRST, Combine.LAST)
+    if _of_process(declaration) and _where(declaration) != ROOT and declaration.combine in (Combine.FIRST, Combine.LAST)
 }
 """What server config says of these counts before what <Global> says, for every host."""
-
-
-def _dns_names(addresses: Iterable[str]) -> tuple[str, ...]:
-    """Names by which HOST and SNI may ask for a host: ProFTPD takes each of its DNS names for a ServerAlias."""
-    return tuple(address for address in addresses if not is_ip(address))
 
 
 _TOO_LATE = {"default_root": "DefaultRoot", "default_chdir": "DefaultChdir"}

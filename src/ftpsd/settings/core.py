@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ftpsd.settings import parsers
-from ftpsd.settings.arguments import Addresses, Boolean, Integer, Path, Special, Text, Words
+from ftpsd.settings.arguments import Addresses, Boolean, Integer, Special, Text, Words
 from ftpsd.settings.declaration import HOST, LOGIN, PLACES, ROOT, Combine, Context, directive
 from ftpsd.settings.values import DisplayChdir, EnvironmentVariable, ServerIdent
 
@@ -41,8 +41,9 @@ class CoreSettings:
         "DefaultAddress", Addresses(), (), contexts=ROOT, good=("127.0.0.1", "::1 127.0.0.1"),
         bad=("", "1.2.3.400"),
         combine=Combine.LAST,
-        doc="Addresses (or names) that server config answers on. Default: all. While SocketBindTight is off, it answers"
-        " on its port at addresses that no host claims, too.", default_text="all addresses",
+        doc="Addresses (names, or network interfaces) that server config answers on. Default: all. While"
+        " SocketBindTight is off, it answers on its port at addresses that no host claims, too.",
+        default_text="all addresses",
     )
     server_alias: tuple[str, ...] = directive(
         "ServerAlias", Words("name …"), (), contexts=BARE_HOST, combine=Combine.APPEND,
@@ -55,8 +56,9 @@ class CoreSettings:
         doc="This host serves connections to addresses that no host claims.",
     )
     display_connect: str | None = directive(
-        "DisplayConnect", Path("/path"), None, contexts=HOST, good=("/etc/ftp/banner",), bad=("banner", ""),
-        doc="File whose text is sent before the greeting.",
+        "DisplayConnect", Text("file"), None, contexts=HOST, good=("/etc/ftp/banner", "etc/banner"), bad=("", "a b"),
+        doc="File whose text is sent before the greeting. A relative path starts where the server runs: in / as a"
+        " daemon, with -n in the directory in which it was started.",
     )
     display_login: str | None = directive(
         "DisplayLogin", Text("file"), None, contexts=LOGIN, good=("welcome.msg", "/etc/ftp/motd"), bad=("",),

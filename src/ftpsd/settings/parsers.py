@@ -280,7 +280,7 @@ def _keep_alive(value: str) -> dict[str, bool | int]:
 
 
 def socket_options(words: Sequence[str]) -> SocketOptions:
-    """`rcvbuf N`, `sndbuf N`, `maxseg N`, `keepalive on|off|idle:count:interval`, in any order."""
+    """`rcvbuf N`, `sndbuf N`, `maxseg N`, `keepalive on|off|idle:count:interval`, `reuseport on|off`, in any order."""
     want(words, 2)
     if len(words) % 2:
         raise ArgumentError("wrong number of parameters", remedy="Every keyword has one value.")
@@ -290,6 +290,11 @@ def socket_options(words: Sequence[str]) -> SocketOptions:
             changes[_SOCKET_NUMBERS[keyword.lower()]] = Integer(1, 2**30).parse([value])
         elif keyword.lower() == "keepalive":
             changes |= _keep_alive(value)
+        elif keyword.lower() == "reuseport":
+            switch = boolean(value)
+            if switch is None:
+                raise ArgumentError("reuseport must have Boolean parameter", remedy="Write reuseport on or off.")
+            changes["reuse_port"] = switch
         else:
             raise ArgumentError(f"unknown keyword: '{keyword}'")
     return SocketOptions(**changes)  # type: ignore[arg-type]

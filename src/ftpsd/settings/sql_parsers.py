@@ -214,6 +214,13 @@ OF_PASSWD = frozenset({"Argon2", "MD5", "PBKDF2", "Scrypt", "SHA1", "SHA256", "S
 """Those of SQLAuthTypes that need SQLPasswordEngine."""
 
 
+def ratios(words: Sequence[str]) -> tuple[str, ...]:
+    """`on`, `off` or four columns."""
+    if len(words) not in (1, 4) or (len(words) == 1 and boolean(words[0]) is None):
+        raise ArgumentError("requires a boolean or 4 field names", remedy="Write on, off or four columns.")
+    return tuple(words)
+
+
 def backend(words: Sequence[str]) -> str:
     """`mysql`, `postgres` or `sqlite3`."""
     want(words, 1, 1)

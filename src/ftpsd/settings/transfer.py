@@ -92,8 +92,8 @@ class TransferSettings:
     masquerade_address: str | None = directive(
         "MasqueradeAddress", Special("address|name", lambda words: Addresses(most=1).parse(words)[0]), None,
         contexts=CONNECTION, good=("192.0.2.1", "ftp.example.org"), bad=("", "a b", "1.2.3.4.5"),
-        doc="Address that the reply to PASV tells, for a server behind NAT; in an <IfClass> for the clients of a class,"
-        " those inside for example.",
+        doc="Address (a name, or a network interface) that the reply to PASV tells, for a server behind NAT; in an"
+        " <IfClass> for the clients of a class, those inside for example.",
     )
     allow_foreign_address: ForeignAddresses = directive(
         "AllowForeignAddress", Special("on|off|class", parsers.allow_foreign_address), ForeignAddresses(),
@@ -148,12 +148,12 @@ class TransferSettings:
     )
     socket_options: SocketOptions = directive(
         "SocketOptions", Special("keyword value …", parsers.socket_options), SocketOptions(), contexts=HOST,
-        good=("rcvbuf 65536 sndbuf 65536", "keepalive 100:30:10", "maxseg 1400"),
-        bad=("", "rcvbuf", "speed 9"),
+        good=("rcvbuf 65536 sndbuf 65536", "keepalive 100:30:10", "maxseg 1400", "reuseport on"),
+        bad=("", "rcvbuf", "speed 9", "reuseport maybe"),
         default_text="as the kernel has them, keepalive on",
         combine=Combine.LAST,
         doc="Options of control and data sockets: rcvbuf, sndbuf, maxseg in bytes, keepalive"
-        " on|off|idle:count:interval.",
+        " on|off|idle:count:interval; reuseport on: another server of the same user may listen on the same port.",
     )
     upload_end: UploadEnd = directive(
         "UploadEnd", OneOf(("strict", "observed", "lenient")), "observed", module="mod_ftpsd", contexts=LOGIN,

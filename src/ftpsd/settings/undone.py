@@ -5,8 +5,9 @@ A directive that a later version gives an effect moves from here to a field of a
 
 from __future__ import annotations
 
-from ftpsd.settings.arguments import Boolean, Integer, OneOf, OptionalPath, Path, Words
-from ftpsd.settings.declaration import HOST, ROOT, Context, Declaration, Status, without_value
+from ftpsd.settings import sql_parsers as grammar
+from ftpsd.settings.arguments import Boolean, Integer, OneOf, OptionalPath, Path, Special, Words
+from ftpsd.settings.declaration import HOST, PROCESS, ROOT, Context, Declaration, Status, without_value
 from ftpsd.settings.idle import IDLE
 
 _ANY = Words("…", least=0)
@@ -107,6 +108,14 @@ NO_EFFECT = (
         )
         for name, module in (("RedisLog", "mod_redis"), ("MemcacheLog", "mod_memcache"))
     ),
+    *(
+        without_value(
+            name, Status.NO_EFFECT, "only mod_ratio asks for it, which ftpsd does not have", module="mod_sql",
+            argument=Special(f"on|off|{columns}", grammar.ratios), contexts=PROCESS, good=("off", "on", columns),
+            bad=("", "maybe", "a b"), doc="Columns for the ratios of uploads to downloads (mod_ratio).",
+        )
+        for name, columns in (("SQLRatios", "frate fcred brate bcred"), ("SQLRatioStats", "fstor fretr bstor bretr"))
+    ),
     without_value(
         "RedisOptions", Status.NO_EFFECT, "a server that failed is asked again after a pause in any case",
         module="mod_redis", contexts=HOST, argument=OneOf(("NoReconnect",)), good=("NoReconnect",), bad=("Reconnect",),
@@ -150,25 +159,8 @@ RENAMED = tuple(
 
 REFUSED = (
     without_value(
-        "UserDirRoot", Status.REFUSED, "it lets a session leave the root of its login", module="mod_auth",
-        argument=_ANY, contexts=Context.ANONYMOUS,
-        doc="The home of the user is the root of an anonymous login.",
-    ),
-    without_value(
         "DisplayGoAway", Status.REFUSED, "ProFTPD has no such directive any more", argument=_ANY,
         doc="File shown to a client that is turned away.",
-    ),
-    without_value(
-        "AllowChrootSymlinks", Status.REFUSED,
-        "links on the way to the root of a session that are not root's own are followed with the user's rights",
-        module="mod_auth", argument=_ANY, doc="The path of the root may hold symbolic links.",
-    ),
-    *(
-        without_value(
-            name, Status.REFUSED, "ftpsd has no ratios of uploads to downloads", module="mod_sql", argument=_ANY,
-            contexts=HOST, doc="Ratios of uploads to downloads in the database (mod_ratio).",
-        )
-        for name in ("SQLRatios", "SQLRatioStats")
     ),
 )
 

@@ -192,6 +192,8 @@ class SocketOptions:
     keep_alive_idle: int | None = None
     keep_alive_count: int | None = None
     keep_alive_interval: int | None = None
+    reuse_port: bool | None = None
+    """Of the sockets that clients connect to."""
 
 
 class TraceChannel(NamedTuple):
