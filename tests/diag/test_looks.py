@@ -72,6 +72,11 @@ def test_a_host_with_a_public_address_of_its_own(world: World) -> None:
     assert codes(examine(f"{GOOD}DefaultAddress 192.168.0.9\n", world, machine=machine)[1]) == [Code.BEHIND_NAT]
 
 
+def test_a_ban_table_is_not_made(world: World) -> None:
+    assert "BanTable" not in "".join(codes(examine(f"{GOOD}BanEngine on\nBanTable @/fresh.bans\n", world)[1]))
+    assert not (world.directory / "fresh.bans").exists()
+
+
 def test_what_may_not_be_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str) -> bytes:
         raise PermissionError(13, "Permission denied", path)

@@ -79,6 +79,17 @@ class Counted:
     expires: float
 
 
+def check(path: str) -> None:
+    """Whether a table is at `path` that can be used, or could be made there; makes none. Raises `ConfigError`."""
+    if os.path.lexists(path):
+        BanTable.open(path).close()
+        return
+    try:
+        os.close(os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from None
+
+
 class BanTable:
     """An open BanTable."""
 

@@ -14,22 +14,24 @@ from ftpsd.sql.wanted import Queries, check_queries
 from ftpsd.tls.cache.opening import Stores
 
 
-def check_bans(configuration: Configuration) -> None:
-    """Whether bans that are to be made have a place. Raises `ConfigError`."""
+def check_bans(configuration: Configuration) -> str | None:
+    """The BanTable; None: BanEngine is on nowhere. Raises `ConfigError` where bans would have no place."""
     engines = _engines(configuration)
-    if engines and configuration.hosts[0].settings.bans.table is None:
+    table = configuration.hosts[0].settings.bans.table
+    if engines and table is None:
         raise ConfigError(
             "needs BanTable", directive="BanEngine", location=engines[0],
             remedy="Write BanTable with the path of a file (outside of all sections), or BanEngine off.")
+    return table if engines else None
 
 
 def open_bans(configuration: Configuration, stores: Stores, note: Callable[[str], None]) -> Bans | None:
     """The bans of a configuration; None: BanEngine is on nowhere. `stores` are the caches that are open."""
-    check_bans(configuration)
-    settings = configuration.hosts[0].settings
-    if settings.bans.table is None or not _engines(configuration):
+    path = check_bans(configuration)
+    if path is None:
         return None
-    table = BanTable.open(settings.bans.table)
+    settings = configuration.hosts[0].settings
+    table = BanTable.open(path)
     try:
         shared = _shared(configuration, stores, note)
     except BaseException:

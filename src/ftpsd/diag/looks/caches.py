@@ -33,6 +33,12 @@ def look(subject: Subject) -> None:
         _look_at_logs(subject)
 
 
+def look_at_shared_bans(subject: Subject) -> None:
+    """Where BanCache has bans shared; said once, with server config."""
+    kind = subject.configuration.hosts[0].settings.bans.cache
+    _look_at(subject, "BanCache", "bans", None if kind is None else SessionCache(kind))
+
+
 def _look_at(subject: Subject, directive: str, purpose: Purpose, place: SessionCache | None) -> None:
     if place is None:
         return
