@@ -6,6 +6,8 @@ text) beside the stable reason code that logs, metrics and explanations use.
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import dataclass
 
 from ftpsd.reasons.codes import Code, Good
@@ -48,6 +50,11 @@ class ConfigError(FtpsdError):
         if self.location is not None:
             head += f" on {self.location}"
         return f"{head}\n  {self.remedy}" if self.remedy else head
+
+
+def installing(extra: str) -> str:
+    """The shell line that installs an extra of pyproject.toml for the Python that runs: a bare pip may be another's."""
+    return f"{shlex.quote(sys.executable or 'python3')} -m pip install 'ftpsd[{extra}]'"
 
 
 class Refusal(FtpsdError):

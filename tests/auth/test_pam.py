@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_a_missing_package_says_what_to_install() -> None:
 
     with pytest.raises(PamUnavailable, match="No module named 'pam'") as caught:
         Pam("ftp", load=load, exists=lambda service: True)
-    assert "ftpsd[pam]" in caught.value.remedy
+    assert f"{sys.executable} -m pip install 'ftpsd[pam]'" in caught.value.remedy
 
 
 def test_a_missing_libpam() -> None:

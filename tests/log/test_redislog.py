@@ -163,7 +163,7 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
         open_redis_log(configuration(f"{SERVER}RedisLogOnEvent ALL default"), clock, Said())
     assert str(caught.value) == (
         "fatal: RedisLogOnEvent: redis: the Python library ftpsd.tls.cache.redisplace is not installed on line 3 of"
-        " '/etc/main.conf'\n  Write: pip install 'ftpsd[redis]'")
+        " '/etc/main.conf'\n  Install it: " + f"{sys.executable} -m pip install 'ftpsd[redis]'")
 
 
 # ---- the way to Redis

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ftpsd.auth.backend import Note, Unavailable
-from ftpsd.errors import ConfigError
+from ftpsd.errors import ConfigError, installing
 from ftpsd.settings.ldap import LDAPSettings
 from ftpsd.settings.ldap_values import LDAPServer, Scope
 
@@ -131,7 +131,7 @@ class Directory:
         except ImportError as error:
             raise ConfigError(
                 f"accounts in a directory need the Python package ldap3: {error}", directive="LDAPServer",
-                remedy="pip install 'ftpsd[ldap]', or take the line out.") from None
+                remedy=f"Install it ({installing('ldap')}), or take the line out.") from None
 
     def close(self) -> None:
         """Closes what is idle."""

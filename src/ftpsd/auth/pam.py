@@ -13,6 +13,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
+from ftpsd.errors import installing
+
 _CONFIGURATIONS: Final = ("/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d")
 _ONE_FILE: Final = "/etc/pam.conf"
 
@@ -55,7 +57,8 @@ class Pam:
             self._module.PamAuthenticator()
         except (ImportError, OSError, TypeError, AttributeError) as error:
             raise PamUnavailable(
-                f"PAM is not available ({error})", "Install ftpsd[pam], or set AuthPAM off") from None
+                f"PAM is not available ({error})",
+                f"Install it ({installing('pam')}), or set AuthPAM off") from None
         self.service = service
 
     def check(self, name: str, password: str) -> tuple[bool, str]:

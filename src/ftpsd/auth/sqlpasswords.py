@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ftpsd.auth import passwords
-from ftpsd.errors import ConfigError
+from ftpsd.errors import ConfigError, installing
 from ftpsd.settings.arguments import ArgumentError
 from ftpsd.settings.sql import SQLSettings
 from ftpsd.settings.sql_passwords import Pbkdf2, Salt, SQLPasswordSettings, pbkdf2_of
@@ -147,7 +147,8 @@ class SqlPasswords:
                 _argon2()
             except ImportError as error:
                 raise ConfigError(
-                    f"Argon2 cannot be checked: {error}", directive="SQLAuthTypes", remedy="Install ftpsd[sql].",
+                    f"Argon2 cannot be checked: {error}", directive="SQLAuthTypes",
+                    remedy=f"Install it: {installing('sql')}",
                 ) from None
 
     def _read(self, salt: Salt) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ftpsd.auth.passwords import hash_password
-from ftpsd.cli import fresh
+from ftpsd.cli import fresh, naming
 from ftpsd.errors import ConfigError
 
 USER = "demo"
@@ -23,7 +23,7 @@ _WELCOME = "welcome.txt"
 _LOOPBACKS = ("127.0.0.1", "::1")
 
 _CONFIGURATION = """\
-# Written by `ftpsd demo`. `ftpsd -n -c {config}` serves it too.
+# Written by `ftpsd demo`. `{program} -n -c {config}` serves it too.
 ServerName       "ftpsd demonstration"
 Port             {port}
 DefaultAddress   {addresses}
@@ -66,7 +66,7 @@ FileZilla:  Host ftpes://localhost  Username {user}  Password {password}  Port {
             {fingerprint}
 
 Configuration: {config}   Logs: {base}/ftpsd.log, {base}/tls.log
-Who is on:     ftpsd who -c {config}
+Who is on:     {program} who -c {config}
 """
 
 
@@ -95,7 +95,8 @@ def make(base: str, port: int) -> Site:
     _write(directory / "users", line.encode(), 0o600)
     config = directory / "ftpsd.conf"
     addresses = " ".join(address for address in _LOOPBACKS if _can_bind(address, 0))
-    text = _CONFIGURATION.format(config=config, port=port, base=base, addresses=addresses)
+    text = _CONFIGURATION.format(config=config, port=port, base=base, addresses=addresses,
+                                 program=naming.program())
     _write(config, text.encode(), 0o644)
     return Site(base, str(config), port, str(home), password, fingerprint)
 
@@ -104,7 +105,7 @@ def how_to_connect(site: Site) -> str:
     """The lines to paste."""
     return _INSTRUCTIONS.format(
         base=site.base, config=site.config, port=site.port, home=site.home, user=USER,
-        password=site.password, fingerprint=site.fingerprint,
+        password=site.password, fingerprint=site.fingerprint, program=naming.program(),
     )
 
 

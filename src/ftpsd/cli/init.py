@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ftpsd.cli.new_site import Acme, Made, Plan
 
 PORT, PORT_WITHOUT_ROOT = 21, 2121
-_COMMAND = "ftpsd -n -c {config}"
+_COMMAND = "{program} -n -c {config}"
 
 
 @click.command("init", short_help="Write a configuration to begin with")
@@ -83,7 +83,7 @@ def _check(names: tuple[str, ...], acme: Acme | None) -> None:
 
 def _tell(plan: Plan, made: Made) -> int:
     """What was done, what is wrong with it, and what is left to do; the exit status."""
-    from ftpsd.cli import new_site
+    from ftpsd.cli import naming, new_site
     from ftpsd.diag import check
     from ftpsd.diag.finding import Severity
 
@@ -100,5 +100,5 @@ def _tell(plan: Plan, made: Made) -> int:
     click.echo("\nLeft to do:")
     for number, line in enumerate(new_site.left_to_do(plan), 1):
         click.echo(f"{number:2}. {line}")
-    click.echo(f"\nThen: {_COMMAND.format(config=made.config)}")
+    click.echo(f"\nThen: {_COMMAND.format(program=naming.program(), config=made.config)}")
     return 1 if report.status == Severity.ERROR.value else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from ftpsd.errors import ConfigError
+from ftpsd.errors import ConfigError, installing
 from ftpsd.log import events
 from ftpsd.log.events import Event, Origin
 from ftpsd.metrics.series import cell
@@ -80,7 +80,7 @@ def sink(tally: Tally) -> CountingSink:
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"needs a library that is not installed: {error.name}", directive="MetricsAddress",
-            remedy="Install prometheus-client (`pip install ftpsd[metrics]`), or take the line out.",
+            remedy=f"Install it ({installing('metrics')}), or take the line out.",
         ) from None
     tally.open()
     return CountingSink(tally)

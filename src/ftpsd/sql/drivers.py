@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from ftpsd.errors import ConfigError
+from ftpsd.errors import ConfigError, installing
 from ftpsd.settings.sql_parsers import MYSQL, POSTGRES, SQLITE, ConnectInfo, Timeouts
 
 _MYSQL_SOCKET = "/run/mysqld/mysqld.sock"
@@ -31,7 +31,10 @@ class Driver(ABC):
     """How a parameter is written."""
 
     modules: ClassVar[tuple[str, ...]]
-    """What is imported, and what of ftpsd's extras brings it."""
+    """What is imported."""
+
+    extras: ClassVar[str]
+    """What of ftpsd's extras brings it, with commas between."""
 
     def __init__(self, info: ConnectInfo, timeouts: Timeouts) -> None:
         self.info = info
@@ -47,7 +50,7 @@ class Driver(ABC):
         except ImportError as error:
             raise ConfigError(
                 f"the database '{self.info}' cannot be used: {error}", directive="SQLConnectInfo",
-                remedy="Install ftpsd[sql], and ftpsd[postgres] or ftpsd[mysql] for such a database.") from None
+                remedy=f"Install it: {installing(self.extras)}") from None
         return sqlalchemy.create_engine(
             self.url, creator=self.connect, poolclass=pool.NullPool, isolation_level="AUTOCOMMIT",
             hide_parameters=True)
@@ -68,6 +71,7 @@ class SQLite(Driver):
     url = "sqlite+pysqlite://"
     place = "?"
     modules = ("sqlite3",)
+    extras = "sql"
 
     def connect(self) -> Any:
         """A file that is missing is not made."""
@@ -85,6 +89,7 @@ class Postgres(Driver):
     backend = POSTGRES
     url = "postgresql+psycopg://"
     modules = ("psycopg",)
+    extras = "sql,postgres"
 
     def connect(self) -> Any:
         psycopg = importlib.import_module("psycopg")
@@ -116,6 +121,7 @@ class MySQL(Driver):
     backend = MYSQL
     url = "mysql+pymysql://"
     modules = ("pymysql",)
+    extras = "sql,mysql"
 
     def connect(self) -> Any:
         pymysql = importlib.import_module("pymysql")

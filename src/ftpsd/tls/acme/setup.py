@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 
-from ftpsd.errors import ConfigError
+from ftpsd.errors import ConfigError, installing
 from ftpsd.settings.model import Configuration
 from ftpsd.tls.acme import plan
 
@@ -29,7 +29,7 @@ def check(configuration: Configuration) -> list[str]:
         raise ConfigError(
             "the library that speaks ACME is not installed", directive="ACMEServer",
             location=configuration.hosts[0].origin("certificates", "acme_server"),
-            remedy="Install it (pip install 'ftpsd[acme]', or Debian's python3-acme), or take ACMEServer out.")
+            remedy=f"Install it ({installing('acme')}, or Debian's python3-acme), or take ACMEServer out.")
     for wish in plan.wanted(configuration):
         if not os.path.exists(wish.certificate):
             raise ConfigError(

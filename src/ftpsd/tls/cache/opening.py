@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ftpsd.errors import ConfigError, Location
+from ftpsd.errors import ConfigError, Location, installing
 from ftpsd.native._openssl import SharedCache, TicketKeys
 from ftpsd.settings.remote import RemoteSettings, server_directive
 from ftpsd.settings.values import SessionCache
@@ -120,7 +120,7 @@ def without_library(kind: str, error: ImportError, directive: str, location: Loc
     """What to say where the library for servers of a kind cannot be imported."""
     return ConfigError(
         f"{kind}: the Python library {error.name} is not installed", directive=directive, location=location,
-        remedy=f"Write: pip install 'ftpsd[{kind}]'")
+        remedy=f"Install it: {installing(kind)}")
 
 
 def _remote(plan: Plan, servers: RemoteSettings, counters: SharedCounters, sealer: TicketKeys | None) -> Store:
