@@ -20,6 +20,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "access.md"
 _SECTION = re.compile(r"^## (.+?)$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```(apache)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CLASS = re.compile(r"<Class .*?</Class>\n", re.DOTALL)
+_BAN_TABLE = re.compile(r"^BanTable .*\n", re.MULTILINE)
+"""Stands outside of all hosts."""
 _UPLOAD = re.compile(r"(.+) \((\d+) bytes\)")
 
 
@@ -48,8 +50,8 @@ EXAMPLES = examples()
 def hosts(ftps_certificates: Certificates) -> Iterator[Hosts]:
     classes = "".join(text for one in EXAMPLES for text in _CLASS.findall(one.configuration))
     own = {
-        one.title: _CLASS.sub("", one.configuration).replace("FILES", "@HOME@").replace(
-            "file:@HOME@/tally.tab", f"file:{_tally()}")
+        one.title: _BAN_TABLE.sub("", _CLASS.sub("", one.configuration)).replace("/etc/ftpsd", "@HOME@").replace(
+            "file:/var/lib/ftpsd/tally.tab", f"file:{_tally()}")
         for one in EXAMPLES
     }
     with serving(
