@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import socket
+import sqlite3
 import struct
 import time
 from collections.abc import Iterator
@@ -15,9 +17,11 @@ import pytest
 from ftpsd.auth import passwords
 from ftpsd.auth.account import AccountsUnavailable, LoginResult
 from ftpsd.auth.chain import Authenticator
+from ftpsd.auth.sqlaccounts import SqlAccounts
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import entering, lastlog, loop
 from ftpsd.session.state import Session
+from ftpsd.sql.errors import Unavailable
 from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.configs import User, hash_password
 from ftpsd.testing.plugin import Certificates
@@ -223,6 +227,54 @@ def test_who_may_be_known_to_a_source_that_is_away_costs_a_hash_where_others_log
         assert str(served.client.command("PASS secret")) == "530 Login incorrect."
         assert "no LDAP server answers [directory-unreachable]" in system_log(served)
     assert len(counted) == hashes
+
+
+def test_a_row_that_cannot_be_used_costs_a_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the time would tell that there is such a user. No other source is asked about him."""
+    with one_session(_database(tmp_path)) as served:
+        counted, crypt = list[bytes](), passwords.crypt
+
+        def noting(secret: bytes, setting: bytes) -> bytes | None:
+            counted.append(setting)
+            return crypt(secret, setting)
+
+        monkeypatch.setattr(passwords, "crypt", noting)
+        served.client.connect()
+        for number, name in enumerate(("nobody-there", "alice"), 1):
+            served.client.expect(331, f"USER {name}")
+            assert str(served.client.command("PASS secret")) == "530 Login incorrect."
+            assert len(counted) == number
+        assert "SQLUserInfo: the name, uid or gid of a user is none" in system_log(served)
+
+
+def test_access_tables_ask_no_database_for_anonymous_logins_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+
+    def away(_: object, name: str, *__: object) -> None:
+        asked.append(name)
+        raise Unavailable("away")
+
+    monkeypatch.setattr(SqlAccounts, "lookup", away)
+    section = ("<Anonymous ~>", "User alice", "UserAlias ftp alice", "SQLEngine off", "</Anonymous>")
+    with one_session((*_database(tmp_path), "WrapEngine on", *section)) as served:
+        served.client.connect()
+        served.client.expect(331, "USER ftp")
+        served.client.expect(230, "PASS me@example.org")
+    assert asked == []
+
+
+def _database(directory: Path) -> tuple[str, ...]:
+    """Where alice has an id that is none."""
+    pytest.importorskip("sqlalchemy")
+    path = directory / "ftp.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            "CREATE TABLE users (userid, passwd, uid, gid, homedir, shell);"
+            "CREATE TABLE groups (groupname, gid, members);"
+            f"INSERT INTO users VALUES ('alice', '{hash_password('secret')}', 'x', '1000', '/', '/bin/sh');")
+    return ("SQLBackend sqlite3", f"SQLConnectInfo {path}", "SQLAuthTypes Crypt", "AuthOrder mod_sql.c mod_auth_file.c")
 
 
 def _without_accounts(served: InProcess) -> None:

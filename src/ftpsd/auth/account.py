@@ -14,12 +14,13 @@ Source = Literal["file", "system", "ldap", "sql"]
 class AccountsUnavailable(Refusal):
     """A source of accounts cannot be asked, so nobody knows whether there is such a user, or what groups he has: a 530
     like any other. `others`: whoever is known elsewhere may log in meanwhile, so that a refusal has to cost as much as
-    one of his.
+    one of his. `final`: no other source is asked.
     """
 
-    def __init__(self, reason: Code, why: str, *, others: bool = False) -> None:
+    def __init__(self, reason: Code, why: str, *, others: bool = False, final: bool | None = None) -> None:
         super().__init__(530, "Login incorrect.", reason, log=(why,))
         self.others = others
+        self.final = not others if final is None else final
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,8 +194,8 @@ class Authenticator:
             try:
                 account = self._found(source, users, groups, user, sql)
             except AccountsUnavailable as error:
-                if not error.others:
-                    error.others = number > 0  # whom those before it know
+                if error.final:
+                    error.others = error.others or number > 0  # whom those before it know
                     raise
                 silent = silent or error
             if account is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ftpsd.auth.account import AccountsUnavailable, LoginResult
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.auth import AuthSettings
-from ftpsd.sql.errors import Failed, SqlError
+from ftpsd.sql.errors import Failed, SqlError, Unusable
 
 
 def result(error: AccountsUnavailable, user: str) -> LoginResult:
@@ -14,9 +14,10 @@ def result(error: AccountsUnavailable, user: str) -> LoginResult:
 
 
 def of_database(error: SqlError, text: str = "", *, others: bool = False) -> AccountsUnavailable:
-    """A query has no result; `text` in place of the error's own."""
+    """A query has no result; `text` in place of the error's own. What is wrong with one user's row keeps no others out."""
     code = Code.SQL_STATEMENT_FAILED if isinstance(error, Failed) else Code.SQL_UNAVAILABLE
-    return AccountsUnavailable(code, text or str(error), others=others)
+    return AccountsUnavailable(
+        code, text or str(error), others=others or isinstance(error, Unusable), final=not others)
 
 
 def of_directory() -> AccountsUnavailable:

@@ -28,6 +28,11 @@ class Selection:
         """False for an anonymous login that takes anything (an e-mail address) as password."""
         return self.anonymous is None or self.anonymous.settings.auth.anon_require_password
 
+    @property
+    def in_database(self) -> bool:
+        """Whether a database is asked for the account: not where SQLEngine is off for the anonymous login."""
+        return self.anonymous is None or "auth" in self.anonymous.settings.sql.engine
+
 
 def section_user(section: AnonymousSection, host: Host) -> str | None:
     """The account behind an <Anonymous> section: its User, or the server's when it has none."""

@@ -22,7 +22,7 @@ from ftpsd.settings.sql_passwords import SQLPasswordSettings
 from ftpsd.settings.sql_template import Template
 from ftpsd.sql import statements
 from ftpsd.sql.database import Row, Rows
-from ftpsd.sql.errors import Failed, SqlError
+from ftpsd.sql.errors import Failed, SqlError, Unusable
 from ftpsd.sql.queries import NamedQueries, present
 from ftpsd.sql.statements import Statement, Value, Values
 
@@ -110,22 +110,25 @@ class SqlAccounts:
         if row is None:
             self._primary(self._sql.default_gid)
             return None
-        account = self._account(row, groups, listed)
-        if account is not None:
-            self._last.found = (account.name, row[1])
+        try:
+            account = self._account(row, groups, listed)
+        except Unusable:  # whoever asks is not to learn from the time that there is such a row
+            self._primary(self._sql.default_gid)
+            raise
+        self._last.found = (account.name, row[1])
         return account
 
     def _account(
         self, row: Row, groups: dict[int, str], listed: Callable[[str], Sequence[GroupEntry]],
-    ) -> Account | None:
+    ) -> Account:
         if len(row) != USER_FIELDS:
-            raise Failed(f"{USER} returns {len(row)} columns, there must be {USER_FIELDS}")
+            raise Unusable(f"{USER} returns {len(row)} columns, there must be {USER_FIELDS}")
         name, _, uid_text, gid_text, home, shell = row
         lowest_uid, lowest_gid = self._sql.lowest()
         uid = _id(uid_text, lowest_uid, self._sql.default_uid)
         gid = _id(gid_text, lowest_gid, self._sql.default_gid)
         if not name or uid is None or gid is None:
-            raise Failed(f"{USER}: the name, uid or gid of a user is none")
+            raise Unusable(f"{USER}: the name, uid or gid of a user is none")
         if not groups:
             groups = {entry.gid: entry.name for entry in reversed(listed(name))}
         primary = groups.get(gid) or self._primary(gid)

@@ -79,8 +79,7 @@ def _checked(session: Session, chosen: Selection, password: str, peer: str) -> L
     if chosen.barred:
         result = authenticator.check(None, password, peer, user=chosen.user, settings=session.settings.auth)
         return replace(result, log=f"USER {chosen.user}: user is not a UserAlias from {peer}")
-    sql = section is None or "auth" in section.settings.sql.engine
-    account = authenticator.lookup(chosen.name, sql=sql)
+    account = authenticator.lookup(chosen.name, sql=chosen.in_database)
     if section is None:
         return authenticator.check(account, password, peer, user=chosen.user, settings=session.settings.auth)
     rules, logins = section.settings.auth, section.settings.logins
@@ -92,7 +91,7 @@ def _checked(session: Session, chosen: Selection, password: str, peer: str) -> L
         result = _empty_refused(result, chosen, password, rules)
     elif logins.auth_using_alias and chosen.user != chosen.name:
         result = authenticator.check(
-            authenticator.lookup(chosen.user), password, peer, user=chosen.user, settings=rules)
+            authenticator.lookup(chosen.user, sql=chosen.in_database), password, peer, user=chosen.user, settings=rules)
         if result.ok:
             result = authenticator.check_without_password(
                 account, peer, user=chosen.user, settings=rules, anonymous=True)
@@ -154,7 +153,7 @@ def foresee(session: Session, chosen: Selection) -> None:
     """
     with rights.privileged():
         try:
-            account = session.runtime.authenticator.lookup(chosen.name)
+            account = session.runtime.authenticator.lookup(chosen.name, sql=chosen.in_database)
         except AccountsUnavailable:
             account = None
     settings = session.host.for_connection(

@@ -56,7 +56,7 @@ def check(session: Session, chosen: Selection) -> None:
     wrap = (chosen.anonymous.settings if chosen.anonymous is not None else session.settings).wrap
     with rights.privileged():
         try:
-            account = session.runtime.authenticator.lookup(chosen.name)
+            account = session.runtime.authenticator.lookup(chosen.name, sql=chosen.in_database)
         except AccountsUnavailable as error:
             if not error.others:
                 raise

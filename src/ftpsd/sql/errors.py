@@ -23,3 +23,7 @@ class Busy(Unreached):
 
 class Failed(SqlError):
     """The database refused the statement (a table is missing, a column has another type …)."""
+
+
+class Unusable(Failed):
+    """What the database has of one user cannot be used (its columns, an id); of others it can."""
