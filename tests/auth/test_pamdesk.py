@@ -151,12 +151,14 @@ def test_a_module_that_waits_for_ever_is_ended() -> None:
     assert played(module, "desk.start()\ntell(ask())", patience=0.3)[0] == "unanswered"
 
 
+@pytest.mark.parametrize("alarm", ["", "signal.alarm(0)", "signal.signal(signal.SIGALRM, signal.SIG_IGN)"])
 @pytest.mark.parametrize("who_ends", ["end(only_child(desk.pid))", "desk.close()"])
-def test_a_module_that_waits_for_ever_is_ended_without_its_desk(tmp_path: Path, who_ends: str) -> None:
-    """Where the desk was killed, or has ended with the worker."""
+def test_a_module_that_waits_for_ever_is_ended_without_its_desk(tmp_path: Path, who_ends: str, alarm: str) -> None:
+    """Where the desk was killed, or has ended with the worker; also one that has used the alarm itself."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     module = f"""
+{alarm}
 with open({str(fifo)!r}, "w") as file:
     file.write(str(os.getpid()))
 while True:

@@ -19,6 +19,7 @@ thread that wants to know.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import gc
 import json
@@ -277,13 +278,11 @@ def _reap(children: dict[int, float]) -> None:
 
 
 def _put(question: bytes, fd: int, services: Mapping[str, Pam], patience: float) -> NoReturn:
-    """A child's life: one question. It ends in time by itself, too, as its desk may be killed or leave with the worker;
-    a module that uses the alarm has a time of its own.
-    """
+    """A child's life: one question. It ends in time by itself, too, as its desk may be killed or leave with the worker."""
     try:
         os.close(_CHANNEL)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, patience)
+        _die_in(patience)
         service, name, password = json.loads(question)
         try:
             answer, reason = services[service].check(name, password)
@@ -293,3 +292,31 @@ def _put(question: bytes, fd: int, services: Mapping[str, Pam], patience: float)
         os.write(fd, bytes([code]) + reason.encode("utf-8", "replace")[:_ANSWER_BYTES - 1])
     finally:
         os._exit(0)
+
+
+class _Event(ctypes.Structure):
+    """`struct sigevent`, which has 64 bytes."""
+
+    _fields_ = (
+        ("value", ctypes.c_void_p), ("signal", ctypes.c_int), ("notify", ctypes.c_int), ("rest", ctypes.c_byte * 48))
+
+
+class _Times(ctypes.Structure):
+    """`struct itimerspec`."""
+
+    _fields_ = tuple((name, ctypes.c_long) for name in ("every", "every_ns", "seconds", "ns"))
+
+
+def _die_in(seconds: float) -> None:
+    """The process is killed then: by a timer of its own, as modules use the alarm themselves, which there is one of."""
+    library, timer = ctypes.CDLL(None), ctypes.c_void_p()
+    event = _Event(signal=signal.SIGKILL, notify=0)  # SIGEV_SIGNAL
+    whole, rest = divmod(seconds, 1)
+    times = _Times(seconds=int(whole), ns=int(rest * 1e9))
+    try:
+        made = library.timer_create(time.CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(timer)) == 0
+        made = made and library.timer_settime(timer, 0, ctypes.byref(times), None) == 0
+    except AttributeError:
+        made = False
+    if not made:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
