@@ -339,3 +339,51 @@ def test_help_on_modules_and_commands(name: str, says: str) -> None:
     done = call("help", name)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(says)
+
+
+def standing(directory: Path) -> str:
+    """The configuration of a server that has a PidFile, `pid`."""
+    listening = f"Port {free_port('127.0.0.1')}\nDefaultAddress 127.0.0.1\nPidFile {directory}/pid"
+    path = directory / "test.conf"
+    path.write_text(MINIMAL.replace("Port 0", listening).replace("PidFile none\n", ""))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["ftpsd", "proftpd"])
+def test_scripts_find_the_process_by_its_name(tmp_path: Path, name: str) -> None:
+    """As `pidof` does: by the first word of the command line, which must not be the interpreter's."""
+    script = tmp_path / name
+    script.write_text(f"#!{sys.executable}\nfrom ftpsd.cli.main import main\nmain()\n")
+    script.chmod(0o755)
+    path = standing(tmp_path)
+    server = subprocess.Popen(
+        [script, "-n", "-c", path], env=dict(os.environ, PYTHONPATH=str(SOURCES)), stdin=subprocess.DEVNULL)
+    try:
+        until(lambda: (tmp_path / "pid").exists() or server.poll() is not None, "a PidFile")
+        words = Path(f"/proc/{server.pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        assert words == [os.fsencode(script), b"-n", b"-c", os.fsencode(path)]
+        assert Path(f"/proc/{server.pid}/comm").read_text() == f"{name}\n"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def test_an_old_pid_file_stops_nobody(tmp_path: Path) -> None:
+    """Of a server that crashed, with the number of a process that is now something else: that one is left alone."""
+    with subprocess.Popen(["sleep", "60"]) as other:
+        pid = tmp_path / "pid"
+        pid.write_text(f"{other.pid}\n")
+        path = standing(tmp_path)
+        server = subprocess.Popen(
+            [sys.executable, "-c", CALL_AS.format(name="ftpsd"), "-n", "-c", path], stdin=subprocess.DEVNULL,
+            env=dict(os.environ, PYTHONPATH=str(SOURCES)))
+        try:
+            until(lambda: pid.read_text() == f"{server.pid}\n" or server.poll() is not None, "a PidFile")
+            assert server.poll() is None
+        finally:
+            server.terminate()
+            assert server.wait(20) == 0
+            alone = other.poll() is None
+            other.kill()
+        assert alone
+        assert not pid.exists()

@@ -14,7 +14,7 @@ def result(error: AccountsUnavailable, user: str) -> LoginResult:
 
 
 def of_database(error: SqlError, text: str = "", *, others: bool = False) -> AccountsUnavailable:
-    """A query has no result; `text` in place of the error's own. What is wrong with one user's row keeps no others out."""
+    """A query has no result; `text` in place of the error's own. What is wrong with one user's row is no outage."""
     code = Code.SQL_STATEMENT_FAILED if isinstance(error, Failed) else Code.SQL_UNAVAILABLE
     return AccountsUnavailable(
         code, text or str(error), others=others or isinstance(error, Unusable), final=not others)

@@ -278,7 +278,7 @@ def _reap(children: dict[int, float]) -> None:
 
 
 def _put(question: bytes, fd: int, services: Mapping[str, Pam], patience: float) -> NoReturn:
-    """A child's life: one question. It ends in time by itself, too, as its desk may be killed or leave with the worker."""
+    """A child's life: one question. It ends in time by itself, too: its desk may be killed or leave with the worker."""
     try:
         os.close(_CHANNEL)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)

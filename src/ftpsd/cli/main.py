@@ -196,10 +196,12 @@ def _act(ctx: click.Context, given: Mapping[str, Any]) -> int:
 def _serve(given: Mapping[str, Any], program: str) -> int:
     gc.disable()  # nothing that is imported or configured becomes garbage; the supervisor enables it
     _shield()
+    from ftpsd.cli.title import hide_interpreter
     from ftpsd.ctl.server import ControlServer
     from ftpsd.metrics.tally import Tally
     from ftpsd.server import exporting, renewing, supervisor
 
+    hide_interpreter({"ftpsd", program})
     chosen, tally = _server_options(given, program), Tally()
     renewal = functools.partial(renewing.Renewing, renewing.program(chosen))
     return supervisor.run(
