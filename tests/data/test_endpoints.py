@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from ftpsd.data.channel import DataChannel, Stage
-from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, SocketTuning
+from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, SocketTuning, Stranger
 from ftpsd.native import _system
 from ftpsd.tls.data import DataTLS
 
@@ -46,7 +46,7 @@ def test_a_stranger_is_turned_away_and_the_client_still_comes() -> None:
     port = listener.port
     with socket.create_connection(("127.0.0.1", port), 5, ("127.0.0.2", 0)) as stranger:
         channel.advance(private=False)
-        assert (channel.stage, channel.strangers) == (Stage.LISTENING, ["127.0.0.2"])
+        assert (channel.stage, channel.strangers) == (Stage.LISTENING, [Stranger("127.0.0.2")])
         stranger.settimeout(5)
         assert stranger.recv(1) == b""
     with socket.create_connection(("127.0.0.1", port), 5):

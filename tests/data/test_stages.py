@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from ftpsd.data.channel import DataChannel, Stage
-from ftpsd.data.endpoints import ActiveTarget, DataSocket, NoPassivePort, PassiveListener, SocketTuning
+from ftpsd.data.endpoints import ActiveTarget, DataSocket, NoPassivePort, PassiveListener, SocketTuning, Stranger
 from ftpsd.reasons.codes import Code
 from ftpsd.testing.ports import free_port
 from ftpsd.tls.data import DataTLS, HandshakeFailed
@@ -96,7 +96,7 @@ def test_strangers_are_turned_away_and_told_apart(listener: PassiveListener) -> 
     with call(listener.port, "127.0.0.3") as stranger:
         push(channel)
         assert channel.interest(private=False) == (listener.descriptor, select.POLLIN)  # still listening
-        assert channel.strangers == ["127.0.0.3"]
+        assert channel.strangers == [Stranger("127.0.0.3")]
         assert stranger.recv(1) == b""
     with call(listener.port):
         push(channel)

@@ -400,3 +400,25 @@ def test_files_that_cannot_be_made(world: World, tmp_path: Path, directive: str)
         assert f"{directive} '{tmp_path}/{parent}/it': {tmp_path}/{parent}: {why}; it will not be there" in line
     assert examine(f"{GOOD}{directive} {tmp_path}/it\n", world)[1] == []
     assert examine(f"{GOOD}{directive} none\n", world)[1] == [] or directive == "ControlsSocket"
+
+
+PROXY = "ProxyProtocolEngine on\nProxyProtocolTrust 10.0.0.5 fd00::/8\n"
+
+
+@pytest.mark.parametrize(("directives", "expected"), [
+    (PROXY, [Code.PROXY_ADDRESS, Code.PROXY_DATA_PLAIN]),
+    (f"{PROXY}ProxyProtocolData on\nMasqueradeAddress 5.9.1.2\nPassivePorts 30000 30999\n", []),
+    (f"{PROXY}ProxyProtocolData on\nProxyProtocolOptions UseProxiedServerAddress\n", []),
+    (f"{PROXY}ProxyProtocolTrust 0.0.0.0/0\nProxyProtocolData on\nProxyProtocolOptions UseProxiedServerAddress\n",
+     [Code.PROXY_TRUST_WIDE]),
+])
+def test_behind_a_proxy(world: World, directives: str, expected: list[Code]) -> None:
+    machine = Bench(addresses=("10.0.0.20",))
+    found = codes(examine(GOOD + directives, world, machine=machine)[1])
+    assert [code for code in found if code != Code.DIRECTIVE_DIFFERS] == expected
+
+
+def test_a_proxy_that_nobody_has_named(world: World) -> None:
+    report, found = examine(f"{GOOD}ProxyProtocolEngine on\n", world)
+    assert report.status == 2
+    assert any("needs ProxyProtocolTrust beside it" in line for line in found)

@@ -18,13 +18,14 @@ from typing import IO
 import pytest
 
 from ftpsd.server import handed
-from ftpsd.testing.client import ScriptedClient
+from ftpsd.testing.client import ScriptedClient, client_context
 from ftpsd.testing.configs import ServerConfig, User
 from ftpsd.testing.daemons import need
 from ftpsd.testing.plugin import Certificates
 from ftpsd.testing.server import PASS_SOCKET
 from tests.server.harness import running, until
 from tests.server.inetd import PATIENCE, TREE, Inetd, inetd
+from tests.session.proxies import LOCAL, Proxied, two
 
 PLAIN = ServerConfig(None)
 REFUSED = b"421 Service not available, closing control connection\r\n"
@@ -410,3 +411,22 @@ def test_the_last_entries_have_time_to_be_written(ftps_certificates: Certificate
             database.execute("COMMIT")
             assert server.status() == 0
         assert database.execute("SELECT command FROM said").fetchall() == [("QUIT",)]
+
+
+def test_a_connection_that_a_proxy_hands_on(ftps_certificates: Certificates, tls_version: str) -> None:
+    own = ("ProxyProtocolEngine on", "ProxyProtocolTrust 127.0.0.1", "ProxyProtocolData on")
+    config = ServerConfig(ftps_certificates.server, directives=own)
+    with inetd(config, ftps_certificates.authority_file) as server:
+        context, header = client_context(server.authority, version=tls_version), two("127.0.0.5", 4711)
+        with Proxied("127.0.0.1", server.port, context=context, header=header, data_header=header) as client:
+            client.begin()
+            client.store("STOR new", b"content")
+            assert "127.0.0.5" in who(server, "-v")
+            client.quit()
+        assert server.status() == 0
+        assert "(127.0.0.5[127.0.0.5]): FTP session opened." in server.log()
+        with socket.create_connection(("127.0.0.1", server.port), 5) as check:
+            check.sendall(LOCAL)
+            assert check.recv(100).startswith(b"220 ")
+        assert server.status() == 0
+        assert server.log().count("FTP session opened") == 1

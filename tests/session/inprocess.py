@@ -39,6 +39,9 @@ class Slot:
     ) -> None:
         """Takes note of nothing."""
 
+    def arrive(self, peer: tuple[str, int], local: tuple[str, int]) -> None:
+        """Takes note of nothing."""
+
     def transfer(self, phase: Phase, size: int) -> None:
         """Takes note of nothing."""
 

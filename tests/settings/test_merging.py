@@ -104,7 +104,7 @@ def test_what_concerns_the_process_may_stand_in_global_and_server_config_has_the
         assert host.settings.bans.cache_options == {"UseJSON"}
 
 
-@pytest.mark.parametrize("module", ["mod_case", "mod_msg", "mod_tar", "mod_fsync", "mod_statsd", "mod_proxy_protocol"])
+@pytest.mark.parametrize("module", ["mod_case", "mod_msg", "mod_tar", "mod_fsync", "mod_statsd", "mod_proxy"])
 def test_modules_that_ftpsd_lacks_are_a_notice(module: str) -> None:
     (notice,) = configuration(f"LoadModule {module}.c\n<IfModule {module}.c>\nNonsense\n</IfModule>").notices
     assert notice == f"these modules are not part of ftpsd, <IfModule> is false for them: {module}.c"

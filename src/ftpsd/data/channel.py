@@ -16,13 +16,14 @@ therefore half-closes and lingers until the peer's end is seen (`Lingering`), wi
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import socket
 from collections.abc import Callable
 from enum import Enum
 
-from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, SocketTuning, reset_at_close
+from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, SocketTuning, Stranger, reset_at_close
 from ftpsd.data.outcomes import CloseStyle
 from ftpsd.ftp.addresses import is_hidden_from, same_host
 from ftpsd.reasons.codes import Code
@@ -69,7 +70,7 @@ class DataChannel:
         self.socket: DataSocket | None = None
         self.tls: DataTLS | None = None
         self.failure: HandshakeFailed | OSError | None = None
-        self.strangers: list[str] = []
+        self.strangers: list[Stranger] = []
 
     @property
     def passive(self) -> bool:
@@ -93,7 +94,7 @@ class DataChannel:
         stage, sock = self.stage, self.socket
         if stage is _LISTENING:
             assert self._listener is not None
-            return self._listener.descriptor, select.POLLIN
+            return self._listener.awaited, select.POLLIN
         if sock is None:
             return None
         if stage is _CONNECTED:
@@ -233,11 +234,21 @@ class DataChannel:
         hidden = announced is not None and is_hidden_from(announced, peer)
         return Code.NAT_PRIVATE_ADDRESS if hidden else Code.DATA_NOT_CONNECTED, line
 
+    @property
+    def patience(self) -> float:
+        """When `advance` has something to do though nothing comes (monotonic seconds); inf: never."""
+        return self._source.patience if isinstance(self._source, PassiveListener) else math.inf
+
+    def far_end(self) -> str:
+        """The address that the connection leads to, whoever hands it on. Raises `OSError` when it is gone."""
+        assert self.socket is not None
+        told = self._listener.came_from if self._listener is not None else None
+        return told or str(self.socket.library.getpeername()[0])
+
     def leads_to(self, host: str) -> bool:
         """Whether the other end of the connection has the address `host`: not another server (FXP)."""
-        assert self.socket is not None
         try:
-            return same_host(str(self.socket.library.getpeername()[0]), host)
+            return same_host(self.far_end(), host)
         except OSError:
             return True
 

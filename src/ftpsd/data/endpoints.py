@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import random
 import socket
@@ -17,9 +18,11 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 from ftpsd.ftp.addresses import is_link_local, same_host
 from ftpsd.native import _system
+from ftpsd.reasons.codes import Code
 
 _SMALL_RANGE = 64
 _LISTEN_BACKLOG = 2
@@ -168,8 +171,22 @@ def _ranges(low: int, high: int) -> Sequence[tuple[int, int]]:
     return order
 
 
+class Stranger(NamedTuple):
+    """Who was turned away at a passive port; `fault`: for what else than being at another address than the client."""
+
+    address: str
+    fault: str = ""
+    reason: Code = Code.DATA_FOREIGN_PEER
+
+
 class PassiveListener:
     """A listening socket for one data connection from `peer`."""
+
+    patience = math.inf
+    """When a connection that is not let in yet has had time enough (monotonic seconds)."""
+
+    came_from: str | None = None
+    """The client's address where it is not the one that the connection comes from."""
 
     def __init__(
         self, local: str, peer: str, ports: tuple[int, int] | None, tuning: SocketTuning,
@@ -188,25 +205,33 @@ class PassiveListener:
         """The address that the client was told (PASV); None: none (EPSV)."""
         self.descriptor, self.port = _bound(local, ports, tuning.options)
         """`descriptor` is -1 once it is closed."""
+        self.awaited = self.descriptor
+        """What has input when `accept` has something to do."""
 
-    def accept(self) -> tuple[DataSocket | None, str | None]:
-        """(the client's connection or None, the address of a stranger that was turned away or None).
+    def accept(self) -> tuple[DataSocket | None, Stranger | None]:
+        """(the client's connection or None, a stranger that was turned away or None).
 
         Raises `OSError` when the connection waits and cannot be had (no descriptor is left): whoever polls
         would find the listener ready for ever.
         """
-        try:
-            fd, address = _system.accept(self.descriptor)
-        except (BlockingIOError, InterruptedError, ConnectionError):
-            return None, None
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                raise
+        fd, address = self._next()
+        if fd < 0:
             return None, None
         if address != self.peer and not same_host(address, self.peer) and not self._allowed(address):
             os.close(fd)
-            return None, address
+            return None, Stranger(address)
         return DataSocket(fd, six=":" in address), None
+
+    def _next(self) -> tuple[int, str]:
+        """Descriptor (-1: there is none) and address of a connection that waits. Raises `OSError` as `accept`."""
+        try:
+            return _system.accept(self.descriptor)
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return -1, ""
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                raise
+            return -1, ""
 
     def _allowed(self, address: str) -> bool:
         return self._allows is not None and self._allows(address)

@@ -16,14 +16,18 @@ _HTTP = frozenset({
 _SMTP = frozenset({
     "DATA", "EHLO", "EXPN", "HELO", "MAIL", "RCPT", "RSET", "VRFY", "STARTTLS", "BDAT",
 })
-_PROTOCOLS = {**dict.fromkeys(_HTTP, "HTTP"), **dict.fromkeys(_SMTP, "SMTP")}
+_PROTOCOLS = {**dict.fromkeys(_HTTP, "HTTP"), **dict.fromkeys(_SMTP, "SMTP"), "PROXY": "PROXY"}
+_SIGNATURE_LINE = "\0"
+"""The third line of the signature of the PROXY protocol, version 2."""
+
 _TLS_HANDSHAKE = b"\x16\x03"
 _SSL2_HELLO = 0x80
 
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """What somebody speaks instead of FTP: "HTTP", "SMTP" or "TLS"; `word` gave it away."""
+    """What somebody speaks instead of FTP: "HTTP", "SMTP", "TLS" or "PROXY" (a header that
+    is not expected, `ftp.proxyheader`); `word` gave it away."""
 
     protocol: str
     word: str
@@ -39,6 +43,8 @@ def foreign_protocol(text: str) -> Hostile | None:
     protocol = _PROTOCOLS.get(verb)
     if protocol is not None:
         return Hostile(protocol, verb)
+    if text == _SIGNATURE_LINE:
+        return Hostile("PROXY", "signature of version 2")
     return Hostile("TLS", "ClientHello") if text.startswith("\x16\x03") else None
 
 

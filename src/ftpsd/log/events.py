@@ -280,7 +280,7 @@ class Deflated(Event):
 
 @dataclass(frozen=True, slots=True)
 class HostileInput(Event):
-    """Somebody speaks another protocol. `protocol`: "HTTP", "SMTP", "TLS"; `word` what gave it away."""
+    """Somebody speaks another protocol. `protocol`: "HTTP", "SMTP", "TLS", "PROXY"; `word` what gave it away."""
 
     kind: ClassVar[str] = "hostile-input"
     protocol: str
@@ -375,6 +375,7 @@ class TLSMessages(Event):
 ADDRESS_REASONS = frozenset({
     Code.DATA_NOT_CONNECTED, Code.NAT_PRIVATE_ADDRESS, Code.ACTIVE_REFUSED, Code.ACTIVE_UNREACHABLE,
     Code.PORT_BELOW_1024, Code.ADDRESS_MISMATCH, Code.DATA_FOREIGN_PEER, Code.PASSIVE_PORTS_EXHAUSTED,
+    Code.PROXY_HEADER_MISSING, Code.PROXY_HEADER_WRONG,
 })
 """Reasons of `DataConnectionRefused` without a bearing on TLS: their lines go to the system log."""
 

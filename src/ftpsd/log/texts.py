@@ -194,6 +194,9 @@ def _timed_out(timer: str) -> str:
 def _hostile(event: events.HostileInput) -> str:
     if event.reason == Code.IMPLICIT_AT_EXPLICIT:
         return "client began TLS without AUTH, as for implicit TLS; this port is for explicit TLS, disconnecting"
+    if event.reason == Code.PROXY_HEADER_UNEXPECTED:
+        return (f"client sent a PROXY header ({_field(event.word)}) where none is believed (ProxyProtocolEngine, "
+                f"ProxyProtocolTrust), disconnecting [{event.reason}]")
     return f"client sent {event.protocol} command '{_field(event.word)}', disconnecting"
 
 

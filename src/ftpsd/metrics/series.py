@@ -60,7 +60,7 @@ METRICS = (
            (REASONS,)),
     Metric("ftpsd_commands_denied", "Commands that were refused, by reason.", ("reason",), (REASONS,)),
     Metric("ftpsd_foreign_protocols", "Clients that speak another protocol.", ("protocol",),
-           (("HTTP", "SMTP", "TLS", OTHER),)),
+           (("HTTP", "SMTP", "TLS", "PROXY", OTHER),)),
     Metric("ftpsd_transfers", "Files moved.", ("direction", "result"), (DIRECTIONS, ("complete", "incomplete"))),
     Metric("ftpsd_transfer_failures", "Transfers that are incomplete, by reason.", ("direction", "reason"),
            (DIRECTIONS, REASONS)),

@@ -195,6 +195,9 @@ class Code(StrEnum):
     HOST_TOO_LATE = "host-too-late"
     HOST_UNKNOWN = "host-unknown"
     FOREIGN_PROTOCOL = "foreign-protocol"
+    PROXY_HEADER_MISSING = "proxy-header-missing", Show.REPLY
+    PROXY_HEADER_WRONG = "proxy-header-wrong", Show.REPLY
+    PROXY_HEADER_UNEXPECTED = "proxy-header-unexpected"
     INTERNAL_ERROR = "internal-error"
     CLIENT_DISCONNECTED = "client-disconnected"
     SERVER_STOPPING = "server-stopping"
@@ -281,6 +284,9 @@ class Code(StrEnum):
     MASQUERADE_WITHOUT_PORTS = "masquerade-without-ports"
     FOREIGN_ADDRESSES_ALLOWED = "foreign-addresses-allowed"
     BEHIND_NAT = "behind-nat"
+    PROXY_TRUST_WIDE = "proxy-trust-wide"
+    PROXY_ADDRESS = "proxy-address"
+    PROXY_DATA_PLAIN = "proxy-data-plain"
     LOG_UNUSABLE = "log-unusable"
     LOG_OPEN = "log-open"
     AUTH_FILE_UNUSABLE = "auth-file-unusable"

@@ -254,6 +254,22 @@ REASONS = (
         "cannot.",
         "NAT: a router, a cloud, a container.", server=("MasqueradeAddress and PassivePorts.",)),
     _found(
+        Code.PROXY_TRUST_WIDE, "ProxyProtocolTrust names so many addresses that hardly anybody is left: whoever "
+        "connects from one of them can say that he is anybody, and gets round bans, limits by address and classes.",
+        "0.0.0.0/0 or ::/0 was written to make it work.",
+        server=("Name the addresses of the proxies, or the network that holds them and no clients.",)),
+    _found(
+        Code.PROXY_ADDRESS, "Clients connect to a proxy, and PASV tells them this machine's address.",
+        "MasqueradeAddress is missing.",
+        server=("MasqueradeAddress with the address that clients connect to, or `ProxyProtocolOptions "
+                "UseProxiedServerAddress` where the proxy has that address itself.",)),
+    _found(
+        Code.PROXY_DATA_PLAIN, "Passive data connections that come through the proxy are refused: they come from its "
+        "address, which is not the client's, and nothing says whose they are.",
+        "`ProxyProtocolData on` is missing.",
+        server=("`ProxyProtocolData on`, and the header on the proxy's passive ports, too.",
+                "Or lead the passive ports past the proxy, with the clients' addresses as they are.")),
+    _found(
         Code.LOG_UNUSABLE, "A log cannot be written.", "Its directory does not exist.",
         "Everybody may write to its directory, and so could make the server overwrite other files.",
         "It is a symbolic link."),

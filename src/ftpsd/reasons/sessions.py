@@ -73,6 +73,54 @@ REASONS = (
         shown=("System log: client sent HTTP command 'GET', disconnecting",),
     ),
     Reason(
+        Code.PROXY_HEADER_MISSING,
+        "A connection from an address of ProxyProtocolTrust did not begin with a header of the PROXY protocol, so that "
+        "nobody knows whose it is. It was closed.",
+        causes=(
+            "The proxy or load balancer is not set to send the header (HAProxy: `send-proxy-v2`; AWS: "
+            "`proxy_protocol_v2.enabled` of the target group).",
+            "Somebody connects from the proxy's machine past the proxy.",
+            "ProxyProtocolTrust names networks from which clients connect directly.",
+        ),
+        confirm=("`tcpdump -X port 21` on the server shows the first bytes of a connection.",),
+        server=(
+            "Switch the header on at the proxy, for this port, too.",
+            "Name nothing but the proxies in ProxyProtocolTrust.",
+        ),
+        shown=("System log: no PROXY header from 10.0.0.5 within 3 seconds (ProxyProtocolTimeout)",),
+    ),
+    Reason(
+        Code.PROXY_HEADER_WRONG,
+        "What came from an address of ProxyProtocolTrust is no header of the PROXY protocol, or one that cannot be. "
+        "The connection was closed.",
+        causes=(
+            "The proxy is not set to send the header: what came is the client's TLS handshake, or its first command.",
+            "The proxy sends another version than the one that ProxyProtocolVersion says.",
+            "The proxy's network changes what it sends.",
+        ),
+        confirm=("The log says what is wrong with it.",),
+        server=(
+            "Switch the header on at the proxy.",
+            "Take ProxyProtocolVersion out: both versions are understood then.",
+        ),
+        shown=("System log: no PROXY header from 10.0.0.5: a TLS handshake came in its place",),
+    ),
+    Reason(
+        Code.PROXY_HEADER_UNEXPECTED,
+        "A header of the PROXY protocol came from an address that is not trusted, or a second one. It was not "
+        "believed, and the connection was closed.",
+        causes=(
+            "A new proxy, whose address ProxyProtocolTrust does not name.",
+            "ProxyProtocolEngine is off for this port.",
+            "Two proxies one behind the other both send a header: the second has to take the first one's "
+            "(HAProxy: `accept-proxy`).",
+            "Somebody wants to pass for somebody else.",
+        ),
+        confirm=("The log has the address that it came from.",),
+        server=("`ProxyProtocolEngine on`, and the proxy's address in ProxyProtocolTrust.",),
+        shown=("System log: client sent a PROXY header (PROXY) where none is believed",),
+    ),
+    Reason(
         Code.INTERNAL_ERROR,
         "A defect of the server. The session went on, or was ended to be safe.",
         causes=("A programming error.",),

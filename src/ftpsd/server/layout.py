@@ -50,6 +50,9 @@ SLOT = struct.Struct("=IIQddQBxHH46s46s64s160s")
 SEQUENCE = struct.Struct("=I")
 CHANGED = struct.Struct("=d")
 SEQUENCE_AT, OPENED_AT, CHANGED_AT, BYTES_AT, PHASE_AT = 0, 16, 24, 32, 40
+ENDS = struct.Struct("=HH46s46s")
+ENDS_AT = 42
+"""Ports and addresses of peer and server."""
 USER_AT, COMMAND_AT = 138, 202
 USER_SIZE, COMMAND_SIZE = 64, 160
 # What is written seldom: session id, protocol, class, server name, directory, name of the peer, then the transfer

@@ -13,6 +13,8 @@ from ftpsd.server.layout import (
     CHANGED_AT,
     COMMAND_AT,
     COMMAND_SIZE,
+    ENDS,
+    ENDS_AT,
     HELD_COMMAND_AT,
     HOLDING,
     HOLDING_AT,
@@ -92,6 +94,17 @@ class Slot:
             board.memory[at + offset : at + offset + len(field)] = field
         if thread is not None:
             board.words[at + THREAD_AT >> 2] = thread
+        board.words[at + SEQUENCE_AT >> 2] = self._sequence = sequence + 1 & 0xFFFF_FFFF
+
+    def arrive(self, peer: tuple[str, int], local: tuple[str, int]) -> None:
+        """Show other ends (address, port) of the connection than it was claimed for: a proxy has told of them."""
+        if not self._held:
+            return
+        board, at = self._board, self._at
+        shown = ENDS.pack(peer[1], local[1], pack_text(peer[0], 46), pack_text(local[0], 46))
+        sequence = (self._sequence + 1) & 0xFFFF_FFFF | 1
+        board.words[at + SEQUENCE_AT >> 2] = sequence
+        board.memory[at + ENDS_AT : at + ENDS_AT + ENDS.size] = shown
         board.words[at + SEQUENCE_AT >> 2] = self._sequence = sequence + 1 & 0xFFFF_FFFF
 
     def transfer(self, phase: int, size: int) -> None:

@@ -21,6 +21,13 @@ class Ends:
     local: str
     local_port: int
     scope: int = 0
+    wire: Ends | None = None
+    """The ends of the socket where they are others: a proxy hands the connection on and has told of these."""
+
+    @property
+    def own(self) -> Ends:
+        """The ends of the socket: what further sockets are bound to."""
+        return self.wire or self
 
     @classmethod
     def of(cls, sock: socket.socket) -> Ends:

@@ -26,7 +26,8 @@ def ask(ends: Ends, timeout: float) -> str | None:
     timeout = timeout or LONGEST_WAIT
     deadline = time.monotonic() + timeout
     try:
-        peer, here = scoped(ends.peer, ends.scope), (ends.local, 0, 0, ends.scope) if ends.scope else (ends.local, 0)
+        peer, own = scoped(ends.peer, ends.scope), ends.own
+        here = (own.local, 0, 0, own.scope) if own.scope else (own.local, 0)
         with socket.create_connection((peer, PORT), timeout, here) as sock:
             sock.sendall(f"{ends.peer_port}, {ends.local_port}\r\n".encode())
             return parse(_line(sock, deadline))

@@ -46,6 +46,9 @@ from ftpsd.vfs.rights import CredentialsError
 _BROKEN = {"renegotiation": Code.RENEGOTIATION_BY_CLIENT, "protocol": Code.CONTROL_TLS_ERROR}
 """What a control connection broke of, by `TLSError.kind`, where it was not just lost."""
 
+_HOSTILE = {"TLS": Code.IMPLICIT_AT_EXPLICIT, "PROXY": Code.PROXY_HEADER_UNEXPECTED}
+"""What it is called when somebody speaks another protocol, where it has a name of its own."""
+
 _MANY = 16
 """Commands after which a session is one that goes on: it is worth two system calls to be woken up at once."""
 
@@ -88,7 +91,8 @@ def _converse(session: Session) -> None:
     if "UseImplicitSSL" in session.settings.tls.options and session.tls.engine:
         tls_steps.implicit(session)
     delays.delay(session, "Connect")
-    session.reply(display.greeting(session))
+    if not session.greeted:
+        session.reply(display.greeting(session))
     while True:
         line = waiting.next_line(session)
         session.settled = False
@@ -169,7 +173,7 @@ def _received(session: Session, command: Command) -> None:
 def _end_if_hostile(session: Session, text: str) -> None:
     found = hostile.foreign_protocol(text)
     if found is not None:
-        reason = Code.IMPLICIT_AT_EXPLICIT if found.protocol == "TLS" else Code.FOREIGN_PROTOCOL
+        reason = _HOSTILE.get(found.protocol, Code.FOREIGN_PROTOCOL)
         session.log.emit(events.HostileInput(found.protocol, found.word, reason))
         raise SessionEnded(reason)
 

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from ftpsd.access import limits
@@ -19,6 +19,7 @@ from ftpsd.access.bans import Suspect
 from ftpsd.access.classes import classes_of
 from ftpsd.access.closing import Closing, Stage
 from ftpsd.access.occupancy import host_key
+from ftpsd.access.proxies import is_trusted
 from ftpsd.auth.backends import backends
 from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.pamdesk import Desk
@@ -46,6 +47,7 @@ from ftpsd.session import (
     languages,
     loop,
     masquerade,
+    proxying,
     redislogs,
     resources,
     wrapping,
@@ -56,6 +58,7 @@ from ftpsd.session.endpoints import Ends
 from ftpsd.session.masquerade import Masquerade
 from ftpsd.session.names import HostNames
 from ftpsd.session.places import Places
+from ftpsd.session.proxying import Arrival
 from ftpsd.session.sqlhosts import SqlHosts
 from ftpsd.session.stapling import Staples
 from ftpsd.session.state import Session, SlotView
@@ -289,8 +292,14 @@ class Service:
         if host is None:
             sock.sendall(b"500 Sorry, no server available to handle request on this address\r\n")
             return None
-        runtime = self._runtimes[host.id]
+        runtime, arrival = self._runtimes[host.id], None
         rights.become_worker(*runtime.worker)
+        if host.settings.proxy.engine and is_trusted(host.settings.proxy, ends.peer):
+            arrival = self._arrive(sock, ends, host)
+            if arrival is None:
+                return None
+            ends, host, runtime = self._told(arrival, host)
+            slot.arrive((ends.peer, ends.peer_port), (ends.local, ends.local_port))
         name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else None
         if self._doors.closed:
             line, text = self._doors.turned_away(ends, name or ends.peer)
@@ -349,6 +358,9 @@ class Service:
         session.tuning = tuning
         if name:
             session.peer_name = name
+        if arrival is not None:
+            session.greeted, session.told = arrival.greeted, arrival.notes
+            session.notes = session.told
         session.ban_generation = ban_generation
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
         slot.describe(
@@ -361,6 +373,27 @@ class Service:
             if self._stopping or self._doors.ending:
                 session.stopping = True
         return session
+
+    def _arrive(self, sock: socket.socket, ends: Ends, host: Host) -> Arrival | None:
+        """Who a trusted proxy connects for; None: nobody who is to be served."""
+        greets = "UseImplicitSSL" not in host.settings.tls.options
+        try:
+            return proxying.arrive(sock, ends, host.settings.proxy, self.log.emit, greets=greets)
+        except proxying.TurnedAway as error:
+            self.log.emit(events.Notice(f"{error} [{error.reason}]", reason=error.reason))
+            _turn_away(sock, host.settings, error.reply)
+            return None
+
+    def _told(self, arrival: Arrival, host: Host) -> tuple[Ends, Host, HostRuntime]:
+        """The ends that the client has, and his host: the one at the address that he connected to, where that counts
+        (UseProxiedServerAddress) and there is one, else the one that the proxy connected to."""
+        ends, wanted = arrival.ends, arrival.destination
+        other = self._host_for(*wanted) if wanted is not None else None
+        if wanted is None or other is None:
+            return ends, host, self._runtimes[host.id]
+        runtime = self._runtimes[other.id]
+        rights.become_worker(*runtime.worker)
+        return replace(ends, local=wanted.host, local_port=wanted.port), other, runtime
 
     @property
     def session_cache(self) -> Store | None:

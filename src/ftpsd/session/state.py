@@ -142,6 +142,9 @@ class SlotView(Protocol):
     ) -> None:
         """Shows more about the session; None leaves it."""
 
+    def arrive(self, peer: tuple[str, int], local: tuple[str, int]) -> None:
+        """Shows other ends (address, port) of the connection: a proxy has told of them."""
+
     def transfer(self, phase: Phase, size: int) -> None:
         """A transfer of `size` bytes (0: unknown) begins."""
 
@@ -235,8 +238,12 @@ class Session:
         self.goodbye: tuple[Code | Good, str] = (
             Code.SERVER_STOPPING, "Service shutting down, closing control connection")
         self.renewal = ControlRenewal(control.channel, log)
+        self.greeted = False
+        """Whether the client has had its greeting before the session began."""
         self.host_sent: str | None = None
         """What HOST said (RFC 7151)."""
+        self.told: Mapping[str, str] = {}
+        """What a proxy has told of the client beside his address, as session notes."""
         self.notes: Mapping[str, str] = {}
         """Session notes: what the TLS of the control connection is."""
         self.variables: Mapping[str, str] = {}
@@ -375,7 +382,8 @@ class Session:
 
     def secure_data_as_client(self, sock: DataSocket) -> DataTLS:
         """The client's side (SSCN); the peer is the other server of an FXP."""
-        address = str(parse_address(sock.library.getpeername()[0]))
+        assert self.data is not None
+        address = str(parse_address(self.data.far_end()))
 
         def reverse_name() -> str | None:
             name = self.service.names.of(address)

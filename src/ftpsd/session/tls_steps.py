@@ -140,7 +140,8 @@ def _export(session: Session) -> None:
         return
     facts = session.control.channel.facts()
     if facts is not None:
-        session.notes, session.variables, lines = variables.exported(facts, options)
+        notes, session.variables, lines = variables.exported(facts, options)
+        session.notes = {**session.told, **notes} if session.told else notes
         session.note_tls(*lines)
 
 

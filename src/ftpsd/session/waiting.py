@@ -10,6 +10,7 @@ import math
 import select
 import time
 
+from ftpsd.access.proxies import is_trusted
 from ftpsd.data.channel import DataChannel, Stage
 from ftpsd.data.waits import wait_for
 from ftpsd.errors import SessionEnded
@@ -70,15 +71,20 @@ def wait(session: Session, deadline: float | None, *, control: bool = True, data
 
 def report_strangers(session: Session, channel: DataChannel) -> None:
     """Logs the hosts that knocked at the passive port and are not the client (RFC 2577 section 3)."""
-    named = session.settings.transfer.allow_foreign_address.of_class
-    rule = f", and <Class {named}> is without it" if named is not None else ""
     while channel.strangers:
-        address = channel.strangers.pop()
+        address, fault, reason = channel.strangers.pop()
+        why = fault or f"the control connection is from {session.peer}{_rule(session, address)}"
         session.log.emit(events.DataConnectionRefused(
-            Code.DATA_FOREIGN_PEER,
-            (f"data connection from {address} refused: the control connection is from {session.peer}{rule}",),
-            address,
-        ))
+            reason, (f"data connection from {address} refused: {why}",), address))
+
+
+def _rule(session: Session, address: str) -> str:
+    """What else an administrator wants to know of a stranger's address."""
+    proxy = session.settings.proxy
+    if not proxy.data and is_trusted(proxy, address):
+        return ", and a proxy has to say for whom it connects: ProxyProtocolData"
+    named = session.settings.transfer.allow_foreign_address.of_class
+    return f", and <Class {named}> is without it" if named is not None else ""
 
 
 def next_line(session: Session) -> Line:
@@ -177,7 +183,12 @@ def connected(session: Session, channel: DataChannel, timeout: float) -> None:
     while channel.stage is _LISTENING or channel.stage is _CONNECTING:
         if _overdue(channel, deadline):
             return
-        came = wait(session, min(deadline, held_until(session)), control=not session.control.full)
+        until = min(deadline, held_until(session), channel.patience)
+        came = wait(session, until, control=not session.control.full)
+        if channel.patience <= time.monotonic():
+            channel.advance(session.secures_early)
+            if channel.strangers:
+                report_strangers(session, channel)
         if (came or held_until(session) <= time.monotonic()) and not attend(session):
             raise TransferAborted
 

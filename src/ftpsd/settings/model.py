@@ -36,6 +36,7 @@ from ftpsd.settings.limits import LimitSettings
 from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.logins import LoginSettings
 from ftpsd.settings.otp import OTPSettings
+from ftpsd.settings.proxy import ProxySettings
 from ftpsd.settings.quotas import QuotaSettings
 from ftpsd.settings.redis_logs import RedisLogSettings
 from ftpsd.settings.remote import RemoteSettings
@@ -115,6 +116,7 @@ class Settings:
     bounds: BoundSettings = BoundSettings()
     bans: BanSettings = BanSettings()
     wrap: WrapSettings = WrapSettings()
+    proxy: ProxySettings = ProxySettings()
     quotas: QuotaSettings = QuotaSettings()
     deflate: DeflateSettings = DeflateSettings()
     digest: DigestSettings = DigestSettings()

@@ -9,9 +9,13 @@ from ftpsd.diag.subject import Subject
 from ftpsd.ftp.addresses import is_private
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.addresses import is_ip
+from ftpsd.settings.proxy import USE_SERVER_ADDRESS
 
 _ANYBODY = (("192.0.2.1", "198.51.100.1", "203.0.113.1"), ("2001:db8::1", "2001:db8:8000::1", "3fff::1"))
 """Addresses that nobody has (RFC 5737, 3849, 9637): a class that all those of one kind are of is everybody's."""
+
+_WIDE = 7
+"""Bits of a network below which it is next to everybody's (fc00::/7 is a private one)."""
 
 _MASQUERADES = ("MasqueradeAddress", "TLSMasqueradeAddress")
 
@@ -21,7 +25,10 @@ def look(subject: Subject) -> None:
     for directive in _MASQUERADES:
         if isinstance(subject.value(directive), str):
             _masquerade(subject, directive, subject.value(directive))
-    _behind_nat(subject)
+    if subject.settings.proxy.engine:
+        _behind_proxy(subject)
+    else:
+        _behind_nat(subject)
     _foreign(subject)
 
 
@@ -38,6 +45,27 @@ def _foreign(subject: Subject) -> None:
         "Name a <Class> of the servers that files go to and come from, or say it in an <IfClass> or <IfUser> for "
         "those who need it (site-to-site transfers).",
         of="AllowForeignAddress")
+
+
+def _behind_proxy(subject: Subject) -> None:
+    proxy, foreign = subject.settings.proxy, subject.settings.transfer.allow_foreign_address
+    subject.fact("PROXY protocol", f"believed from {', '.join(map(str, proxy.trust))}")
+    wide = [str(one) for one in proxy.trust if one.prefixlen < _WIDE]
+    if wide:
+        subject.warn(
+            Code.PROXY_TRUST_WIDE, f"ProxyProtocolTrust {', '.join(wide)}: whoever connects from there can say that he "
+            "is anybody, and gets round bans, limits and classes",
+            "Name the proxies, or a network in which there are no clients.", of="ProxyProtocolTrust")
+    if not any(subject.says(each) for each in _MASQUERADES) and USE_SERVER_ADDRESS not in proxy.options:
+        subject.note(
+            Code.PROXY_ADDRESS, "PASV tells clients this machine's address, and they connect to the proxy's",
+            f"MasqueradeAddress with the proxy's address, or ProxyProtocolOptions {USE_SERVER_ADDRESS}.",
+            of="ProxyProtocolEngine")
+    if not proxy.data and not proxy.ignore and not foreign.allowed:
+        subject.note(
+            Code.PROXY_DATA_PLAIN, "passive data connections that come through the proxy are refused, as nothing says "
+            "whose they are", "ProxyProtocolData on, and the header on the proxy's passive ports, too.",
+            of="ProxyProtocolEngine")
 
 
 def _is_everybodys(subject: Subject, name: str) -> bool:

@@ -17,6 +17,7 @@ from typing import Final
 from ftpsd.data import endpoints, outcomes
 from ftpsd.data.channel import DataChannel
 from ftpsd.data.outcomes import End, Outcome
+from ftpsd.data.proxied import ProxiedListener
 from ftpsd.errors import Refusal, SessionEnded
 from ftpsd.ftp import addresses, ranges, replies, typecodes
 from ftpsd.ftp.commands import Command
@@ -24,7 +25,7 @@ from ftpsd.ftp.ranges import ByteRange
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
-from ftpsd.session import bounds, delays, display, errors, foreign, ownership, robots, transfer
+from ftpsd.session import bounds, delays, display, errors, foreign, ownership, proxying, robots, transfer
 from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
 from ftpsd.settings.model import Settings
@@ -62,11 +63,14 @@ def _listener(session: Session) -> endpoints.PassiveListener:
 
     Raises `NoPassivePort`, or `SessionEnded` when the session is to end meanwhile.
     """
-    local, ports = addresses.scoped(session.ends.local, session.ends.scope), session.settings.transfer.passive_ports
+    own, ports, proxies = session.ends.own, session.settings.transfer.passive_ports, proxying.of_data(session)
+    local, peer, tuning = addresses.scoped(own.local, own.scope), session.ends.peer, session.tuning
     deadline, wait = math.inf, _FIRST_WAIT
     while True:
         try:
-            return endpoints.PassiveListener(local, session.ends.peer, ports, session.tuning, foreign.judge(session))
+            if proxies is not None:
+                return ProxiedListener(local, peer, ports, tuning, foreign.judge(session), proxies)
+            return endpoints.PassiveListener(local, peer, ports, tuning, foreign.judge(session))
         except endpoints.NoPassivePort as error:
             now = time.monotonic()
             if not error.taken or now >= deadline:
@@ -81,9 +85,9 @@ def _listener(session: Session) -> endpoints.PassiveListener:
 
 def pasv(session: Session, command: Command) -> Reply:
     """PASV (RFC 959 section 4.1.2); a fresh session ticket goes with the reply (DESIGN.md 5.2)."""
-    if ":" in session.ends.local:
-        raise Refusal(500, "Illegal PASV command: use EPSV on IPv6", Code.PASV_ON_IPV6)
     shown = session.runtime.masquerade.under(session.settings).passive(session.ends, session.tls)
+    if ":" in session.ends.peer or ":" in shown:
+        raise Refusal(500, "Illegal PASV command: use EPSV on IPv6", Code.PASV_ON_IPV6)
     port = _listen(session, shown)
     session.control.channel.offer_ticket()
     return Reply(227, addresses.format_pasv(shown, port))
@@ -95,7 +99,7 @@ def epsv(session: Session, command: Command) -> Reply:
     if wanted == "ALL":
         session.parameters.epsv_all = True
         return Reply(200, "EPSV ALL command successful")
-    family = 2 if ":" in session.ends.local else 1
+    family = 2 if ":" in session.ends.peer else 1
     if wanted is not None and wanted != family:
         raise Refusal(522, f"Network protocol not supported, use ({family})", Code.NETWORK_PROTOCOL)
     port = _listen(session)
@@ -110,8 +114,9 @@ def _active(session: Session, command: Command, target: addresses.HostPort) -> R
         session.log.emit(events.DataConnectionRefused(refusal.reason, refusal.log, session.peer))
         raise
     session.drop_data()
-    origin = 0 if session.settings.transfer.use_non_compliant_active_transfer else session.ends.local_port - 1
-    source = endpoints.ActiveTarget(target.host, target.port, session.ends.local, origin, session.ends.scope)
+    own = session.ends.own
+    origin = 0 if session.settings.transfer.use_non_compliant_active_transfer else own.local_port - 1
+    source = endpoints.ActiveTarget(target.host, target.port, own.local, origin, own.scope)
     session.data = DataChannel(source, session.secure_data, session.tuning)
     session.control.channel.offer_ticket()
     return Reply(200, f"{command.name} command successful")
