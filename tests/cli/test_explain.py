@@ -129,3 +129,30 @@ def test_what_other_programs_say_and_a_code_behind_it() -> None:
     """The code knows better."""
     output = explain("425 Unable to build data connection: Connection timed out [nat-private-address]")
     assert output.startswith("nat-private-address\n")
+
+
+@pytest.mark.parametrize(("said", "codes"), [
+    ("425", {"data-not-resumed", "data-not-connected", "passive-ports-exhausted", "active-unreachable"}),
+    ("< 534", {"prot-refused", "ccc-refused"}),
+    ("disk full", {"disk-full"}),
+    ("certificate expired", {"cert-expired", "client-cert-expired"}),
+    ("curl: (55) Send failure: Connection reset by peer", {"disk-full", "quota-reached", "store-too-large"}),
+    ("ECONNRESET - Connection reset by peer", {"disk-full", "handshake-reset"}),
+    ("connection refused", {"server-unreachable", "active-refused"}),
+])
+def test_what_may_be_meant(said: str, codes: set[str]) -> None:
+    output = explain(said)
+    assert codes <= set(output.splitlines())
+    assert "Perhaps one of these" in output
+    assert codes <= {one["code"] for one in json.loads(explain("--json", said))}
+
+
+def test_of_a_reply_the_likeliest_comes_first() -> None:
+    found = explain("425 Unable to build data connection: Operation timed out").splitlines()
+    assert found[0] == "data-not-connected"
+    assert "data-not-resumed" in found
+
+
+@pytest.mark.parametrize("said", ["443", "10.4.2.425", "on", "the weather of yesterday"])
+def test_too_little_is_nothing(said: str) -> None:
+    assert CliRunner().invoke(command, [said]).exit_code == 1

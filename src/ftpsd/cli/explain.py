@@ -33,8 +33,9 @@ def command(words: tuple[str, ...], as_json: bool) -> int:
     """Explain CODE: what happened, why, and how it is mended on the server and on the client.
 
     A whole line of a log, a reply, or what a client or another server says will do as well: 'GnuTLS error -110',
-    'no shared cipher'. Without anything: all codes.
+    'no shared cipher'. For a bare 425, or a word or two, the codes that it may be are listed. Without anything: all.
     """
+    from ftpsd.cli.searching import candidates
     from ftpsd.reasons.codes import Good
     from ftpsd.reasons.table import TABLE
 
@@ -46,16 +47,27 @@ def command(words: tuple[str, ...], as_json: bool) -> int:
     troubles = _troubles(text) if words else []
     codes = list(TABLE) if not words else _codes(text) if not troubles else list(
         dict.fromkeys(code for each in troubles for code in each.codes))
+    offered = [] if codes or troubles else candidates(text)
+    if not (codes or troubles or offered):
+        raise _nothing_like(text)
     if troubles and not as_json:
         _show_troubles(troubles)
     elif as_json:
-        click.echo(json.dumps([dataclasses.asdict(TABLE[code]) for code in codes], indent=2))
-    elif words:
+        shown = offered or [TABLE[code] for code in codes]
+        click.echo(json.dumps([dataclasses.asdict(reason) for reason in shown], indent=2))
+    elif words and codes:
         _show([TABLE[code] for code in codes])
     else:
-        for reason in TABLE.values():
-            click.echo(f"{reason.code}\n    {reason.what}")
+        _list(offered or list(TABLE.values()))
+        if offered:
+            click.echo("\nPerhaps one of these: the log, and mostly the reply, has the code in brackets.\n"
+                       "`ftpsd explain CODE` says more.")
     return 0
+
+
+def _list(reasons: list[Reason]) -> None:
+    for reason in reasons:
+        click.echo(f"{reason.code}\n    {reason.what}")
 
 
 def _troubles(text: str) -> list[Trouble]:
@@ -106,9 +118,15 @@ def _codes(text: str) -> list[Code]:
         found = [code for word in re.findall(pattern, text) for code in TABLE if code == word]
         if found:
             return list(dict.fromkeys(found))
+    return []
+
+
+def _nothing_like(text: str) -> click.ClickException:
+    from ftpsd.reasons.table import TABLE
+
     alike = difflib.get_close_matches(text.strip("[]").lower(), list(TABLE), _HINTS)
     hint = f"did you mean {' or '.join(alike)}?" if alike else "`ftpsd explain` lists all codes."
-    raise click.ClickException(f"there is no reason code in '{text}'\n  {hint}")
+    return click.ClickException(f"there is no reason code in '{text}'\n  {hint}")
 
 
 def _console() -> Console:

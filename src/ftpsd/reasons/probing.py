@@ -17,7 +17,7 @@ _S_CLIENT = "`openssl s_client -starttls ftp -connect HOST:21`"
 
 REASONS = (
     _found(
-        Code.SERVER_UNREACHABLE, "No FTP server could be found there.",
+        Code.SERVER_UNREACHABLE, "No FTP server could be found there: the connection is refused, or nothing answers.",
         "The name or the port is wrong.", "The server does not run.", "A firewall on the way lets nothing through.",
         confirm=("`nc -vz HOST 21` from this machine and from another network.",),
         server=("Start it; open ports 21 (explicit TLS) and 990 (implicit TLS).",),

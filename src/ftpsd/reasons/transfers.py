@@ -6,6 +6,7 @@ from ftpsd.reasons.codes import Code
 from ftpsd.reasons.reason import Reason
 
 _RESUME = "Resume the transfer: what has arrived is kept, unless DeleteAbortedStores or HiddenStores is on."
+_SENDING = "curl, which does not wait for the reply: Send failure: Connection reset by peer"
 _RIGHTS = "`sudo -u USER ls -ld PATH` shows what the system lets that user do."
 
 REASONS = (
@@ -140,7 +141,7 @@ REASONS = (
         confirm=("`df -h PATH` and `df -i PATH`",),
         server=("Make room.",),
         client=(_RESUME,),
-        shown=("452 Transfer aborted. No space left on device",),
+        shown=("452 Transfer aborted. No space left on device", _SENDING),
     ),
     Reason(
         Code.QUOTA_EXCEEDED,
@@ -162,7 +163,7 @@ REASONS = (
         ),
         client=("Delete files, which gives back what they took.",),
         shown=("552 STOR denied: quota exceeded: used 4 of 4 upload files",
-               "552 Transfer aborted. Disk quota exceeded"),
+               "552 Transfer aborted. Disk quota exceeded", _SENDING),
     ),
     Reason(
         Code.QUOTA_UNAVAILABLE,
@@ -178,7 +179,8 @@ REASONS = (
         "The file would have become larger than MaxStoreFileSize allows.",
         causes=("A large file.",),
         server=("Raise MaxStoreFileSize, or give the user a line of his own: `MaxStoreFileSize * user alice`.",),
-        shown=("552 Transfer aborted. File too large", "System log: MaxStoreFileSize (1024 bytes) reached: aborting …"),
+        shown=("552 Transfer aborted. File too large", "System log: MaxStoreFileSize (1024 bytes) reached: aborting …",
+               _SENDING),
     ),
     Reason(
         Code.RETRIEVE_TOO_LARGE,
