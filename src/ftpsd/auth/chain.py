@@ -337,6 +337,19 @@ class Authenticator:
             return _unreadable(account, error)
         return _password_refused(account, account.name, "account-expired", empty=False) if expired else None
 
+    def expiry(self, account: Account, rules: AuthSettings) -> LoginResult | None:
+        """The refusal of a system user with the right password whose password or account has expired; PAM says the same
+        where it is asked. None: there is none, or nobody may look at /etc/shadow.
+        """
+        if account.source != "system" or _configured_password(account, rules) is not None:
+            return self._expired(account)
+        shadow = self._system.shadow(account.name)
+        expired = self._system.expiry(shadow) if shadow is not None else None
+        if expired is None:
+            return None
+        verdict: _Verdict = "password-expired" if expired == "password" else "account-expired"
+        return _password_refused(account, account.name, verdict, empty=False)
+
     def check_without_password(
         self, account: Account | None, peer: str, *, user: str, settings: AuthSettings | None = None,
         anonymous: bool = False,

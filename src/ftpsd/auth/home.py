@@ -17,7 +17,7 @@ from typing import Final
 
 from ftpsd.auth.account import Account
 from ftpsd.settings.access import AccessSettings
-from ftpsd.settings.model import AnonymousSection
+from ftpsd.settings.model import AnonymousSection, Settings
 from ftpsd.settings.user_paths import with_user
 from ftpsd.settings.values import RootedPath
 
@@ -168,3 +168,20 @@ def anonymous_place(
     start = _start(access.default_chdir, account, home_of, "/", home_is_base=True)
     wanted = [_virtual(start, root)] if start is not None else []
     return Place(root, tuple(dict.fromkeys([*wanted, "/"])))
+
+
+def login_place(
+    settings: Settings, account: Account, section: AnonymousSection | None, home_of: HomeOf, *, sent: str = "",
+    real_path: RealPath = os.path.realpath,
+) -> Place:
+    """Where a login with these `settings` lives: in its <Anonymous> `section`, by MagicTokenChroot, by DefaultRoot.
+
+    `sent` is the name that USER gave. Raises `NoSuchPlace`.
+    """
+    if section is not None:
+        return anonymous_place(section, settings.access, account, home_of, sent=sent, real_path=real_path)
+    if "MagicTokenChroot" in settings.auth.auth_unix_options:
+        found = magic_place(account, real_path=real_path)
+        if found is not None:
+            return found
+    return place(settings.access, account, home_of, real_path=real_path)

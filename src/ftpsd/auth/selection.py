@@ -7,9 +7,11 @@ which may then be the User of a section. Pure: nothing here knows whether an acc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ftpsd.settings.model import AnonymousSection, Host
+from ftpsd.auth.account import Account
+from ftpsd.settings.model import AnonymousSection, Host, Settings
+from ftpsd.settings.values import RootedPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,15 @@ def select(host: Host, user: str) -> Selection:
         section_found = None
     barred = meant is None and section_found is None and host.settings.logins.auth_alias_only
     return Selection(user, name, section_found, barred)
+
+
+def for_member(chosen: Selection, account: Account | None, settings: Settings) -> Selection:
+    """AnonymousGroup of `settings`: what `chosen` is for a member, an anonymous login with his password to his home."""
+    wanted = settings.logins.anonymous_group
+    if not wanted or account is None or chosen.anonymous is not None or chosen.barred:
+        return chosen
+    if not RootedPath("~", wanted).applies_to(frozenset(account.group_names)):
+        return chosen
+    rules = replace(settings.auth, anon_require_password=True)
+    section = AnonymousSection("~", replace(settings, auth=rules), user=account.name, borrowed=True)
+    return replace(chosen, anonymous=section)

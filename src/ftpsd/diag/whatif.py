@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from ftpsd.access import limits
 from ftpsd.access.classes import classes_of
 from ftpsd.access.limits import Answer, Client
 from ftpsd.auth.account import Account, AccountsUnavailable
 from ftpsd.auth.chain import Authenticator, rules_refuse
-from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, home_directory, place
-from ftpsd.auth.selection import Selection, select
+from ftpsd.auth.home import NoSuchPlace, Place, home_directory, login_place
+from ftpsd.auth.selection import Selection, for_member, select
 from ftpsd.auth.sqlaccounts import SqlAccounts
 from ftpsd.diag import sections
 from ftpsd.diag.question import Question
@@ -32,9 +33,18 @@ from ftpsd.session import gate, permission
 from ftpsd.session.places import Places, places_of
 from ftpsd.settings.addresses import described
 from ftpsd.settings.model import Configuration, DirectorySection, HomeOf, Host, Settings, laid_over
+from ftpsd.settings.restrictions import LimitSection
 from ftpsd.sql.setup import open_host
 from ftpsd.tls import policy
 from ftpsd.tls.policy import TLSState
+
+
+class _Rule(TypedDict):
+    """What decides, and where it stands."""
+
+    rule: str
+    location: Location | None
+
 
 _REFUSED = "Login incorrect."
 _PER_USER, _UNAUTHENTICATED = "AllowPerUser", "PerUnauthenticatedUser"
@@ -92,6 +102,11 @@ class _Client:
         anonymous = self.chosen.anonymous if self.chosen is not None and self.tls.logged_in else None
         return sections.for_login(
             self.host, group, name, holding=holding, anonymous=anonymous, directories=directories)
+
+    @property
+    def begins(self) -> str:
+        """The directory in which the login begins."""
+        return self.home.directories[0] if self.home is not None and self.home.directories else "/"
 
     def who(self) -> Client:
         question, account = self.question, self.account
@@ -253,12 +268,16 @@ def _password(client: _Client) -> bool:
         return client.refused(
             what, 530, _REFUSED, Code.LOGIN_UNKNOWN_USER, f"no source of accounts knows {chosen.name}",
             rule="AuthOrder", location=_place(client.said("auth", "auth_order"), client))
+    if section is None:
+        client.chosen = chosen = for_member(chosen, account, client.settings)
+        section = chosen.anonymous
     rules = section.settings.auth if section is not None else client.settings.auth
     if account.uid == 0 and not rules.root_login:
         return client.refused(
             what, 530, _REFUSED, Code.LOGIN_ROOT_DENIED, f"{account.name} has uid 0", rule="RootLogin",
             location=_place(client.said("auth", "root_login"), client))
-    found = rules_refuse(account, rules)
+    expired = _authenticator(client).expiry(account, rules) if chosen.needs_password else None
+    found = expired or rules_refuse(account, rules)
     if found is not None:
         return client.refused(what, 530, _REFUSED, found.refusal, found.log)
     inside = section.restrictions if section is not None else None
@@ -294,17 +313,13 @@ def _enter(client: _Client, chosen: Selection, account: Account, what: str) -> b
     client.settings, client.tls = settings, decision.state._replace(logged_in=True)
     home_of = _authenticator(client).home_of
     try:
-        if chosen.anonymous is not None:
-            client.home = anonymous_place(chosen.anonymous, settings.access, account, home_of, sent=chosen.user)
-        else:
-            client.home = place(settings.access, account, home_of)
+        client.home = login_place(settings, account, chosen.anonymous, home_of, sent=chosen.user)
     except NoSuchPlace as error:
         return client.refused(what, 530, _REFUSED, Code.LOGIN_NO_HOME, str(error), rule="DefaultRoot")
     client.places = _places(settings, account, client.home.root, home_of)
-    begins = client.home.directories[0] if client.home.directories else "/"
     return client.passed(
         what, f"230 User {chosen.user} logged in",
-        f"root directory {client.home.root}, begins in {begins}, uid {account.uid}")
+        f"root directory {client.home.root}, begins in {client.begins}, uid {account.uid}")
 
 
 def _places(settings: Settings, account: Account, root: str, home_of: HomeOf) -> Places:
@@ -322,6 +337,12 @@ def _places(settings: Settings, account: Account, root: str, home_of: HomeOf) ->
 def _protect(client: _Client) -> bool:
     if not client.question.data or not client.tls.mechanism:
         return True
+    command, cwd = parse("PROT P"), client.begins
+    verdict, section = _judged(client, command, cwd, _under(client.settings, _directories(client, cwd)))
+    if verdict is not Answer.ALLOWED:
+        decision = policy.prot_limited(client.tls, "P")
+        return client.refused(
+            "PROT P", decision.code, decision.text, Code.PROT_REFUSED, f"{verdict.value} in {cwd}", **_ruled(section))
     decision = policy.prot(client.tls, "P")
     if isinstance(decision.reason, Code):
         said = client.said("tls", "required")
@@ -334,13 +355,53 @@ def _protect(client: _Client) -> bool:
 
 def _command(client: _Client) -> bool:
     assert client.home is not None
-    cwd = client.home.directories[0] if client.home.directories else "/"
-    wanted = client.question.directory
+    cwd, wanted = client.begins, client.question.directory
     if wanted is not None:
         if not _run(client, parse(f"CWD {wanted}"), cwd):
             return False
         cwd = paths.resolve(cwd, wanted, client.home.home)
-    return not client.question.command or _run(client, parse(client.question.command), cwd)
+    if not client.question.command:
+        return True
+    command = parse(client.question.command)
+    return _announced(client, command, cwd) and _run(client, command, cwd)
+
+
+def _announced(client: _Client, command: Command, cwd: str) -> bool:
+    """Whether a data connection can be announced where the command wants one: EPSV, or what clients try next."""
+    if command.spec is None or command.spec.data is None:
+        return True
+    settings = _under(client.settings, _directories(client, cwd))
+    ways = [(parse(way), *_judged(client, parse(way), cwd, settings)) for way in ("EPSV", "PASV", "EPRT x", "PORT x")]
+    if any(verdict is Answer.ALLOWED for _, verdict, _ in ways):
+        return True
+    first, verdict, section = ways[0]
+    assert first.spec is not None
+    found = permission.refusal(first, first.spec.limit, cwd, verdict)
+    return client.refused(
+        "EPSV", found.code, found.text, found.reason, f"{verdict.value} in {cwd}, and so are PASV, EPRT and PORT",
+        **_ruled(section))
+
+
+def _judged(
+    client: _Client, command: Command, path: str, settings: Settings, *, exists: bool = True,
+) -> tuple[Answer, LimitSection | None]:
+    """What <Limit> and DenyAll of `settings`, those of `path`, say to a command, and the section that decides."""
+    spec = command.spec
+    assert spec is not None
+    words = limits.words_for(spec, command.words[0] if spec.limit.by_word and command.words else "")
+    of_place = spec.limit.of_place  # what concerns no place is not covered by DenyAll outside of <Limit>
+    verdict = limits.decide(
+        settings.restrictions, words, client.who(), command.argument, exists=of_place and exists, of_place=of_place)
+    section = None
+    if verdict is not Answer.CLOSED:
+        section = limits.deciding(settings.restrictions, words, client.who(), command.argument)
+    return verdict, section
+
+
+def _ruled(section: LimitSection | None) -> _Rule:
+    return {
+        "rule": "<Limit>" if section is not None else "DenyAll",
+        "location": section.location if section is not None else None}
 
 
 def _run(client: _Client, command: Command, cwd: str) -> bool:
@@ -357,27 +418,28 @@ def _run(client: _Client, command: Command, cwd: str) -> bool:
     target = _target(client, command, cwd)
     directories = _directories(client, target)
     settings = _under(client.settings, directories)
-    words = limits.words_for(spec, command.words[0] if spec.limit.by_word and command.words else "")
-    of_place = spec.limit.of_place  # what concerns no place is not covered by DenyAll outside of <Limit>
-    verdict = limits.decide(settings.restrictions, words, client.who(), command.argument, exists=of_place)
+    makes = spec.data == "receive" or spec.name in ("MKD", "RNTO")
+    verdict, section = _judged(client, command, target, settings, exists=not makes)
     if verdict is Answer.ALLOWED:
-        return _overwriting(client, command, settings, directories, target)
-    section = limits.deciding(settings.restrictions, words, client.who(), command.argument)
+        closed = makes and _judged(client, command, target, settings)[0] is Answer.CLOSED
+        return _overwriting(client, command, settings, directories, target, closed=closed)
     shown = written_path(command, spec) or (".." if spec.limit.place is Judged.ABOVE else cwd)
     found = permission.refusal(command, spec.limit, shown, verdict)
     return client.refused(
-        command.loggable, found.code, found.text, found.reason, f"{verdict.value} in {target}",
-        rule="<Limit>" if section is not None else "DenyAll",
-        location=section.location if section is not None else None)
+        command.loggable, found.code, found.text, found.reason, f"{verdict.value} in {target}", **_ruled(section))
 
 
 def _overwriting(
-    client: _Client, command: Command, settings: Settings, directories: Sequence[DirectorySection], target: str
+    client: _Client, command: Command, settings: Settings, directories: Sequence[DirectorySection], target: str, *,
+    closed: bool,
 ) -> bool:
+    """`closed`: DenyAll outside of <Limit> holds for what is there already."""
     spec = command.spec
     assert spec is not None
     about = "the rights of the file system decide"
-    if spec.name == "STOR" and not settings.transfer.allow_overwrite:
+    if closed:
+        about = f"unless {target} exists already: DenyAll covers what is there, not what is new; {about}"
+    elif spec.name == "STOR" and not settings.transfer.allow_overwrite:
         said = client.said("transfer", "allow_overwrite", directories)
         where = f" ({said.change.location})" if said is not None else ""
         about = f"unless {target} exists already: AllowOverwrite is off{where}; {about}"

@@ -18,8 +18,8 @@ from dataclasses import replace
 from ftpsd.access import limits
 from ftpsd.auth import outages
 from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
-from ftpsd.auth.home import NoSuchPlace, Place, anonymous_place, home_directory, magic_place, place
-from ftpsd.auth.selection import Selection
+from ftpsd.auth.home import NoSuchPlace, Place, home_directory, login_place
+from ftpsd.auth.selection import Selection, for_member
 from ftpsd.errors import SessionEnded
 from ftpsd.ftp.phase import Phase
 from ftpsd.log import events
@@ -30,7 +30,6 @@ from ftpsd.session.places import Places, places_of
 from ftpsd.session.state import Session
 from ftpsd.settings.auth import AuthSettings
 from ftpsd.settings.model import AnonymousSection, Settings
-from ftpsd.settings.values import RootedPath
 from ftpsd.tls import policy
 from ftpsd.vfs import rights
 from ftpsd.vfs.base import FileSystem
@@ -115,17 +114,11 @@ def as_anonymous(session: Session, chosen: Selection) -> Selection:
 
     What is said of his login and of directories holds as it would without. Raises `AccountsUnavailable`.
     """
-    wanted = session.settings.logins.anonymous_group
-    if not wanted or chosen.anonymous is not None or chosen.barred:
+    if not session.settings.logins.anonymous_group or chosen.anonymous is not None or chosen.barred:
         return chosen
     with rights.privileged():
         account = session.runtime.authenticator.lookup(chosen.name)
-    if account is None or not RootedPath("~", wanted).applies_to(frozenset(account.group_names)):
-        return chosen
-    settings = session.settings
-    rules = replace(settings.auth, anon_require_password=True)
-    section = AnonymousSection("~", replace(settings, auth=rules), user=account.name, borrowed=True)
-    return replace(chosen, anonymous=section)
+    return for_member(chosen, account, session.settings)
 
 
 def limited(session: Session, chosen: Selection, result: LoginResult) -> LoginResult:
@@ -301,14 +294,7 @@ def _place(
 ) -> Place:
     home_of = session.runtime.authenticator.home_of
     try:
-        if section is not None:
-            return anonymous_place(
-                section, settings.access, account, home_of, sent=sent, real_path=ways.real_path)
-        if "MagicTokenChroot" in settings.auth.auth_unix_options:
-            found = magic_place(account, real_path=ways.real_path)
-            if found is not None:
-                return found
-        return place(settings.access, account, home_of, real_path=ways.real_path)
+        return login_place(settings, account, section, home_of, sent=sent, real_path=ways.real_path)
     except NoSuchPlace as error:
         raise CannotEnter(Code.LOGIN_NO_HOME, str(error)) from None
 
