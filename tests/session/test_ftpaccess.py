@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
-from ftpsd.session.ftpaccess import FRESH, LARGEST, MOST_FILES, FtpAccess
+from ftpsd.session.ftpaccess import FRESH, LARGEST, MOST_BYTES, MOST_FILES, FtpAccess
 from ftpsd.settings.builder import ftpaccess
 from ftpsd.settings.model import DirectorySection
 from ftpsd.vfs.base import FileSystem
@@ -21,6 +21,9 @@ class Store:
 
     def virtual_of(self, real: str) -> str:
         return real
+
+    def real_path(self, path: str) -> str:
+        return path
 
     def straight_directory(self, path: str) -> bool:
         return True
@@ -78,9 +81,33 @@ def test_large_files_elsewhere_are_forgotten_but_none_on_the_way() -> None:
     for number in range(1000):
         known.now += FRESH / 1000
         assert len(known.along(f"/{number}", lambda path: True)) == 2
-        assert sum(seen.size for seen in known._seen.values()) == known._held <= 4 * MOST_FILES * LARGEST
+        assert sum(seen.size for seen in known._seen.values()) == known._held <= 16 << 20
     known.reads.clear()
     for _ in range(3):
         known.now += 2 * FRESH
         assert known.along("/d" * 1000, lambda path: path == "/") == (known._seen["/"].section,)
-    assert len(known.reads) == len(set(known.reads))
+    assert known.reads == []  # where AllowOverride is off none is
+
+
+def test_files_are_read_when_they_count() -> None:
+    known = Counted("AllowOverwrite on\n")
+    assert known.along("/d/d", lambda path: False) == ()
+    assert known.reads == []
+    assert [section.path for section in known.along("/d/d", lambda path: path != "/")] == ["/d", "/d/d"]
+    assert known.reads == ["/d", "/d/d"]
+    assert not known.absent("/d/d", 1)
+    assert known.reads == ["/d", "/d/d", "/"]
+    known.store.size = 10  # all have changed
+    known.now += 2 * FRESH
+    assert [section.path for section in known.along("/d/d", lambda path: path == "/")] == ["/"]
+    assert known.reads[3:] == ["/"]
+
+
+def test_of_large_files_on_one_way_the_outer_ones_count() -> None:
+    """Or a client that makes them could keep a worker busy, session by session."""
+    known = Counted("AllowOverwrite on\n")
+    known.store.size = LARGEST
+    found = known.along("/d" * MOST_FILES, lambda path: True)
+    assert len(found) == MOST_BYTES // LARGEST + 1
+    assert [section.restrictions.everything == "closed" for section in found] == [False] * 8 + [True]
+    assert len(known.reads) == 9

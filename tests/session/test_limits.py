@@ -435,7 +435,7 @@ def test_behind_very_many_files_everything_is_closed(hosts: Hosts) -> None:
             DELE f => 250 DELE command successful
             QUIT => 221 Goodbye.
         """)
-    said = "is closed: more than 64 .ftpaccess files are on the way there"
+    said = "is closed: more than 64 .ftpaccess files, or 512 KiB of them, are on the way there"
     assert any(said in line for line in hosts.server.system_log())
 
 

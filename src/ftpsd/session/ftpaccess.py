@@ -3,11 +3,12 @@
 Every directory from the root of the login down to the path may have one. That there is one, and that it has not changed
 (device, inode, size, times), is asked again after `FRESH` seconds; what the session itself does to such a file counts
 at once. A file that is too large, cannot be read or has wrong lines is a line in the log; what is right in it counts.
-Of more than `MOST_FILES` on one way the outer ones count, and what is inside is closed.
+Of more than `MOST_FILES` or `MOST_BYTES` on one way the outer ones count, and what is inside is closed.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Collection
@@ -27,7 +28,9 @@ _MOST_DIRECTORIES = 4096
 """Directories that are remembered: more than are on the way to a place, whose path has at most 4096 bytes."""
 MOST_FILES = 64
 """Files on the way to a place. Clients make them, one within the other, and each costs every look at what is inside."""
-_MOST_HELD = 4 * MOST_FILES * LARGEST
+MOST_BYTES = 8 * LARGEST
+"""Bytes of them, all in all: 64 KiB take up to 0.3 s to read, for each session, and nobody writes so many by hand."""
+_MOST_HELD = 32 * MOST_BYTES
 """Bytes of all files that are remembered; what is made of them takes up to 25 times as much memory."""
 
 Identity = tuple[int, int, int, int, int]
@@ -41,6 +44,8 @@ class _Seen:
     closed: DirectorySection | None = None
     """What stands for the file where it is one too many."""
     used: float = 0.0
+    unread: str | None = None
+    """The real path of the directory, while the file has not been needed: AllowOverride is off there."""
 
     @property
     def size(self) -> int:
@@ -86,11 +91,13 @@ class FtpAccess:
         """
         now = self._clock()
         found: list[DirectorySection] = []
+        size = 0
         for directory in _on_the_way(self._store.virtual_of(real) or "/"):
-            section = self._section(directory, now)
+            section = self._section(directory, now, allowed)
             if section is None or not allowed(section.path):
                 continue
-            if len(found) == MOST_FILES:
+            size += self._seen[directory].size
+            if len(found) == MOST_FILES or size > MOST_BYTES:
                 return (*found, self._closed(directory, section.path))
             found.append(section)
         return tuple(found)
@@ -98,7 +105,9 @@ class FtpAccess:
     def _closed(self, directory: str, real: str) -> DirectorySection:
         seen = self._seen[directory]
         if seen.closed is None:
-            self._note(f"'{real}' is closed: more than {MOST_FILES} {NAME} files are on the way there")
+            self._note(
+                f"'{real}' is closed: more than {MOST_FILES} {NAME} files, or {MOST_BYTES // 1024} KiB of them, are on "
+                "the way there")
             seen.closed = DirectorySection(real, restrictions=Restrictions(everything="closed"))
         return seen.closed
 
@@ -125,26 +134,34 @@ class FtpAccess:
         for seen in self._seen.values():
             seen.checked = 0.0
 
-    def _section(self, directory: str, now: float) -> DirectorySection | None:
+    def _section(
+        self, directory: str, now: float, allowed: Callable[[str], bool] = lambda real: True,
+    ) -> DirectorySection | None:
+        """A file that is not `allowed` is not read: it may cost as much as the others, and there may be any number."""
         seen = self._seen.get(directory)
-        if seen is not None:
-            seen.used = now
-            if now - seen.checked < FRESH:
-                return seen.section
-        else:
+        if seen is None:
             if len(self._seen) >= _MOST_DIRECTORIES:
                 self._drop(next(iter(self._seen)))  # the oldest: to drop all would read the whole way again
-            seen = self._seen[directory] = _Seen(now, used=now)
-        seen.checked = now
-        identity = self._identity(directory)
-        if identity != seen.identity:
-            section = self._read(directory) if identity is not None else None
-            self._held -= seen.size
-            seen.identity, seen.section, seen.closed = identity, section, None
+            seen = self._seen[directory] = _Seen(-math.inf)
+        seen.used = now
+        if now - seen.checked >= FRESH:
+            self._look(directory, seen, now)
+        if seen.unread is not None and allowed(seen.unread):
+            seen.section, seen.unread = self._read(directory), None
             self._held += seen.size
             self._make_room(now)
             self._changed()
         return seen.section
+
+    def _look(self, directory: str, seen: _Seen, now: float) -> None:
+        """Whether there is a file, and still the same."""
+        seen.checked = now
+        identity = self._identity(directory)
+        if identity != seen.identity:
+            self._held -= seen.size
+            seen.identity, seen.section, seen.closed = identity, None, None
+            seen.unread = self._store.real_path(directory) if identity is not None else None
+            self._changed()
 
     def _make_room(self, now: float) -> None:
         """Forgets files that are not on the way that is looked at, the oldest first, while there are too many."""
