@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -105,10 +106,10 @@ CASES = {
 ROOT_ONLY = {"unknown-user"}
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     environment = dict(os.environ, PYTHONPATH=str(Path(ftpsd.__file__).parents[1]))
     return subprocess.run(
-        [sys.executable, "-m", "ftpsd.cli.main", *arguments], capture_output=True, text=True, timeout=60,
+        [*before, sys.executable, "-m", "ftpsd.cli.main", *arguments], capture_output=True, text=True, timeout=60,
         env=environment, stdin=subprocess.DEVNULL)
 
 
@@ -140,3 +141,14 @@ def test_a_good_configuration_passes_the_check(place: Place, tmp_path: Path) -> 
     outcome = run("-t", "-c", str(path))
     assert outcome.returncode == 0, outcome.stderr
     assert "Syntax check complete." in outcome.stdout + outcome.stderr
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+def test_root_without_capabilities(place: Place, tmp_path: Path) -> None:
+    """As in a container without any: the server would start, and drop every client."""
+    path = tmp_path / "ftpsd.conf"
+    path.write_text("Port 0\nScoreboardFile none\nSystemLog none\nUser nobody\n")
+    outcome = run("-t", "-c", str(path), before=("setpriv", "--bounding-set=-all", "--inh-caps=-all"))
+    assert outcome.returncode == 1
+    assert "fatal: sessions cannot take on the rights of their users: root has no CAP_SETGID" in outcome.stderr

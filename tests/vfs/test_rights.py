@@ -472,3 +472,34 @@ def test_threads_that_need_it_at_once_open_it_once(monkeypatch: pytest.MonkeyPat
         thread.join(20)
     assert not any(thread.is_alive() for thread in threads)
     assert len(asked) == 1
+
+
+# ---- root in name only -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("effective", "missing"), [
+    ("000001ffffffffff", None), ("00000000000000c0", None), ("0000000000000000", "no CAP_SETGID and CAP_SETUID here"),
+    ("0000000000000040", "no CAP_SETUID here"), ("0000000000000080", "no CAP_SETGID here"),
+])
+def test_root_needs_its_capabilities(
+    effective: str, missing: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    status = tmp_path / "status"
+    status.write_text(f"Name:\tftpsd\nCapPrm:\t{'0' * 16}\nCapEff:\t{effective}\n")
+    monkeypatch.setattr(rights, "STATUS", str(status))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    if missing is None:
+        rights.check_process()
+        return
+    with pytest.raises(ConfigError, match=missing):
+        rights.check_process()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    rights.check_process()
+
+
+def test_where_the_kernel_says_nothing_of_capabilities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(rights, "STATUS", str(tmp_path / "none"))
+    rights.check_process()
+    (tmp_path / "none").write_text("Name:\tftpsd\n")
+    rights.check_process()

@@ -6,6 +6,7 @@ opened, account files looked at. Workers inherit the result. `serve` runs in a t
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -87,6 +88,8 @@ _IDENTITY_BYTES = 32
 _NAME_BYTES = 6
 _PROVIDER = "pass_phrase_provider"
 _NO_CLASS: frozenset[str] = frozenset()
+_GONE = frozenset({errno.ENOTCONN, errno.EINVAL, errno.EHOSTUNREACH, errno.ENETUNREACH})
+"""What the kernel says of the socket of a client that has left, beside errors that have classes of their own."""
 
 
 @dataclass(slots=True)
@@ -159,6 +162,7 @@ class Service:
 
     def prepare(self) -> None:
         """Loads certificates, opens logs, looks at account files. Raises `ConfigError`; starts no thread."""
+        rights.check_process()
         handlers.load()
         ephemeral_ports()
         self._prepare_tls()
@@ -258,8 +262,11 @@ class Service:
         """A whole session in the calling thread; closes `sock`, does not raise."""
         try:
             session = self._open(sock, slot)
-        except Exception as error:  # the client is gone already, or a defect: either way nobody to tell
-            self.log.emit(events.Debug(1, f"connection lost before the session began: {error}"))
+        except Exception as error:  # the client is gone already, or it is our fault: either way nobody to tell
+            if isinstance(error, ConnectionError | TimeoutError) or getattr(error, "errno", None) in _GONE:
+                self.log.emit(events.Debug(1, f"connection lost before the session began: {error}"))
+            else:
+                self.log.emit(events.Notice(f"error: no session could begin for a client: {error!r}", Level.ERR))
             sock.close()
             return
         if session is None:

@@ -56,6 +56,10 @@ READABLE = (
 )
 """What a confined session may still read: name service, time zones, shared libraries, Python."""
 
+STATUS = "/proc/self/status"
+_NEEDED = {"CAP_SETGID": 6, "CAP_SETUID": 7}
+"""Capabilities without which root cannot become anybody else: their numbers, see capabilities(7)."""
+
 CredentialsError = _system.CredentialsError
 """A change of rights failed half-way: the thread must do nothing more."""
 
@@ -79,6 +83,26 @@ def prepare_process() -> None:
     os.umask(0)
     if os.geteuid() == 0:  # where it is not, /proc would be closed to the process itself
         _system.forbid_dumps()
+
+
+def check_process() -> None:
+    """Whether threads of this process can take on other rights.
+
+    Raises `ConfigError` where it is root in name only, as in a container without capabilities: no session could begin.
+    """
+    if os.geteuid() != 0:
+        return
+    try:
+        lines = Path(STATUS).read_text().splitlines()
+    except OSError:
+        return
+    effective = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), -1)
+    missing = [name for name, number in _NEEDED.items() if not effective >> number & 1]
+    if missing:
+        raise ConfigError(
+            f"sessions cannot take on the rights of their users: root has no {' and '.join(missing)} here",
+            remedy="Let the container or the unit have them (--cap-add, CapabilityBoundingSet=), or start ftpsd as an"
+            " ordinary user.")
 
 
 def resolve_worker(user: str | None, group: str | None) -> tuple[int, int]:
