@@ -143,12 +143,14 @@ def test_the_checksum_is_castagnolis() -> None:
 def test_what_else_it_tells() -> None:
     tls = b"\1\0\0\0\0" + tlv(0x21, b"TLSv1.3") + tlv(0x22, "jürgen".encode()) + tlv(0x25, b"EC256")
     told = tlv(1, b"ftp") + tlv(2, b"ftp.example.org") + tlv(0x20, tls) + tlv(0xEA, b"\1vpce-08d2") + tlv(0x30, b"ns")
+    told += tlv(0xEE, b"\1\2\1\0\0") + tlv(0xEE, b"\2") + tlv(0xEA, b"") + tlv(0x20, b"\1")
     found = read(two(PROXY, 0x11, FOUR + told))
     assert found is not None
     assert dict(found.notes) == {
         "mod_proxy_protocol.alpn": "ftp", "mod_proxy_protocol.authority": "ftp.example.org",
         "mod_proxy_protocol.tls.version": "TLSv1.3", "mod_proxy_protocol.tls.common-name": "jürgen",
-        "mod_proxy_protocol.aws.vpc-endpoint-id": "vpce-08d2"}
+        "mod_proxy_protocol.tls.key-algo": "EC256", "mod_proxy_protocol.aws.vpc-endpoint-id": "vpce-08d2",
+        "mod_proxy_protocol.azure.private-endpoint-linkid": "258"}
 
 
 @given(st.one_of(

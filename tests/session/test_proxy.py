@@ -31,6 +31,7 @@ HOSTS = {
     "first version": "\n".join((*ON, "ProxyProtocolVersion haproxyV1")),
     "second version": "\n".join((*ON, "ProxyProtocolVersion haproxyV2")),
     "ignoring": "\n".join((*ON, "ProxyProtocolIgnore on")),
+    "ignoring data": "\n".join((*DATA, "ProxyProtocolIgnore on")),
     "no data": "\n".join(ON),
     "foreign": "\n".join((*ON, "AllowForeignAddress proxies")),
     "others": "ProxyProtocolEngine on\nProxyProtocolTrust 127.0.0.9 10.0.0.0/8 ::1",
@@ -135,8 +136,9 @@ def said(hosts: Hosts, pattern: str) -> str:
     return find()
 
 
-def test_ignored_headers_are_read_all_the_same(hosts: Hosts) -> None:
-    through = client(hosts, "ignoring", two("192.0.2.77"))
+@pytest.mark.parametrize(("name", "data"), [("ignoring", b""), ("ignoring data", two("192.0.2.78"))])
+def test_ignored_headers_are_read_all_the_same(hosts: Hosts, name: str, data: bytes) -> None:
+    through = client(hosts, name, two("192.0.2.77"), data=data)
     through.connect()
     through.login()
     through.store("STOR own.bin", b"data")
@@ -223,6 +225,27 @@ def test_a_client_of_ipv6_behind_a_proxy_of_ipv4(hosts: Hosts) -> None:
     assert through.expect(522, "EPSV 1").text.endswith("use (2)")
     through.expect(229, "EPSV 2")
     through.store("STOR six.bin", b"data")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_a_proxy_of_ipv6(ftps_server: ServerFactory, tls_version: str) -> None:
+    """Whose clients have one or the other: PASV is for those of IPv4, where there is an address to tell them."""
+    directives = ("ProxyProtocolEngine on", "ProxyProtocolTrust ::1", "ProxyProtocolData on")
+    plain = ftps_server(directives=directives, address="::1")
+    told = ftps_server(directives=(*directives, "MasqueradeAddress 203.0.113.9"), address="::1")
+    for server, source, family, code in (
+            (plain, "2001:db8::7", 2, 500), (plain, "192.0.2.7", 1, 500),
+            (told, "2001:db8::7", 2, 500), (told, "192.0.2.7", 1, 227)):
+        header = two(source)
+        with Proxied(
+            "::1", server.port, context=server.context(tls_version), header=header, data_header=header,
+        ) as through:
+            through.begin()
+            assert through.store("STOR up.bin", b"data").code == 226
+            assert through.command("PASV").code == code
+            through.expect(229, f"EPSV {family}")
+            through.expect(522, f"EPSV {3 - family}")
+            through.quit()
 
 
 # -- data connections

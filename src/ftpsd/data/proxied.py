@@ -52,26 +52,31 @@ class HeaderReader:
         while True:
             try:
                 seen = self._socket.recv(proxyheader.LONGEST, _LOOK)
+                header = proxyheader.read(self._taken + seen, self._versions) if seen else None
+                mine = len(seen) if header is None else header.length - len(self._taken)
+                taken = self._socket.recv(mine, socket.MSG_DONTWAIT) if seen else b""
             except BlockingIOError:
                 return None
-            except OSError:
-                seen = b""
-            if not seen:
+            except OSError:  # it may be reset at any moment
+                taken = b""
+            if not taken:
                 raise NoHeader(silent=not self._taken)
-            header = proxyheader.read(self._taken + seen, self._versions)
-            mine = len(seen) if header is None else header.length - len(self._taken)
-            self._taken += self._socket.recv(mine, socket.MSG_DONTWAIT)
+            self._taken += taken
             if header is not None:
                 return header
 
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """Whose headers are believed (`trusts`, told an address), which versions, and how many seconds one may take."""
+    """Whose headers are believed (`trusts`, told an address), which versions, and how many seconds one may take.
+
+    `ignored`: they have to be there, and what they say does not count.
+    """
 
     trusts: Callable[[str], bool]
     versions: frozenset[int]
     timeout: float
+    ignored: bool = False
 
 
 class ProxiedListener(PassiveListener):
@@ -121,6 +126,8 @@ class ProxiedListener(PassiveListener):
         if header is None:
             late = time.monotonic() >= self.patience
             return self._dismiss(self._without("none came in time")) if late else (None, None)
+        if self._proxies.ignored:
+            return self._judge(self._proxy)
         address = self._proxy if header.source is None else header.source.host
         if same_host(address, self._proxy) and not same_host(address, self.peer):  # the proxy looks whether we live
             return self._dismiss(None)

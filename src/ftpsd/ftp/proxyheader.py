@@ -39,8 +39,9 @@ _LENGTHS = {1: 12, 2: 36, 3: 216}
 _PORT = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
 _ALPN, _AUTHORITY, _CHECKSUM, _UNIQUE_ID, _TLS = 1, 2, 3, 5, 0x20
 _NOTES = {_ALPN: "alpn", _AUTHORITY: "authority", _UNIQUE_ID: "unique-id"}
-_TLS_NOTES = {0x21: "tls.version", 0x22: "tls.common-name", 0x23: "tls.cipher"}
-_VENDORS = {0xEA: "aws.vpc-endpoint-id"}
+_TLS_NOTES = {
+    0x21: "tls.version", 0x22: "tls.common-name", 0x23: "tls.cipher", 0x24: "tls.signature-algo", 0x25: "tls.key-algo"}
+_AWS, _AZURE = 0xEA, 0xEE
 _NOTE = "mod_proxy_protocol."
 
 
@@ -195,8 +196,10 @@ def _notes(header: bytes, start: int) -> Iterator[tuple[str, str]]:
     for kind, _, value in _values(header[start:]):
         if kind in _NOTES:
             yield _NOTE + _NOTES[kind], _text(value)
-        elif kind in _VENDORS and value[:1] == b"\x01":
-            yield _NOTE + _VENDORS[kind], _text(value[1:])
+        elif kind == _AWS and value[:1] == b"\1":
+            yield _NOTE + "aws.vpc-endpoint-id", _text(value[1:])
+        elif kind == _AZURE and value[:1] == b"\1" and len(value) == 5:
+            yield _NOTE + "azure.private-endpoint-linkid", str(int.from_bytes(value[1:], "little"))
         elif kind == _TLS and len(value) >= 5:
             yield from ((_NOTE + _TLS_NOTES[inner], _text(text)) for inner, _, text in _values(value[5:])
                         if inner in _TLS_NOTES)

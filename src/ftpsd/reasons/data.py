@@ -153,9 +153,11 @@ REASONS = (
         causes=(
             "A port scanner, or somebody who wants the file.",
             "The client comes from several addresses: a proxy or carrier NAT that changes them.",
+            "A proxy or load balancer of your own hands data connections on, and does not say whose they are.",
         ),
         confirm=("The system log has both addresses.",),
         server=(
+            "Behind a proxy of your own: ProxyProtocolEngine and ProxyProtocolData.",
             "AllowForeignAddress with the name of a <Class> of such addresses, or `on` for such clients only; the TLS "
             "session then still proves who it is.",),
         client=("Use one way to the server, no balancing proxy.",),

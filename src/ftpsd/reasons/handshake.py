@@ -55,6 +55,8 @@ REASONS = (
             "A web browser, a port scanner or a health check knocked.",
             "On data connections: the client asked for encryption (PROT P) and sends its file in clear.",
             "Something between client and server changes the bytes of the connection.",
+            "A proxy sends a header of the PROXY protocol where none is expected: ProxyProtocolEngine is off, "
+            "ProxyProtocolTrust does not name the proxy, or on data connections ProxyProtocolData is off.",
         ),
         confirm=("The client's address in the system log tells a scanner from a user.",),
         server=("Offer explicit TLS on port 21 and implicit TLS (TLSOptions UseImplicitSSL) on port 990.",),

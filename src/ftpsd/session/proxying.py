@@ -113,4 +113,4 @@ def of_data(session: Session) -> Proxies | None:
     settings = session.settings.proxy
     if not settings.data or not is_trusted(settings, session.ends.own.peer):
         return None
-    return Proxies(partial(is_trusted, settings), settings.versions, float(settings.timeout))
+    return Proxies(partial(is_trusted, settings), settings.versions, float(settings.timeout), settings.ignore)
