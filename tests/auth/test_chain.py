@@ -36,9 +36,11 @@ class ImaginaryPam(Pam):
     def __init__(self, good: dict[str, str]) -> None:
         self.good = good
         self.asked: list[str] = []
+        self.hosts: set[str] = set()
 
-    def check(self, name: str, password: str) -> tuple[bool, str]:
+    def check(self, name: str, password: str, host: str = "") -> tuple[bool, str]:
         self.asked.append(name)
+        self.hosts.add(host)
         ok = self.good.get(name) == password
         return ok, "Success" if ok else "Authentication failure"
 
@@ -237,7 +239,7 @@ class TestPam:
         self, tmp_path: Path, order: tuple[str, ...], password: str, reason: Code | Good
     ) -> None:
         class Silent(ImaginaryPam):
-            def check(self, name: str, password: str) -> tuple[bool, str]:
+            def check(self, name: str, password: str, host: str = "") -> tuple[bool, str]:
                 raise PamUnanswered("a module has crashed")
 
         notes: list[str] = []
@@ -246,6 +248,11 @@ class TestPam:
         assert result.reason is reason
         assert "PAM(sys): a module has crashed" in notes
         assert ("a module has crashed" in result.log) is not result.ok
+
+    def test_pam_hears_from_where_the_client_comes(self, tmp_path: Path) -> None:
+        pam = ImaginaryPam({"sys": "geheim"})
+        assert log_in(self.make(tmp_path, pam), "sys", "geheim").ok
+        assert pam.hosts == {"client.example"}
 
     def test_users_of_the_file_are_not_asked_of_pam(self, tmp_path: Path) -> None:
         pam = ImaginaryPam({"both": "system", "alice": "other"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+import pwd
 import sys
 import types
 from collections.abc import Callable
@@ -30,6 +31,7 @@ class FakeModule:
         class PamAuthenticator:
             def __init__(self) -> None:
                 self.reason: str | bytes | None = None
+                self.pam_authenticate = self.pam_set_item = None
 
             def authenticate(self, name: bytes, password: bytes, service: bytes, resetcreds: bool) -> bool:
                 module.calls.append((name, password, service, resetcreds))
@@ -148,6 +150,26 @@ def test_a_real_stack_grants_and_refuses(stack: Callable[[str], Pam]) -> None:
         assert not subject.check(name, password)[0], (name, password)
 
 
+@pytest.mark.parametrize(("host", "told"), [
+    ("client.example", "client.example"), ("192.0.2.7", "192.0.2.7"), ("", ""), ("a\0b", ""),
+])
+def test_modules_hear_of_the_client(stack: Callable[[str], Pam], tmp_path: Path, host: str, told: str) -> None:
+    """As from ProFTPD: pam_access lets in by it, and pam_unix logs it."""
+    (tmp_path / "check").write_text(f'#!/bin/sh\necho "$PAM_RHOST $PAM_RUSER $PAM_TTY" > {tmp_path}/heard\n')
+    assert stack("ftpsd-test").check("alice", "x", host)[0]
+    assert (tmp_path / "heard").read_text() == f"{told} alice /dev/ftpd{os.getpid()}\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/lib/x86_64-linux-gnu/security/pam_access.so"), reason="no pam_access")
+def test_pam_access_goes_by_the_address(stack: Callable[[str], Pam], tmp_path: Path) -> None:
+    (tmp_path / "access.conf").write_text("- : ALL : 192.0.2.\n")
+    (tmp_path / "by-address").write_text(
+        f"auth required pam_permit.so\naccount required pam_access.so nodefgroup accessfile={tmp_path}/access.conf\n")
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert stack("by-address").check(user, "x", "198.51.100.1")[0]
+    assert not stack("by-address").check(user, "x", "192.0.2.7")[0]
+
+
 def test_an_account_that_is_closed(stack: Callable[[str], Pam]) -> None:
     assert not stack("closed").check("alice", "right pass")[0]
 
@@ -159,7 +181,7 @@ def test_a_login_that_a_real_stack_grants(stack: Callable[[str], Pam], tmp_path:
         auth_order=("mod_auth_pam.c*", "mod_auth_file.c"), require_valid_shell=False, use_ftp_users=False)
     chain = Authenticator(settings, system=ImaginarySystem(), pam=stack)
     assert chain.prepare() == ()
-    result = chain.check(chain.lookup("alice"), "right pass", "peer")
+    result = chain.check(chain.lookup("alice"), "right pass", "peer [192.0.2.7] to 192.0.2.1:21")
     assert (result.ok, result.method) == (True, "mod_auth_pam.c")
     assert not chain.check(chain.lookup("alice"), "geheim", "peer").ok
     assert not chain.check(chain.lookup("bob"), "right pass", "peer").ok

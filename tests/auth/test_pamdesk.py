@@ -29,7 +29,7 @@ class Service(Pam):
     def __init__(self, name):
         self.service = name
 
-    def check(self, name, password):
+    def check(self, name, password, host=""):
 {module}
 
 notes = []
@@ -119,6 +119,11 @@ tell([answer, os.geteuid(), os.getegid()])
 """
     module = "os.setgroups([65534])\nos.setegid(65534)\nos.seteuid(65534)\nreturn True, str(os.geteuid())"
     assert played(module, play) == [[True, "65534"], 0, 0]
+
+
+def test_the_client_s_host_arrives() -> None:
+    assert played("return True, host", 'desk.start()\ntell(pam.check("a", "", "client.example"))') == [
+        True, "client.example"]
 
 
 def test_a_module_that_crashes_refuses_one_login() -> None:

@@ -19,6 +19,7 @@ reasons are looked at afterwards, in ProFTPD's order (root, password, expiry, sh
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -54,6 +55,9 @@ _NOBODY: Final = "\n"
 """A name that nobody has: a command ends there."""
 
 _Verdict = Literal["ok", "wrong", "password-expired", "account-expired"]
+_Asking = Callable[[str, str], tuple[bool, str]]
+"""Asks PAM about a name and a password."""
+
 _Vouched = bool | PamUnanswered | None
 
 
@@ -272,14 +276,15 @@ class Authenticator:
 
         `user` is the name that the client sent (default: the account's); `settings` those in force for this
         login where they are not the host's (an <Anonymous> section). `peer` is for the log and reads like
-        "localhost [127.0.0.1] to 127.0.0.1:21".
+        "localhost [127.0.0.1] to 127.0.0.1:21"; PAM hears the name in front.
         """
         user = user or (account.name if account is not None else "")
         rules = settings if settings is not None else self._settings
         empty = not password and not rules.allow_empty_passwords
         hopeless = empty or (account is not None and _root_refused(account, rules) is not None)
         try:
-            verdict, method = self._proof(account, user, password, rules, ask_pam=not hopeless)
+            pam = self._asking(peer.partition(" [")[0]) if not hopeless else None
+            verdict, method = self._proof(account, user, password, rules, pam)
         except TimeoutError as error:
             return LoginResult(False, account, Code.LOGIN_OVERLOAD, f"USER {user} (Login failed): {error}")
         except SqlError as error:
@@ -297,7 +302,7 @@ class Authenticator:
             or LoginResult(True, account, Good.LOGIN_OK, f"USER {account.name}: Login successful.", method))
 
     def _proof(
-        self, account: Account | None, user: str, password: str, rules: AuthSettings, *, ask_pam: bool,
+        self, account: Account | None, user: str, password: str, rules: AuthSettings, pam: _Asking | None,
     ) -> tuple[_Verdict, str]:
         """What the password proves: as a code, as a password with a code behind it, or by itself.
 
@@ -318,7 +323,7 @@ class Authenticator:
         if own is not None:
             verdict, method = _verdict(passwords.matches(password, own), None, False, _AUTH)
         else:
-            verdict, method = self._password(account, user, password, ask_pam=ask_pam and bool(password))
+            verdict, method = self._password(account, user, password, pam if password else None)
         if silent is not None and (code is not None or verdict == "wrong"):
             raise silent
         if code is not None and verdict == "ok" and account is not None and self._codes is not None:
@@ -403,14 +408,13 @@ class Authenticator:
         return users.by_name.get(user)
 
     def _password(
-        self, account: Account | None, user: str, password: str, *, ask_pam: bool,
+        self, account: Account | None, user: str, password: str, pam: _Asking | None,
     ) -> tuple[_Verdict, str]:
         """One hash is computed on every path through here.
 
         Where only PAM and the system are asked, PAM is asked about unknown users, too, because its delay
         after a failure would otherwise tell who exists.
         """
-        pam = self._pam if ask_pam else None
         everybody = self._order.pam == "all"
         like = self._users.last.sample if self._users is not None else None
         if account is not None and account.source == "file":
@@ -440,7 +444,7 @@ class Authenticator:
                 return _verdict(proved, vouched, self._order.pam_final, backend.module)
         return self._system_password(account, password, pam)
 
-    def _sql_password(self, account: Account, password: str, pam: Pam | None) -> tuple[_Verdict, str]:
+    def _sql_password(self, account: Account, password: str, pam: _Asking | None) -> tuple[_Verdict, str]:
         assert self.sql is not None
         stored = self.sql.password_of(account.name)
         if stored is None:
@@ -449,7 +453,7 @@ class Authenticator:
         vouched = self._ask_pam(pam, account.name, password) if self._order.pam == "all" else None
         return _verdict(matched, vouched, self._order.pam_final, _SQL)
 
-    def _password_elsewhere(self, account: Account, password: str, pam: Pam | None) -> tuple[_Verdict, str]:
+    def _password_elsewhere(self, account: Account, password: str, pam: _Asking | None) -> tuple[_Verdict, str]:
         """The database has the account without a password: whoever else of AuthOrder knows the name has it, up to the
         source whose answer is final.
         """
@@ -466,7 +470,7 @@ class Authenticator:
         vouched = self._ask_pam(pam, account.name, password) if self._order.pam == "all" else None
         return _verdict(False, vouched, self._order.pam_final, _SQL)
 
-    def _system_password(self, account: Account, password: str, pam: Pam | None) -> tuple[_Verdict, str]:
+    def _system_password(self, account: Account, password: str, pam: _Asking | None) -> tuple[_Verdict, str]:
         shadow = self._system.shadow(account.name)
         matched = passwords.matches(password, shadow.password if shadow is not None else None)
         if shadow is not None and not shadow.password:
@@ -480,13 +484,17 @@ class Authenticator:
                 return ("password-expired" if expired == "password" else "account-expired"), ""
         return verdict, method
 
-    def _ask_pam(self, pam: Pam | None, name: str, password: str) -> _Vouched:
+    def _asking(self, host: str) -> _Asking | None:
+        """Asks PAM about users who come from `host`; None: it is not asked."""
+        return functools.partial(self._pam.check, host=host) if self._pam is not None else None
+
+    def _ask_pam(self, pam: _Asking | None, name: str, password: str) -> _Vouched:
         if pam is None:
             if self.pam_needed:
                 self._note(f"PAM({name}): {self.pam_problem}")
             return None
         try:
-            ok, reason = pam.check(name, password)
+            ok, reason = pam(name, password)
         except PamUnanswered as error:
             self._note(f"PAM({name}): {error}")
             return error

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ftpsd.errors import installing
 
 _CONFIGURATIONS: Final = ("/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d")
 _ONE_FILE: Final = "/etc/pam.conf"
+
+
+_TTY, _RHOST, _RUSER = 3, 4, 8
+"""Items of PAM (pam_set_item(3)); ProFTPD sets these."""
 
 
 def _service_exists(service: str) -> bool:
@@ -61,14 +65,33 @@ class Pam:
                 f"Install it ({installing('pam')}), or set AuthPAM off") from None
         self.service = service
 
-    def check(self, name: str, password: str) -> tuple[bool, str]:
-        """Whether PAM lets the user in with this password, and PAM's reason (for the log). Raises `PamUnanswered`."""
+    def check(self, name: str, password: str, host: str = "") -> tuple[bool, str]:
+        """Whether PAM lets the user in with this password, and PAM's reason (for the log). Raises `PamUnanswered`.
+
+        `host` is the client's name or address: modules let in by it (pam_access), and logs name it.
+        """
         if "\0" in name or "\0" in password:
             return False, "NUL in name or password"
         authenticator = self._module.PamAuthenticator()
+        _tell(authenticator, {_TTY: f"/dev/ftpd{os.getpid():02d}", _RUSER: name, _RHOST: host})
         encode = "surrogateescape"
         ok = authenticator.authenticate(
             name.encode("utf-8", encode), password.encode("utf-8", encode), self.service.encode("utf-8"),
             resetcreds=False)
         reason = authenticator.reason
         return bool(ok), reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+
+
+def _tell(authenticator: Any, items: Mapping[int, str]) -> None:
+    """Modules shall know these of the client. python-pam has no parameter for them: its handle is there only while it
+    asks, through functions that are its attributes.
+    """
+    ask, put = authenticator.pam_authenticate, authenticator.pam_set_item
+
+    def asking(handle: Any, flags: int) -> Any:
+        for item, value in items.items():
+            if value and "\0" not in value:
+                put(handle, item, value.encode("utf-8", "surrogateescape"))
+        return ask(handle, flags)
+
+    authenticator.pam_authenticate = asking

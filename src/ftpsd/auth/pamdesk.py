@@ -102,12 +102,12 @@ class Desk:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
         return pid
 
-    def ask(self, service: str, name: str, password: str) -> tuple[bool, str]:
+    def ask(self, service: str, name: str, password: str, host: str = "") -> tuple[bool, str]:
         """What `Pam.check` says, after at most `PATIENCE` seconds. Raises `PamUnanswered`."""
         channel = self._channel
         if channel is None:
-            return self._services[service].check(name, password)
-        question = json.dumps([service, name, password]).encode()
+            return self._services[service].check(name, password, host)
+        question = json.dumps([service, name, password, host]).encode()
         if len(question) > _QUESTION_BYTES:
             return False, "name and password are too long for PAM"
         try:
@@ -124,7 +124,7 @@ class Desk:
                 if error.errno not in _GONE:
                     raise PamUnanswered(f"PAM cannot be asked: {error.strerror}") from None
                 self._lose(error)
-                return self._services[service].check(name, password)
+                return self._services[service].check(name, password, host)
             return self._answer(answers)
 
     def _answer(self, answers: socket.socket) -> tuple[bool, str]:
@@ -161,8 +161,8 @@ class _AtDesk(Pam):
         self.service = service
         self._desk = desk
 
-    def check(self, name: str, password: str) -> tuple[bool, str]:
-        return self._desk.ask(self.service, name, password)
+    def check(self, name: str, password: str, host: str = "") -> tuple[bool, str]:
+        return self._desk.ask(self.service, name, password, host)
 
 
 # -- the keeper's process, and the desk's
@@ -283,9 +283,9 @@ def _put(question: bytes, fd: int, services: Mapping[str, Pam], patience: float)
         os.close(_CHANNEL)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         _die_in(patience)
-        service, name, password = json.loads(question)
+        service, name, password, host = json.loads(question)
         try:
-            answer, reason = services[service].check(name, password)
+            answer, reason = services[service].check(name, password, host)
             code = int(answer)
         except Exception as error:
             code, reason = _UNANSWERED, f"PAM cannot be asked: {error!r}"
