@@ -131,6 +131,14 @@ class Rclone(Adapter):
         return need("rclone")
 
     def perform(self, link: Link, steps: Sequence[Step], work: Path) -> None:
+        for step in steps:
+            said = self.call(link, self._arguments(step), work)
+            if step.verb == "list":
+                write_names(step, [name.removesuffix("/") for name in said.splitlines()])
+
+    @staticmethod
+    def call(link: Link, arguments: Sequence[str], work: Path) -> str:
+        """Run rclone once, `t:` is the server; standard output. Nothing is tried twice."""
         hidden = run(["rclone", "obscure", link.password], work).stdout.strip()
         environment = {
             "RCLONE_CONFIG": str(work / "rclone.conf"), "RCLONE_CONFIG_T_TYPE": "ftp",
@@ -140,10 +148,7 @@ class Rclone(Adapter):
             "SSL_CERT_FILE": str(link.authority), "RCLONE_RETRIES": "1", "RCLONE_LOW_LEVEL_RETRIES": "1",
         }
         (work / "rclone.conf").touch()
-        for step in steps:
-            done = run(["rclone", *self._arguments(step)], work, environment=environment)
-            if step.verb == "list":
-                write_names(step, [name.removesuffix("/") for name in done.stdout.splitlines()])
+        return run(["rclone", *arguments], work, environment=environment).stdout
 
     @staticmethod
     def _arguments(step: Step) -> list[str]:

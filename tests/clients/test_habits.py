@@ -60,6 +60,23 @@ def test_lftp_mirrors_a_hundred_small_files_both_ways(
         assert {str(path.relative_to(place)): path.read_bytes() for path in found} == files
 
 
+def test_rclone_copies_many_files_at_a_time(
+    ftps_server: ServerFactory, tls_version: str, tmp_path: Path,
+) -> None:
+    """Four transfers and eight checkers, by default, that share one store of TLS sessions."""
+    need(Rclone())
+    server = ftps_server(tls=only(tls_version))
+    link = link_to(server)
+    (tmp_path / "source").mkdir()
+    files = {f"file {number}": noise(number, 1000 * number) for number in range(60)}
+    for name, data in files.items():
+        (tmp_path / "source" / name).write_bytes(data)
+    for words in (["copy", "source", "t:there"], ["check", "source", "t:there"], ["copy", "t:there", "back"]):
+        Rclone.call(link, words, tmp_path)
+    for place in (server.home() / "there", tmp_path / "back"):
+        assert {path.name: path.read_bytes() for path in place.iterdir()} == files
+
+
 UPLOADERS: tuple[Adapter, ...] = (
     Curl(), Lftp(), Rclone(), BasicFtp(), SClient(), Ftplib(), NetFtp(), CommonsNet(),
 )

@@ -159,3 +159,24 @@ def test_a_new_control_connection_may_resume_and_is_bound_to_itself(
         second.protect()
         assert second.retrieve("RETR hello.txt") == b"hello"
     assert any("resumed session" in line for line in server.tls_log())
+
+
+@pytest.mark.parametrize("tickets", TICKETS)
+def test_a_client_may_mix_up_the_sessions_of_its_control_connections(
+    ftps_server: ServerFactory, tls_version: str, tickets: str
+) -> None:
+    """rclone and others keep one store of sessions for all: whichever was the last is presented on any of them."""
+    server = ftps_server(tls=["TLSRequired on", *tickets.splitlines()], directives=["Workers 2"])
+    server.give("hello.txt", b"hello")
+    with server.client(tls_version).begin() as first, server.client(tls_version, context=first.context) as second:
+        second.connect()
+        second.expect(234, "AUTH TLS")
+        second.handshake(session=first.next_session())
+        second.login()
+        second.protect()
+        for one, other in ((first, second), (second, first)):
+            connection = one.data()
+            one.expect(150, "RETR hello.txt")
+            assert connection.handshake(session=other.next_session()).read_all() == b"hello"
+            connection.close()
+            one.expect(226)

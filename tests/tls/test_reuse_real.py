@@ -78,6 +78,28 @@ def test_control_connection_may_resume_an_earlier_one(files: Files, version: str
 
 
 @modes
+def test_control_connections_that_resumed_one_another_are_one_client(
+    files: Files, version: str, tickets: bool
+) -> None:
+    """Whichever session such a client presents; whoever resumed none of them is another."""
+    context = client_context(version)
+    host = build(files, session_tickets=tickets)
+    with Pair(host, b"1" * 32) as first, Pair(host, b"2" * 32) as second, Pair(host, b"3" * 32) as third:
+        first.start_tls(context)
+        assert second.start_tls(context, first.newest_session()).resumed
+        assert third.start_tls(context, second.newest_session()).resumed
+        for one, other in ((first, second), (first, third), (second, third), (third, first)):
+            data, client = one.connect_data(context, other.newest_session())
+            assert client.resumed
+            assert data.prove(ccc_used=False).ok
+        with Pair(host, b"4" * 32) as stranger:
+            stranger.start_tls(context)
+            for one, other in ((first, stranger), (stranger, third)):
+                data, client = one.connect_data(context, other.newest_session())
+                assert not data.prove(ccc_used=False).ok
+
+
+@modes
 def test_not_demanded_without_a_cache(files: Files, version: str, tickets: bool) -> None:
     context = client_context(version)
     host = build(files, session_tickets=tickets, session_cache=SessionCache("off", 0))

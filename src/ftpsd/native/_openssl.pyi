@@ -447,7 +447,8 @@ class Connection:
     def session_lifetime(self) -> int:
         """Seconds until the session expires (may be negative)."""
     @property
-    def identity(self) -> bytes: ...
+    def identity(self) -> bytes:
+        """Of a control connection that resumed a session, that session's."""
     @property
     def ticket_identity(self) -> bytes:
         """The identity in the ticket or cached session that was resumed, or b""."""

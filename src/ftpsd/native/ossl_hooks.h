@@ -3,11 +3,11 @@
  *
  * The theory of resumption, which is what most of this file is about:
  *
- * A *control* connection has an identity, 32 random bytes. It travels in the application data of every ticket and of
- * every stored session that the connection issues. A *data* connection must prove that it resumed a session of its
- * control connection; the proof is the identity in the ticket that it presented, or the hit of the session id in the
- * lookup below. Equal ids alone prove nothing: with a ticket, a TLS 1.2 client chooses the id that both sides
- * then show.
+ * A *control* connection has an identity: 32 random bytes, or those of the session that it resumed. It travels in the
+ * application data of every ticket and of every stored session that the connection issues. A *data* connection must
+ * prove that it resumed a session of this identity; the proof is the identity in the ticket that it presented, or the
+ * hit of the session id in the lookup below. Equal ids alone prove nothing: with a ticket, a TLS 1.2 client chooses the
+ * id that both sides then show.
  *
  *              full handshake        resumption by ticket             resumption by id (TLS <= 1.2)
  *   control    tickets, store        any known key; always renewed    from the store
@@ -211,10 +211,20 @@ static void refresh(SSL_SESSION *session)
         SSL_SESSION_set_timeout(session, REFRESHED_SECONDS);
 }
 
+/* Whoever resumes a session knows its secret, so it is the client that it was made for: its control connection takes on
+ * the identity. Clients with several control connections and one store of sessions (rclone) mix them up. */
+static void conn_adopt(struct conn *conn)
+{
+    if (conn->server && !conn->data_role && !conn->established && conn->has_presented && SSL_session_reused(conn->ssl))
+        memcpy(conn->identity, conn->presented, IDENTITY_SIZE);
+}
+
 static int hook_ticket_issue(SSL *ssl, void *argument)
 {
     struct conn *conn = conn_of(ssl);
 
+    if (conn != NULL)
+        conn_adopt(conn);
     return conn == NULL || SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), conn->identity, IDENTITY_SIZE);
 }
 
@@ -574,6 +584,7 @@ static void note_handshake_done(struct conn *conn)
     if (conn->handshakes == conn->finished)
         return;
     conn->handshakes = conn->finished;
+    conn_adopt(conn);
     conn_establish(conn);
     if (conn->renegotiating) {
         conn->renegotiating = 0;

@@ -8,8 +8,9 @@ and every cached session and reads back from what the client presented. Session 
 session has no identity. Ids alone would not do: with a TLS 1.2 ticket the *client* chooses the id that it
 sends along, so that the holder of any ticket could show the id of anybody's session.
 
-A control connection may itself have resumed a session of an earlier one. Then a data connection may present
-that same earlier session: both handshakes proved the same secret, so they are one client's.
+A control connection may itself have resumed a session of another one. Both handshakes proved the same secret, so
+they are one client's, and both have the same identity from then on: a data connection of either may present a session
+of the other. Clients with several control connections and one store of sessions (rclone, Go's libraries) do that.
 """
 
 from __future__ import annotations
