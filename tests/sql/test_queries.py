@@ -22,7 +22,7 @@ from ftpsd.sql.errors import Failed, Unavailable
 from ftpsd.sql.queries import calling
 from ftpsd.sql.statements import NOTHING
 from ftpsd.testing.ca import Authority, Files
-from ftpsd.testing.databases import TestDatabase
+from ftpsd.testing.databases import Postgres, TestDatabase
 from tests.sql.support import Told, opened
 
 HOSTILE = (
@@ -59,6 +59,38 @@ def test_what_no_database_takes_is_written_as_text(database: TestDatabase) -> No
     with opened(database, """SQLNamedQuery put FREEFORM "INSERT INTO notes (who) VALUES ('%u/%f')" """) as (queries, _):
         queries.run("put", values=Told({"user": "nul\0", "file": "latin-\udce9"}))
     assert database.run("SELECT who FROM notes") == [("nul\\x00/latin-\\xe9",)]
+
+
+@pytest.mark.parametrize(("encoding", "found"), [("LATIN1", None), ("SQL_ASCII", [])])
+def test_a_name_that_the_database_has_no_letters_for_is_no_outage(
+    postgres_server: Postgres, encoding: str, found: list[tuple[str]] | None
+) -> None:
+    """Whoever logs in chooses the name: others would be refused until somebody asks again."""
+    database = postgres_server.database(encoding)
+    database.run("CREATE TABLE notes (who VARCHAR(200))")
+    with opened(database, """SQLNamedQuery put INSERT "'%{0}'" notes
+    SQLNamedQuery get SELECT "who FROM notes WHERE who = '%{0}'"
+    """) as (queries, said):
+        queries.run("put", ("müller",))
+        if found is None:
+            with pytest.raises(Failed):
+                queries.run("get", ("名前",))
+        else:
+            assert queries.run("get", ("名前",)) == found
+        assert queries.run("get", ("müller",)) == [("müller",)]
+        assert Code.SQL_UNAVAILABLE not in said.reasons
+
+
+def test_a_text_that_cannot_be_read_is_no_outage(postgres_server: Postgres) -> None:
+    database = postgres_server.database("SQL_ASCII")
+    database.run("CREATE TABLE notes (who VARCHAR(200))")
+    database.run("INSERT INTO notes VALUES (E'm\\374ller')")
+    with opened(database, """SQLNamedQuery all SELECT "who FROM notes"
+    SQLNamedQuery count SELECT "count(*) FROM notes" """) as (queries, said):
+        with pytest.raises(Failed):
+            queries.run("all")
+        assert queries.run("count") == [("1",)]
+        assert Code.SQL_UNAVAILABLE not in said.reasons
 
 
 def test_variables_without_a_value(database: TestDatabase) -> None:

@@ -136,7 +136,8 @@ class _Link:
             slow = getattr(original, "sqlstate", None) == _QUERY_CANCELED
             return Unavailable(reason_of(error)) if slow else Failed(reason_of(error))
         self.close()
-        return Unavailable(reason_of(error))
+        # What the driver cannot write or read (a text in another encoding) says nothing about the database.
+        return Failed(reason_of(error)) if isinstance(error, ValueError | TypeError) else Unavailable(reason_of(error))
 
     def patience(self) -> float | None:
         """Seconds until something is to be done with an idle connection; None: never."""

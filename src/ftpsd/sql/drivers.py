@@ -97,7 +97,7 @@ class Postgres(Driver):
         options: dict[str, Any] = {
             "host": info.host.strip("[]") or "localhost", "dbname": info.database, "user": info.user or None,
             "password": info.password or None, "port": info.port or None, "application_name": "ftpsd",
-            "connect_timeout": max(2, round(self.timeouts.connect)),
+            "connect_timeout": max(2, round(self.timeouts.connect)), "client_encoding": "UTF8",
         }
         if tls is not None:
             options |= {

@@ -114,11 +114,11 @@ class Postgres:
     def port(self) -> int:
         return self._daemon.port
 
-    def database(self) -> TestDatabase:
+    def database(self, encoding: str = "UTF8") -> TestDatabase:
         """A new database, empty."""
         self._made += 1
         name = f"ftpsd{self._made}"
-        self._run("postgres", f"CREATE DATABASE {name} TEMPLATE template0", ())
+        self._run("postgres", f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'", ())
         return TestDatabase(
             "postgres", f"{name}@127.0.0.1:{self.port} ftpsd anything",
             lambda sql, parameters: self._run(name, sql, parameters), self.stop, self.start)
