@@ -142,6 +142,19 @@ def test_passwords(make: Any, binds: bool) -> None:
     assert not backend.matches(None, "secret")
 
 
+@pytest.mark.parametrize("binds", [True, False])
+@pytest.mark.parametrize("password", ["\udcff", "secret\udce9", "\0", "secret\0x", "x" * 5000])
+def test_no_password_makes_a_server_one_that_is_away(
+    make: Any, notes: list[str], binds: bool, password: str
+) -> None:
+    """Whoever logs in chooses it: others would be refused for a while."""
+    backend = make(auth_binds=binds)
+    assert not backend.matches(backend.lookup("alice"), password)
+    assert not backend.matches(None, password)
+    assert notes == []
+    assert backend.lookup("alice") is not None
+
+
 def test_a_password_that_may_not_be_read_matches_nothing(make: Any) -> None:
     backend = make(auth_binds=False)
     assert not backend.matches(backend.lookup("alice"), "secret")

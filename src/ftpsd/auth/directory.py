@@ -153,6 +153,8 @@ class Directory:
         """Whether a bind as `name` (a DN) succeeds. Raises `Unavailable`."""
         if not password:
             return False  # a bind without a password is an anonymous one, and always succeeds (RFC 4513 5.1.2)
+        if not _is_text(password):
+            return False  # ldap3 cannot send it, which would look like a server that is away
         for state in self._willing():
             with self._watched(state):
                 deadline = self._opening()
@@ -335,6 +337,15 @@ def _entry(found: Mapping[str, Any]) -> Entry:
 def _bytes(password: str) -> bytes:
     """As it came: ldap3 refuses some signs in a text (RFC 4013), which would look like a server that is away."""
     return password.encode("utf-8", "surrogateescape")
+
+
+def _is_text(password: str) -> bool:
+    """Whether it came in UTF-8, as passwords of simple binds do (RFC 4513 5.1.3)."""
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _result(connection: Any) -> str:
