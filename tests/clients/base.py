@@ -77,6 +77,7 @@ class Adapter(abc.ABC):
     active: ClassVar[bool] = True
     ipv6: ClassVar[bool] = True
     unicode: ClassVar[bool] = True
+    sends_close_notify: ClassVar[bool] = True
     # TLS versions under which its data connections resume the control connection's session.
     resumes: ClassVar[frozenset[str]] = BOTH_VERSIONS
 

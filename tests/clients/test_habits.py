@@ -14,6 +14,7 @@ from ftpsd.testing.plugin import ServerFactory
 from ftpsd.testing.server import RunningServer
 from tests.clients.base import Adapter, ClientFailed, Link, Step, run
 from tests.clients.command_line import Curl, Lftp, Rclone
+from tests.clients.languages import FtpSsl, GoFtp, PhpFtp, PromiseFtp, RubyNetFtp
 from tests.clients.python_clients import Ftplib, ftplib_session
 from tests.clients.s_client import SClient
 from tests.clients.scenario import noise
@@ -78,7 +79,8 @@ def test_rclone_copies_many_files_at_a_time(
 
 
 UPLOADERS: tuple[Adapter, ...] = (
-    Curl(), Lftp(), Rclone(), BasicFtp(), SClient(), Ftplib(), NetFtp(), CommonsNet(),
+    Curl(), Lftp(), Rclone(), BasicFtp(), SClient(), Ftplib(), NetFtp(), CommonsNet(), RubyNetFtp(), PhpFtp(),
+    GoFtp(), PromiseFtp(),
 )
 
 
@@ -97,6 +99,22 @@ def test_a_large_upload_loses_nothing(
     adapter.perform(link_to(server), steps, tmp_path)
     for step in steps:
         assert (server.home() / step.remote).read_bytes() == data
+
+
+def test_an_upload_that_ends_with_a_plain_fin(
+    ftps_server: ServerFactory, tls_version: str, tmp_path: Path,
+) -> None:
+    """Its end is taken for one from a client that has ended what it received in the same way, not before."""
+    need(FtpSsl())
+    server = ftps_server(tls=only(tls_version))
+    server.give("file", noise(1))
+    local = tmp_path / "local"
+    local.write_bytes(noise(2))
+    put, get = Step("put", "up", local=str(local)), Step("get", "file", local=str(tmp_path / "got"))
+    with pytest.raises(ClientFailed, match="data-truncated"):
+        FtpSsl().perform(link_to(server), [put], tmp_path)
+    FtpSsl().perform(link_to(server), [get, put], tmp_path)
+    assert (server.home() / "up").read_bytes() == noise(2)
 
 
 @pytest.mark.parametrize("adapter", [Ftplib(), NetFtp(), CommonsNet()], ids=lambda adapter: adapter.name)

@@ -15,6 +15,7 @@ from _pytest.mark.structures import ParameterSet
 from ftpsd.testing.plugin import ServerFactory
 from tests.clients.base import Adapter, Link
 from tests.clients.command_line import Curl, Lftp, Rclone, Wget
+from tests.clients.languages import ErlangFtp, FtpSsl, GoFtp, PhpFtp, PromiseFtp, RubyNetFtp
 from tests.clients.python_clients import Aioftp, Ftplib
 from tests.clients.s_client import SClient
 from tests.clients.scenario import whole_session
@@ -23,6 +24,7 @@ from tests.clients.scripted import BasicFtp, CommonsNet, NetFtp
 pytestmark = pytest.mark.client
 ADAPTERS: tuple[Adapter, ...] = (
     Curl(), Lftp(), Ftplib(), SClient(), NetFtp(), Rclone(), BasicFtp(), Aioftp(), Wget(), CommonsNet(),
+    RubyNetFtp(), PhpFtp(), GoFtp(), ErlangFtp(), PromiseFtp(), FtpSsl(),
 )
 
 
@@ -60,6 +62,7 @@ def test_session(
         options.append("NoSessionReuseRequired")
     tls = ["TLSRequired on", f"TLSProtocol {version}"]
     tls += [f"TLSOptions {' '.join(options)}"] if options else []
+    tls += [] if adapter.sends_close_notify else ["UploadEnd lenient"]
     server = ftps_server(tls=tls, address=address)
     local, work = tmp_path / "local", tmp_path / "work"
     local.mkdir()
