@@ -34,6 +34,7 @@ ELSEWHERE = {
     "sql.backend": "settings/sql_rules.connections",
     "sql.connect_info": "settings/sql_rules.connections",
     "sql.named_connections": "settings/sql_rules.connections",
+    "sql.named_queries": "settings/sql_rules.every_query, which sql/setup.py asks",
     "sql.min_id": "SQLSettings.lowest, which auth/sqlaccounts.py asks",
     "sql.min_user_uid": "SQLSettings.lowest",
     "sql.min_user_gid": "SQLSettings.lowest",

@@ -31,7 +31,7 @@ def elsewhere(host: Host, group: str, field: str) -> list[Said]:
     found = [*_in_directories(host.directories, group, field, "")]
     for conditional in host.conditionals:
         name = named(conditional)
-        found += _of(conditional.changes, group, field, name)
+        found += _of((*conditional.early, *conditional.changes), group, field, name)
         found += _in_directories(conditional.directories, group, field, f"{name} ")
     for anonymous in host.anonymous:
         found += _of(anonymous.changes, group, field, f"<Anonymous {anonymous.root}>")

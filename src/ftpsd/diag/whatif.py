@@ -122,6 +122,7 @@ def answer(configuration: Configuration, question: Question) -> list[Step]:
         text = "Sorry, no server available to handle request on this address"
         return [Step("connect", False, f"500 {text}", "no virtual host answers there", Code.HOST_UNKNOWN)]
     classes = classes_of(configuration.classes, question.address, question.name)
+    host = host.for_classes(classes)
     settings = host.for_connection(classes=classes)
     state = TLSState(
         engine=settings.tls.engine, requirement=settings.tls.required,

@@ -204,6 +204,8 @@ def enter(session: Session, chosen: Selection, account: Account) -> None:
     session.login.user = chosen.user
     session.login.account = account
     session.login.anonymous = section
+    if settings.transfer.default_transfer_mode != session.host.settings.transfer.default_transfer_mode:
+        session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
     session.marks.logged_in = time.monotonic()
     session.marks.longest = bounds.longest(session, settings.limits.timeout_session)
     if session.sql is not None:

@@ -131,6 +131,8 @@ class Service:
         them; `passphrases` of encrypted keys, the OCSP responses on the `shelf`, `resumption` of TLS sessions and the
         counters of `tally` outlive the service."""
         self.configuration = configuration
+        self._whole = replace(configuration, hosts=configuration.every_host)
+        """With the hosts that only clients of classes find."""
         self._host_for = lru_cache(maxsize=1024)(configuration.host_for)
         self._names_tell = lru_cache(maxsize=1024)(configuration.names_tell)
         self._has_aliases = lru_cache(maxsize=1024)(configuration.has_aliases)
@@ -143,9 +145,9 @@ class Service:
         self._tally = tally or Tally()
         self.notices: list[str] = list(configuration.notices)
         self.log = EventLog()
-        self.staples = Staples(configuration, shelf or Shelf(), self._resumption.stores, self.log)
+        self.staples = Staples(self._whole, shelf or Shelf(), self._resumption.stores, self.log)
         self.names = HostNames()
-        self.sql = SqlHosts(configuration, self.log)
+        self.sql = SqlHosts(self._whole, self.log)
         self.pam = Desk(self._note)
         self.giver = Giver()
         self.digests = DigestMemory()
@@ -172,13 +174,15 @@ class Service:
         self.notices += resources.notices(self.configuration.hosts[0].settings.logins)
         self.bans = open_bans(self.configuration, self._resumption.stores, self._note)
         for host in self.configuration.hosts:
-            self._runtimes[host.id] = self._prepare_host(host)
-        check_wrap_tables(self.configuration, self.sql.queries)
-        self.quotas.open(self.configuration, self.sql.queries)
-        self.staples.prepare(filter(None, (runtime.secured for runtime in self._runtimes.values())))
+            self._runtimes[host.id] = runtime = self._prepare_host(host)
+            for _, variant in host.variants:
+                self._runtimes[variant.id] = self._prepare_host(variant, like=runtime)
+        check_wrap_tables(self._whole, self.sql.queries)
+        self.quotas.open(self._whole, self.sql.queries)
+        self.staples.prepare(self._secured())
         if self._passphrases is not None:
             self._passphrases.settled()
-        self._redis_log = open_redis_log(self.configuration, time.time, self._report)
+        self._redis_log = open_redis_log(self._whole, time.time, self._report)
         self.notices += self._open_logs()
         core = self.configuration.hosts[0].settings.core
         environment.apply(core.set_env, core.unset_env)
@@ -188,16 +192,24 @@ class Service:
     def _prepare_tls(self) -> None:
         """What the hosts that have TLS share."""
         main = self.configuration.hosts[0]
-        secured = [host for host in self.configuration.hosts if host.settings.tls.engine]
+        secured = [host for host in self._whole.hosts if host.settings.tls.engine]
         asking.check_provider(main.settings.tls.pass_phrase_provider, lambda _: main.origin("tls", _PROVIDER))
         if secured:
             self.notices += library.notices() + startup.prepare(secured)
             settings = main.settings
             self._resuming = self._resumption.lease(settings.tls, settings.remote, self.notices.append)
 
-    def _prepare_host(self, host: Host) -> HostRuntime:
+    def _secured(self) -> list[HostTLS]:
+        """The TLS of all hosts; some share one."""
+        found = {id(runtime.secured): runtime.secured for runtime in self._runtimes.values()}
+        return [secured for secured in found.values() if secured is not None]
+
+    def _prepare_host(self, host: Host, like: HostRuntime | None = None) -> HostRuntime:
+        """What becomes of a host's settings; `like`: that of the host whose TLS it has unless it says otherwise."""
         secured = None
-        if host.settings.tls.engine:
+        if like is not None and like.host.settings.tls == host.settings.tls:
+            secured = like.secured
+        elif host.settings.tls.engine:
             main = self.configuration.hosts[0].settings.tls
             secured = contexts.build(
                 host, cache=main.session_cache, sessions=self._resuming, passphrases=self._passphrases,
@@ -315,6 +327,9 @@ class Service:
             return None
         defined = self.configuration.classes
         classes = classes_of(defined, ends.peer, name) if defined else _NO_CLASS
+        if host.variants:
+            host = host.for_classes(classes)
+            runtime = self._runtimes[host.id]
         settings = host.for_connection(classes=classes)
         ban_generation = self.bans.generation if self.bans is not None else 0  # before anybody looks at bans
         if self.bans is not None and settings.bans.engine:
@@ -414,12 +429,13 @@ class Service:
 
     def certificates(self) -> tuple[Served, ...]:
         """What the hosts show."""
-        secured = (runtime.secured for runtime in self._runtimes.values())
+        secured = (self._runtimes[host.id].secured for host in self.configuration.hosts if host.id in self._runtimes)
         return tuple(one for each in secured if each is not None for one in each.served)
 
     def host_named(self, session: Session, name: str) -> Host | None:
-        """The host that a client at this address and port means by `name`."""
-        return self.configuration.host_named(name, session.ends.local, session.ends.local_port)
+        """The host that a client at this address and port means by `name`, as its classes find it."""
+        found = self.configuration.host_named(name, session.ends.local, session.ends.local_port)
+        return found.for_classes(session.classes) if found is not None else None
 
     def has_aliases(self, session: Session) -> bool:
         """Whether a host at this address and port has a ServerAlias; then SNI with another name is refused."""
@@ -504,7 +520,7 @@ class Service:
         counts = self.configuration.server.metrics_address is not None
         counting_sink = counting.sink(self._tally) if counts else None  # before files are open: it may be refused
         sinks, notices = open_sinks(
-            self.configuration, debug_level=self._debug_level, stderr=self._stderr, program=self._program)
+            self._whole, debug_level=self._debug_level, stderr=self._stderr, program=self._program)
         own, more = self.sql.sinks()
         sinks += own
         notices += more

@@ -300,7 +300,7 @@ class Session:
         """Begins a journal where some log wants to know of commands, and has the host's database at hand."""
         queries = self.runtime.queries
         self.sql = SqlSession(self, queries) if queries is not None else None
-        logged = self.sql is not None and bool(self.settings.sql.logs)
+        logged = self.sql is not None and bool(self.settings.sql.logs or any(self.host.changes_for_some("sql", "logs")))
         to_redis = self.log.hears(CommandForRedis)
         if self.journal is None and (logged or to_redis or self.log.hears(CommandDone)):
             self.journal = Journal(self, to_redis)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.arguments import ArgumentError, Boolean, OptionalPath, Path, Special, Text, want
-from ftpsd.settings.declaration import HOST, PROCESS, ROOT, Combine, Context, directive
+from ftpsd.settings.declaration import EVERY_HOST, HOST, PROCESS, ROOT, Combine, Context, directive
 
 HOST_EVENTS = (
     "AnonRejectPasswords", "BadProtocol", "ClientConnectRate", "EmptyPassword", "LoginRate", "MaxClientsPerHost",
@@ -140,19 +140,19 @@ class BanSettings:
         " command, a failed login or the end of a session.",
     )
     options: frozenset[str] = directive(
-        "BanOptions", _named(BAN_OPTIONS, "BanOption"), frozenset(), contexts=HOST, module="mod_ban",
+        "BanOptions", _named(BAN_OPTIONS, "BanOption"), frozenset(), contexts=EVERY_HOST, module="mod_ban",
         good=("MatchAnyServer",), bad=("", "MatchNothing"), default_text="none",
         doc="MatchAnyServer: a ban made at one host of this server counts at all of them.",
     )
     cache: str | None = directive(
-        "BanCache", Special("memcache|redis|none", cache), None, contexts=HOST, module="mod_ban",
+        "BanCache", Special("memcache|redis|none", cache), None, contexts=EVERY_HOST, module="mod_ban",
         good=("redis", "memcache", "none"), bad=("", "mysql"),
         doc="Bans made by BanOnEvent are shared with other machines by memcached or Redis. While that does not answer,"
         " each machine's own bans count.",
         differs="An entry is ftpsd's own: ProFTPD does not read it.",
     )
     cache_options: frozenset[str] = directive(
-        "BanCacheOptions", _named(CACHE_OPTIONS, "BanCacheOption"), frozenset(), contexts=HOST, module="mod_ban",
+        "BanCacheOptions", _named(CACHE_OPTIONS, "BanCacheOption"), frozenset(), contexts=EVERY_HOST, module="mod_ban",
         good=("MatchServer", "MatchServer UseJSON"), bad=("", "Nothing"), default_text="none",
         doc="MatchServer: a ban from another machine counts only at a host with the same address and port."
         " UseJSON: entries are written as JSON.",

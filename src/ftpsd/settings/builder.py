@@ -58,6 +58,12 @@ class _Body:
     limits: list[LimitSection] = field(default_factory=list)
     allow_all: bool = False
     deny_all: bool = False
+    kind: str = ""
+    """Of a conditional section: class, user, group, authenticated."""
+    early: dict[tuple[str, str], Change] = field(default_factory=dict)
+    """What an <IfClass> says of the host."""
+    around: _Body | None = None
+    """What a conditional section stands in."""
 
     @property
     def restrictions(self) -> Restrictions:
@@ -181,7 +187,7 @@ class _Builder:
                     f"<Directory {directory.path}> on {section.location}: in <Anonymous> ProFTPD never applies a path "
                     "with ~ or %u, here it counts; write it relative to the root of the <Anonymous>")
         elif rule.inside is Context.CONDITIONAL:
-            body.conditionals.append(self._conditional(section, rule))
+            body.conditionals.append(self._conditional(body, section, rule))
         elif rule.inside is Context.ANONYMOUS:
             body.anonymous.append((section, self._anonymous_body(section, rule)))
         elif rule.inside is Context.GLOBAL:
@@ -251,13 +257,13 @@ class _Builder:
                 "here all of the names must fit")
         return declaration.name, self._allowed(declaration, node, Context.LIMIT, rule.tag)
 
-    def _conditional(self, section: Section, rule: SectionRule) -> ConditionalSection:
+    def _conditional(self, around: _Body, section: Section, rule: SectionRule) -> ConditionalSection:
         kind = KINDS[section.name.lower()]
         try:
             condition = expression(kind, section.words) if section.words else None
         except ArgumentError as error:
             raise _bad_argument(rule.tag, error, section.location) from None
-        body = _Body(rule.inside, rule.tag)
+        body = _Body(rule.inside, rule.tag, kind=kind, around=around)
         self._fill(body, section.children)
         for change in body.changes.values() if kind != "class" else ():
             if change.field in _TOO_LATE:
@@ -266,7 +272,7 @@ class _Builder:
                     "keeps to what the host says, here it counts; write it outside, with an expression of groups")
         return ConditionalSection(
             kind, condition, tuple(body.changes.values()), tuple(body.directories), section.location,
-            tuple(body.limits),
+            tuple(body.limits), tuple(body.early.values()),
         )
 
     def _class(self, section: Section) -> None:
@@ -341,7 +347,10 @@ class _Builder:
 
     def _directive(self, body: _Body, node: Directive) -> None:
         declaration = self._declaration(node)
-        value = self._allowed(declaration, node, body.context, body.name)
+        context, changes = self._where_it_counts(declaration, body, node)
+        value = self._allowed(declaration, node, context, body.name)
+        if changes is None:
+            return
         if declaration.name == "LoadModule":
             self._load_module(value, node.location)
         if declaration.name in ("AllowAll", "DenyAll"):
@@ -351,10 +360,34 @@ class _Builder:
             return
         key = (declaration.group, declaration.field)
         change = Change(*key, value, declaration.combine, node.location)
-        earlier = body.changes.get(key)
+        earlier = changes.get(key)
         if earlier is not None:
             change = self._repeated(declaration, earlier, change, body)
-        body.changes[key] = change
+        changes[key] = change
+
+    def _where_it_counts(
+        self, declaration: Declaration, body: _Body, node: Directive,
+    ) -> tuple[Context, dict[tuple[str, str], Change] | None]:
+        """The context to judge a directive by, and where its change belongs; None: nowhere.
+
+        What is said of a host counts in <IfClass>, which comes into force before all else; <IfUser> and its kin come
+        after the login. ProFTPD heeds some wherever they stand.
+        """
+        if body.context is not Context.CONDITIONAL or Context.CONDITIONAL in declaration.contexts:
+            return body.context, body.changes
+        if Context.BY_CLASS not in declaration.contexts:
+            return body.context, body.changes
+        if body.kind == "class":
+            return Context.BY_CLASS, body.early
+        if declaration.name in _OF_EVERYBODY and body.around is not None:
+            self.notices.append(
+                f"{declaration.name} in {body.name} on {node.location} counts for everybody, as in ProFTPD: write it"
+                " outside")
+            return body.around.context, body.around.changes
+        self.notices.append(
+            f"{declaration.name} in {body.name} on {node.location} has no effect: it comes too late, as in ProFTPD,"
+            " when the login is done; write it outside, or in an <IfClass>")
+        return Context.BY_CLASS, None
 
     def _repeated(self, declaration: Declaration, earlier: Change, change: Change, body: _Body) -> Change:
         combine = declaration.combine
@@ -494,7 +527,7 @@ process as a whole."""
 
 def _where(declaration: Declaration) -> Context:
     """Where it may stand, not counting sections that are for some sessions."""
-    return declaration.contexts & ~Context.CONDITIONAL
+    return declaration.contexts & ~(Context.CONDITIONAL | Context.BY_CLASS)
 
 
 def _of_process(declaration: Declaration) -> bool:
@@ -515,6 +548,9 @@ _OF_PROCESS = {
 }
 """What server config says of these counts before what <Global> says, for every host."""
 
+
+_OF_EVERYBODY = frozenset({"UserAlias", "SetEnv", "UnsetEnv"})
+"""What ProFTPD does not keep to the sections that it stands in."""
 
 _TOO_LATE = {"default_root": "DefaultRoot", "default_chdir": "DefaultChdir"}
 _EXPRESSIONS = frozenset({"AllowUser", "AllowGroup", "AllowClass", "DenyUser", "DenyGroup", "DenyClass"})

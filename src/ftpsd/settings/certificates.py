@@ -20,7 +20,7 @@ from ftpsd.settings.arguments import (
     Special,
     want,
 )
-from ftpsd.settings.declaration import HOST, ROOT, Combine, directive
+from ftpsd.settings.declaration import EVERY_HOST, ROOT, Combine, directive
 
 MODULE = "mod_ftpsd"
 
@@ -123,7 +123,7 @@ class CertificateSettings:
         " Needs the library acme. ftpsd's own, as are all ACME directives.",
     )
     acme_names: tuple[str, ...] = directive(
-        "ACMENames", Special("name …", acme_names), (), contexts=HOST, module=MODULE, default_text="none",
+        "ACMENames", Special("name …", acme_names), (), contexts=EVERY_HOST, module=MODULE, default_text="none",
         good=("ftp.example.org", "ftp.example.org FTP2.example.org"),
         bad=("", "*.example.org", "192.0.2.7", "ftp_1.example.org", "-a.example.org"),
         doc="Names of the certificate that ACMEServer is asked for. It is written to this host's TLSECCertificateFile"

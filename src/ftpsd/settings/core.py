@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ftpsd.settings import parsers
 from ftpsd.settings.arguments import Addresses, Boolean, Integer, Special, Text, Words
-from ftpsd.settings.declaration import HOST, LOGIN, PLACES, ROOT, Combine, Context, directive
+from ftpsd.settings.declaration import EVERY_HOST, HOST, LOGIN, PLACES, ROOT, Combine, Context, directive
 from ftpsd.settings.values import DisplayChdir, EnvironmentVariable, ServerIdent
 
 BARE_HOST = Context.SERVER | Context.VHOST
@@ -33,7 +33,7 @@ class CoreSettings:
         doc="E-mail address of the administrator, shown where a message file says %E and by HELP.",
     )
     port: int = directive(
-        "Port", Integer(0, 65535, "port"), 21, contexts=HOST, good=("2121", "0"),
+        "Port", Integer(0, 65535, "port"), 21, contexts=EVERY_HOST, good=("2121", "0"),
         bad=("65536", "ftp", "-1"),
         combine=Combine.LAST, doc="TCP port of this host. 0: no listener for this host.",
     )

@@ -27,12 +27,15 @@ class Context(enum.Flag):
     CLASS = enum.auto()
     LIMIT = enum.auto()
     FTPACCESS = enum.auto()
+    BY_CLASS = enum.auto()
+    """<IfClass> only: what is said of a host, for the clients of a class. In <IfUser> and its kin it comes too late."""
 
 
 ROOT = Context.SERVER
 PROCESS = Context.SERVER | Context.GLOBAL
 """Of what concerns the process as a whole, where ProFTPD takes it in <Global>, too."""
-HOST = Context.SERVER | Context.VHOST | Context.GLOBAL
+EVERY_HOST = Context.SERVER | Context.VHOST | Context.GLOBAL
+HOST = EVERY_HOST | Context.BY_CLASS
 CONNECTION = HOST | Context.CONDITIONAL
 LOGIN = CONNECTION | Context.ANONYMOUS
 PLACES = LOGIN | Context.DIRECTORY
@@ -45,6 +48,7 @@ CONTEXT_NAMES = {
     Context.ANONYMOUS: "<Anonymous>",
     Context.DIRECTORY: "<Directory>",
     Context.CONDITIONAL: "<IfClass>, <IfUser>, <IfGroup>, <IfAuthenticated>",
+    Context.BY_CLASS: "<IfClass>",
     Context.CLASS: "<Class>",
     Context.LIMIT: "<Limit>",
     Context.FTPACCESS: ".ftpaccess",
@@ -53,6 +57,8 @@ CONTEXT_NAMES = {
 
 def context_names(contexts: Context) -> str:
     """`server config, <VirtualHost>` for people."""
+    if Context.CONDITIONAL in contexts:
+        contexts &= ~Context.BY_CLASS
     return ", ".join(name for context, name in CONTEXT_NAMES.items() if context in contexts)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ftpsd.settings import parsers
 from ftpsd.settings.arguments import ArgumentError, Boolean, Integer, OneOf, Special, boolean, want
-from ftpsd.settings.declaration import HOST, Context, directive
+from ftpsd.settings.declaration import HOST, LOGIN, Context, directive
 from ftpsd.settings.values import DigestCache
 
 MODULE = "mod_digest"
@@ -52,7 +52,7 @@ class DigestSettings:
     """Who may ask for which digests."""
 
     engine: bool = directive(
-        "DigestEngine", Boolean(), True, module=MODULE, contexts=_HERE, good=("on", "off"), bad=("", "md5"),
+        "DigestEngine", Boolean(), True, module=MODULE, contexts=LOGIN, good=("on", "off"), bad=("", "md5"),
         doc="HASH, MD5, XCRC, XMD5, XSHA, XSHA1, XSHA256 and XSHA512 are offered. docs/transfers.md says more.",
     )
     algorithms: frozenset[str] = directive(

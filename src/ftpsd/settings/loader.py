@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from ftpsd.config import FileSource, Source, Tree, parse
 from ftpsd.settings import rules
 from ftpsd.settings.builder import Resolve, build
+from ftpsd.settings.by_class import with_variants
 from ftpsd.settings.model import Configuration, Settings
 from ftpsd.settings.registry import has_module, module_meant
 from ftpsd.settings.serverwide import without_servers
@@ -98,5 +99,6 @@ def configured(
     """The configuration that a tree describes, see `build`, with everything held against everything else."""
     configuration, unused = without_servers(
         build(tree, listen=listen, resolve=resolve, base=base, interfaces=interfaces))
+    configuration = with_variants(configuration)
     notices = rules.check(configuration)
     return dataclasses.replace(configuration, notices=configuration.notices + unused + notices)

@@ -77,7 +77,7 @@ class LoginSettings:
         doc="File shown with the 226 of a transfer; a relative name is looked for in the current directory.",
     )
     cd_path: tuple[str, ...] = directive(
-        "CDPath", Special("/path", values.cd_path), (), contexts=_HOST_ANON, combine=Combine.APPEND,
+        "CDPath", Special("/path", values.cd_path), (), contexts=LOGIN, combine=Combine.APPEND,
         good=("/pub", "~/projects"), bad=("", "pub", "/a b c"),
         doc="CWD looks for a directory that it does not find in these directories, too.",
     )

@@ -277,6 +277,8 @@ class ConditionalSection:
     directories: tuple[DirectorySection, ...] = ()
     location: Location | None = None
     limits: tuple[LimitSection, ...] = ()
+    early: tuple[Change, ...] = ()
+    """Of an <IfClass>: what it says of the host (`Host.for_classes`)."""
 
     def holds(
         self, *, user: str | None, groups: Collection[str], classes: Collection[str], authenticated: bool = True,
@@ -340,6 +342,17 @@ class Host:
     changes: tuple[Change, ...] = ()
     """What gave `settings` its values: <Global>'s first, then the host's own."""
     location: Location | None = None
+    variants: tuple[tuple[tuple[int, ...], Host], ...] = ()
+    """The hosts that clients of classes find in its place, by which of `conditionals` make them; see `by_class`."""
+
+    def for_classes(self, classes: Collection[str]) -> Host:
+        """The host that a client of these classes finds here: where <IfClass> says what is said of hosts, another."""
+        if not self.variants:
+            return self
+        holding = tuple(
+            number for number, section in enumerate(self.conditionals)
+            if section.early and section.holds(user=None, groups=(), classes=classes))
+        return next((host for numbers, host in self.variants if numbers == holding), self)
 
     def origin(self, group: str, name: str) -> Location | None:
         """Where the value of `settings.<group>.<name>` comes from; None: it is the default."""
@@ -352,7 +365,8 @@ class Host:
         """What is said here and in every section: for all sessions, for some, for some directories."""
         sections: tuple[AnonymousSection | ConditionalSection, ...] = (*self.anonymous, *self.conditionals)
         inner = [directory for section in sections for directory in section.directories]
-        for changes in (self.changes, *(one.changes for one in (*sections, *self.directories, *inner))):
+        early = (section.early for section in self.conditionals)
+        for changes in (self.changes, *early, *(one.changes for one in (*sections, *self.directories, *inner))):
             yield from changes
 
     def changes_for_some(self, group: str, name: str) -> Iterator[Change]:
@@ -472,6 +486,11 @@ class Configuration:
     defines: frozenset[str] = field(default_factory=frozenset)
     loaded: tuple[str, ...] = ()
     """Modules that LoadModule names (mod_sql_mysql.c)."""
+
+    @property
+    def every_host(self) -> tuple[Host, ...]:
+        """The hosts, and behind them those that clients of classes find in their places (`Host.for_classes`)."""
+        return (*self.hosts, *(variant for host in self.hosts for _, variant in host.variants))
 
     @property
     def server(self) -> ServerSettings:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ftpsd.settings.addresses import Network, block, canonical
 from ftpsd.settings.arguments import ArgumentError, Boolean, Special, duration, want
-from ftpsd.settings.declaration import Combine, directive
+from ftpsd.settings.declaration import EVERY_HOST, Combine
+from ftpsd.settings.declaration import directive as _directive
 from ftpsd.settings.modules import OWN
 from ftpsd.settings.parsers import keywords
 
 MODULE = "mod_proxy_protocol"
+
+directive = partial(_directive, contexts=EVERY_HOST)
+"""Of which class a client is, only the header says."""
+
 USE_SERVER_ADDRESS = "UseProxiedServerAddress"
 EITHER = frozenset({1, 2})
 _VERSIONS = {"haproxyv1": 1, "haproxyv2": 2}

@@ -18,7 +18,7 @@ from ftpsd.settings.arguments import (
     want,
     whole_number,
 )
-from ftpsd.settings.declaration import HOST, Combine, directive
+from ftpsd.settings.declaration import EVERY_HOST, Combine, directive
 
 REDIS_PORT, SENTINEL_PORT, MEMCACHE_PORT = 6379, 26379, 11211
 DEFAULT_MILLIS = 500
@@ -27,7 +27,7 @@ DEFAULT_MILLIS = 500
 LONGEST_MILLIS = 60_000
 MOST_DATABASE = 65535
 
-_CONTEXTS = HOST
+_CONTEXTS = EVERY_HOST
 """Caches belong to the whole server, so their servers do; in a <VirtualHost> they are the whole server's, too."""
 
 

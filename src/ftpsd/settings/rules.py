@@ -17,7 +17,7 @@ from ftpsd.settings.values import ForeignAddresses
 def check(configuration: Configuration) -> tuple[str, ...]:
     """Notices about `configuration`; raises `ConfigError` for what cannot be."""
     notices: list[str] = []
-    for host in configuration.hosts:
+    for host in configuration.every_host:
         _needs(host)
         _per_user(host)
         _formats(host)
@@ -28,7 +28,7 @@ def check(configuration: Configuration) -> tuple[str, ...]:
     notices.extend(redis_rules.check(configuration))
     notices.extend(_shared_addresses(configuration.hosts))
     notices.extend(_unknown_classes(configuration))
-    return tuple(notices)
+    return tuple(dict.fromkeys(notices))
 
 
 def _needs(host: Host) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 
 from ftpsd.settings import sql_parsers as grammar
 from ftpsd.settings.arguments import Boolean, Integer, OptionalPath, Path, Special
-from ftpsd.settings.declaration import HOST, Combine, Context
+from ftpsd.settings.declaration import CONNECTION, HOST, Combine, Context
 from ftpsd.settings.declaration import directive as _directive
 from ftpsd.settings.sql_parsers import (
     CommandLog,
@@ -164,7 +164,7 @@ class SQLSettings:
     )
     named_queries: tuple[NamedQuery, ...] = directive(
         "SQLNamedQuery", Special('name SELECT|INSERT|UPDATE|FREEFORM "text" [table] [connection]', grammar.named_query),
-        (), combine=Combine.BY_KEY,
+        (), contexts=CONNECTION, combine=Combine.BY_KEY,
         good=('count SELECT "count FROM users WHERE userid = \'%u\'"', 'log INSERT "now(), \'%u\'" accesslog',
               'up UPDATE "count = count + 1 WHERE userid = \'%u\'" users',
               'free FREEFORM "INSERT INTO log (who) VALUES (\'%u@%h\')" logdb'),
@@ -173,8 +173,8 @@ class SQLSettings:
         " taken away. docs/sql.md has more.",
     )
     logs: tuple[CommandLog, ...] = directive(
-        "SQLLog", Special("command,… query [IGNORE_ERRORS]", grammar.command_log), (), combine=Combine.APPEND,
-        good=("PASS,ERR_PASS log", "* log IGNORE_ERRORS", "EXIT log"),
+        "SQLLog", Special("command,… query [IGNORE_ERRORS]", grammar.command_log), (), contexts=CONNECTION,
+        combine=Combine.APPEND, good=("PASS,ERR_PASS log", "* log IGNORE_ERRORS", "EXIT log"),
         bad=("", "PASS", "PASS log SOMETIMES", "A;B log"),
         doc="Run a query after each of these commands that succeeded (ERR_: that failed); EXIT is the end of a"
         " session.",
@@ -186,7 +186,8 @@ class SQLSettings:
         doc=f"Run a query when something happens: {', '.join(grammar.EVENTS)}.",
     )
     infos: tuple[Info, ...] = directive(
-        "SQLShowInfo", Special('command,… code "text"', grammar.show_info), (), combine=Combine.APPEND,
+        "SQLShowInfo", Special('command,… code "text"', grammar.show_info), (), contexts=CONNECTION,
+        combine=Combine.APPEND,
         good=('PASS 230 "You have been here %{count} times, %u"',), bad=("", "PASS 230", 'PASS 99 "x"'),
         doc="A line of text in the reply to a command; %{name} is what the SELECT query of that name returns, and"
         " where that is nothing the line is left out. It stands behind the reply, but before it at PASS and where the"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from ftpsd.errors import ConfigError
+from ftpsd.errors import ConfigError, Location
 from ftpsd.settings.model import Configuration, Host
 from ftpsd.settings.sql import SQLSettings
 from ftpsd.settings.sql_parsers import (
@@ -15,6 +16,7 @@ from ftpsd.settings.sql_parsers import (
     SQLITE,
     ConnectInfo,
     GroupQueries,
+    NamedQuery,
     UserColumns,
     UserQueries,
 )
@@ -43,10 +45,16 @@ def _with_backend(info: ConnectInfo, backend: str) -> ConnectInfo:
         info.database, info.host, info.port, info.user, info.password, info.policy, info.tls, backend, info.name)
 
 
+def every_query(host: Host) -> tuple[NamedQuery, ...]:
+    """The SQLNamedQuery lines of a host, and those of sections that are for some of its sessions."""
+    return (*host.settings.sql.named_queries, *(
+        query for change in host.changes_for_some("sql", "named_queries") for query in change.value))
+
+
 def check(configuration: Configuration) -> list[str]:
     """Notices about what is hardly meant; raises `ConfigError` for what cannot be."""
     notices: list[str] = []
-    for host in configuration.hosts:
+    for host in configuration.every_host:
         found = connections(host.settings.sql, configuration.loaded)
         if found:
             _backends(host, found)
@@ -77,7 +85,12 @@ def _backends(host: Host, found: dict[str, ConnectInfo]) -> None:
 
 
 def _queries(host: Host, known: set[str]) -> None:
-    for query in host.settings.sql.named_queries:
+    for change in host.changes_for_some("sql", "named_queries"):
+        for name in {query.name for query in change.value} & {query.name for query in host.settings.sql.named_queries}:
+            raise ConfigError(
+                f"there is a query named '{name}' outside of the section", location=change.location,
+                directive="SQLNamedQuery", remedy="Give it a name of its own: queries are the same for all sessions.")
+    for query in every_query(host):
         if query.connection not in known:
             raise _wrong(
                 host, "SQLNamedQuery", "named_queries", f"{query.name}: no connection named '{query.connection}'",
@@ -88,7 +101,7 @@ def _literals(host: Host, found: Mapping[str, ConnectInfo]) -> None:
     """What MySQL would read otherwise than it was read when its variables were looked for."""
     sql = host.settings.sql
     written: list[tuple[str, str, str, Template | None, str]] = [
-        ("SQLNamedQuery", "named_queries", f"{one.name}: ", one.template, one.connection) for one in sql.named_queries]
+        ("SQLNamedQuery", "named_queries", f"{one.name}: ", one.template, one.connection) for one in every_query(host)]
     written += [
         ("SQLUserWhereClause", "user_where", "", sql.user_where, MAIN),
         ("SQLGroupWhereClause", "group_where", "", sql.group_where, MAIN)]
@@ -126,18 +139,30 @@ def _used(sql: SQLSettings, passwords: SQLPasswordSettings) -> Iterator[tuple[st
 
 def _references(host: Host) -> None:
     sql = host.settings.sql
-    known = {query.name: query for query in reversed(sql.named_queries)}
+    known = {query.name: query for query in reversed(every_query(host))}
     for directive, field, name, returns in _used(sql, host.settings.sql_passwords):
         group = "sql_passwords" if directive.startswith("SQLPassword") else "sql"
-        query = known.get(name)
-        if query is None:
-            remedy = "Define it with SQLNamedQuery" + (f"; there are {', '.join(sorted(known))}." if known else ".")
-            raise _wrong(host, directive, field, f"no query named '{name}'", remedy, group)
-        fits = ("SELECT", "FREEFORM") if returns else ("INSERT", "UPDATE", "FREEFORM")
-        if query.kind not in fits:
-            raise _wrong(
-                host, directive, field, f"the query '{name}' is of type {query.kind}",
-                f"It must be of type {' or '.join(fits)}.", group)
+        _referred(known, directive, host.origin(group, field), name, returns=returns)
+    for field in ("logs", "infos"):
+        for change in host.changes_for_some("sql", field):
+            said = replace(SQLSettings(), **{field: change.value})
+            for directive, _, name, returns in _used(said, SQLPasswordSettings()):
+                _referred(known, directive, change.location, name, returns=returns)
+
+
+def _referred(
+    known: Mapping[str, NamedQuery], directive: str, location: Location | None, name: str, *, returns: bool,
+) -> None:
+    """Whether there is the query that a directive names, and of a type that fits. Raises `ConfigError`."""
+    query = known.get(name)
+    if query is None:
+        remedy = "Define it with SQLNamedQuery" + (f"; there are {', '.join(sorted(known))}." if known else ".")
+        raise ConfigError(f"no query named '{name}'", location=location, directive=directive, remedy=remedy)
+    fits = ("SELECT", "FREEFORM") if returns else ("INSERT", "UPDATE", "FREEFORM")
+    if query.kind not in fits:
+        raise ConfigError(
+            f"the query '{name}' is of type {query.kind}", location=location, directive=directive,
+            remedy=f"It must be of type {' or '.join(fits)}.")
 
 
 def _without_types(host: Host) -> list[str]:

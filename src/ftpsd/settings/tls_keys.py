@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from ftpsd.settings.arguments import Argument, ArgumentError, Path, Special, absolute_path, want
-from ftpsd.settings.declaration import ROOT, Combine, directive
+from ftpsd.settings.declaration import EVERY_HOST, ROOT, Combine
+from ftpsd.settings.declaration import directive as _directive
 
 MODULE = "mod_tls"
+
+directive = partial(_directive, contexts=EVERY_HOST)
 
 LONGEST_IDENTITY = 256
 """Bytes of a pre-shared key's identity."""

@@ -7,12 +7,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import urlsplit
 
 from ftpsd.settings.arguments import ArgumentError, Boolean, Duration, Special, want
-from ftpsd.settings.declaration import ROOT, Combine, directive
+from ftpsd.settings.declaration import EVERY_HOST, ROOT, Combine
+from ftpsd.settings.declaration import directive as _directive
 from ftpsd.settings.tls_sessions import MODULE, SessionSettings, cache_place
 from ftpsd.settings.values import SessionCache
+
+directive = partial(_directive, contexts=EVERY_HOST)
 
 CACHE_KINDS = ("shm", "fs", "memcache", "redis")
 """Where OCSP responses can be kept (TLSStaplingCache)."""

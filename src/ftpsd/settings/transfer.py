@@ -61,8 +61,8 @@ class TransferSettings:
         doc="An upload that does not end well is deleted.",
     )
     default_transfer_mode: str = directive(
-        "DefaultTransferMode", OneOf(("ascii", "binary")), "ascii", module="mod_xfer", good=("binary",),
-        bad=("ebcdic",),
+        "DefaultTransferMode", OneOf(("ascii", "binary")), "ascii", module="mod_xfer", contexts=CONNECTION,
+        good=("binary",), bad=("ebcdic",),
         doc="TYPE of a session that has not sent TYPE yet.",
     )
     store_unique_prefix: str = directive(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ftpsd.settings.model import Configuration, Host
 from ftpsd.settings.sql import SQLSettings
 from ftpsd.settings.sql_parsers import MAIN, ConnectInfo
-from ftpsd.settings.sql_rules import connections
+from ftpsd.settings.sql_rules import connections, every_query
 from ftpsd.sql.database import Database, Report
 from ftpsd.sql.queries import NamedQueries
 
@@ -30,7 +30,7 @@ class Databases:
             found = connections(sql, configuration.loaded)
             if found:
                 opened = {name: self._database(info, sql) for name, info in found.items()}
-                self._hosts[host.id] = NamedQueries(opened, sql.named_queries, report)
+                self._hosts[host.id] = NamedQueries(opened, every_query(host), report)
 
     def of(self, host: Host) -> NamedQueries | None:
         """The queries of a host; None: it has no database."""
