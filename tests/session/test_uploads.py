@@ -97,6 +97,22 @@ def test_the_fate_of_a_partial_file(
     client.quit()
 
 
+@pytest.mark.parametrize("overwrite", ["on", "off"])
+def test_a_hidden_file_that_is_there_is_named(ftps_server: ServerFactory, tls_version: str, overwrite: str) -> None:
+    """As in ProFTPD: somebody uploads, or a server was killed; of the file itself there is nothing to say."""
+    server = ftps_server(directives=["HiddenStores on", f"AllowOverwrite {overwrite}"])
+    server.give("sub/.in.up.bin.", b"half")
+    with server.client(tls_version).begin() as client:
+        client.expect(250, "CWD sub")
+        for name in ("up.bin", "/sub/up.bin"):
+            connection = client.data()
+            reply = client.command(f"STOR {name}")
+            connection.close("fin")
+            text = f"550 {name}: Temporary hidden file /sub/.in.up.bin. already exists"
+            assert str(reply).startswith(text)
+    assert [path.name for path in (server.home() / "sub").iterdir()] == [".in.up.bin."]
+
+
 def test_hidden_stores_show_the_file_only_when_it_is_complete(
     ftps_server: ServerFactory, tls_version: str
 ) -> None:

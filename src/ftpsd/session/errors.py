@@ -7,7 +7,7 @@ import os
 from ftpsd.errors import Refusal
 from ftpsd.reasons.codes import Code
 from ftpsd.reasons.system import code_of
-from ftpsd.vfs.base import BadRestart, NotRegularFile
+from ftpsd.vfs.base import BadRestart, HiddenFileThere, NotRegularFile
 
 
 def refusal(error: OSError, shown: str, code: int = 550) -> Refusal:
@@ -22,4 +22,6 @@ def words(error: OSError) -> str:
     """What went wrong, in the system's words."""
     if isinstance(error, NotRegularFile):
         return "Not a regular file"
+    if isinstance(error, HiddenFileThere):
+        return f"Temporary hidden file {error.filename} already exists"
     return os.strerror(error.errno) if error.errno else str(error)

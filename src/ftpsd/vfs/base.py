@@ -49,6 +49,12 @@ class NotRegularFile(OSError):
         super().__init__(errno.EINVAL, "Not a regular file", path)
 
 
+class HiddenFileThere(FileExistsError):
+    """The file under which an upload hides until it is complete (HiddenStores) is there already: somebody uploads, or a
+    server was killed meanwhile. `filename` is its virtual path.
+    """
+
+
 class BadRestart(OSError):
     """A transfer was to be resumed beyond the end of the file."""
 

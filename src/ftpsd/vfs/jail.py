@@ -33,6 +33,7 @@ from ftpsd.vfs.base import (
     BadRestart,
     Body,
     FileSystem,
+    HiddenFileThere,
     ListingOptions,
     NotRegularFile,
     OpenFile,
@@ -130,7 +131,11 @@ class Jail(FileSystem):
             name = encode(prefix) + final + encode(suffix)
             if b"/" in name:
                 raise OSError(errno.EINVAL, "HiddenStores: a slash in the name", path)
-            found = create(parent, name, os.O_WRONLY, self._file_mode(umask), path)
+            try:
+                found = create(parent, name, os.O_WRONLY, self._file_mode(umask), path)
+            except FileExistsError as error:
+                there = f"{os.path.dirname(path).rstrip('/')}/{decode(name)}"
+                raise HiddenFileThere(error.errno, error.strerror, there) from None
             return HiddenFile(found, path, parent=parent, name=name, final=final, overwrite=overwrite)
         except BaseException:
             os.close(parent)

@@ -30,7 +30,7 @@ from ftpsd.session.state import Session
 from ftpsd.session.transfer import Job
 from ftpsd.settings.model import Settings
 from ftpsd.settings.transfer import TransferSettings
-from ftpsd.vfs.base import BadRestart, OpenFile, StoreMode
+from ftpsd.vfs.base import BadRestart, HiddenFileThere, OpenFile, StoreMode
 
 PORT_PATIENCE: Final = 5.0
 """Seconds that PASV and EPSV wait at most for a port of PassivePorts."""
@@ -229,7 +229,7 @@ def _open_upload(
     except BadRestart:
         raise
     except OSError as error:
-        if isinstance(error, FileExistsError) and not overwrite:
+        if isinstance(error, FileExistsError) and not isinstance(error, HiddenFileThere) and not overwrite:
             raise Refusal(550, f"{shown}: Overwrite permission denied", Code.OVERWRITE_DENIED) from None
         raise errors.refusal(error, shown) from None
 
