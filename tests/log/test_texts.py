@@ -253,7 +253,7 @@ EVERY_KIND: list[Event] = [
     events.TransferEnded("STOR", "/x", "in", 1, 1.0, False), events.HostileInput("HTTP", "GET"),
     events.TimedOut("TimeoutIdle", 5), events.Notice("x"), events.TLSNote("x"), events.FileDeleted("/x"),
     events.Debug(1, "x"), events.Trace("tls", 1, "x"), events.TLSMessages(("x",)), events.Deflated("send", 10, 5),
-    events.ModuleNote("ban", "x"),
+    events.ModuleNote("ban", "x"), events.Happened("core.max-command-rate"),
 ]
 
 

@@ -29,6 +29,9 @@ HOSTS = {
     "pair": f'MaxLoginAttempts 1\nBanOnEvent MaxLoginAttemptsFromUser {RULE} "not you, %u"',
     "unknown": 'BanOnEvent UnhandledCommand 3/00:10:00 01:00:00 "speak FTP"',
     "protocol": f"BanOnEvent BadProtocol {RULE}",
+    "raw": "BanOnEvent core.unhandled-command 3/00:10:00 01:00:00",
+    "raw login": f"BanOnEvent mod_auth.max-login-attempts {RULE}\nMaxLoginAttempts 1",
+    "failed handshakes": "BanOnEvent mod_tls.ctrl-handshake-failed 2/00:10:00 01:00:00",
     "empty": f"BanOnEvent EmptyPassword {RULE}",
     "rate": "BanOnEvent ClientConnectRate 3/00:10:00 01:00:00",
     "logins": "BanOnEvent LoginRate 2/00:10:00 01:00:00",
@@ -329,3 +332,28 @@ def test_a_ban_is_noticed_within_a_transfer(hosts: Hosts) -> None:
     assert str(client.read_reply()) == "421 banned"
     client.expect_end()
     connection.close("rst")
+
+
+def test_events_by_the_names_that_proftpd_gives_them(hosts: Hosts) -> None:
+    with hosts.connected("raw") as client:
+        for _ in range(2):
+            client.expect(500, "NONSENSE")
+        client.expect(421, "NONSENSE")
+    with hosts.client("raw") as client:
+        client.expect(530)
+    with hosts.connected("raw login") as client:
+        client.expect(331, "USER alice")
+        client.expect(530, "PASS wrong")
+    with hosts.client("raw login") as client:
+        client.expect(530)
+
+
+def test_failed_handshakes_count(hosts: Hosts) -> None:
+    """What comes is TLS of no version."""
+    for _ in range(2):
+        with hosts.connected("failed handshakes") as client:
+            client.expect(234, "AUTH TLS")
+            client.send(b"no TLS at all\r\n")
+            client.expect(421)
+    with hosts.client("failed handshakes") as client:
+        client.expect(530)

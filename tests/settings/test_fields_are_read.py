@@ -34,6 +34,7 @@ ELSEWHERE = {
     "sql.backend": "settings/sql_rules.connections",
     "sql.connect_info": "settings/sql_rules.connections",
     "sql.named_connections": "settings/sql_rules.connections",
+    "folders.vroot_options": "settings/rules.py: it stops the start",
     "sql.named_queries": "settings/sql_rules.every_query, which sql/setup.py asks",
     "sql.min_id": "SQLSettings.lowest, which auth/sqlaccounts.py asks",
     "sql.min_user_uid": "SQLSettings.lowest",

@@ -215,3 +215,34 @@ def test_an_interface_that_there_is_not(tmp_path: Path) -> None:
     file.write_text("<VirtualHost eth98:7>\n</VirtualHost>\n")
     with pytest.raises(ConfigError, match="error resolving 'eth98:7'"):
         load(str(file))
+
+
+@pytest.mark.parametrize(("line", "told"), [
+    ("BanOnEvent mod_auth.root-login 1/00:01:00 01:00:00", False),
+    ("BanOnEvent mod_tls.ctrl-handshake-failed 1/00:01:00 01:00:00", False),
+    ("BanOnEvent mod_geoip.connection-denied 1/00:01:00 01:00:00", True),
+    ("BanOnEvent core.connect 1/00:01:00 01:00:00", True),
+    ("BanOnEvent RootLogin 1/00:01:00 01:00:00", False),
+    ("SQLLogOnEvent mod_ban.ban-host q", False), ("SQLLogOnEvent HostBanned q", False),
+    ("SQLLogOnEvent core.exit q", False),
+    ("SQLLogOnEvent mod_auth.max-connections-per-host q", True), ("SQLLogOnEvent mod_sftp.ssh2.auth-password q", True),
+])
+def test_events_that_never_happen_here_are_noticed(line: str, told: bool) -> None:
+    notices = configuration(line).notices
+    assert [text for text in notices if "never happens" in text] == list(notices)
+    assert bool(notices) is told
+
+
+@pytest.mark.parametrize("line", ["BanOnEvent MaxLoginAttemps 1/00:01:00 01:00:00", "SQLLogOnEvent HostBaned q"])
+def test_typing_errors_in_events_stop_the_start(line: str) -> None:
+    assert "event" in failure(line)
+
+
+@pytest.mark.parametrize("engine", ["", "VRootEngine off\n"])
+def test_vroot_options_without_vroot(engine: str) -> None:
+    assert configuration(f"{engine}VRootOptions allowSymlinks\n").notices == ()
+
+
+@pytest.mark.parametrize("engine", ["VRootEngine on", "<IfUser bob>\nVRootEngine on\n</IfUser>"])
+def test_links_never_lead_out_of_the_root(engine: str) -> None:
+    assert "VRootOptions: a symbolic link never leads out" in failure(f"VRootOptions allowSymlinks\n{engine}\n")

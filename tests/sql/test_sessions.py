@@ -67,6 +67,11 @@ HOSTS = {
     "log only": "SQLEngine log\nSQLLog PASS,ERR_PASS log",
     "log": "SQLLog PASS,RETR,STOR,DELE,ERR_DELE,EXIT log\nSQLLog PASS count\nSQLLogOnEvent mod_auth.max-login-attempts"
            " event\nMaxLoginAttempts 1",
+    "events": "SQLNamedQuery own INSERT \"'more', '%U', '', 0, ''\" history\nSQLLogOnEvent core.exit own\n"
+              "SQLLogOnEvent core.unhandled-command own",
+    "banned": "BanEngine on\nBanOnEvent UnhandledCommand 2/00:10:00 00:00:01\nSQLLogOnEvent HostBanned own\n"
+              "SQLNamedQuery own INSERT \"'ban', '%U', '', 0, ''\" history",
+    "for a user": "<IfUser alice>\nSQLLog NOOP log\n</IfUser>\n<IfAuthenticated>\nSQLLog PWD log\n</IfAuthenticated>",
     "info": 'SQLShowInfo PASS 230 "%u, you were here %{times} times"\nSQLShowInfo NOOP 214 "%{times}"',
     "keys": "SQLUserPrimaryKey custom:/key\nSQLGroupPrimaryKey gid\nSQLLog PASS noted",
     "anonymous": "<Anonymous @HOME@/alice>\nUser alice\nUserAlias anonymous alice\nSQLEngine off\n</Anonymous>",
@@ -103,7 +108,8 @@ def sql(
     connection = f"SQLBackend {database.backend}\nSQLConnectInfo {database.words}".splitlines()
     hosts = {name: text.replace("{uid}", str(UID)).replace("{gid}", str(GID)) for name, text in HOSTS.items()}
     users = (User("alice", password="file secret"), User("carol"))
-    with serving(ftps_certificates, hosts, users=users, shared=(*connection, *EVERYWHERE)) as running:
+    bans = ("BanTable @HOME@/../bans",)
+    with serving(ftps_certificates, hosts, users=users, shared=(*connection, *EVERYWHERE), directives=bans) as running:
         for number, (name, password) in enumerate((
             ("alice", hash_password("secret")), ("bob", "plain'); DROP TABLE users; --"), ("o'hara", "secret"),
             ("carol", None), ("per%cent", "secret"), ("back\\slash", "secret"), ("nobodys-home", "secret"),
@@ -289,3 +295,28 @@ def test_nobody_waits_for_a_database_that_is_away(
         assert 1 <= text.count("does not answer: unable to open database file") <= 4
     assert "[sql-unavailable]" in own
     assert log.count("USER alice (Login failed): ") == 3
+
+
+def test_more_events(sql: Sql) -> None:
+    with sql.logged_in("events") as client:
+        client.expect(500, "NONSENSE")
+        client.quit()
+    assert [row[:2] for row in sql.history(2, "more")] == [("more", "alice")] * 2
+
+
+def test_a_ban_is_an_event(sql: Sql) -> None:
+    with sql.logged_in("banned") as client:
+        client.expect(500, "NONSENSE")
+        client.expect(421, "NONSENSE")
+    assert [row[:2] for row in sql.history(1, "ban")] == [("ban", "alice")]
+
+
+def test_commands_of_some_users(sql: Sql) -> None:
+    """SQLLog in <IfUser> and <IfAuthenticated>."""
+    for user in ("alice", "carol"):
+        with sql.logged_in("for a user", user) as client:
+            client.expect(200, "NOOP")
+            client.expect(257, "PWD")
+            client.quit()
+    assert [row[1] for row in sql.history(2, "PWD")] == ["alice", "carol"]
+    assert [row[1] for row in sql.history(1, "NOOP")] == ["alice"]

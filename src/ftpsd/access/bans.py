@@ -132,7 +132,7 @@ def kind_of(event: str) -> Kind:
 def rules_for(rules: Iterable[BanRule], events: Iterable[str]) -> list[BanRule]:
     """The rules about any of these events."""
     wanted = frozenset(events)
-    return [rule for rule in rules if rule.event in wanted]
+    return [rule for rule in rules if rule.meant in wanted]
 
 
 def block(name: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:

@@ -336,6 +336,14 @@ class ModuleNote(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Happened(Event):
+    """Something of which nothing but SQLLogOnEvent hears; `name` is ProFTPD's name of the event."""
+
+    kind: ClassVar[str] = "happened"
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileDeleted(Event):
     """DELE removed a file of `size` bytes; `path` is the real path (xferlog's direction `d`); `ascii`: TYPE A."""
 

@@ -89,6 +89,12 @@ def ended(session: Session, reason: Code | Good) -> None:
         _count(session, events_of(reason))
 
 
+def count(session: Session, event: str) -> None:
+    """This event counts against the client, whose session ends anyway."""
+    if session.bans is not None:
+        _count(session, (event,))
+
+
 def suspect_of(session: Session, account: Account | None = None) -> Suspect:
     """Who the client is; `account` is whom he is about to become."""
     name = session.peer_name if session.peer_name != session.peer else None
@@ -108,6 +114,7 @@ def _count(session: Session, happened: Iterable[str]) -> Ban | None:
         if not autoban:  # an administrator was faster
             _denied(session.log, ban)
             return ban
+        session.log.emit(events.Happened(f"mod_ban.ban-{ban.kind.word}"))
         text = "autoban threshold reached, ending session"
         session.log.emit(events.ModuleNote("ban", f"{event} {text}"))
         session.log.emit(events.Notice(f"{MODULES['ban']}: {text}", reason=Code.BANNED))

@@ -133,6 +133,7 @@ def keep_pace(session: Session) -> None:
     within = f"{rate.number} cmds/{rate.seconds} sec{'' if rate.seconds == 1 else 's'}"
     if session.bans is not None:
         banning.note(session, ("MaxCommandRate",))
+    session.log.emit(events.Happened("core.max-command-rate"))
     session.log.emit(events.Debug(
         0, f"MaxCommandRate ({within}) exceeded, injecting processing delay of {delay * 1000:.0f} ms"))
     delays.pause(session, delay)

@@ -168,18 +168,40 @@ _TIMEOUTS = {
 }
 
 
-def name_of(event: Event) -> str:
-    """ProFTPD's name of an event; "": it has none."""
+_REFUSALS = {
+    Code.LOGIN_ROOT_DENIED: "mod_auth.root-login", Code.LOGIN_EMPTY_PASSWORD: "mod_auth.empty-password",
+    Code.LOGIN_PASSWORD_REJECTED: "mod_auth.anon-reject-passwords", Code.LIMIT_CLIENTS: "mod_auth.max-clients",
+    Code.LIMIT_CLIENTS_PER_CLASS: "mod_auth.max-clients-per-class",
+    Code.LIMIT_CLIENTS_PER_HOST: "mod_auth.max-clients-per-host",
+    Code.LIMIT_CLIENTS_PER_USER: "mod_auth.max-clients-per-user",
+    Code.LIMIT_HOSTS_PER_USER: "mod_auth.max-hosts-per-user", Code.WRAP_DENIED: "mod_wrap.connection-denied",
+    Code.COMMAND_UNKNOWN: "core.unhandled-command",
+    Code.LIMIT_TRANSFERS_PER_HOST: "mod_xfer.max-transfers-per-host",
+    Code.LIMIT_TRANSFERS_PER_USER: "mod_xfer.max-transfers-per-user",
+}
+
+
+def names_of(event: Event) -> tuple[str, ...]:
+    """ProFTPD's names of an event."""
+    name = ""
     match event:
         case events.LoginAttemptsExceeded():
-            return "mod_auth.max-login-attempts"
+            name = "mod_auth.max-login-attempts"
+        case events.SessionClosed(reason=Code() as reason) if reason in _TIMEOUTS:
+            return _TIMEOUTS[reason], "core.exit"
         case events.SessionClosed():
-            return _TIMEOUTS.get(event.reason, "") if isinstance(event.reason, Code) else ""
+            name = "core.exit"
+        case events.LoginFailed() | events.CommandDenied():
+            name = _REFUSALS.get(event.reason, "")
+        case events.HostileInput():
+            name = "core.bad-protocol"
+        case events.Happened():
+            name = event.name
         case events.HandshakeSucceeded(channel="control"):
-            return "mod_tls.ctrl-handshake"
+            name = "mod_tls.ctrl-handshake"
         case events.HandshakeFailed():
-            return "mod_tls.ctrl-handshake-failed" if event.channel == "control" else "mod_tls.data-handshake-failed"
-    return ""
+            name = "mod_tls.ctrl-handshake-failed" if event.channel == "control" else "mod_tls.data-handshake-failed"
+    return (name,) if name else ()
 
 
 class EventSink:
@@ -188,6 +210,7 @@ class EventSink:
     capped = False
     hears: frozenset[type[Event]] | None = frozenset({
         events.LoginAttemptsExceeded, events.SessionClosed, events.HandshakeSucceeded, events.HandshakeFailed,
+        events.LoginFailed, events.CommandDenied, events.HostileInput, events.Happened,
     })
 
     def __init__(self, hosts: Mapping[int, tuple[SQLSettings, NamedQueries]]) -> None:
@@ -197,12 +220,12 @@ class EventSink:
         return "SQLLogOnEvent"
 
     def emit(self, event: Event, origin: Origin) -> None:
-        found, name = self._hosts.get(origin.host_id), name_of(event)
-        if found is None or not name:
+        found, names = self._hosts.get(origin.host_id), names_of(event)
+        if found is None or not names:
             return
         settings, queries = found
         for log in settings.event_logs:
-            if log.event == name:
+            if log.event in names:
                 queries.send(log.query, (), _EventValues(event), lenient=log.lenient)
 
     def reopen(self) -> list[str]:

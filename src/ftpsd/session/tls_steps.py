@@ -97,6 +97,7 @@ def start_tls(session: Session, decision: Decision) -> None:
     except HandshakeFailed as error:
         lines = (*error.lines, *decision.failure_log)
         session.log.emit(events.HandshakeFailed("control", error.reason, lines))
+        banning.count(session, "mod_tls.ctrl-handshake-failed")
         raise SessionEnded(error.reason, 421, marked(policy.HANDSHAKE_FAILED, error.reason)) from None
     except (SessionEnded, TLSError, CredentialsError, ConnectionError, TimeoutError):
         raise

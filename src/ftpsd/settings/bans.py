@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ftpsd.reasons.codes import Code
 from ftpsd.settings.arguments import ArgumentError, Boolean, OptionalPath, Path, Special, Text, want
 from ftpsd.settings.declaration import EVERY_HOST, HOST, PROCESS, ROOT, Combine, Context, directive
+from ftpsd.settings.event_names import BANNED_FOR, is_a_name
 
 HOST_EVENTS = (
     "AnonRejectPasswords", "BadProtocol", "ClientConnectRate", "EmptyPassword", "LoginRate", "MaxClientsPerHost",
@@ -43,6 +44,11 @@ class BanRule(NamedTuple):
     message: str | None = None
 
     @property
+    def meant(self) -> str:
+        """What counts: one of `EVENTS`, a reason code, or a name that nothing has here."""
+        return BANNED_FOR.get(self.event, self.event)
+
+    @property
     def key(self) -> str:
         """A section's rule for an event replaces the one that it inherits."""
         return self.event
@@ -63,7 +69,7 @@ def clock(word: str, what: str) -> int:
 def rule(words: Sequence[str]) -> tuple[BanRule, ...]:
     """`event N/hh:mm:ss hh:mm:ss [message]`."""
     want(words, 3, 4)
-    event = _BY_NAME.get(words[0].lower())
+    event = _BY_NAME.get(words[0].lower(), words[0] if is_a_name(words[0]) else None)
     if event is None:
         raise ArgumentError(
             f"unknown event: '{words[0]}'", remedy=f"It is one of {', '.join(EVENTS)}, or a reason code"
@@ -137,7 +143,8 @@ class BanSettings:
         doc="Who causes the event N times within the first time is banned for the second one: the client's address"
         f" ({', '.join(HOST_EVENTS)}), the user ({', '.join(USER_EVENTS)}), the class ({', '.join(CLASS_EVENTS)}), or"
         f" the user from that address ({', '.join(PAIR_EVENTS)}). The event may also be the reason code of a refused"
-        " command, a failed login or the end of a session.",
+        " command, a failed login or the end of a session, or ProFTPD's own name of an event"
+        f" ({', '.join(BANNED_FOR)}), for which the address is banned.",
     )
     options: frozenset[str] = directive(
         "BanOptions", _named(BAN_OPTIONS, "BanOption"), frozenset(), contexts=EVERY_HOST, module="mod_ban",

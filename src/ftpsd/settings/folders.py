@@ -1,15 +1,14 @@
 """Directories from elsewhere that sessions see below their root (mod_vroot)."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ftpsd.settings.arguments import ArgumentError, Boolean, OptionalPath, Path, Special, Words, want
+from ftpsd.settings.arguments import ArgumentError, Boolean, OptionalPath, Path, Special, want
 from ftpsd.settings.declaration import HOST, Combine, Context, Status, directive, without_value
+from ftpsd.settings.parsers import keywords
 
 
 class Alias(NamedTuple):
@@ -30,6 +29,12 @@ def alias(words: Sequence[str]) -> tuple[Alias, ...]:
     return (Alias(source, target),)
 
 
+def options(words: Sequence[str]) -> frozenset[str]:
+    """`allowSymlinks`."""
+    want(words, 1)
+    return keywords(words, ("allowSymlinks",), "VRootOption")
+
+
 @dataclass(frozen=True, slots=True)
 class FolderSettings:
     """Virtual folders."""
@@ -38,6 +43,12 @@ class FolderSettings:
         "VRootEngine", Boolean(), False, module="mod_vroot", contexts=HOST | Context.CONDITIONAL, good=("on", "off"),
         bad=("", "maybe"), doc="VRootAlias counts.",
         differs="sessions are kept below their root in the same way without it",
+    )
+    vroot_options: frozenset[str] = directive(
+        "VRootOptions", Special("allowSymlinks", options), frozenset(), module="mod_vroot",
+        good=("allowSymlinks",), bad=("", "none"), default_text="none",
+        doc="allowSymlinks: symbolic links lead out of the root of a session. That stops the start where VRootEngine"
+        " is on: here they never do, VRootAlias shows what is meant.",
     )
     vroot_alias: tuple[Alias, ...] = directive(
         "VRootAlias", Special("/source target", alias), (), module="mod_vroot", contexts=HOST | Context.CONDITIONAL,
@@ -61,10 +72,5 @@ DECLARATIONS = (
         "VRootLog", Status.NO_EFFECT, "what becomes of an alias goes to the system log", module="mod_vroot",
         contexts=HOST, argument=OptionalPath(), good=("/var/log/vroot.log", "none"), bad=("vroot.log",),
         doc="File for messages of mod_vroot.",
-    ),
-    without_value(
-        "VRootOptions", Status.REFUSED, "a symbolic link never leads out of the root of a session: show what is meant"
-        " with VRootAlias", module="mod_vroot", argument=Words("allowSymlinks"),
-        doc="allowSymlinks: symbolic links lead out of the root of a session.",
     ),
 )

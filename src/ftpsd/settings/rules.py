@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ftpsd.errors import ConfigError
 from ftpsd.settings import logformat, redis_rules, sql_rules
 from ftpsd.settings.addresses import canonical, goes_by
+from ftpsd.settings.event_names import BANNED_FOR, LOGGED, is_a_name
 from ftpsd.settings.model import Change, Configuration, DirectorySection, Host
 from ftpsd.settings.registry import DIRECTIVES
 from ftpsd.settings.server import INETD
@@ -20,7 +21,9 @@ def check(configuration: Configuration) -> tuple[str, ...]:
     for host in configuration.every_host:
         _needs(host)
         _per_user(host)
+        _links(host)
         _formats(host)
+        notices.extend(_unheard(host))
         notices.extend(_too_late(host))
         if configuration.server.server_type == INETD:
             notices.extend(_unlocked(host))
@@ -64,6 +67,30 @@ def _unlocked(host: Host) -> Iterable[str]:
         yield (
             "ServerType inetd without QuotaLock: uploads of several connections at once may exceed what"
             f" QuotaTallyTable on {host.origin('quotas', 'tally_table')} counts; write QuotaLock")
+
+
+def _links(host: Host) -> None:
+    """Files that say so want links to lead out of the root, which they never do here."""
+    engines = [host.settings.folders.vroot_engine, *(
+        change.value for change in host.changes_for_some("folders", "vroot_engine"))]
+    if host.settings.folders.vroot_options and any(engines):
+        raise ConfigError(
+            "a symbolic link never leads out of the root of a session", directive="VRootOptions",
+            location=host.origin("folders", "vroot_options"),
+            remedy="Show what is meant with VRootAlias, and take the line out.")
+
+
+def _unheard(host: Host) -> Iterable[str]:
+    """Events that ProFTPD's modules have and ftpsd has not."""
+    for change in host.every_change():
+        if (change.group, change.field) == ("bans", "rules"):
+            names = [rule.event for rule in change.value if is_a_name(rule.event) and rule.event not in BANNED_FOR]
+            yield from (f"BanOnEvent {name} on {change.location}: that never happens here, nobody is banned for it"
+                        for name in names)
+        if (change.group, change.field) == ("sql", "event_logs"):
+            names = [log.event for log in change.value if log.event not in LOGGED]
+            yield from (f"SQLLogOnEvent {name} on {change.location}: that never happens in a session here, nothing is"
+                        " logged" for name in names)
 
 
 def _formats(host: Host) -> None:

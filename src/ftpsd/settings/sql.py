@@ -11,6 +11,7 @@ from ftpsd.settings import sql_parsers as grammar
 from ftpsd.settings.arguments import Boolean, Integer, OptionalPath, Path, Special
 from ftpsd.settings.declaration import CONNECTION, HOST, Combine, Context
 from ftpsd.settings.declaration import directive as _directive
+from ftpsd.settings.event_names import ALIASES
 from ftpsd.settings.sql_parsers import (
     CommandLog,
     ConnectInfo,
@@ -183,7 +184,8 @@ class SQLSettings:
     event_logs: tuple[EventLog, ...] = directive(
         "SQLLogOnEvent", Special("event query [IGNORE_ERRORS]", grammar.event_log), (), combine=Combine.APPEND,
         good=("mod_auth.max-login-attempts log",), bad=("", "mod_auth.max-login-attempts", "no.such-event log"),
-        doc=f"Run a query when something happens: {', '.join(grammar.EVENTS)}.",
+        doc=f"Run a query when something happens: {', '.join(grammar.EVENTS)}. Also by the names"
+        f" {', '.join(ALIASES)}.",
     )
     infos: tuple[Info, ...] = directive(
         "SQLShowInfo", Special('command,… code "text"', grammar.show_info), (), contexts=CONNECTION,

@@ -17,6 +17,7 @@ from ftpsd.settings.arguments import (
     want,
     whole_number,
 )
+from ftpsd.settings.event_names import ALIASES, LOGGED, is_a_name
 from ftpsd.settings.sql_template import Part, Template
 
 SQLITE, POSTGRES, MYSQL = "sqlite3", "postgres", "mysql"
@@ -199,11 +200,7 @@ class Timeouts:
     query: float = 5.0
 
 
-EVENTS = (
-    "mod_auth.max-login-attempts", "core.timeout-idle", "core.timeout-login", "core.timeout-no-transfer",
-    "core.timeout-session", "core.timeout-stalled", "mod_tls.ctrl-handshake", "mod_tls.ctrl-handshake-failed",
-    "mod_tls.data-handshake-failed",
-)
+EVENTS = LOGGED
 """Events that SQLLogOnEvent knows, by ProFTPD's names."""
 
 _AUTH_TYPES = (
@@ -462,9 +459,12 @@ def command_log(words: Sequence[str]) -> tuple[CommandLog, ...]:
 def event_log(words: Sequence[str]) -> tuple[EventLog, ...]:
     """`event query [IGNORE_ERRORS]`."""
     want(words, 2, 3)
-    if words[0] not in EVENTS:
-        raise NotSupported(f"the event '{words[0]}'", remedy=f"There are {', '.join(EVENTS)}.")
-    return (EventLog(words[0], words[1], _lenient(words)),)
+    names = {alias.lower(): name for alias, name in ALIASES.items()}
+    event = names.get(words[0].lower(), words[0])
+    if not is_a_name(event):
+        raise NotSupported(
+            f"the event '{words[0]}'", remedy=f"There are {', '.join(EVENTS)}; {', '.join(ALIASES)}.")
+    return (EventLog(event, words[1], _lenient(words)),)
 
 
 def show_info(words: Sequence[str]) -> tuple[Info, ...]:
