@@ -10,8 +10,11 @@ import click
 
 _WIDEST = 100
 """Columns; longer lines are hard to read."""
-_FACT = re.compile(r"[A-Z][A-Za-z]+: +")
+_FACT = re.compile(r"[A-Z][A-Za-z]+: {2,}")
 """What begins a line of facts: `Context:   `."""
+_LABEL = r"(?:[A-Za-z`]+, )*[A-Za-z`]+: "
+_ITEM = re.compile(rf"(?<=[.)]) (?={_LABEL})")
+"""Between two options that a text explains one after the other."""
 
 
 @click.command("help", short_help="Explain a directive")
@@ -34,12 +37,24 @@ def command(directive: str | None) -> int:
         return 0
     text = text or _of_module(directive.lower().removesuffix(".c")) or _of_ftp_command(directive.upper())
     if text is None:
-        hint = manual.did_you_mean(directive) or "`ftpsd help` lists all directives."
+        hint = _of_option(directive) or manual.did_you_mean(directive) or "`ftpsd help` lists all directives."
         raise click.ClickException(f"there is no directive or section '{directive}'\n  {hint}")
     for line in text.splitlines():
         fact = _FACT.match(line)
-        click.echo(_filled(line, " " * len(fact[0]) if fact is not None else ""))
+        items = [line] if fact is not None else _ITEM.split(line)
+        indent = " " * len(fact[0]) if fact is not None else "  " * (len(items) > 1)
+        for item in items:
+            click.echo(_filled(item, indent))
     return 0
+
+
+def _of_option(word: str) -> str | None:
+    """Which directives explain `word` as one of their own; None: none does."""
+    from ftpsd.settings import registry
+
+    label = re.compile(rf"(?:^|[ `]){re.escape(word)}`?(?:: |, [A-Za-z`, ]+: )", re.IGNORECASE)
+    found = [each.name for each in registry.DIRECTIVES.values() if label.search(each.doc)]
+    return f"It is a word for {' and '.join(found)}: `ftpsd help {found[0]}`." if found else None
 
 
 def _shown_command(name: str) -> bool:
