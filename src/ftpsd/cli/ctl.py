@@ -21,6 +21,20 @@ usage: {program} [options] action [...]
   -v\tdisplays more verbose information
 """
 DROP_IN = "ftpdctl"
+FORMS = {
+    "kick": "kick user|host|class|session [-n N] NAME …",
+    "ban": "ban user|host|class [-d HH:MM:SS] NAME … | ban info [-v]",
+    "permit": "permit user|host|class NAME …|*",
+    "status": "status all|ADDRESS#PORT …", "down": "down all|ADDRESS#PORT …", "up": "up all|ADDRESS#PORT …",
+    "debug": "debug level [N]", "get": "get directives | get config NAME …",
+    "config": "config set ADDRESS:PORT NAME WORDS | config remove …",
+    "dns": "dns on|off | dns cache clear", "scoreboard": "scoreboard clean",
+    "trace": "trace CHANNEL:LEVEL … | trace info | trace user|host|session NAME [-t SECONDS]",
+    "tls": "tls sesscache|ocspcache info [-v]|clear|remove",
+    "rmctrl": "rmctrl NAME", "insctrl": "insctrl NAME",
+}
+"""How actions that need more words are asked for, as docs/operation.md says."""
+
 WATCHED = ("user", "host", "session")
 """What `trace` shows live, through a pipe that goes with the request."""
 
@@ -76,6 +90,9 @@ def _ask(program: str, path: str, words: tuple[str, ...], *, prefix: str, verbos
         answer = ask(path, words, fd=writer)
     except Unreachable as error:
         print(f"{program}: {error}", file=sys.stderr)
+        if program != DROP_IN:
+            print("  no server answers there: start it, or say with -c FILE or -s SOCKET which one is meant",
+                  file=sys.stderr)
         return 1
     finally:
         if writer is not None:
@@ -87,9 +104,21 @@ def _ask(program: str, path: str, words: tuple[str, ...], *, prefix: str, verbos
         return _copy(reader)
     if answer.status == 0 or program == DROP_IN:
         return 0
-    if answer.texts == ("access denied",):
-        print(_who_allows(words[0]), file=sys.stderr)
+    hint = _hint(answer.texts, words[0])
+    if hint is not None:
+        print(f"  {hint}", file=sys.stderr)
     return 1
+
+
+def _hint(said: tuple[str, ...], action: str) -> str | None:
+    """What to do about a refusal; None: it says so itself."""
+    if said == ("access denied",):
+        return _who_allows(action)
+    if said == ("unsupported action requested",):
+        return "`help` lists the actions"
+    if action in FORMS and any("missing required" in line for line in said):
+        return f"write: {FORMS[action]}"
+    return None
 
 
 def _copy(reader: int) -> int:
@@ -112,9 +141,9 @@ def _who_allows(name: str) -> str:
     }
     user = user_name(os.getuid())
     if action is None or action.acl is None:
-        return f"  ControlsSocketACL says who may connect: `ControlsSocketACL allow user {user}`"
+        return f"ControlsSocketACL says who may connect: `ControlsSocketACL allow user {user}`"
     what = "all" if action.acl == "tls" else name
     return (
-        f"  the configuration has to allow it: `{directives[action.acl]} {what} allow user {user}`"
+        f"the configuration has to allow it: `{directives[action.acl]} {what} allow user {user}`"
         " (and ControlsSocketACL, where there is one)"
     )
