@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import io
 import json
 import os
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -422,3 +424,19 @@ def test_a_proxy_that_nobody_has_named(world: World) -> None:
     report, found = examine(f"{GOOD}ProxyProtocolEngine on\n", world)
     assert report.status == 2
     assert any("needs ProxyProtocolTrust beside it" in line for line in found)
+
+
+@pytest.mark.parametrize(("module", "lines"), [
+    ("ftpsd.metrics.exposition", "MetricsAddress 127.0.0.1:9810\n"),
+    ("ldap3", "LDAPServer 127.0.0.1:1\nLDAPUsers dc=example\n"),
+    ("acme", "ACMEServer letsencrypt\nACMENames ftp.example.org\n"),
+])
+def test_libraries_that_are_not_installed(
+    module: str, lines: str, world: World, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They stop the start."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == module else find_spec(name))
+    monkeypatch.setitem(sys.modules, module, None)
+    errors = [line for line in examine(f"{GOOD}{lines}", world)[1] if line.startswith("error")]
+    assert any(f"{sys.executable} -m pip install 'ftpsd[" in line for line in errors), errors

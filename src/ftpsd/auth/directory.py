@@ -111,6 +111,16 @@ def _failures() -> tuple[type[Exception], ...]:
     return (ldap, OSError, Unavailable, *_UNREADABLE)
 
 
+def library() -> Any:
+    """ldap3. Raises `ConfigError` where it is not installed."""
+    try:
+        return importlib.import_module("ldap3")
+    except ImportError as error:
+        raise ConfigError(
+            f"accounts in a directory need the Python package ldap3: {error}", directive="LDAPServer",
+            remedy=f"Install it ({installing('ldap')}), or take the line out.") from None
+
+
 class Directory:
     """Servers with the same content. Safe for threads. `clock` (monotonic seconds) is for tests."""
 
@@ -126,12 +136,7 @@ class Directory:
 
     def prepare(self) -> None:
         """Loads ldap3. Raises `ConfigError`."""
-        try:
-            self._ldap3 = importlib.import_module("ldap3")
-        except ImportError as error:
-            raise ConfigError(
-                f"accounts in a directory need the Python package ldap3: {error}", directive="LDAPServer",
-                remedy=f"Install it ({installing('ldap')}), or take the line out.") from None
+        self._ldap3 = library()
 
     def close(self) -> None:
         """Closes what is idle."""

@@ -75,6 +75,13 @@ class CountingSink:
 
 def sink(tally: Tally) -> CountingSink:
     """A sink that counts. Before the fork; raises `ConfigError` where the exporter's library is missing."""
+    check_library()
+    tally.open()
+    return CountingSink(tally)
+
+
+def check_library() -> None:
+    """Raises `ConfigError` where MetricsAddress lacks the exporter's library."""
     try:
         importlib.import_module("ftpsd.metrics.exposition")
     except ModuleNotFoundError as error:
@@ -82,5 +89,3 @@ def sink(tally: Tally) -> CountingSink:
             f"needs a library that is not installed: {error.name}", directive="MetricsAddress",
             remedy=f"Install it ({installing('metrics')}), or take the line out.",
         ) from None
-    tally.open()
-    return CountingSink(tally)

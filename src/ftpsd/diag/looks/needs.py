@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from ftpsd.auth import otp
+from ftpsd.auth import directory, otp
 from ftpsd.diag.looks.caches import look_at_shared_bans
 from ftpsd.diag.machine import is_forbidden
 from ftpsd.diag.subject import Subject
@@ -15,26 +15,37 @@ from ftpsd.guard.opening import check_bans, check_wrap_tables
 from ftpsd.guard.quotafile import LimitFile, TallyFile
 from ftpsd.guard.quotas import tables_of
 from ftpsd.reasons.codes import Code
-from ftpsd.session import languages
+from ftpsd.session import counting, languages
 from ftpsd.settings.quotas import QuotaTable
 from ftpsd.sql.queries import NamedQueries
 from ftpsd.sql.setup import open_host
 from ftpsd.sql.wanted import check_queries
 from ftpsd.tls import asking
+from ftpsd.tls.acme import setup
 
 _PROVIDER, _CODES, _BANS = "TLSPassPhraseProvider", "AuthOTPTable", "BanTable"
 
 
 def look(subject: Subject) -> None:
     checks: list[Callable[[Subject], object]] = [
-        _quotas, _codes, _access_tables, lambda subject: languages.load(subject.host)]
+        _quotas, _codes, _access_tables, _directory, lambda subject: languages.load(subject.host)]
     if subject.host.id == 0:
-        checks += [_bans, _provider]
+        checks += [_bans, _provider, lambda subject: setup.check_library(subject.configuration), _metrics]
     for check in checks:
         try:
             check(subject)
         except ConfigError as error:
             subject.config_error(Code.CONFIG_ERROR, error)
+
+
+def _metrics(subject: Subject) -> None:
+    if subject.configuration.server.metrics_address is not None:
+        counting.check_library()
+
+
+def _directory(subject: Subject) -> None:
+    if subject.settings.ldap.users is not None:
+        directory.library()
 
 
 def _bans(subject: Subject) -> None:

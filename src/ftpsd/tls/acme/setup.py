@@ -25,14 +25,21 @@ def check(configuration: Configuration) -> list[str]:
         return ["ACMENames has no effect: there is no ACMEServer"] if named else []
     if not plan.wanted(configuration):
         return ["ACMEServer has no effect: no host has ACMENames"]
-    if importlib.util.find_spec(LIBRARY) is None:
-        raise ConfigError(
-            "the library that speaks ACME is not installed", directive="ACMEServer",
-            location=configuration.hosts[0].origin("certificates", "acme_server"),
-            remedy=f"Install it ({installing('acme')}, or Debian's python3-acme), or take ACMEServer out.")
+    check_library(configuration)
     for wish in plan.wanted(configuration):
         if not os.path.exists(wish.certificate):
             raise ConfigError(
                 f"'{wish.certificate}' does not exist yet", directive="ACMENames",
                 remedy="Get it before the first start: ftpsd acme -c CONFIGURATION.")
     return []
+
+
+def check_library(configuration: Configuration) -> None:
+    """Raises `ConfigError` where certificates are to come from an ACME server, and the library is missing."""
+    if configuration.hosts[0].settings.certificates.acme_server is None or not plan.wanted(configuration):
+        return
+    if importlib.util.find_spec(LIBRARY) is None:
+        raise ConfigError(
+            "the library that speaks ACME is not installed", directive="ACMEServer",
+            location=configuration.hosts[0].origin("certificates", "acme_server"),
+            remedy=f"Install it ({installing('acme')}, or Debian's python3-acme), or take ACMEServer out.")
