@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from ftpsd.access import limits
-from ftpsd.access.bans import Suspect
 from ftpsd.access.classes import classes_of
 from ftpsd.access.closing import Closing, Stage
 from ftpsd.access.occupancy import host_key
@@ -26,7 +25,6 @@ from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.pamdesk import Desk
 from ftpsd.data.endpoints import SocketTuning, ephemeral_ports
 from ftpsd.ftp.catalog import Catalog
-from ftpsd.ftp.replies import Reply
 from ftpsd.guard.bans import Bans
 from ftpsd.guard.opening import check_wrap_tables, open_bans
 from ftpsd.guard.quotas import QuotaTables
@@ -40,7 +38,6 @@ from ftpsd.metrics.tally import Tally
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.session import (
     banning,
-    bounds,
     counting,
     environment,
     handlers,
@@ -51,8 +48,8 @@ from ftpsd.session import (
     proxying,
     redislogs,
     resources,
-    wrapping,
 )
+from ftpsd.session.admission import Admission, Comer
 from ftpsd.session.closing import Doors
 from ftpsd.session.control import Control
 from ftpsd.session.endpoints import Ends
@@ -156,6 +153,7 @@ class Service:
         self._lock = threading.Lock()
         self._stopping = False
         self._doors = Doors()
+        self._admission = Admission(self._doors, None, self.log)
         self._tracing = Tracing(
             self.log.add, self.log.remove, partial(self._trace_tls, True), partial(self._trace_tls, False))
         self.bans: Bans | None = None
@@ -173,6 +171,7 @@ class Service:
         self.notices += acme.check(self.configuration)
         self.notices += resources.notices(self.configuration.hosts[0].settings.logins)
         self.bans = open_bans(self.configuration, self._resumption.stores, self._note)
+        self._admission = Admission(self._doors, self.bans, self.log)
         for host in self.configuration.hosts:
             self._runtimes[host.id] = runtime = self._prepare_host(host)
             for _, variant in host.variants:
@@ -311,50 +310,43 @@ class Service:
         if host is None:
             sock.sendall(b"500 Sorry, no server available to handle request on this address\r\n")
             return None
-        runtime, arrival = self._runtimes[host.id], None
-        rights.become_worker(*runtime.worker)
+        rights.become_worker(*self._runtimes[host.id].worker)
+        arrival = None
         if host.settings.proxy.engine and is_trusted(host.settings.proxy, ends.peer):
             arrival = self._arrive(sock, ends, host)
             if arrival is None:
                 return None
-            ends, host, runtime = self._told(arrival, host)
+            ends, host = self._told(arrival, host)
             slot.arrive((ends.peer, ends.peer_port), (ends.local, ends.local_port))
-        name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else None
-        if self._doors.closed:
-            line, text = self._doors.turned_away(ends, name or ends.peer)
-            self.log.emit(events.Notice(text))
-            _turn_away(sock, host.settings, line)
+        comer = self._comer(ends, host)
+        runtime = self._runtimes[comer.host.id]
+        refusal = self._admission.refusal(comer, slot, runtime.queries)
+        if refusal is not None:
+            _turn_away(sock, comer.settings, refusal)
             return None
+        session = self._session(sock, slot, comer, runtime)
+        if arrival is not None:
+            session.greeted, session.told = arrival.greeted, arrival.notes
+            session.notes = session.told
+        with self._lock:
+            self._sessions.add(session)
+            if self._doors.ending:  # a shutdown came while it was opened, and has told those that there were
+                session.goodbye = (Code.SHUTDOWN_ANNOUNCED, self._doors.goodbye(session))
+            if self._stopping or self._doors.ending:
+                session.stopping = True
+        return session
+
+    def _comer(self, ends: Ends, host: Host) -> Comer:
+        name = self.names.of(ends.peer) if host.settings.core.use_reverse_dns else None
         defined = self.configuration.classes
         classes = classes_of(defined, ends.peer, name) if defined else _NO_CLASS
         if host.variants:
             host = host.for_classes(classes)
-            runtime = self._runtimes[host.id]
-        settings = host.for_connection(classes=classes)
-        ban_generation = self.bans.generation if self.bans is not None else 0  # before anybody looks at bans
-        if self.bans is not None and settings.bans.engine:
-            words = banning.at_connect(self.bans, self.log, host, settings, Suspect(ends.peer, name, classes=classes))
-            if words is not None:
-                _turn_away(sock, settings, Reply(530, words).encode())
-                return None
-        if settings.restrictions and not _welcome(host, settings, limits.Client(ends.peer, name, classes=classes)):
-            self.log.emit(events.Notice(f"Connection from {name or ends.peer} [{ends.peer}] denied"))
-            return None
-        exceeded = bounds.connect(slot, host, settings, ends.peer)
-        if exceeded is not None:
-            if self.bans is not None and settings.bans.engine:
-                suspect = Suspect(ends.peer, name, classes=classes)
-                banning.refused_at_connect(self.bans, self.log, host, settings, suspect, exceeded.reason)
-            self.log.emit(events.Notice(
-                f"Connection from {name or ends.peer} [{ends.peer}] refused ({exceeded.log})", reason=exceeded.reason))
-            _turn_away(sock, settings, Reply(530, exceeded.text).encode())
-            return None
-        refused = None
-        if settings.wrap.engine:
-            refused = wrapping.at_connect(settings.wrap, self.log, host.id, ends, name, runtime.queries)
-        if refused is not None:
-            _turn_away(sock, settings, Reply(530, refused).encode())
-            return None
+        ban_generation = self.bans.generation if self.bans is not None else 0
+        return Comer(ends, host, host.for_connection(classes=classes), name, classes, ban_generation)
+
+    def _session(self, sock: socket.socket, slot: SlotView, comer: Comer, runtime: HostRuntime) -> Session:
+        ends, host, settings, name = comer.ends, comer.host, comer.settings, comer.name
         tuning = runtime.tuning if settings is host.settings else _tuning(settings)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         tuning.apply(sock)
@@ -376,24 +368,15 @@ class Service:
             settings=settings, marks=Marks(now, now), identity=chance[:_IDENTITY_BYTES],
             session_id=session_id,
         )
-        session.classes = classes
+        session.classes = comer.classes
         session.tuning = tuning
         if name:
             session.peer_name = name
-        if arrival is not None:
-            session.greeted, session.told = arrival.greeted, arrival.notes
-            session.notes = session.told
-        session.ban_generation = ban_generation
+        session.ban_generation = comer.ban_generation
         session.parameters.ascii = settings.transfer.default_transfer_mode == "ascii"
         slot.describe(
-            session=session_id, peer_name=name, client_class=",".join(sorted(classes)) if classes else None,
+            session=session_id, peer_name=name, client_class=",".join(sorted(comer.classes)) if comer.classes else None,
             server=host.settings.core.server_name, protocol="ftp", thread=writer_id())
-        with self._lock:
-            self._sessions.add(session)
-            if self._doors.ending:  # a shutdown came while it was opened, and has told those that there were
-                session.goodbye = (Code.SHUTDOWN_ANNOUNCED, self._doors.goodbye(session))
-            if self._stopping or self._doors.ending:
-                session.stopping = True
         return session
 
     def _arrive(self, sock: socket.socket, ends: Ends, host: Host) -> Arrival | None:
@@ -406,16 +389,15 @@ class Service:
             _turn_away(sock, host.settings, error.reply)
             return None
 
-    def _told(self, arrival: Arrival, host: Host) -> tuple[Ends, Host, HostRuntime]:
+    def _told(self, arrival: Arrival, host: Host) -> tuple[Ends, Host]:
         """The ends that the client has, and his host: the one at the address that he connected to, where that counts
         (UseProxiedServerAddress) and there is one, else the one that the proxy connected to."""
         ends, wanted = arrival.ends, arrival.destination
         other = self._host_for(*wanted) if wanted is not None else None
         if wanted is None or other is None:
-            return ends, host, self._runtimes[host.id]
-        runtime = self._runtimes[other.id]
-        rights.become_worker(*runtime.worker)
-        return replace(ends, local=wanted.host, local_port=wanted.port), other, runtime
+            return ends, host
+        rights.become_worker(*self._runtimes[other.id].worker)
+        return replace(ends, local=wanted.host, local_port=wanted.port), other
 
     @property
     def session_cache(self) -> Store | None:
@@ -561,8 +543,8 @@ class Service:
 
 
 def _turn_away(sock: socket.socket, settings: Settings, line: bytes) -> None:
-    """Says why to a client that gets no session, unless a TLS handshake is what it waits for."""
-    if "UseImplicitSSL" not in settings.tls.options:
+    """Says why (b"": nothing) to a client that gets no session, unless a TLS handshake is what it waits for."""
+    if line and "UseImplicitSSL" not in settings.tls.options:
         sock.sendall(line)
 
 
@@ -583,12 +565,6 @@ def _gives(configuration: Configuration) -> bool:
     """Whether UserOwner or GroupOwner stands anywhere."""
     return any(
         change.field in ("user_owner", "group_owner") for host in configuration.hosts for change in host.every_change())
-
-
-def _welcome(host: Host, settings: Settings, client: limits.Client) -> bool:
-    """Whether <Limit LOGIN> leaves anybody at that address a way to log in."""
-    return limits.may_connect(
-        settings.restrictions[0].limits, (section.restrictions for section in host.anonymous), client)
 
 
 def _tuning(settings: Settings) -> SocketTuning:

@@ -175,9 +175,9 @@ class SlotView(Protocol):
 _UNTUNED = SocketTuning()
 _ATTRIBUTES = """
     _here ban_generation bans classes close_styles control counters cwd data data_logged ends farewell filtered
-    goodbye guarded hasty holding home host_sent id identity journal language lingering log login marks notes
+    goodbye greeted guarded hasty holding home host_sent id identity journal language lingering log login marks notes
     overrides pace parameters peer_name picky places pump quota renewal restricted runtime selective server_name
-    service settings settled shown_directories slot sql stopping store thanks tls transferring tuning variables
+    service settings settled shown_directories slot sql stopping store thanks tls told transferring tuning variables
     welcome __dict__ __weakref__
 """
 """Of a session, as slots: so many cost 1.5 KiB in a dictionary. What is missing here goes there."""
