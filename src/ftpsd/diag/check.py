@@ -75,12 +75,14 @@ def check(path: str, *, defines: Collection[str] = (), machine: Machine | None =
 def _hosts(reading: Reading, machine: Machine) -> list[HostReport]:
     configuration = reading.configuration
     assert configuration is not None
-    subjects = [Subject(configuration, host, machine) for host in configuration.hosts]
+    subjects = [Subject(configuration, host, machine) for host in configuration.every_host]
     for subject in subjects:
         _look(subject)
+    own = len(configuration.hosts)
     return [
-        HostReport(subject.name, subject.facts, _in_order(found))
-        for subject, found in zip(subjects, _once(subjects), strict=True)
+        HostReport(subject.name if number < own else f"{subject.name}, as <IfClass> makes it", subject.facts,
+                   _in_order(found))
+        for number, (subject, found) in enumerate(zip(subjects, _once(subjects), strict=True)) if number < own or found
     ]
 
 
@@ -95,7 +97,8 @@ def _once(subjects: Sequence[Subject]) -> list[list[Finding]]:
             same.setdefault(dataclasses.replace(found, host="", location=place), []).append((number, found))
     every: list[list[Finding]] = [[] for _ in subjects]
     for (number, first), *rest in same.values():
-        also = tuple(dict.fromkeys(subjects[other].name for other, _ in rest if other != number))
+        also = tuple(dict.fromkeys(
+            subjects[other].name for other, _ in rest if subjects[other].name != subjects[number].name))
         every[number].append(dataclasses.replace(first, also=also))
     return every
 

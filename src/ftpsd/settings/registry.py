@@ -93,7 +93,7 @@ def place(configuration: Configuration, directive: str) -> Location | None:
     declaration = DIRECTIVES.get(directive.lower())
     if declaration is None:
         return None
-    found = {host.origin(declaration.group, declaration.field) for host in configuration.hosts} - {None}
+    found = {host.origin(declaration.group, declaration.field) for host in configuration.every_host} - {None}
     return found.pop() if len(found) == 1 else None
 
 
