@@ -6,17 +6,20 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
+from ftpsd.access.closing import Stage, plan
 from ftpsd.ftp.proxyheader import SIGNATURE
 from ftpsd.server.scoreboard import Scoreboard
-from ftpsd.testing.client import ConnectionEnded, Mode, UnexpectedReply
+from ftpsd.testing.client import ConnectionEnded, Mode, UnexpectedReply, parse_epsv
 from ftpsd.testing.plugin import Certificates, ServerFactory
 from ftpsd.testing.server import RunningServer
 from ftpsd.testing.wire import OPERATION_SECONDS
 from tests.server.harness import until
 from tests.session.hosts import Hosts, serving
+from tests.session.inprocess import one_session, system_log
 from tests.session.proxies import DATAGRAM, LOCAL, Proxied, one, two
 
 CLIENT, OTHER = "127.0.0.5", "127.0.0.6"
@@ -420,3 +423,69 @@ def _answers(server: RunningServer) -> None:
     """A connection behind the silent one has its session: nobody waits for another's header."""
     with Proxied(server.address, server.port, header=two(CLIENT)) as through:
         through.connect()
+
+
+@pytest.mark.parametrize("at_port", [1, 0])
+def test_an_address_at_the_proxy_that_is_no_hosts_is_told_and_changes_no_host(hosts: Hosts, at_port: int) -> None:
+    """However that port is another host's, which has no address that it could be."""
+    header = two(CLIENT, at="203.0.113.10", at_port=at_port or hosts.server.port)
+    through = client(hosts, "address", header, data=header)
+    through.connect()
+    through.login()
+    assert "(203,0,113,10," in through.expect(227, "PASV").text
+    through.store("STOR told.bin", b"data", mode="PASV")
+
+
+def test_data_connections_come_as_the_control_connection_did_at_another_host(ftps_server: ServerFactory) -> None:
+    """That host need not say it, as ProFTPD's take nothing over from server config."""
+    sections = (
+        "<VirtualHost 127.0.0.1>\nPort @PORT@\nServerAlias two.example\nAuthUserFile BASE/passwd\n"
+        "AuthGroupFile BASE/group\nAuthOrder mod_auth_file.c\nRequireValidShell off\nDefaultRoot ~\nAllowOverwrite on\n"
+        "</VirtualHost>\n")
+    server = ftps_server(without_tls=True, directives=(*DATA, "ServerAlias one.example"), sections=sections)
+    header = two(CLIENT)
+    through = Proxied(server.address, server.port, header=header, data_header=header)
+    server.clients.append(through)
+    through.connect()
+    through.expect(220, "HOST two.example")
+    through.login()
+    through.store("STOR meant.bin", b"data")
+
+
+@pytest.mark.parametrize("header", [LOCAL, b"PROXY UNKNOWN\r\n"])
+def test_looks_at_the_health_of_a_server_that_is_shut_down_hear_so(header: bytes) -> None:
+    with one_session(ON, tls=()) as served:
+        closing = plan("now", datetime.now(), deny=10, disconnect=5, message="at %s")
+        served.service.announce(closing, Stage.DENYING)
+        served.client.control.write_raw(header)
+        assert served.client.read_reply().code == 500
+        served.client.expect_end()
+        assert "connection refused" not in system_log(served)
+
+
+def test_a_silent_connection_at_the_passive_port_keeps_no_handshake_waiting(
+    ftps_server: ServerFactory, tls_version: str,
+) -> None:
+    """Clients that shake hands before they send their command would wait for ever."""
+    server = ftps_server(directives=DATA)
+    header = two(CLIENT)
+    through = Proxied(
+        server.address, server.port, context=server.context(tls_version), header=header, data_header=header,
+        single_use=tls_version == "TLSv1.3")
+    server.clients.append(through)
+    through.begin()
+    port = parse_epsv(through.expect(229, "EPSV").text)
+    with socket.create_connection((server.address, port), 5):
+        connection = through.connect_data(server.address, port)
+        connection.handshake()
+        through.send_line("STOR late.bin")
+        through.expect(150)
+        connection.establish().write(b"data")
+        connection.close()
+        through.expect(226)
+
+
+def test_implicit_tls_that_is_off_is_greeted(ftps_server: ServerFactory) -> None:
+    server = ftps_server(without_tls=True, directives=(*ON, "TLSOptions UseImplicitSSL"))
+    with looking((server.address, server.port), LOCAL) as check:
+        assert check.recv(100) == b"220 FTP server ready\r\n"

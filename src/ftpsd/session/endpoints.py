@@ -23,6 +23,8 @@ class Ends:
     scope: int = 0
     wire: Ends | None = None
     """The ends of the socket where they are others: a proxy hands the connection on and has told of these."""
+    announced: str | None = None
+    """The address that the client connected to at the proxy, where that counts (UseProxiedServerAddress)."""
 
     @property
     def own(self) -> Ends:

@@ -35,7 +35,7 @@ class Masquerade:
     def shown(self, ends: Ends, tls: TLSState) -> str:
         """The server's address as a session's client is told."""
         chosen = (self.tls if tls.mechanism else None) or self.plain
-        return chosen or ends.local
+        return chosen or ends.announced or ends.local
 
     def passive(self, ends: Ends, tls: TLSState) -> str:
         """The address in the reply to PASV, which can only say IPv4 addresses."""

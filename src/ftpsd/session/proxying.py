@@ -21,6 +21,7 @@ from ftpsd.ftp.proxyheader import End, Header, WrongHeader
 from ftpsd.ftp.replies import Reply
 from ftpsd.log import events
 from ftpsd.reasons.codes import Code
+from ftpsd.session.closing import Doors
 from ftpsd.session.endpoints import Ends
 from ftpsd.session.state import Session
 from ftpsd.settings.proxy import USE_SERVER_ADDRESS, ProxySettings
@@ -52,13 +53,20 @@ class TurnedAway(Exception):
 Say = Callable[[events.Event], None]
 
 
-def arrive(sock: socket.socket, ends: Ends, settings: ProxySettings, say: Say, *, greets: bool) -> Arrival | None:
+def arrive(
+    sock: socket.socket, ends: Ends, settings: ProxySettings, say: Say, *, greets: bool, doors: Doors,
+) -> Arrival | None:
     """Reads the header of a connection from a trusted proxy; None: it was a look at the server's health, and is over.
 
-    `greets`: the server speaks first (not where TLS is implicit). Raises `TurnedAway`, `OSError`.
+    `greets`: the server speaks first (not where TLS is implicit). Where the `doors` are closed the proxy
+    hears so. Raises `TurnedAway`, `OSError`.
     """
     header = _header(sock, ends, settings)
     source = header.source if header is not None and header.source != (ends.peer, ends.peer_port) else None
+    if header is not None and source is None and doors.closed:
+        if greets:
+            sock.sendall(doors.turned_away(ends, ends.peer)[0])
+        return None
     if header is None or (source is None and not _in_earnest(sock, settings.timeout, greets=greets)):
         say(events.Debug(5, f"{ends.peer} has looked whether the server answers"))
         return None
@@ -110,7 +118,7 @@ def _in_earnest(sock: socket.socket, seconds: float, *, greets: bool) -> bool:
 
 def of_data(session: Session) -> Proxies | None:
     """Who is to hand on the session's passive data connections with a header; None: they come without."""
-    settings = session.settings.proxy
+    settings = session.service.proxies_before(session)
     if not settings.data or not is_trusted(settings, session.ends.own.peer):
         return None
     return Proxies(partial(is_trusted, settings), settings.versions, float(settings.timeout), settings.ignore)

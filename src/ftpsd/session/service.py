@@ -65,6 +65,7 @@ from ftpsd.session.tracing import LiveTrace, Tracing
 from ftpsd.session.traits import Traits, traits_of
 from ftpsd.settings.logging import LoggingSettings
 from ftpsd.settings.model import Configuration, Host, Settings
+from ftpsd.settings.proxy import ProxySettings
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.sql.queries import NamedQueries
 from ftpsd.tls import asking, contexts, diagnostics, library, startup
@@ -381,20 +382,29 @@ class Service:
 
     def _arrive(self, sock: socket.socket, ends: Ends, host: Host) -> Arrival | None:
         """Who a trusted proxy connects for; None: nobody who is to be served."""
-        greets = "UseImplicitSSL" not in host.settings.tls.options
+        greets, settings = _speaks_first(host.settings), host.settings.proxy
         try:
-            return proxying.arrive(sock, ends, host.settings.proxy, self.log.emit, greets=greets)
+            return proxying.arrive(sock, ends, settings, self.log.emit, greets=greets, doors=self._doors)
         except proxying.TurnedAway as error:
             self.log.emit(events.Notice(f"{error} [{error.reason}]", reason=error.reason))
             _turn_away(sock, host.settings, error.reply)
             return None
 
+    def proxies_before(self, session: Session) -> ProxySettings:
+        """What is said of proxies where the session's connections come in, whichever host it has since come to."""
+        own = session.ends.own
+        host = self._host_for(own.local, own.local_port)
+        return session.settings.proxy if host is None else host.settings.proxy
+
     def _told(self, arrival: Arrival, host: Host) -> tuple[Ends, Host]:
-        """The ends that the client has, and his host: the one at the address that he connected to, where that counts
+        """The ends that the client has, and his host: the one whose address he connected to, where that counts
         (UseProxiedServerAddress) and there is one, else the one that the proxy connected to."""
         ends, wanted = arrival.ends, arrival.destination
-        other = self._host_for(*wanted) if wanted is not None else None
-        if wanted is None or other is None:
+        if wanted is None:
+            return ends, host
+        ends = replace(ends, announced=wanted.host)
+        other = self.configuration.host_claiming(*wanted)
+        if other is None:
             return ends, host
         rights.become_worker(*self._runtimes[other.id].worker)
         return replace(ends, local=wanted.host, local_port=wanted.port), other
@@ -544,8 +554,13 @@ class Service:
 
 def _turn_away(sock: socket.socket, settings: Settings, line: bytes) -> None:
     """Says why (b"": nothing) to a client that gets no session, unless a TLS handshake is what it waits for."""
-    if line and "UseImplicitSSL" not in settings.tls.options:
+    if line and _speaks_first(settings):
         sock.sendall(line)
+
+
+def _speaks_first(settings: Settings) -> bool:
+    """Whether the client waits for a greeting, not for a TLS handshake."""
+    return "UseImplicitSSL" not in settings.tls.options or not settings.tls.engine
 
 
 def _own_logging(settings: Settings, host: Host) -> LoggingSettings | None:

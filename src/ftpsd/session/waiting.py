@@ -59,8 +59,9 @@ def wait(session: Session, deadline: float | None, *, control: bool = True, data
             fd, events = channel.interest(early) or (-1, 0)
     looked_for = select.POLLIN if control else select.POLLRDHUP
     until = math.inf if deadline is None else deadline
-    ready = wait_for(session.control.descriptor, looked_for, fd, events, until)
-    if channel is not None and (ready & 2 or (ready and not data)):
+    patience = math.inf if channel is None else channel.patience
+    ready = wait_for(session.control.descriptor, looked_for, fd, events, min(until, patience))
+    if channel is not None and (ready & 2 or (ready and not data) or patience <= time.monotonic()):
         channel.advance(early)
         if channel.strangers:
             report_strangers(session, channel)
@@ -80,7 +81,7 @@ def report_strangers(session: Session, channel: DataChannel) -> None:
 
 def _rule(session: Session, address: str) -> str:
     """What else an administrator wants to know of a stranger's address."""
-    proxy = session.settings.proxy
+    proxy = session.service.proxies_before(session)
     if not proxy.data and is_trusted(proxy, address):
         return ", and a proxy has to say for whom it connects: ProxyProtocolData"
     named = session.settings.transfer.allow_foreign_address.of_class
@@ -183,12 +184,7 @@ def connected(session: Session, channel: DataChannel, timeout: float) -> None:
     while channel.stage is _LISTENING or channel.stage is _CONNECTING:
         if _overdue(channel, deadline):
             return
-        until = min(deadline, held_until(session), channel.patience)
-        came = wait(session, until, control=not session.control.full)
-        if channel.patience <= time.monotonic():
-            channel.advance(session.secures_early)
-            if channel.strangers:
-                report_strangers(session, channel)
+        came = wait(session, min(deadline, held_until(session)), control=not session.control.full)
         if (came or held_until(session) <= time.monotonic()) and not attend(session):
             raise TransferAborted
 

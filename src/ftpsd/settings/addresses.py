@@ -97,17 +97,25 @@ def choose(hosts: Sequence[Host], address: str, port: int) -> Host | None:
     address ProFTPD has these answer, too, though DefaultAddress or <VirtualHost> name others (a public one behind NAT).
     They do not answer for a host that has been taken down.
     """
+    claimant = claiming(hosts, address, port)
+    if claimant is not None:
+        return claimant
     here = [host for host in hosts if host.settings.core.port == port]
     default = [host for host in hosts if host.settings.core.default_server]
     preferences = (
-        [host for host in here if _ways(host, address) == 0],
-        [host for host in here if _ways(host, address) == 1],
         [host for host in default if host in here],
         [host for host in here if _ways(host, address) == 2],
         [] if _is_down(hosts, address) else [host for host in here if host.id == 0 or len(here) == 1],
         default,
     )
     return next((found[0] for found in preferences if found), None)
+
+
+def claiming(hosts: Sequence[Host], address: str, port: int) -> Host | None:
+    """The first host that names that address or, where none does, a wildcard, and has that port."""
+    here = [host for host in hosts if host.settings.core.port == port]
+    fitting = (host for way in (0, 1) for host in here if _ways(host, address) == way)
+    return next(fitting, None)
 
 
 def _is_down(hosts: Sequence[Host], address: str) -> bool:

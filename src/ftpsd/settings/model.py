@@ -508,6 +508,12 @@ class Configuration:
 
         return choose(self.hosts, address, port)
 
+    def host_claiming(self, address: str, port: int) -> Host | None:
+        """The host whose own address and port these are, or whose wildcard they fit; None: nobody's."""
+        from ftpsd.settings.addresses import claiming
+
+        return claiming(self.hosts, address, port)
+
     def host_named(self, name: str, address: str, port: int) -> Host | None:
         """The host at `address`:`port` that has the DNS name `name` (HOST, SNI) as ServerAlias; None: no
         host has."""
