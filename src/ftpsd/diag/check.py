@@ -82,11 +82,12 @@ def _hosts(reading: Reading, machine: Machine) -> list[HostReport]:
     return [
         HostReport(subject.name if number < own else f"{subject.name}, as <IfClass> makes it", subject.facts,
                    _in_order(found))
-        for number, (subject, found) in enumerate(zip(subjects, _once(subjects), strict=True)) if number < own or found
+        for number, (subject, found) in enumerate(zip(subjects, _once(subjects, own), strict=True))
+        if number < own or found
     ]
 
 
-def _once(subjects: Sequence[Subject]) -> list[list[Finding]]:
+def _once(subjects: Sequence[Subject], own: int) -> list[list[Finding]]:
     """What was found, each thing with the first host of which it is true: what <Global> says, or what is missing
     everywhere, is not to be said for every host again."""
     same: dict[Finding, list[tuple[int, Finding]]] = {}
@@ -98,7 +99,8 @@ def _once(subjects: Sequence[Subject]) -> list[list[Finding]]:
     every: list[list[Finding]] = [[] for _ in subjects]
     for (number, first), *rest in same.values():
         also = tuple(dict.fromkeys(
-            subjects[other].name for other, _ in rest if subjects[other].name != subjects[number].name))
+            subjects[other].name for other, _ in rest
+            if other != number and (other < own or subjects[other].name != subjects[number].name)))
         every[number].append(dataclasses.replace(first, also=also))
     return every
 
