@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from ftpsd.access.bans import EVERY_SERVER, Ban, Kind, Suspect
 from ftpsd.ctl import aside
 from ftpsd.guard.bans import Bans
+from ftpsd.guard.bantable import BanTable
 from ftpsd.guard.opening import open_bans
+from ftpsd.guard.shared import SharedBans
 from ftpsd.log.bus import EventLog
 from ftpsd.testing import daemons
 from ftpsd.testing.client import UnexpectedReply
@@ -189,6 +192,42 @@ def test_whoever_shares_bans_holds_up_nobody(tmp_path: Path, kind: str, monkeypa
         assert lines[1].startswith(f"permit: {kind} cache (127.0.0.1:")
         assert lines[2] == "who asks BanCache finds these bans until they end"
         bans.close()
+
+
+class _Slow:
+    """A BanCache that has forgotten bans when the server at `port` lets go."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def remove(self, bans: Sequence[Ban]) -> None:
+        with socket.create_connection(("127.0.0.1", self.port)) as held:
+            held.recv(1)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_a_reload_before_bancache_has_answered(tmp_path: Path, engine: bool) -> None:
+    """The table is closed by then, and opened anew where there are still bans."""
+    with socket.create_server(("127.0.0.1", 0)) as store, desk(
+        tmp_path, f"BanControlsACLs all allow user {ME}"
+    ) as sitting:
+        store.settimeout(aside.PATIENCE)
+        slow = cast(SharedBans, _Slow(store.getsockname()[1]))
+        before, after = (Bans(BanTable.open(str(tmp_path / "t")), shared=slow) for _ in range(2))
+        before.table.add(Ban(Kind.HOST, "192.0.2.5", expires=time.time() + 600), time.time())
+        sitting.supervisor.service = SimpleNamespace(bans=before, log=EventLog())
+        waiting = sitting.send("permit", "host", "*")
+        while not before.owed():
+            sitting.turn()
+        sitting.supervisor.service = SimpleNamespace(bans=after if engine else None, log=EventLog())
+        before.close()
+        store.accept()[0].close()
+        assert parse(sitting.receive(waiting)) == (0, ["all hosts permitted"])
+        assert bool(after.owed()) is not engine
+        after.close()
 
 
 @pytest.mark.parametrize("kind", ["redis", "memcache"])

@@ -72,6 +72,13 @@ def test_a_rule_makes_a_ban(bans: Bans, clock: Clock, said: list[str]) -> None:
     ]
 
 
+def test_a_closed_table_hears_nothing_more(bans: Bans, said: list[str]) -> None:
+    assert bans.ban(Kind.USER, "alice", HERE, by="root", seconds=60, tell=said.append)
+    lifted = bans.permit(Kind.USER, None, HERE, said.append)
+    bans.close()
+    bans.told(lifted)
+
+
 def test_whom_another_session_bans_meanwhile(bans: Bans, tmp_path: Path, clock: Clock, said: list[str]) -> None:
     """Nobody slips in between the look at the bans and the count: many connect at once, just to be counted at once."""
     other = Bans(BanTable.open(str(tmp_path / "t")), clock=clock)

@@ -282,9 +282,10 @@ class ControlServer:
         if client.aside is not None:
             client.aside.kill()
             os.close(client.aside.fd)
+            client.aside = None  # whatever comes next: that number may be another's by then
             if answer.status == OK:
                 client.done()
-        client.aside, client.answer = None, answer
+        client.answer = answer
         self._log(f"sent to {client.peer} client: return value: {answer.status}")
         for line in () if client.private else answer.lines:
             self._log(f"sent to {client.peer} client: '{escape(shorten(line, _LONGEST_SHOWN))}'")

@@ -153,8 +153,9 @@ class Bans:
         return self.table.owed(self._clock())
 
     def told(self, bans: Collection[Ban]) -> None:
-        """BanCache has forgotten these. Trouble with the table leaves them owed, which does no harm."""
-        with contextlib.suppress(OSError):
+        """BanCache has forgotten these. Trouble with the table, closed by now or not, leaves them owed: that does no
+        harm."""
+        with contextlib.suppress(OSError, ValueError):
             self.table.paid(bans)
 
     def in_force(self) -> list[Ban]:

@@ -6,6 +6,7 @@ Host names are not looked up, as nothing here may wait: such a ban is for client
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -193,7 +194,7 @@ def _permit(office: Office, request: Request) -> Answer | Later:
     shared = desk.bans.shared
     if shared is None or not lifted:
         return Answer.of(*lines)
-    return Later(lambda: _permit_elsewhere(shared, lifted, lines), lambda: desk.bans.told(lifted))
+    return Later(lambda: _permit_elsewhere(shared, lifted, lines), lambda: _paid(office, lifted))
 
 
 def _owed(desk: _Desk, wanted: _Wanted) -> list[Ban]:
@@ -216,6 +217,12 @@ def _permit_elsewhere(shared: SharedBans, lifted: Sequence[Ban], lines: Sequence
     except CacheError as error:
         return Answer.failure(*lines, f"permit: {error}", "who asks BanCache finds these bans until they end")
     return Answer.of(*lines)
+
+
+def _paid(office: Office, lifted: Sequence[Ban]) -> None:
+    """BanCache has forgotten these. The table is asked for anew: there may have been a reload meanwhile."""
+    with contextlib.suppress(Failed):
+        _desk(office).bans.told(lifted)
 
 
 def _permit_one(desk: _Desk, wanted: _Wanted, name: str, lifted: list[Ban]) -> str:
