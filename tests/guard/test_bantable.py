@@ -90,6 +90,28 @@ def test_of_bans_that_were_lifted_others_are_still_to_be_told(table: BanTable, p
     again.close()
 
 
+def test_a_full_table_is_paid_at_once(table: BanTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each ban is looked for, not compared with all that were lifted: everybody else waits for the table."""
+    compared = 0
+
+    class Lifted(Ban):
+        __hash__ = Ban.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return isinstance(other, Ban) and (self.name, self.expires) == (other.name, other.expires)
+
+    monkeypatch.setattr(bantable, "BANS", 64)
+    for number in range(64):
+        table.add(Ban(Kind.HOST, str(number), HERE, 500.0), 1.0)
+    lifted = [Lifted(ban.kind, ban.name, ban.server, ban.expires) for ban in
+              table.remove(Kind.HOST, None, None, owe=True)]
+    table.paid(lifted)
+    assert table.owed(1.0) == []
+    assert compared <= 2 * 64
+
+
 def test_what_others_are_to_be_told_makes_room(table: BanTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bantable, "BANS", 2)
     table.add(Ban(Kind.HOST, "a", HERE, 500.0), 1.0)

@@ -189,9 +189,10 @@ class BanTable:
 
     def paid(self, bans: Collection[Ban]) -> None:
         """Other machines have been told that these were lifted. Raises `TimeoutError`."""
+        those = frozenset(bans)
         with self._turns.held():
             for index, ban in self._bans(_OWED):
-                if ban in bans:
+                if ban in those:
                     self._wipe(index)
 
     def count(self, rule: BanRule, source: str, server: bytes, now: float) -> Counted:
