@@ -48,6 +48,9 @@ HOSTS = {
     "exempt": f"BanOnEvent UnhandledCommand {RULE}\n<IfClass loc>\nBanEngine off\n</IfClass>",
     "off": f"BanEngine off\nBanOnEvent UnhandledCommand {RULE}",
     "elsewhere": "",
+    "tables": (
+        'WrapEngine on\nWrapOptions CheckOnConnect\nWrapTables file:@HOME@/nothing builtin:all\nWrapDenyMsg "not you"\n'
+        "BanOnEvent mod_wrap.connection-denied 2/00:10:00 01:00:00"),
     "meanwhile": f'BanOnEvent UnhandledCommand {RULE} "banned"',
 }
 
@@ -201,6 +204,11 @@ def test_any_reason_code_is_an_event(hosts: Hosts, name: str) -> None:
         assert fail(hosts.connected(name), "nobody") == "530 Login incorrect."
         assert fail(hosts.connected(name), "alice") == "421 Access denied"
     assert refused(hosts, name) == "530 Access denied"
+
+
+def test_who_is_turned_away_by_access_tables_at_once(hosts: Hosts) -> None:
+    (hosts.server.files.directory / "homes" / "nothing").write_text("")
+    assert [refused(hosts, "tables") for _ in range(3)] == ["530 not you", "530 not you", "530 Access denied"]
 
 
 @pytest.mark.parametrize("name", ["exempt", "off"])

@@ -13,6 +13,7 @@ from ftpsd.ftp.replies import Reply
 from ftpsd.guard.bans import Bans
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
+from ftpsd.reasons.codes import Code
 from ftpsd.session import banning, bounds, wrapping
 from ftpsd.session.closing import Doors
 from ftpsd.session.endpoints import Ends
@@ -75,6 +76,9 @@ class Admission:
         if settings.wrap.engine:
             refused = wrapping.at_connect(settings.wrap, self.log, comer.host.id, comer.ends, comer.name, queries)
             if refused is not None:
+                if bans is not None:
+                    banning.refused_at_connect(
+                        bans, self.log, comer.host, settings, comer.suspect, Code.WRAP_DENIED)
                 return Reply(530, refused).encode()
         return None
 
