@@ -210,6 +210,29 @@ def test_user_dir_root(sent: str, root: str | None) -> None:
     assert anonymous_place(section, each, ALICE, HOMES.get, sent=sent, real_path=same).root == root
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives links to others, for which one has to be root")
+@pytest.mark.parametrize(("target", "owner", "root"), [
+    ("inside", 0, "anon/inside"), ("inside", 4001, "anon/inside"), (".", 4001, "anon"),
+    ("../beside", 0, "beside"), ("../beside", 4001, None), ("../anonymous", 4001, None), ("way", 4001, None),
+])
+def test_no_link_of_a_client_becomes_the_root_of_others(
+    tmp_path: Path, target: str, owner: int, root: str | None,
+) -> None:
+    for name in ("anon/inside", "beside", "anonymous"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "anon" / "way").symlink_to("../beside")
+    link = tmp_path / "anon" / "guest"
+    link.symlink_to(target)
+    os.lchown(link, owner, owner)
+    section = AnonymousSection(f"{tmp_path}/anon/", Settings(), user="alice")
+    each = replace(settings(), user_dir_root=True)
+    if root is None:
+        with pytest.raises(NoSuchPlace, match="a link that is not root's leads from"):
+            anonymous_place(section, each, ALICE, HOMES.get, sent="guest")
+        return
+    assert anonymous_place(section, each, ALICE, HOMES.get, sent="guest").root == os.path.realpath(tmp_path / root)
+
+
 def test_the_magic_token() -> None:
     """AuthUnixOptions MagicTokenChroot."""
     bob = account(home="/srv/bob/./files/now", source="system")

@@ -50,6 +50,14 @@ HOSTS = {
           User ftp
         </Anonymous>
     """,
+    "each": """
+        <Anonymous ~ftp/each>
+          User ftp
+          UserAlias guest ftp
+          UserAlias friend ftp
+          UserDirRoot on
+        </Anonymous>
+    """,
     "no account": """
         <Anonymous ~ftp>
           User nobody-there
@@ -177,3 +185,25 @@ def test_a_section_that_leads_nowhere(hosts: Hosts, host: str, ends: bool) -> No
             client.expect_end()
         else:
             client.expect(200, "NOOP")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="links that are root's and others are told apart")
+def test_no_client_makes_a_root_with_a_link_of_his_own(hosts: Hosts) -> None:
+    """UserDirRoot: he moves one up to where the roots are; what root has linked counts."""
+    server = hosts.server
+    server.give("each/in/file", user="ftp")
+    each = server.home("ftp") / "each"
+    for name in ("in/link", "friend"):
+        (each / name).symlink_to("../pub")
+    PUBLIC.own(each / "in" / "link")
+    with hosts.connected("each") as client:
+        client.login("ftp", "x@example.com")
+        client.expect(350, "RNFR in/link")
+        client.expect(250, "RNTO guest")
+    with hosts.connected("each") as client:
+        client.expect(331, "USER guest")
+        client.expect(530, "PASS x@example.com")
+    server.wait_for_log("UserDirRoot: a link that is not root's leads from", log="system")
+    with hosts.connected("each") as client:
+        client.login("friend", "x@example.com")
+        client.expect(250, "CWD deep")

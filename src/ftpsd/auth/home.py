@@ -20,9 +20,13 @@ from ftpsd.settings.access import AccessSettings
 from ftpsd.settings.model import AnonymousSection, Settings
 from ftpsd.settings.user_paths import with_user
 from ftpsd.settings.values import RootedPath
+from ftpsd.vfs.names import encode
+from ftpsd.vfs.resolve import machine_path
 
 HomeOf = Callable[[str], "str | None"]
 RealPath = Callable[[str], str]
+Foreign = Callable[[str], bool]
+"""Whether a link is on the way to a path that is not root's."""
 
 
 class NoSuchPlace(Exception):
@@ -91,6 +95,10 @@ def _without_links(path: str, what: str, *, upwards: bool) -> None:
         path = path.rpartition("/")[0].rstrip("/") if upwards else ""
 
 
+def _foreign(path: str) -> bool:
+    return machine_path(encode(path))[1]
+
+
 def _first(rules: tuple[RootedPath, ...], account: Account) -> str | None:
     if not rules:
         return None
@@ -104,6 +112,10 @@ def _virtual(path: str, root: str) -> str:
     if root == "/" or path == root:
         return path if root == "/" else "/"
     return path[len(root):] if path.startswith(root + "/") else path
+
+
+def _within(path: str, root: str) -> bool:
+    return path == root or path.startswith(f"{root.rstrip('/')}/")
 
 
 def _start(
@@ -154,17 +166,21 @@ def place(
 
 def anonymous_place(
     section: AnonymousSection, access: AccessSettings, account: Account, home_of: HomeOf, *, sent: str,
-    real_path: RealPath = os.path.realpath,
+    real_path: RealPath = os.path.realpath, foreign: Foreign = _foreign,
 ) -> Place:
     """Where an anonymous login lives: the root of its section, and DefaultChdir below that, for which the root
-    is the home. With UserDirRoot that root has a directory for each name that clients may have `sent`.
+    is the home. With UserDirRoot that root has a directory for each name that clients may have `sent`, and a link that
+    is not root's does not lead out of it: clients make and move links, and would choose their own root. Raises
+    `NoSuchPlace`.
     """
-    wanted_root = _root(section.root, account, home_of)
+    whole = wanted_root = _root(section.root, account, home_of)
     if access.user_dir_root and sent != account.name:
         wanted_root = f"{wanted_root.rstrip('/')}/{substitute_user('%u', sent)}"
     if not access.allow_chroot_symlinks:
         _without_links(wanted_root, "<Anonymous>", upwards=False)
     root = real_path(wanted_root)
+    if wanted_root != whole and not _within(root, real_path(whole)) and foreign(wanted_root):
+        raise NoSuchPlace(f"UserDirRoot: a link that is not root's leads from {wanted_root} to {root}, out of {whole}")
     start = _start(access.default_chdir, account, home_of, "/", home_is_base=True)
     wanted = [_virtual(start, root)] if start is not None else []
     return Place(root, tuple(dict.fromkeys([*wanted, "/"])))
@@ -172,14 +188,15 @@ def anonymous_place(
 
 def login_place(
     settings: Settings, account: Account, section: AnonymousSection | None, home_of: HomeOf, *, sent: str = "",
-    real_path: RealPath = os.path.realpath,
+    real_path: RealPath = os.path.realpath, foreign: Foreign = _foreign,
 ) -> Place:
     """Where a login with these `settings` lives: in its <Anonymous> `section`, by MagicTokenChroot, by DefaultRoot.
 
     `sent` is the name that USER gave. Raises `NoSuchPlace`.
     """
     if section is not None:
-        return anonymous_place(section, settings.access, account, home_of, sent=sent, real_path=real_path)
+        return anonymous_place(
+            section, settings.access, account, home_of, sent=sent, real_path=real_path, foreign=foreign)
     if "MagicTokenChroot" in settings.auth.auth_unix_options:
         found = magic_place(account, real_path=real_path)
         if found is not None:

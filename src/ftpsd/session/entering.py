@@ -296,7 +296,9 @@ def _place(
 ) -> Place:
     home_of = session.runtime.authenticator.home_of
     try:
-        return login_place(settings, account, section, home_of, sent=sent, real_path=ways.real_path)
+        return login_place(
+            settings, account, section, home_of, sent=sent, real_path=ways.real_path,
+            foreign=lambda path: ways.leads(path)[1])
     except NoSuchPlace as error:
         raise CannotEnter(Code.LOGIN_NO_HOME, str(error)) from None
 
