@@ -30,6 +30,9 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     (("kick",), "missing required parameters", "  write: kick user|host|class|session [-n N] NAME …\n"),
     (("tls", "sesscache"), "tls sesscache: missing required parameters",
      "  write: tls sesscache|ocspcache info [-v]|clear|remove\n"),
+    (("ban", "user"), "missing parameters", "  write: ban user|host|class [-d HH:MM:SS] NAME … | ban info [-v]\n"),
+    (("permit",), "missing parameters", "  write: permit user|host|class NAME …|*\n"),
+    (("get", "config"), "config: missing parameters", "  write: get directives | get config NAME …\n"),
     (("kick", "user", "bob"), "user 'bob' not connected", ""),
 ])
 def test_a_refusal(

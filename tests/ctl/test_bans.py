@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 
 from ftpsd.access.bans import EVERY_SERVER, Ban, Kind, Suspect
+from ftpsd.cli.ctl import FORMS
 from ftpsd.ctl import aside
 from ftpsd.guard.bans import Bans
 from ftpsd.guard.bantable import BanTable
@@ -55,7 +56,8 @@ def server(ftps_certificates: Certificates) -> Iterator[RunningServer]:
 def lines(server: RunningServer, words: str, program: str = "ftpsctl") -> list[str]:
     """What a control program prints, without its name and without the moment."""
     done = run(server, *words.split(), program=program)
-    assert done.stderr == ""
+    hint = f"  write: {FORMS[words.split()[0]]}\n" if done.stdout.strip().endswith("missing parameters") else ""
+    assert done.stderr == hint
     text = done.stdout
     for pattern, word in _MOMENTS:
         text = re.sub(pattern, word, text)

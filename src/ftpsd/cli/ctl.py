@@ -116,7 +116,7 @@ def _hint(said: tuple[str, ...], action: str) -> str | None:
         return _who_allows(action)
     if said == ("unsupported action requested",):
         return "`help` lists the actions"
-    if action in FORMS and any("missing required" in line for line in said):
+    if action in FORMS and any("missing required" in line or "missing parameters" in line for line in said):
         return f"write: {FORMS[action]}"
     return None
 
