@@ -65,3 +65,8 @@ def test_users_of_a_database_are_foretold(tmp_path: Path) -> None:
     for directives, allowed in (("", True), ("SQLEngine log\n", False), ("SQLUserInfo nowhere a b c d e f\n", False)):
         steps = whatif.answer(configuration(text + directives), understand("user joe tls=no PWD"))
         assert whatif.allowed(steps) is allowed
+    for directives, allowed in (("", True), ("SQLEngine off\n", False)):
+        section = f"<Anonymous /srv>\nUser joe\nUserAlias guest joe\nRequireValidShell off\n{directives}</Anonymous>\n"
+        steps = whatif.answer(configuration(text + section), understand("user guest tls=no PWD"))
+        assert whatif.allowed(steps) is allowed
+    assert steps[-1].code is Code.LOGIN_UNKNOWN_USER

@@ -232,7 +232,7 @@ def _lookup(client: _Client, chosen: Selection) -> Account | None:
     authenticator = _authenticator(client)
     section = chosen.anonymous
     try:
-        account = authenticator.lookup(chosen.name)
+        account = authenticator.lookup(chosen.name, sql=chosen.in_database)
         if account is not None and section is not None and section.group is not None:
             return authenticator.with_group(account, section.group)
     except AccountsUnavailable as error:
