@@ -31,18 +31,29 @@ def test_a_class_has_a_host_of_its_own(line: str) -> None:
     assert str(other.origin(entry.group, entry.field)) == "line 8 of '/etc/main.conf'"
 
 
-def test_several_classes_together() -> None:
+def test_several_sections_together() -> None:
     text = (f"{CLASSES}ServerName main\n<IfClass a>\nMaxLoginAttempts 1\nTimeoutLogin 5\n</IfClass>\n"
-            "<IfClass b>\nMaxLoginAttempts 2\n</IfClass>\n<VirtualHost 127.0.0.2>\nServerName other\n"
-            "<IfClass a>\nServerIdent off\n</IfClass>\n</VirtualHost>\n")
+            "<IfClass b>\nMaxLoginAttempts 2\n</IfClass>\n<IfClass OR a,b>\nTimeoutLogin 7\n</IfClass>\n"
+            "<VirtualHost 127.0.0.2>\nServerName other\n<IfClass a>\nServerIdent off\n</IfClass>\n</VirtualHost>\n")
     found = configuration(text)
     main, other = found.hosts
-    assert [host.id for host in found.every_host] == [0, 1, 2, 3, 4, 5]
-    for classes, attempts, seconds in (((), 3, 300), ("a", 1, 5), ("b", 2, 300), ("ab", 2, 5)):
+    assert [host.id for host in found.every_host] == [0, 1, 2, 3, 4]
+    for classes, attempts, seconds in (((), 3, 300), ("a", 1, 7), ("b", 2, 7)):
         host = main.for_classes(classes)
         assert (host.settings.auth.max_login_attempts, host.settings.limits.timeout_login) == (attempts, seconds)
-    assert not other.for_classes("ab").settings.core.server_ident.enabled
+    assert not other.for_classes("a").settings.core.server_ident.enabled
     assert main.for_classes("a").addresses == main.addresses
+
+
+@pytest.mark.parametrize(("expression", "holding"), [
+    ("a", "a"), ("!a", "-b"), ("AND !a,!b", "-"), ("AND a,b", ""), ("OR a,b", "ab"), ("OR !a,!b", "-ab"),
+    ("regex ^[ab]$", "ab"), ("regex !^a", "-b"), ("nobody", ""), ("!nobody", "-ab"),
+])
+def test_whatever_the_condition_its_clients_find_a_host(expression: str, holding: str) -> None:
+    host = main_host(f"{CLASSES}<IfClass {expression}>\nMaxLoginAttempts 1\n</IfClass>\n")
+    attempts = {name: host.for_classes(name.strip("-")).settings.auth.max_login_attempts for name in "-ab"}
+    assert attempts == {name: 1 if name in holding else 3 for name in "-ab"}
+    assert len(host.variants) == bool(holding)
 
 
 def test_an_anonymous_login_of_a_class() -> None:
@@ -51,11 +62,16 @@ def test_an_anonymous_login_of_a_class() -> None:
     assert section.settings.auth.max_login_attempts == 1
 
 
-def test_too_many_sections() -> None:
-    text = "".join(f"<Class c{one}>\nFrom 10.{one}.0.0/16\n</Class>\n" for one in range(5))
-    text += "".join(f"<IfClass c{one}>\nServerIdent off\n</IfClass>\n" for one in range(5))
-    assert "more than 4 sections of one host" in failure(text)
-    assert "on line 28 of" in failure(text)
+def test_as_many_sections_as_classes() -> None:
+    names = [f"c{one}" for one in range(30)]
+    text = "".join(f"<Class {name}>\nFrom 10.{one}.0.0/16\n</Class>\n" for one, name in enumerate(names))
+    text += "".join(f"<IfClass {name}>\nMaxLoginAttempts {one + 1}\n</IfClass>\n" for one, name in enumerate(names))
+    text += "<IfClass !c0>\nServerIdent off\n</IfClass>\n"
+    found = configuration(text)
+    assert [host.id for host in found.every_host] == list(range(32))
+    for one, name in enumerate(names):
+        settings = found.hosts[0].for_classes({name}).settings
+        assert (settings.auth.max_login_attempts, settings.core.server_ident.enabled) == (one + 1, not one)
 
 
 @pytest.mark.parametrize("line", [

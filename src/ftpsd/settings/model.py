@@ -310,6 +310,10 @@ class AnonymousSection:
     borrowed: bool = False
     """Written nowhere, but made for a member of AnonymousGroup: the settings of his login are his host's."""
 
+    def under(self, settings: Settings) -> AnonymousSection:
+        """The section in a host of these settings."""
+        return dataclasses.replace(self, settings=settings.changed(self.changes, self.directories))
+
     def serves(self, name: str) -> bool:
         """Whether USER `name` logs in here: the section's User, or an alias of its own for it."""
         return name == self.user or any(alias.alias in (name, "*") for alias in self.aliases)
@@ -349,10 +353,20 @@ class Host:
         """The host that a client of these classes finds here: where <IfClass> says what is said of hosts, another."""
         if not self.variants:
             return self
-        holding = tuple(
+        holding = self.early_for(classes)
+        return next((host for numbers, host in self.variants if numbers == holding), self)
+
+    def early_for(self, classes: Collection[str]) -> tuple[int, ...]:
+        """Which of `conditionals` say of the host what holds for a client of these classes."""
+        return tuple(
             number for number, section in enumerate(self.conditionals)
             if section.early and section.holds(user=None, groups=(), classes=classes))
-        return next((host for numbers, host in self.variants if numbers == holding), self)
+
+    def with_changes(self, changes: tuple[Change, ...]) -> Host:
+        """The host with more directives, which its <Anonymous> sections have, too; its `variants` stay as they are."""
+        settings = self.settings.changed(changes)
+        anonymous = tuple(section.under(settings) for section in self.anonymous)
+        return dataclasses.replace(self, settings=settings, anonymous=anonymous, changes=(*self.changes, *changes))
 
     def origin(self, group: str, name: str) -> Location | None:
         """Where the value of `settings.<group>.<name>` comes from; None: it is the default."""
