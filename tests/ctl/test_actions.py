@@ -232,6 +232,25 @@ def test_config_set_and_remove(here: Desk) -> None:
     assert here.supervisor.configuration.hosts[1].settings.limits.timeout_idle == 600
 
 
+def test_config_set_reaches_the_clients_of_classes_and_anonymous_ones(tmp_path: Path) -> None:
+    sections = (f"{VHOST}\n<IfClass local>\nServerIdent off\n</IfClass>\n"
+                "<Anonymous /srv>\nUser ftp\n</Anonymous>\n")
+    with desk(tmp_path, 'ServerName "main server"', more=sections) as here:
+        before = here.supervisor.configuration.every_host
+        place = ("127.0.0.1:2121", "MaxLoginAttempts")
+        for verb, words, attempts in (("set", ("1",), 1), ("remove", (), 3)):
+            assert here.ask("config", verb, *place, *words)[0] == 0
+            after = here.supervisor.configuration
+            assert [host.id for host in after.every_host] == [host.id for host in before] == [0, 1, 2]
+            for classes in ((), ("local",)):
+                host = after.hosts[0].for_classes(classes)
+                assert host.settings.core.server_ident.enabled is not bool(classes)
+                assert host.settings.auth.max_login_attempts == attempts
+                assert host.anonymous[0].settings.auth.max_login_attempts == attempts
+        here.ask("dns", "on")
+        assert all(host.settings.core.use_reverse_dns for host in here.supervisor.configuration.every_host)
+
+
 def test_config_set_keeps_the_rules(here: Desk) -> None:
     words = ("config", "set", "127.0.0.1:2121", "TLSOptions", "AllowPerUser")
     here.ask("config", "set", "127.0.0.1:2121", "TLSRequired", "on")

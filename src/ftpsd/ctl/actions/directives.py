@@ -6,7 +6,6 @@ new sessions are served with; `debug` is for those that are there too.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Sequence
 
@@ -116,9 +115,7 @@ def _set(office: Office, host: Host, declaration: Declaration, words: Sequence[s
 
 def _change(office: Office, changes: Callable[[Host], tuple[Change, ...]]) -> None:
     """Serve the present configuration with changes from now on. Raises `Failed` where that makes no good one."""
-    present = office.supervisor.configuration
-    hosts = tuple(with_changes(host, more) if (more := changes(host)) else host for host in present.hosts)
-    after = dataclasses.replace(present, hosts=hosts)
+    after = with_changes(office.supervisor.configuration, changes)
     try:
         rules.check(after)
     except ConfigError as error:

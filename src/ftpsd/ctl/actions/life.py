@@ -12,6 +12,7 @@ from ftpsd.errors import ConfigError
 from ftpsd.server.crew import StartError
 from ftpsd.settings import Configuration, Host
 from ftpsd.settings.addresses import is_ip
+from ftpsd.settings.by_class import with_variants
 from ftpsd.settings.declaration import Combine
 from ftpsd.settings.model import Change
 
@@ -180,13 +181,14 @@ def _set_ports(office: Office, ports: dict[int, int]) -> None:
 
         return (change("port", port), change("default_server", default))
 
-    hosts = tuple(with_changes(host, changes(host)) if host.id in changed else host for host in present.hosts)
-    adopt(lambda: office.supervisor.adopt(dataclasses.replace(present, hosts=hosts)))
+    after = with_changes(present, lambda host: changes(host) if host.id in changed else ())
+    adopt(lambda: office.supervisor.adopt(after))
 
 
-def with_changes(host: Host, changes: tuple[Change, ...]) -> Host:
-    """A host with more directives."""
-    return dataclasses.replace(host, settings=host.settings.changed(changes), changes=(*host.changes, *changes))
+def with_changes(configuration: Configuration, changes: Callable[[Host], tuple[Change, ...]]) -> Configuration:
+    """A configuration with more directives, also in what its hosts are for the clients of classes."""
+    hosts = tuple(host.with_changes(more) if (more := changes(host)) else host for host in configuration.hosts)
+    return with_variants(dataclasses.replace(configuration, hosts=hosts))
 
 
 ACTIONS = (
