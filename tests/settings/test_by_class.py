@@ -137,3 +137,12 @@ SQL = ("SQLBackend sqlite3\nSQLConnectInfo /db\nSQLAuthTypes Crypt\nSQLNamedQuer
 def test_queries_of_sections(line: str, message: str) -> None:
     assert message in failure(SQL.format(line))
     configuration(SQL.format('SQLNamedQuery own INSERT "1" l\nSQLLog PASS own\nSQLLog PASS log'))
+
+
+def test_queries_of_one_name_in_several_sections() -> None:
+    text = SQL.format('SQLNamedQuery own INSERT "1" l') + "<IfUser alice>\n{}\n</IfUser>\n"
+    assert (
+        "SQLNamedQuery: there is a query named 'own' in another section (line 6 of '/etc/main.conf') on line 9 of"
+    ) in failure(text.format('SQLNamedQuery own INSERT "2" l'))
+    for fine in ('own INSERT "1" l', "log INSERT \"'%u'\" l", 'other INSERT "2" l'):
+        configuration(text.format(f"SQLNamedQuery {fine}"))

@@ -85,16 +85,25 @@ def _backends(host: Host, found: dict[str, ConnectInfo]) -> None:
 
 
 def _queries(host: Host, known: set[str]) -> None:
-    for change in host.changes_for_some("sql", "named_queries"):
-        for name in {query.name for query in change.value} & {query.name for query in host.settings.sql.named_queries}:
-            raise ConfigError(
-                f"there is a query named '{name}' outside of the section", location=change.location,
-                directive="SQLNamedQuery", remedy="Give it a name of its own: queries are the same for all sessions.")
+    _named_once(host)
     for query in every_query(host):
         if query.connection not in known:
             raise _wrong(
                 host, "SQLNamedQuery", "named_queries", f"{query.name}: no connection named '{query.connection}'",
                 "Define it with SQLNamedConnectInfo.")
+
+
+def _named_once(host: Host) -> None:
+    """Raises `ConfigError` where two sections, or one and its host, mean different queries by one name."""
+    known = {query.name: (query, "outside of the section") for query in reversed(host.settings.sql.named_queries)}
+    for change in host.changes_for_some("sql", "named_queries"):
+        for query in {query.name: query for query in reversed(change.value)}.values():
+            other, place = known.setdefault(query.name, (query, f"in another section ({change.location})"))
+            if other != query:
+                raise ConfigError(
+                    f"there is a query named '{query.name}' {place}", location=change.location,
+                    directive="SQLNamedQuery",
+                    remedy="Give it a name of its own: queries are the same for all sessions.")
 
 
 def _literals(host: Host, found: Mapping[str, ConnectInfo]) -> None:
