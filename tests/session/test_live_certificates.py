@@ -125,6 +125,19 @@ def test_a_key_that_does_not_fit_keeps_the_old_pair(
     assert "cert-key-mismatch" in reasons
 
 
+def test_a_certificate_that_only_a_class_is_shown(
+    ftps_server: ServerFactory, ftps_certificates: Certificates, old: Files, tls_version: str,
+) -> None:
+    section = "<Class here>\nFrom 127.0.0.0/8\n</Class>\n<IfClass here>\nTLSEngine on\n</IfClass>\n"
+    server = ftps_server(certificate=old, directives=["TLSEngine off"], sections=section)
+    new = renewed(ftps_certificates, name="another key")
+    assert shown(server, tls_version) != new.certificate.serial_number
+    replace(old.certificate, new.certificate_pem)
+    replace(old.key, new.key_pem())
+    server.wait_for_log(SERVED, log="system", timeout=SECONDS)
+    shows(server, tls_version, new)
+
+
 def test_clients_resume_their_sessions_after_a_renewal(
     ftps_server: ServerFactory, ftps_certificates: Certificates, old: Files, tls_version: str,
 ) -> None:

@@ -244,8 +244,8 @@ class CertificateWatch:
         if found == self._lists:
             return
         self._lists = found
-        for host in self._supervisor.configuration.hosts:
-            objection = files.lists_objection(host) if host.settings.tls.engine else None
+        for host in files.secured(self._supervisor.configuration):
+            objection = files.lists_objection(host)
             if objection is not None:
                 self._say(f"{objection.text}; the old lists stay in force [{objection.code}]", objection.code)
                 return

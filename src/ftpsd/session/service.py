@@ -420,9 +420,8 @@ class Service:
         return self.staples.store
 
     def certificates(self) -> tuple[Served, ...]:
-        """What the hosts show."""
-        secured = (self._runtimes[host.id].secured for host in self.configuration.hosts if host.id in self._runtimes)
-        return tuple(one for each in secured if each is not None for one in each.served)
+        """What the hosts show, also to the clients of a class alone."""
+        return tuple(one for secured in self._secured() for one in secured.served)
 
     def host_named(self, session: Session, name: str) -> Host | None:
         """The host that a client at this address and port means by `name`, as its classes find it."""

@@ -25,10 +25,10 @@ def leaf() -> Identity:
     return AUTHORITY.leaf("localhost", kind="p256")
 
 
-def configured(directory: Path, *more: str) -> Configuration:
+def configured(directory: Path, *more: str, engine: str = "on") -> Configuration:
     lines = [
-        "TLSEngine on", f"TLSECCertificateFile {directory}/cert.pem", f"TLSECCertificateKeyFile {directory}/key.pem",
-        *more]
+        f"TLSEngine {engine}", f"TLSECCertificateFile {directory}/cert.pem",
+        f"TLSECCertificateKeyFile {directory}/key.pem", *more]
     return configuration("\n".join(lines))
 
 
@@ -112,6 +112,21 @@ def test_leaves(tmp_path: Path, leaf: Identity) -> None:
     assert (one.host, one.path) == (0, f"{tmp_path}/cert.pem")
     (tmp_path / "cert.pem").unlink()
     assert list(files.leaves(configured(tmp_path))) == []
+
+
+def test_where_only_a_class_has_tls(tmp_path: Path, leaf: Identity) -> None:
+    write(tmp_path, leaf)
+    more = (f"TLSCARevocationFile {tmp_path}/crl", "<Class a>", "From 10.0.0.0/8", "</Class>")
+    off = configured(tmp_path, *more, engine="off")
+    on = configured(tmp_path, *more, "<IfClass a>", "TLSEngine on", "</IfClass>", engine="off")
+    assert (files.watched(off), files.objection(off), list(files.leaves(off))) == (files.Watched((), ()), None, [])
+    assert files.watched(on) == files.Watched((f"{tmp_path}/cert.pem", f"{tmp_path}/key.pem"), (f"{tmp_path}/crl",))
+    assert [(one.host, one.path) for one in files.leaves(on)] == [(1, f"{tmp_path}/cert.pem")]
+    assert files.objection(on) is None
+    (tmp_path / "key.pem").unlink()
+    found = files.objection(on)
+    assert found is not None
+    assert found.code is Code.CERT_UNREADABLE
 
 
 def readable(wakeup: Wakeup) -> bool:

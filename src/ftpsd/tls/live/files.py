@@ -77,15 +77,23 @@ def _links(path: str, most: int = LONGEST_WAY) -> Iterable[str]:
             return
 
 
+def secured(configuration: Configuration) -> Iterable[Host]:
+    """The hosts that have TLS, and those that clients of classes find in their places where it is another."""
+    found: dict[int, Host] = {}
+    for host in configuration.every_host:
+        if host.settings.tls.engine:
+            found.setdefault(id(host.settings.tls), host)
+    return found.values()
+
+
 def watched(configuration: Configuration) -> Watched:
-    """What the hosts of a configuration that have TLS name."""
+    """What the hosts of a configuration that have TLS name, be it for the clients of a class alone."""
     pairs: dict[str, None] = {}
     lists: dict[str, None] = {}
-    for host in configuration.hosts:
+    for host in secured(configuration):
         tls = host.settings.tls
-        if tls.engine:
-            pairs.update(dict.fromkeys(_pairs(tls)))
-            lists.update(dict.fromkeys(filter(None, (tls.ca_revocation_file, tls.ca_revocation_path))))
+        pairs.update(dict.fromkeys(_pairs(tls)))
+        lists.update(dict.fromkeys(filter(None, (tls.ca_revocation_file, tls.ca_revocation_path))))
     return Watched(tuple(pairs), tuple(lists))
 
 
@@ -139,9 +147,7 @@ def objection(configuration: Configuration) -> Objection | None:
 
     Keys that are encrypted or on a token are left to who can open them.
     """
-    for host in configuration.hosts:
-        if not host.settings.tls.engine:
-            continue
+    for host in secured(configuration):
         try:
             found, _ = certificates.load_credentials(host.settings.tls, _nowhere)
         except ConfigError as error:
@@ -155,7 +161,7 @@ def objection(configuration: Configuration) -> Objection | None:
 
 def leaves(configuration: Configuration) -> Iterable[Leaf]:
     """The certificates in the files of certificates as they are now; those that cannot be read are left out."""
-    for host in configuration.hosts:
+    for host in configuration.every_host:
         tls = host.settings.tls
         for kind in KEY_KINDS:
             path = kind.certificate_file(tls) if tls.engine else None
