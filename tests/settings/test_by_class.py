@@ -82,6 +82,14 @@ def test_what_concerns_more_than_a_host_may_not_stand_there(line: str) -> None:
     assert "directive not allowed in <IfClass> context" in failure(f"{CLASSES}<IfClass a>\n{line}\n</IfClass>")
 
 
+@pytest.mark.parametrize("line", ["User nobody", "Group nogroup", "RLimitMemory 4GB", "RLimitOpenFiles 4096"])
+def test_what_is_said_of_processes_has_no_effect_there_and_says_so(line: str) -> None:
+    found = configuration(f"{CLASSES}<IfClass a>\n{line}\n</IfClass>")
+    assert found.hosts[0].variants == ()
+    (notice,) = found.notices
+    assert notice.startswith(f"{line.split()[0]} in <IfClass> on line 8 of '/etc/main.conf' has no effect")
+
+
 @pytest.mark.parametrize("section", ["IfUser bob", "IfGroup staff", "IfAuthenticated"])
 @pytest.mark.parametrize("line", LINES)
 def test_after_the_login_it_has_no_effect_and_says_so(section: str, line: str) -> None:

@@ -38,6 +38,17 @@ def test_a_host_may_log_nothing_to_redis() -> None:
     assert not other.settings.remote.redis_engine
 
 
+@pytest.mark.parametrize("outside", ["{}", "<Global>\n{}\n</Global>", ""])
+def test_memcached_is_off_for_the_whole_server_or_not_at_all(outside: str) -> None:
+    servers = outside.format("MemcacheEngine on\nMemcacheServers 127.0.0.1")
+    found = configuration(f"{servers}\n{HOST.format('MemcacheEngine off')}")
+    assert {host.settings.remote.memcache_engine for host in found.hosts} == {bool(outside)}
+    (notice,) = found.notices
+    assert notice.startswith("MemcacheEngine off in <VirtualHost> on line ")
+    assert " has no effect: the whole server uses" in notice
+    assert configuration(f"MemcacheEngine off\n{HOST.format('MemcacheEngine off')}").notices == ()
+
+
 def test_server_config_counts_before_global() -> None:
     found = configuration("RedisServer 127.0.0.1\n<Global>\nRedisServer 127.0.0.2\n</Global>\n" + HOST.format(""))
     assert {str(host.settings.remote.redis_server.address) for host in found.hosts if host.settings.remote.redis_server

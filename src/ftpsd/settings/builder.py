@@ -377,8 +377,13 @@ class _Builder:
             return body.context, body.changes
         if Context.BY_CLASS not in declaration.contexts:
             return body.context, body.changes
-        if body.kind == "class":
+        if body.kind == "class" and declaration.name not in _OF_PROCESSES:
             return Context.BY_CLASS, body.early
+        if body.kind == "class":
+            self.notices.append(
+                f"{declaration.name} in {body.name} on {node.location} has no effect: it is said of processes, and each"
+                " serves clients of all classes; write it outside")
+            return Context.BY_CLASS, None
         if declaration.name in _OF_EVERYBODY and body.around is not None:
             self.notices.append(
                 f"{declaration.name} in {body.name} on {node.location} counts for everybody, as in ProFTPD: write it"
@@ -551,6 +556,9 @@ _OF_PROCESS = {
 
 _OF_EVERYBODY = frozenset({"UserAlias", "SetEnv", "UnsetEnv"})
 """What ProFTPD does not keep to the sections that it stands in."""
+
+_OF_PROCESSES = frozenset({"User", "Group", "RLimitMemory", "RLimitOpenFiles"})
+"""What is settled before anybody knows of which class a client is."""
 
 _TOO_LATE = {"default_root": "DefaultRoot", "default_chdir": "DefaultChdir"}
 _EXPRESSIONS = frozenset({"AllowUser", "AllowGroup", "AllowClass", "DenyUser", "DenyGroup", "DenyClass"})

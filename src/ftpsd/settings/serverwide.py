@@ -26,13 +26,15 @@ SERVER_WIDE = {
 """Fields, and what their directives are called."""
 
 _REDIS_ENGINE = ("remote", "redis_engine")
+_MEMCACHE_ENGINE = ("remote", "memcache_engine")
 
 
 def lift(main: Changes, shared: Changes, hosts: Iterable[Changes]) -> Iterator[str]:
     """Moves what `hosts` (of <VirtualHost> sections) say of `SERVER_WIDE` to `main` (of server config); `shared` is
     what <Global> says. Yields notices; raises `ConfigError` where hosts differ.
 
-    RedisEngine off stays with its host: nothing of its sessions is logged to Redis.
+    RedisEngine off stays with its host: nothing of its sessions is logged to Redis. MemcacheEngine off has nothing
+    like that to switch off.
     """
     for host in hosts:
         for key, directive in SERVER_WIDE.items():
@@ -41,7 +43,11 @@ def lift(main: Changes, shared: Changes, hosts: Iterable[Changes]) -> Iterator[s
                 continue
             del host[key]
             said = main.get(key) or shared.get(key)
-            if said is None:
+            if key == _MEMCACHE_ENGINE and change.value is False:
+                if said is None or said.value:
+                    yield (f"{directive} off in <VirtualHost> on {change.location} has no effect: the whole server uses"
+                           " memcached or does not, and server config says which")
+            elif said is None:
                 main[key] = change
                 yield f"{directive} in <VirtualHost> on {change.location} counts for the whole server: write it outside"
             elif said.value != change.value:
