@@ -82,8 +82,9 @@ def test_what_concerns_more_than_a_host_may_not_stand_there(line: str) -> None:
     assert "directive not allowed in <IfClass> context" in failure(f"{CLASSES}<IfClass a>\n{line}\n</IfClass>")
 
 
-@pytest.mark.parametrize("line", ["User nobody", "Group nogroup", "RLimitMemory 4GB", "RLimitOpenFiles 4096"])
-def test_what_is_said_of_processes_has_no_effect_there_and_says_so(line: str) -> None:
+@pytest.mark.parametrize("line", [
+    "User nobody", "Group nogroup", "RLimitMemory 4GB", "RLimitOpenFiles 4096", "UseReverseDNS off"])
+def test_what_comes_before_classes_has_no_effect_there_and_says_so(line: str) -> None:
     found = configuration(f"{CLASSES}<IfClass a>\n{line}\n</IfClass>")
     assert found.hosts[0].variants == ()
     (notice,) = found.notices

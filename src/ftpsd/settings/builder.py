@@ -377,12 +377,12 @@ class _Builder:
             return body.context, body.changes
         if Context.BY_CLASS not in declaration.contexts:
             return body.context, body.changes
-        if body.kind == "class" and declaration.name not in _OF_PROCESSES:
-            return Context.BY_CLASS, body.early
         if body.kind == "class":
+            why = _BEFORE_CLASSES.get(declaration.name)
+            if why is None:
+                return Context.BY_CLASS, body.early
             self.notices.append(
-                f"{declaration.name} in {body.name} on {node.location} has no effect: it is said of processes, and each"
-                " serves clients of all classes; write it outside")
+                f"{declaration.name} in {body.name} on {node.location} has no effect: {why}; write it outside")
             return Context.BY_CLASS, None
         if declaration.name in _OF_EVERYBODY and body.around is not None:
             self.notices.append(
@@ -557,7 +557,12 @@ _OF_PROCESS = {
 _OF_EVERYBODY = frozenset({"UserAlias", "SetEnv", "UnsetEnv"})
 """What ProFTPD does not keep to the sections that it stands in."""
 
-_OF_PROCESSES = frozenset({"User", "Group", "RLimitMemory", "RLimitOpenFiles"})
+_BEFORE_CLASSES = {
+    "UseReverseDNS": "names are looked up first, as classes may ask for them",
+    **dict.fromkeys(
+        ("User", "Group", "RLimitMemory", "RLimitOpenFiles"),
+        "it is said of processes, and each serves clients of all classes"),
+}
 """What is settled before anybody knows of which class a client is."""
 
 _TOO_LATE = {"default_root": "DefaultRoot", "default_chdir": "DefaultChdir"}
