@@ -42,7 +42,7 @@ docs: $(VENV)/.stamp-test
 	$(BIN)/python -m tests.test_architecture
 
 fuzz: $(VENV)/.stamp-test
-	$(BIN)/python -m pytest -q -n 2 -p no:timeout -p tests.long_search $(PARSERS)
+	$(BIN)/python -m pytest -q -n 2 --timeout=0 -p tests.long_search $(PARSERS)
 
 stress: $(VENV)/.stamp-test
 	FTPSD_STRESS_OPERATIONS=2000000 $(BIN)/python -m pytest -q -s tests/tls/cache/test_stress.py

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from ftpsd.testing import plugin
 
 settings.register_profile("busy-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("gate", settings.get_profile("busy-machine"), derandomize=True)
 settings.load_profile("busy-machine")
 
 

@@ -23,6 +23,7 @@ HOUR, DAY = 3600.0, 86400.0
         (NOW - 30 * DAY, NOW + 60, True, NOW + 30),
         (NOW - 30 * DAY, NOW + 1, True, NOW + 10),
         (NOW, NOW + 100, True, NOW + 50),
+        (NOW + 7321, NOW, True, NOW + 10),  # dates that cannot be
     ],
 )
 def test_a_response_is_renewed_after_half_its_validity(since: float, until: float, dated: bool, due: float) -> None:
@@ -73,7 +74,7 @@ def test_what_was_reckoned_by_a_right_clock_is_waited_for(
 
 @pytest.mark.parametrize(("due", "until", "asked"), [
     (NOW + 30 * DAY, 0.0, True), (NOW + 30 * DAY, NOW + DAY, True), (NOW + 30 * DAY, NOW + 60 * DAY, False),
-    (NOW + HOUR, 0.0, False), (NOW - 1, NOW + DAY, True),
+    (NOW + HOUR, 0.0, False), (NOW - 1, NOW + DAY, True), (NOW + DAY, NOW + DAY, False),
 ])
 def test_a_moment_that_cannot_have_been_meant_is_now(due: float, until: float, asked: bool) -> None:
     assert schedule.is_due(due, until, NOW) is asked

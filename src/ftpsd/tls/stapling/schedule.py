@@ -34,7 +34,9 @@ def is_fresh(validity: Validity, now: float) -> bool:
 
 
 def _due(validity: Validity) -> float:
-    return (validity.since + validity.until) / 2 if validity.dated else validity.since + UNDATED
+    if not validity.dated:
+        return validity.since + UNDATED
+    return min((validity.since + validity.until) / 2, validity.until)  # thisUpdate may lie behind nextUpdate
 
 
 def is_due(due: float, until: float, now: float) -> bool:
@@ -43,7 +45,7 @@ def is_due(due: float, until: float, now: float) -> bool:
     No pause is longer than `LONGEST_PAUSE` but the one for which a response lasts: a moment further ahead was reckoned
     by a clock that has been set back since.
     """
-    return due <= now or (due > now + LONGEST_PAUSE + _USUAL_LEAST and due >= until)
+    return due <= now or (due > now + LONGEST_PAUSE + _USUAL_LEAST and due > until)
 
 
 def after_success(validity: Validity, now: float, chance: float) -> float:
