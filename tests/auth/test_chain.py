@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ftpsd.auth import chain, passwords
+from ftpsd.auth import passwords, refusals
 from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
 from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.pam import Pam, PamUnanswered, PamUnavailable
@@ -51,8 +51,8 @@ def no_pam(service: str) -> Pam:
 
 @pytest.fixture(autouse=True)
 def _rules_of_this_machine_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain, "shell_is_valid", lambda shell: shell == "/bin/sh")
-    monkeypatch.setattr(chain, "listed_in_ftpusers", lambda name: name == "banned")
+    monkeypatch.setattr(refusals, "shell_is_valid", lambda shell: shell == "/bin/sh")
+    monkeypatch.setattr(refusals, "listed_in_ftpusers", lambda name: name == "banned")
 
 
 @pytest.fixture
@@ -419,7 +419,7 @@ class TestLists:
         def broken(word: str) -> bool:
             raise OSError(errno.EMFILE, "Too many open files", "/etc/list")
 
-        monkeypatch.setattr(chain, listing, broken)
+        monkeypatch.setattr(refusals, listing, broken)
         result = log_in(authenticator(tmp_path, user_line("alice")), "alice")
         assert (result.ok, result.reason) == (False, Code.AUTH_FILE_UNUSABLE)
         assert result.log == "USER alice (Login failed): unable to read '/etc/list': Too many open files"

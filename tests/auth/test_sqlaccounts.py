@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ftpsd.auth import chain
+from ftpsd.auth import refusals
 from ftpsd.auth.account import AccountsUnavailable
 from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.pam import Pam, PamUnavailable
@@ -28,8 +28,8 @@ PEER = "client.example [192.0.2.7] to 127.0.0.1:21"
 
 @pytest.fixture(autouse=True)
 def _rules_of_this_machine_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain, "shell_is_valid", lambda shell: True)
-    monkeypatch.setattr(chain, "listed_in_ftpusers", lambda name: False)
+    monkeypatch.setattr(refusals, "shell_is_valid", lambda shell: True)
+    monkeypatch.setattr(refusals, "listed_in_ftpusers", lambda name: False)
 
 
 @pytest.fixture

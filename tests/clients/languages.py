@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from tests.clients.base import ALL, HERE, Adapter, ClientFailed, Link, Step, Verb, as_json, run, write_names
 from tests.clients.command_line import need
+from tests.clients.scripted import NodeAdapter
 
 GOCODE = Path("/usr/share/gocode")
 BUILD_SECONDS = 150.0
@@ -98,22 +99,11 @@ class ErlangFtp(Adapter):
         run(["escript", str(HERE / "erlang_ftp.escript")], work, text=text)
 
 
-class PromiseFtp(Adapter):
-    """Node's promise-ftp; passive only. It sends data in clear under implicit TLS."""
+class PromiseFtp(NodeAdapter):
+    """Node's promise-ftp. It sends data in clear under implicit TLS."""
 
     name = "promise-ftp"
     implicit: ClassVar[bool] = False
-    active: ClassVar[bool] = False
-
-    def missing(self) -> str | None:
-        if reason := need("node", "nodejs"):
-            return reason
-        if (HERE / "node" / "node_modules" / "promise-ftp").is_dir():
-            return None
-        return "promise-ftp is not installed (npm install --no-package-lock --prefix tests/clients/node)"
-
-    def perform(self, link: Link, steps: Sequence[Step], work: Path) -> None:
-        run(["node", str(HERE / "node" / "promise_ftp.cjs")], work, text=as_json(link, steps))
 
 
 class FtpSsl(Adapter):

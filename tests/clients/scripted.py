@@ -33,21 +33,27 @@ class NetFtp(Adapter):
         run(["perl", str(HERE / "net_ftp.pl")], work, text=as_json(link, steps))
 
 
-class BasicFtp(Adapter):
-    """Node's basic-ftp; passive only."""
+class NodeAdapter(Adapter):
+    """A client of Node's, by the name of its package; passive only."""
 
-    name = "basic-ftp"
-    active = False
+    active: ClassVar[bool] = False
 
     def missing(self) -> str | None:
         if reason := need("node", "nodejs"):
             return reason
-        if (HERE / "node" / "node_modules" / "basic-ftp").is_dir():
+        if (HERE / "node" / "node_modules" / self.name).is_dir():
             return None
-        return "basic-ftp is not installed (npm install --no-package-lock --prefix tests/clients/node)"
+        return f"{self.name} is not installed (npm install --no-package-lock --prefix tests/clients/node)"
 
     def perform(self, link: Link, steps: Sequence[Step], work: Path) -> None:
-        run(["node", str(HERE / "node" / "basic_ftp.cjs")], work, text=as_json(link, steps))
+        program = f"{self.name.replace('-', '_')}.cjs"
+        run(["node", str(HERE / "node" / program)], work, text=as_json(link, steps))
+
+
+class BasicFtp(NodeAdapter):
+    """Node's basic-ftp."""
+
+    name = "basic-ftp"
 
 
 class CommonsNet(Adapter):

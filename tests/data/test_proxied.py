@@ -12,17 +12,17 @@ import pytest
 
 from ftpsd.data.channel import DataChannel, Stage
 from ftpsd.data.endpoints import DataSocket, SocketTuning, Stranger
-from ftpsd.data.proxied import HeaderReader, NoHeader, ProxiedListener, Proxies
+from ftpsd.data.proxied import HeaderReader, NoHeader, ProxiedListener
 from ftpsd.ftp.proxyheader import LONGEST, WrongHeader
 from ftpsd.reasons.codes import Code
+from ftpsd.settings.proxy import ProxySettings, trust
 from ftpsd.tls.data import DataTLS
+from tests.data.support import DEADLINE, push
 from tests.session.proxies import DATAGRAM, LOCAL, one, two
 
 EITHER = frozenset({1, 2})
 CLIENT, PROXY = "192.0.2.7", "127.0.0.1"
 HEADERS = [one(CLIENT), two(CLIENT), two(CLIENT, tlvs=b"\4\1\0" + bytes(256)), b"PROXY UNKNOWN\r\n", LOCAL]
-DEADLINE = 5000
-"""Milliseconds that a step may take."""
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ def no_tls(sock: DataSocket) -> DataTLS:
     raise AssertionError("TLS was not expected")
 
 
-def listening(*, peer: str = CLIENT, timeout: float = 60.0) -> DataChannel:
-    proxies = Proxies(lambda address: address == PROXY, EITHER, timeout)
+def listening(*, peer: str = CLIENT, timeout: int = 60) -> DataChannel:
+    proxies = ProxySettings(engine=True, trust=trust([PROXY]), timeout=timeout)
     listener = ProxiedListener("127.0.0.1", peer, None, SocketTuning(), lambda address: address == "192.0.2.8", proxies)
     return DataChannel(listener, no_tls, SocketTuning())
 
@@ -117,16 +117,6 @@ def call(channel: DataChannel, data: bytes, origin: str = PROXY) -> socket.socke
     sock = socket.create_connection(("127.0.0.1", channel.port), 5, (origin, 0))
     sock.sendall(data)
     return sock
-
-
-def push(channel: DataChannel, *, steps: int = 1) -> None:
-    for _ in range(steps):
-        interest = channel.interest(False)
-        assert interest is not None
-        poll = select.poll()
-        poll.register(*interest)
-        assert poll.poll(DEADLINE)
-        channel.advance(False)
 
 
 def settle(channel: DataChannel) -> None:
@@ -210,7 +200,7 @@ def test_the_proxys_own_session_has_data_connections_of_its_own() -> None:
 
 @pytest.mark.parametrize("start", [b"", two(CLIENT)[:20]])
 def test_who_is_silent_is_waited_for_a_while_and_holds_nothing(start: bytes) -> None:
-    channel = listening(timeout=0.05)
+    channel = listening(timeout=1)
     with contextlib.closing(channel):
         silent = call(channel, start)
         push(channel)

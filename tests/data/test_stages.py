@@ -15,10 +15,9 @@ from ftpsd.data.endpoints import ActiveTarget, DataSocket, NoPassivePort, Passiv
 from ftpsd.reasons.codes import Code
 from ftpsd.testing.ports import free_port
 from ftpsd.tls.data import DataTLS, HandshakeFailed
+from tests.data.support import DEADLINE, push
 
 TUNING = SocketTuning()
-DEADLINE = 5000
-"""Milliseconds that a step may take."""
 
 
 class Side:
@@ -50,16 +49,6 @@ def channel_of(source: PassiveListener | ActiveTarget, side: Side | None = None)
         return cast(DataTLS, side)
 
     return DataChannel(source, secure, TUNING)
-
-
-def push(channel: DataChannel, *, private: bool = False) -> None:
-    """One step, once there is something to do."""
-    interest = channel.interest(private)
-    assert interest is not None
-    poll = select.poll()
-    poll.register(*interest)
-    assert poll.poll(DEADLINE)
-    channel.advance(private)
 
 
 @pytest.fixture

@@ -266,30 +266,21 @@ def ident_server(monkeypatch: pytest.MonkeyPatch, answer: str) -> Iterator[list[
 
 
 def test_the_client_s_ident_is_asked_and_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    with ident_server(monkeypatch, "{} : USERID : UNIX : joe user\r\n") as questions, one_session(
-        ["IdentLookups on", "TimeoutIdent 10"]
-    ) as served:
-        client = served.client
-        client.connect()
-        client.login()
-        client.store("STOR up", b"hello")
-        client.quit()
-        log = served.service.configuration.hosts[0].settings.logging.transfer_log
-        assert log is not None
-        with open(log, encoding="utf-8") as stream:
-            assert stream.read().endswith(" r alice ftp 1 joe_user c\n")
-    assert re.fullmatch(rf"\d+\s*,\s*{client.port}", questions[0])
+    with ident_server(monkeypatch, "{} : USERID : UNIX : joe user\r\n") as questions:
+        line, port = _logged_upload("IdentLookups on", "TimeoutIdent 10")
+    assert line.endswith(" r alice ftp 1 joe_user c\n")
+    assert re.fullmatch(rf"\d+\s*,\s*{port}", questions[0])
 
 
 def test_the_transfer_log_says_that_an_ident_server_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in ProFTPD: the method is 1 where one is asked, whatever it says, and 0 where none is."""
     with ident_server(monkeypatch, "{} : ERROR : NO-USER\r\n"):
-        assert _ident_fields("IdentLookups on") == "ftp 1 * c"
-    assert _ident_fields("IdentLookups off") == "ftp 0 * c"
+        assert _logged_upload("IdentLookups on")[0].endswith(" ftp 1 * c\n")
+    assert _logged_upload("IdentLookups off")[0].endswith(" ftp 0 * c\n")
 
 
-def _ident_fields(*directives: str) -> str:
-    """The end of the TransferLog's line of an upload."""
+def _logged_upload(*directives: str) -> tuple[str, int]:
+    """What the TransferLog says of an upload, and the port of the server."""
     with one_session(list(directives)) as served:
         client = served.client
         client.connect()
@@ -299,7 +290,7 @@ def _ident_fields(*directives: str) -> str:
         log = served.service.configuration.hosts[0].settings.logging.transfer_log
         assert log is not None
         with open(log, encoding="utf-8") as stream:
-            return " ".join(stream.read().split()[-4:])
+            return stream.read(), client.port
 
 
 @pytest.mark.parametrize(("answer", "found"), [

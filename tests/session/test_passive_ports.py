@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,21 +12,16 @@ import pytest
 from ftpsd.session.handlers import transfer
 from ftpsd.testing.client import parse_pasv
 from ftpsd.testing.plugin import ServerFactory
-from tests.session.inprocess import one_session
+from ftpsd.testing.ports import free_port
+from tests.session.inprocess import InProcess, one_session
 
 VERSIONS = ("TLSv1.2", "TLSv1.3")
 SESSIONS, FILES = 8, 5
 
 
-def _port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 def test_sessions_take_turns_with_one_port(ftps_server: ServerFactory, version: str) -> None:
-    port = _port()
+    port = free_port()
     server = ftps_server(directives=[f"PassivePorts {port} {port}"])
     content = b"x" * 10_000
     (server.home() / "f").write_bytes(content)
@@ -40,7 +37,7 @@ def test_sessions_take_turns_with_one_port(ftps_server: ServerFactory, version: 
 
 
 def test_the_port_of_a_session_that_ends_is_the_next_ones(ftps_server: ServerFactory) -> None:
-    port = _port()
+    port = free_port()
     server = ftps_server(directives=[f"PassivePorts {port} {port}"])
     with server.client("TLSv1.3").begin() as second:
         with server.client("TLSv1.3").begin() as first:
@@ -50,25 +47,28 @@ def test_the_port_of_a_session_that_ends_is_the_next_ones(ftps_server: ServerFac
         assert parse_pasv(second.expect(227).text)[1] == port
 
 
-def test_the_wait_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "PORT_PATIENCE", 0.1)
+@contextlib.contextmanager
+def _port_taken() -> Iterator[InProcess]:
+    """A session, logged in without TLS, whose only port somebody else listens at."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with one_session([f"PassivePorts {port} {port}", "TLSEngine off"], tls=()) as served:
             served.client.read_reply()
             served.client.login()
-            refused = served.client.expect(425, "EPSV")
-            assert refused.text == "Unable to build data connection: no passive port is free [passive-ports-exhausted]"
-            served.client.expect(200, "NOOP")
+            yield served
+
+
+def test_the_wait_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "PORT_PATIENCE", 0.1)
+    with _port_taken() as served:
+        refused = served.client.expect(425, "EPSV")
+        assert refused.text == "Unable to build data connection: no passive port is free [passive-ports-exhausted]"
+        served.client.expect(200, "NOOP")
 
 
 def test_a_client_that_leaves_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "PORT_PATIENCE", 3600.0)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with one_session([f"PassivePorts {port} {port}", "TLSEngine off"], tls=()) as served:
-            served.client.read_reply()
-            served.client.login()
-            served.client.send_line("PASV")
-            served.session()
-            served.client.close("rst")
+    with _port_taken() as served:
+        served.client.send_line("PASV")
+        served.session()
+        served.client.close("rst")

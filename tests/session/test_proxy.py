@@ -297,16 +297,21 @@ def test_AllowForeignAddress_is_for_proxies_without_headers_too(hosts: Hosts) ->
 
 # -- what is not believed
 
+def refused_to_the_end(client: Proxied) -> None:
+    """Each line is answered with 500, and the connection ends."""
+    while True:
+        try:
+            assert client.read_reply().code == 500
+        except ConnectionEnded:
+            return
+
+
 def test_a_header_from_elsewhere_is_not_believed(hosts: Hosts) -> None:
     for name in ("others", "off"):
         for header in (one("192.0.2.66"), two("192.0.2.66")):
             through = client(hosts, name, header)
             through.connect()
-            while True:
-                try:
-                    assert through.read_reply().code == 500
-                except ConnectionEnded:
-                    break
+            refused_to_the_end(through)
     assert said(hosts, "client sent a PROXY header").endswith("[proxy-header-unexpected]")
     assert "192.0.2.66" not in "\n".join(hosts.server.system_log())
 
@@ -323,11 +328,7 @@ def test_others_than_proxies_are_served_as_what_they_are(hosts: Hosts) -> None:
 def test_a_second_header_is_none(hosts: Hosts, second: bytes) -> None:
     through = client(hosts, "plain", HEADERS["v2"] + second)
     through.connect()
-    while True:
-        try:
-            assert through.read_reply().code == 500
-        except ConnectionEnded:
-            break
+    refused_to_the_end(through)
     assert "192.0.2.67" not in "\n".join(hosts.server.system_log())
 
 

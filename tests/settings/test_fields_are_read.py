@@ -41,6 +41,7 @@ ELSEWHERE = {
     "sql.min_user_gid": "SQLSettings.lowest",
     "sql_passwords.engine": "settings/sql_rules.py: without it most SQLAuthTypes are an error",
     "remote.memcache_engine": "RemoteSettings.missing",
+    "proxy.trust": "ProxySettings.trusts, which session/service.py asks",
 }
 """Fields that nobody reads by name, and why they have their effect all the same."""
 

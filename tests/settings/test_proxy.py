@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ftpsd.access.proxies import is_trusted
 from ftpsd.errors import ConfigError
 from tests.settings.support import configuration
 
@@ -25,12 +24,12 @@ ON = "ProxyProtocolEngine on\n"
 ])
 def test_who_is_trusted(trust: str, address: str, trusted: bool) -> None:
     proxies = configuration(f"{ON}ProxyProtocolTrust {trust}").hosts[0].settings.proxy
-    assert is_trusted(proxies, address) is trusted
+    assert proxies.trusts(address) is trusted
 
 
 def test_nobody_is_trusted_while_the_engine_is_off() -> None:
     proxies = configuration("ProxyProtocolTrust 10.0.0.5").hosts[0].settings.proxy
-    assert not is_trusted(proxies, "10.0.0.5")
+    assert not proxies.trusts("10.0.0.5")
 
 
 @pytest.mark.parametrize("text", [ON, "ProxyProtocolTrust 10.0.0.5\nProxyProtocolData on"])
@@ -44,7 +43,7 @@ def test_hosts_have_proxies_of_their_own() -> None:
         f"<Global>\n{ON}ProxyProtocolTrust 10.0.0.5\n</Global>\n"
         "<VirtualHost 127.0.0.1>\nProxyProtocolTrust 10.0.0.6\n</VirtualHost>\n"
         "<VirtualHost 127.0.0.2>\nProxyProtocolEngine off\n</VirtualHost>\n")
-    trusted = [[is_trusted(host.settings.proxy, f"10.0.0.{last}") for last in (5, 6)] for host in found.hosts]
+    trusted = [[host.settings.proxy.trusts(f"10.0.0.{last}") for last in (5, 6)] for host in found.hosts]
     assert trusted == [[True, False], [False, True], [False, False]]
 
 
@@ -52,4 +51,4 @@ def test_the_examples_of_the_page() -> None:
     blocks = re.findall(r"^```apache\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     (found,) = [configuration(block).hosts[0].settings for block in blocks]
     assert found.proxy.data
-    assert is_trusted(found.proxy, "10.0.0.6")
+    assert found.proxy.trusts("10.0.0.6")

@@ -24,16 +24,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ftpsd.auth import outages, passwords
+from ftpsd.auth import outages, passwords, refusals
 from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
 from ftpsd.auth.backend import Backend, Unavailable
 from ftpsd.auth.files import GroupEntry, GroupFile, Groups, Note, UserEntry, UserFile, Users, check_permissions
 from ftpsd.auth.names import Names
 from ftpsd.auth.otp import OneTimePasswords
 from ftpsd.auth.pam import Pam, PamUnanswered, PamUnavailable
+from ftpsd.auth.refusals import Verdict
 from ftpsd.auth.selection import Selection, select
 from ftpsd.auth.sqlaccounts import SqlAccounts
-from ftpsd.auth.unix import SystemUsers, group_id, group_name, listed_in_ftpusers, shell_is_valid
+from ftpsd.auth.unix import SystemUsers, group_id, group_name
 from ftpsd.errors import ConfigError
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.settings.auth import AuthSettings
@@ -54,7 +55,6 @@ _OWN: Final = (_SQL, _FILE, _SYSTEM)
 _NOBODY: Final = "\n"
 """A name that nobody has: a command ends there."""
 
-_Verdict = Literal["ok", "wrong", "password-expired", "account-expired"]
 _Asking = Callable[[str, str], tuple[bool, str]]
 """Asks PAM about a name and a password."""
 
@@ -281,7 +281,7 @@ class Authenticator:
         user = user or (account.name if account is not None else "")
         rules = settings if settings is not None else self._settings
         empty = not password and not rules.allow_empty_passwords
-        hopeless = empty or (account is not None and _root_refused(account, rules) is not None)
+        hopeless = empty or (account is not None and refusals.root_refused(account, rules) is not None)
         try:
             pam = self._asking(peer.partition(" [")[0]) if not hopeless else None
             verdict, method = self._proof(account, user, password, rules, pam)
@@ -290,20 +290,21 @@ class Authenticator:
         except SqlError as error:
             return outages.result(outages.of_database(error), user)
         except AccountsUnavailable as error:
-            return (_root_refused(account, rules) if account is not None else None) or outages.result(error, user)
+            root = refusals.root_refused(account, rules) if account is not None else None
+            return root or outages.result(error, user)
         if account is None:
             return LoginResult(
                 False, None, Code.LOGIN_UNKNOWN_USER, f"USER {user}: no such user found from {peer}")
         return (
-            _root_refused(account, rules)
-            or _password_refused(account, user, verdict, empty=empty)
+            refusals.root_refused(account, rules)
+            or refusals.password_refused(account, user, verdict, empty=empty)
             or (self._expired(account) if method != _PAM else None)
-            or rules_refuse(account, rules)
+            or refusals.rules_refuse(account, rules)
             or LoginResult(True, account, Good.LOGIN_OK, f"USER {account.name}: Login successful.", method))
 
     def _proof(
         self, account: Account | None, user: str, password: str, rules: AuthSettings, pam: _Asking | None,
-    ) -> tuple[_Verdict, str]:
+    ) -> tuple[Verdict, str]:
         """What the password proves: as a code, as a password with a code behind it, or by itself.
 
         Where there is no account, the table of codes is asked for one that nobody has, as that may take its time.
@@ -339,8 +340,8 @@ class Authenticator:
         try:
             expired = self._system.account_expired(account.name)
         except OSError as error:
-            return _unreadable(account, error)
-        return _password_refused(account, account.name, "account-expired", empty=False) if expired else None
+            return refusals.unreadable(account, error)
+        return refusals.password_refused(account, account.name, "account-expired", empty=False) if expired else None
 
     def expiry(self, account: Account, rules: AuthSettings) -> LoginResult | None:
         """The refusal of a system user with the right password whose password or account has expired; PAM says the same
@@ -352,8 +353,8 @@ class Authenticator:
         expired = self._system.expiry(shadow) if shadow is not None else None
         if expired is None:
             return None
-        verdict: _Verdict = "password-expired" if expired == "password" else "account-expired"
-        return _password_refused(account, account.name, verdict, empty=False)
+        verdict: Verdict = "password-expired" if expired == "password" else "account-expired"
+        return refusals.password_refused(account, account.name, verdict, empty=False)
 
     def check_without_password(
         self, account: Account | None, peer: str, *, user: str, settings: AuthSettings | None = None,
@@ -367,8 +368,8 @@ class Authenticator:
                 False, None, Code.LOGIN_UNKNOWN_USER, f"USER {user}: no such user found from {peer}")
         rules = settings if settings is not None else self._settings
         return (
-            _root_refused(account, rules) or (None if anonymous else self._expired(account))
-            or rules_refuse(account, rules)
+            refusals.root_refused(account, rules) or (None if anonymous else self._expired(account))
+            or refusals.rules_refuse(account, rules)
             or LoginResult(True, account, Good.LOGIN_OK, f"USER {account.name}: Login successful."))
 
     def with_group(self, account: Account, group: str) -> Account:
@@ -409,7 +410,7 @@ class Authenticator:
 
     def _password(
         self, account: Account | None, user: str, password: str, pam: _Asking | None,
-    ) -> tuple[_Verdict, str]:
+    ) -> tuple[Verdict, str]:
         """One hash is computed on every path through here.
 
         Where only PAM and the system are asked, PAM is asked about unknown users, too, because its delay
@@ -444,7 +445,7 @@ class Authenticator:
                 return _verdict(proved, vouched, self._order.pam_final, backend.module)
         return self._system_password(account, password, pam)
 
-    def _sql_password(self, account: Account, password: str, pam: _Asking | None) -> tuple[_Verdict, str]:
+    def _sql_password(self, account: Account, password: str, pam: _Asking | None) -> tuple[Verdict, str]:
         assert self.sql is not None
         stored = self.sql.password_of(account.name)
         if stored is None:
@@ -453,7 +454,7 @@ class Authenticator:
         vouched = self._ask_pam(pam, account.name, password) if self._order.pam == "all" else None
         return _verdict(matched, vouched, self._order.pam_final, _SQL)
 
-    def _password_elsewhere(self, account: Account, password: str, pam: _Asking | None) -> tuple[_Verdict, str]:
+    def _password_elsewhere(self, account: Account, password: str, pam: _Asking | None) -> tuple[Verdict, str]:
         """The database has the account without a password: whoever else of AuthOrder knows the name has it, up to the
         source whose answer is final.
         """
@@ -470,7 +471,7 @@ class Authenticator:
         vouched = self._ask_pam(pam, account.name, password) if self._order.pam == "all" else None
         return _verdict(False, vouched, self._order.pam_final, _SQL)
 
-    def _system_password(self, account: Account, password: str, pam: _Asking | None) -> tuple[_Verdict, str]:
+    def _system_password(self, account: Account, password: str, pam: _Asking | None) -> tuple[Verdict, str]:
         shadow = self._system.shadow(account.name)
         matched = passwords.matches(password, shadow.password if shadow is not None else None)
         if shadow is not None and not shadow.password:
@@ -527,7 +528,7 @@ def _matches(backend: Backend, account: Account | None, password: str) -> bool |
         return None
 
 
-def _verdict(matched: bool | None, vouched: _Vouched, pam_final: bool, source: str) -> tuple[_Verdict, str]:
+def _verdict(matched: bool | None, vouched: _Vouched, pam_final: bool, source: str) -> tuple[Verdict, str]:
     """Raises `PamUnanswered` where PAM's word would have decided, `AccountsUnavailable` where the source's would."""
     if isinstance(vouched, PamUnanswered):
         if pam_final or not matched:
@@ -541,61 +542,9 @@ def _verdict(matched: bool | None, vouched: _Vouched, pam_final: bool, source: s
     return ("ok", source) if matched else ("wrong", "")
 
 
-def _refused(account: Account, reason: Code, log: str) -> LoginResult:
-    return LoginResult(False, account, reason, log)
-
-
-def _root_refused(account: Account, rules: AuthSettings) -> LoginResult | None:
-    if account.uid == 0 and not rules.root_login:
-        return _refused(account, Code.LOGIN_ROOT_DENIED, "SECURITY VIOLATION: Root login attempted")
-    return None
-
-
-def _password_refused(account: Account, user: str, verdict: _Verdict, *, empty: bool) -> LoginResult | None:
-    if empty:
-        return _refused(account, Code.LOGIN_EMPTY_PASSWORD, f"Refusing empty password from user '{user}'")
-    if verdict == "wrong":
-        return _refused(account, Code.LOGIN_WRONG_PASSWORD, f"USER {user} (Login failed): Incorrect password")
-    if verdict == "password-expired":
-        log = f"USER {account.name} (Login failed): Password expired"
-        return _refused(account, Code.LOGIN_PASSWORD_EXPIRED, log)
-    if verdict == "account-expired":
-        log = f"USER {account.name} (Login failed): Account disabled"
-        return _refused(account, Code.LOGIN_ACCOUNT_EXPIRED, log)
-    return None
-
-
 def _configured_password(account: Account, rules: AuthSettings) -> str | None:
     """The hash of UserPassword or GroupPassword that counts for `account`; None: his own does."""
     for user, hashed in rules.user_password:
         if user == account.name:
             return hashed
     return next((hashed for group, hashed in rules.group_password if group in account.group_names), None)
-
-
-def rules_refuse(account: Account, rules: AuthSettings) -> LoginResult | None:
-    """The rules that hold however the user proved who he is: RequireValidShell, UseFtpUsers, a home. Where the list
-    of a rule cannot be read, nobody passes it.
-    """
-    try:
-        return _rules_refuse(account, rules)
-    except OSError as error:
-        return _unreadable(account, error)
-
-
-def _unreadable(account: Account, error: OSError) -> LoginResult:
-    """A list that says who may log in is there and cannot be read."""
-    why = f"unable to read '{error.filename}': {error.strerror}" if error.filename else str(error)
-    return _refused(account, Code.AUTH_FILE_UNUSABLE, f"USER {account.name} (Login failed): {why}")
-
-
-def _rules_refuse(account: Account, rules: AuthSettings) -> LoginResult | None:
-    head = f"USER {account.name} (Login failed)"
-    if rules.require_valid_shell and not shell_is_valid(account.shell):
-        return _refused(account, Code.LOGIN_INVALID_SHELL, f"{head}: Invalid shell: '{account.shell}'")
-    if rules.use_ftp_users and listed_in_ftpusers(account.name):
-        return _refused(account, Code.LOGIN_FTPUSERS, f"{head}: User in /etc/ftpusers")
-    if not account.home:
-        log = f'error: user {account.name} home directory is NULL or ""'
-        return _refused(account, Code.LOGIN_NO_HOME, log)
-    return None

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ftpsd.auth.account import Account
+from ftpsd.ftp.paths import is_within
 from ftpsd.settings.access import AccessSettings
 from ftpsd.settings.model import AnonymousSection, Settings
 from ftpsd.settings.user_paths import with_user
@@ -114,10 +115,6 @@ def _virtual(path: str, root: str) -> str:
     return path[len(root):] if path.startswith(root + "/") else path
 
 
-def _within(path: str, root: str) -> bool:
-    return path == root or path.startswith(f"{root.rstrip('/')}/")
-
-
 def _start(
     rules: tuple[RootedPath, ...], account: Account, home_of: HomeOf, base: str, *, home_is_base: bool = False,
 ) -> str | None:
@@ -179,7 +176,7 @@ def anonymous_place(
     if not access.allow_chroot_symlinks:
         _without_links(wanted_root, "<Anonymous>", upwards=False)
     root = real_path(wanted_root)
-    if wanted_root != whole and not _within(root, real_path(whole)) and foreign(wanted_root):
+    if wanted_root != whole and not is_within(root, real_path(whole)) and foreign(wanted_root):
         raise NoSuchPlace(f"UserDirRoot: a link that is not root's leads from {wanted_root} to {root}, out of {whole}")
     start = _start(access.default_chdir, account, home_of, "/", home_is_base=True)
     wanted = [_virtual(start, root)] if start is not None else []

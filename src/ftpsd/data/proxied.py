@@ -11,13 +11,13 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ftpsd.data.endpoints import DataSocket, PassiveListener, SocketTuning, Stranger
 from ftpsd.ftp import proxyheader
 from ftpsd.ftp.addresses import same_host
 from ftpsd.ftp.proxyheader import Header, WrongHeader
 from ftpsd.reasons.codes import Code
+from ftpsd.settings.proxy import ProxySettings
 
 _LOOK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 
@@ -66,19 +66,6 @@ class HeaderReader:
                 return header
 
 
-@dataclass(frozen=True, slots=True)
-class Proxies:
-    """Whose headers are believed (`trusts`, told an address), which versions, and how many seconds one may take.
-
-    `ignored`: they have to be there, and what they say does not count.
-    """
-
-    trusts: Callable[[str], bool]
-    versions: frozenset[int]
-    timeout: float
-    ignored: bool = False
-
-
 class ProxiedListener(PassiveListener):
     """A listening socket for one data connection that a proxy hands on: its header has to tell of `peer`.
 
@@ -87,7 +74,7 @@ class ProxiedListener(PassiveListener):
 
     def __init__(
         self, local: str, peer: str, ports: tuple[int, int] | None, tuning: SocketTuning,
-        allows: Callable[[str], bool] | None, proxies: Proxies,
+        allows: Callable[[str], bool] | None, proxies: ProxySettings,
     ) -> None:
         """As `PassiveListener`. Raises `NoPassivePort`."""
         super().__init__(local, peer, ports, tuning, allows)
@@ -126,7 +113,7 @@ class ProxiedListener(PassiveListener):
         if header is None:
             late = time.monotonic() >= self.patience
             return self._dismiss(self._without("none came in time")) if late else (None, None)
-        if self._proxies.ignored:
+        if self._proxies.ignore:
             return self._judge(self._proxy)
         address = self._proxy if header.source is None else header.source.host
         if same_host(address, self._proxy) and not same_host(address, self.peer):  # the proxy looks whether we live

@@ -15,8 +15,9 @@ from typing import TypedDict
 from ftpsd.access import limits
 from ftpsd.access.classes import classes_of
 from ftpsd.access.limits import Answer, Client
+from ftpsd.auth import refusals
 from ftpsd.auth.account import Account, AccountsUnavailable
-from ftpsd.auth.chain import Authenticator, rules_refuse
+from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.home import NoSuchPlace, Place, home_directory, login_place
 from ftpsd.auth.selection import Selection, for_member, select
 from ftpsd.auth.sqlaccounts import SqlAccounts
@@ -278,7 +279,7 @@ def _password(client: _Client) -> bool:
             what, 530, _REFUSED, Code.LOGIN_ROOT_DENIED, f"{account.name} has uid 0", rule="RootLogin",
             location=_place(client.said("auth", "root_login"), client))
     expired = _authenticator(client).expiry(account, rules) if chosen.needs_password else None
-    found = expired or rules_refuse(account, rules)
+    found = expired or refusals.rules_refuse(account, rules)
     if found is not None:
         return client.refused(what, 530, _REFUSED, found.refusal, found.log)
     inside = section.restrictions if section is not None else None
@@ -372,7 +373,8 @@ def _announced(client: _Client, command: Command, cwd: str) -> bool:
     if command.spec is None or command.spec.data is None:
         return True
     settings = _under(client.settings, _directories(client, cwd))
-    ways = [(parse(way), *_judged(client, parse(way), cwd, settings)) for way in ("EPSV", "PASV", "EPRT x", "PORT x")]
+    ways = [
+        (way, *_judged(client, way, cwd, settings)) for way in map(parse, ("EPSV", "PASV", "EPRT x", "PORT x"))]
     if any(verdict is Answer.ALLOWED for _, verdict, _ in ways):
         return True
     first, verdict, section = ways[0]

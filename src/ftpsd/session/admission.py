@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from ftpsd.access import limits
 from ftpsd.access.bans import Suspect
-from ftpsd.access.occupancy import Exceeded
 from ftpsd.ftp.replies import Reply
 from ftpsd.guard.bans import Bans
 from ftpsd.log import events
@@ -72,22 +71,20 @@ class Admission:
             return _NOTHING
         exceeded = bounds.connect(slot, comer.host, settings, comer.ends.peer)
         if exceeded is not None:
-            return self._too_many(comer, bans, exceeded)
+            self._count(comer, bans, exceeded.reason)
+            text = f"Connection from {comer.shown} refused ({exceeded.log})"
+            self.log.emit(events.Notice(text, reason=exceeded.reason))
+            return Reply(530, exceeded.text).encode()
         if settings.wrap.engine:
             refused = wrapping.at_connect(settings.wrap, self.log, comer.host.id, comer.ends, comer.name, queries)
             if refused is not None:
-                if bans is not None:
-                    banning.refused_at_connect(
-                        bans, self.log, comer.host, settings, comer.suspect, Code.WRAP_DENIED)
+                self._count(comer, bans, Code.WRAP_DENIED)
                 return Reply(530, refused).encode()
         return None
 
-    def _too_many(self, comer: Comer, bans: Bans | None, exceeded: Exceeded) -> bytes:
+    def _count(self, comer: Comer, bans: Bans | None, reason: Code) -> None:
         if bans is not None:
-            banning.refused_at_connect(bans, self.log, comer.host, comer.settings, comer.suspect, exceeded.reason)
-        text = f"Connection from {comer.shown} refused ({exceeded.log})"
-        self.log.emit(events.Notice(text, reason=exceeded.reason))
-        return Reply(530, exceeded.text).encode()
+            banning.refused_at_connect(bans, self.log, comer.host, comer.settings, comer.suspect, reason)
 
 
 def _welcome(comer: Comer) -> bool:

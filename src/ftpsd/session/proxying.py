@@ -11,11 +11,9 @@ import select
 import socket
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import NamedTuple
 
-from ftpsd.access.proxies import is_trusted
-from ftpsd.data.proxied import HeaderReader, NoHeader, Proxies
+from ftpsd.data.proxied import HeaderReader, NoHeader
 from ftpsd.data.waits import wait_for
 from ftpsd.ftp.proxyheader import End, Header, WrongHeader
 from ftpsd.ftp.replies import Reply
@@ -116,9 +114,7 @@ def _in_earnest(sock: socket.socket, seconds: float, *, greets: bool) -> bool:
     return bool(begin)
 
 
-def of_data(session: Session) -> Proxies | None:
+def of_data(session: Session) -> ProxySettings | None:
     """Who is to hand on the session's passive data connections with a header; None: they come without."""
     settings = session.service.proxies_before(session)
-    if not settings.data or not is_trusted(settings, session.ends.own.peer):
-        return None
-    return Proxies(partial(is_trusted, settings), settings.versions, float(settings.timeout), settings.ignore)
+    return settings if settings.data and settings.trusts(session.ends.own.peer) else None

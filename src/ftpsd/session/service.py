@@ -19,7 +19,6 @@ from ftpsd.access import limits
 from ftpsd.access.classes import classes_of
 from ftpsd.access.closing import Closing, Stage
 from ftpsd.access.occupancy import host_key
-from ftpsd.access.proxies import is_trusted
 from ftpsd.auth.backends import backends
 from ftpsd.auth.chain import Authenticator
 from ftpsd.auth.pamdesk import Desk
@@ -313,7 +312,7 @@ class Service:
             return None
         rights.become_worker(*self._runtimes[host.id].worker)
         arrival = None
-        if host.settings.proxy.engine and is_trusted(host.settings.proxy, ends.peer):
+        if host.settings.proxy.engine and host.settings.proxy.trusts(ends.peer):
             arrival = self._arrive(sock, ends, host)
             if arrival is None:
                 return None

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ftpsd.access.bans import events_of
 from ftpsd.ftp.commands import Command
 from ftpsd.ftp.parsing import parse_site
 from ftpsd.ftp.replies import Reply
@@ -18,6 +19,7 @@ from ftpsd.log.events import Event, Level, Origin
 from ftpsd.log.record import Record
 from ftpsd.reasons.codes import Code, Good
 from ftpsd.session.journal import Journal
+from ftpsd.settings.event_names import BANNED_FOR
 from ftpsd.settings.logformat import Field
 from ftpsd.settings.sql import SQLSettings
 from ftpsd.settings.sql_parsers import Info
@@ -161,24 +163,13 @@ def _name(command: Command) -> str:
     return command.name
 
 
-_TIMEOUTS = {
-    Code.TIMEOUT_IDLE: "core.timeout-idle", Code.TIMEOUT_LOGIN: "core.timeout-login",
-    Code.TIMEOUT_NO_TRANSFER: "core.timeout-no-transfer", Code.TIMEOUT_SESSION: "core.timeout-session",
-    Code.TIMEOUT_STALLED: "core.timeout-stalled",
-}
+_NAMES = {counted: name for name, counted in BANNED_FOR.items()}
 
 
-_REFUSALS = {
-    Code.LOGIN_ROOT_DENIED: "mod_auth.root-login", Code.LOGIN_EMPTY_PASSWORD: "mod_auth.empty-password",
-    Code.LOGIN_PASSWORD_REJECTED: "mod_auth.anon-reject-passwords", Code.LIMIT_CLIENTS: "mod_auth.max-clients",
-    Code.LIMIT_CLIENTS_PER_CLASS: "mod_auth.max-clients-per-class",
-    Code.LIMIT_CLIENTS_PER_HOST: "mod_auth.max-clients-per-host",
-    Code.LIMIT_CLIENTS_PER_USER: "mod_auth.max-clients-per-user",
-    Code.LIMIT_HOSTS_PER_USER: "mod_auth.max-hosts-per-user", Code.WRAP_DENIED: "mod_wrap.connection-denied",
-    Code.COMMAND_UNKNOWN: "core.unhandled-command",
-    Code.LIMIT_TRANSFERS_PER_HOST: "mod_xfer.max-transfers-per-host",
-    Code.LIMIT_TRANSFERS_PER_USER: "mod_xfer.max-transfers-per-user",
-}
+def _name_of(reason: Code | Good | None) -> str:
+    if not isinstance(reason, Code):
+        return ""
+    return next((_NAMES[event] for event in events_of(reason) if event in _NAMES), "")
 
 
 def names_of(event: Event) -> tuple[str, ...]:
@@ -187,12 +178,11 @@ def names_of(event: Event) -> tuple[str, ...]:
     match event:
         case events.LoginAttemptsExceeded():
             name = "mod_auth.max-login-attempts"
-        case events.SessionClosed(reason=Code() as reason) if reason in _TIMEOUTS:
-            return _TIMEOUTS[reason], "core.exit"
         case events.SessionClosed():
-            name = "core.exit"
+            name = _name_of(event.reason)
+            return (name, "core.exit") if name.startswith("core.timeout-") else ("core.exit",)
         case events.LoginFailed() | events.CommandDenied():
-            name = _REFUSALS.get(event.reason, "")
+            name = _name_of(event.reason)
         case events.HostileInput():
             name = "core.bad-protocol"
         case events.Happened():

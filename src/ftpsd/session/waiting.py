@@ -10,7 +10,6 @@ import math
 import select
 import time
 
-from ftpsd.access.proxies import is_trusted
 from ftpsd.data.channel import DataChannel, Stage
 from ftpsd.data.waits import wait_for
 from ftpsd.errors import SessionEnded
@@ -82,7 +81,7 @@ def report_strangers(session: Session, channel: DataChannel) -> None:
 def _rule(session: Session, address: str) -> str:
     """What else an administrator wants to know of a stranger's address."""
     proxy = session.service.proxies_before(session)
-    if not proxy.data and is_trusted(proxy, address):
+    if not proxy.data and proxy.trusts(address):
         return ", and a proxy has to say for whom it connects: ProxyProtocolData"
     named = session.settings.transfer.allow_foreign_address.of_class
     return f", and <Class {named}> is without it" if named is not None else ""

@@ -25,16 +25,10 @@ BANNED_FOR = {
 }
 """ProFTPD's names, and what counts here for a BanOnEvent that has them; the client's address is banned for each."""
 
-LOGGED = (
-    "core.bad-protocol", "core.exit", "core.max-command-rate", "core.timeout-idle", "core.timeout-login",
-    "core.timeout-no-transfer", "core.timeout-session", "core.timeout-stalled", "core.unhandled-command",
-    "mod_auth.anon-reject-passwords", "mod_auth.empty-password", "mod_auth.max-clients",
-    "mod_auth.max-clients-per-class", "mod_auth.max-clients-per-host", "mod_auth.max-clients-per-user",
-    "mod_auth.max-hosts-per-user", "mod_auth.max-login-attempts", "mod_auth.root-login", "mod_ban.ban-class",
-    "mod_ban.ban-host", "mod_ban.ban-user", "mod_ban.ban-user@host", "mod_tls.ctrl-handshake",
-    "mod_tls.ctrl-handshake-failed", "mod_tls.data-handshake-failed", "mod_wrap.connection-denied",
-    "mod_xfer.max-transfers-per-host", "mod_xfer.max-transfers-per-user",
-)
+LOGGED = tuple(sorted({
+    *BANNED_FOR, "core.exit", "mod_ban.ban-class", "mod_ban.ban-host", "mod_ban.ban-user", "mod_ban.ban-user@host",
+    "mod_tls.data-handshake-failed",
+} - {"mod_auth.max-connections-per-host", "mod_ban.client-connect-rate"}))
 """Those of which SQLLogOnEvent hears."""
 
 ALIASES = {

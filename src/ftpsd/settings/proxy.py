@@ -114,3 +114,8 @@ class ProxySettings:
         " header: it has to tell the address of the session's client. Off: they come without, from that address, or"
         " from one that AllowForeignAddress is for.",
     )
+
+    def trusts(self, address: str) -> bool:
+        """Whether what comes from this IP address is handed on by a proxy, with a header that is believed."""
+        peer = ipaddress.ip_address(canonical(address))
+        return self.engine and any(peer in network for network in self.trust)
