@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ftpsd.testing.client import client_context
-from ftpsd.testing.configs import MODULES, ServerConfig, ServerFiles, User
+from ftpsd.testing.configs import MODULES, ServerConfig, ServerFiles, User, proftpd_modules
 from ftpsd.testing.plugin import Certificates
 from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd, start_proftpd
 from tests.peer.compare import ALICE, BOB, Difference, Recorder, Script, equal
@@ -42,8 +42,8 @@ class Site(ServerConfig):
         text = re.sub(r"\b(PORT|BASE|CERTIFICATE|KEY|CHAIN)\b", lambda found: words[found[0]], self.body)
         if self.dialect == "ftpsd":
             return text
-        loads = [f"LoadModule {name}.c" for name in PROFTPDS_MODULES if (MODULES / f"{name}.so").exists()]
-        return "\n".join([f"ModulePath {MODULES}", *loads, text])
+        there = [name for name in PROFTPDS_MODULES if (MODULES / f"{name}.so").exists()]
+        return "\n".join([*proftpd_modules(*there), text])
 
 
 def source(name: str) -> str:

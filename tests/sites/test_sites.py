@@ -153,7 +153,7 @@ def test_an_anonymous_mirror(ftps_certificates: Certificates, tls_version: str) 
 
 def hosting(base: Path) -> None:
     database = base / "hosting.db"
-    with sqlite3.connect(database) as connection:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.executescript("""
             CREATE TABLE ftpgroup (groupname VARCHAR(16) NOT NULL, gid INTEGER NOT NULL, members VARCHAR(16) NOT NULL);
             CREATE TABLE ftpuser (
@@ -183,7 +183,7 @@ WORK: list[Step] = [
 
 
 def left_by_customers(base: Path) -> object:
-    with sqlite3.connect(base / "hosting.db") as connection:
+    with contextlib.closing(sqlite3.connect(base / "hosting.db")) as connection:
         counts = connection.execute("SELECT userid, count FROM ftpuser ORDER BY id").fetchall()
         logged = connection.execute("SELECT userid, command, code FROM ftplog ORDER BY rowid").fetchall()
     return files(base / "web"), counts, logged

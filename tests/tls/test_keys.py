@@ -199,7 +199,7 @@ def test_the_clients_signature_algorithms_choose_the_certificate(
     flag = "-tls1_2" if version == "TLSv1.2" else "-tls1_3"
     tls, said = accept(build(every_kind(files)).context, flag, "-sigalgs", algorithm)
     assert tls is not None, said
-    assert f"subject=CN = {name}" in said
+    assert f"subject=CN={name}\n" in said.replace("CN = ", "CN=")    # OpenSSL 3.0 has blanks there
 
 
 @every_version

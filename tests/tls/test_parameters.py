@@ -35,10 +35,10 @@ def start_error(settings: TLSSettings) -> str:
 
 
 def key_exchange(context: Context, version: str, *arguments: str) -> str:
-    """What OpenSSL's client says of the key exchange: `ECDH, prime256v1, 256 bits`."""
+    """What OpenSSL's client says of the key exchange: `ECDH, prime256v1, 256 bits`; of hybrids only the name."""
     tls, said = accept(context, FLAGS[version], *arguments)
     assert tls is not None, said
-    found = re.search(r"(?:Server|Peer) Temp Key: (.*)", said)
+    found = re.search(r"(?:(?:Server|Peer) Temp Key|Negotiated TLS1\.3 group): (.*)", said)
     assert found is not None, said
     return found[1]
 

@@ -53,9 +53,9 @@ def test_every_certificate_sends_it(
         f"TLSECCertificateKeyFile {other.key}",
     ])
     expected = block(f"SERVERINFO FOR EXTENSION {NUMBER}", struct.pack("!HH", NUMBER, len(DATA)) + DATA).decode()
-    for cipher, key in (("ECDHE-RSA-AES128-GCM-SHA256", "RSA"), ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDSA")):
+    for cipher, key in (("ECDHE-RSA-AES128-GCM-SHA256", "rsa"), ("ECDHE-ECDSA-AES128-GCM-SHA256", "ecdsa")):
         said = asked(server, "-tls1_2", "-cipher", cipher)
-        assert f"Peer signature type: {key}" in said
+        assert f"peer signature type: {key}" in said.lower()    # OpenSSL 3.5 goes on with `_pss_rsae_sha256`
         assert "".join(expected.split()) in "".join(said.split())
     assert "SERVERINFO" not in asked(server, "-tls1_2", number=NUMBER + 1)
     server.give("hello.txt", b"hello")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from ftpsd.testing.configs import proftpd_modules
 from ftpsd.vfs.base import ListingOptions
 from ftpsd.vfs.jail import Jail
 
@@ -98,7 +99,7 @@ def peer(tree: Path, tmp_path: Path) -> Iterator[ftplib.FTP]:
     (tmp_path / "group").write_text(f"staff:x:{GROUP}:joe\n")
     for name in ("passwd", "group"):
         (tmp_path / name).chmod(0o600)
-    (tmp_path / "conf").write_text(CONFIGURATION.format(here=tmp_path))
+    (tmp_path / "conf").write_text("\n".join([*proftpd_modules(), CONFIGURATION.format(here=tmp_path)]))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sock = socket.create_connection(listener.getsockname(), timeout=30)
         ends, _ = listener.accept()

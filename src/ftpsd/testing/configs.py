@@ -19,7 +19,15 @@ from typing import Literal
 from ftpsd.testing.ca import Files
 
 MODULES = Path("/usr/lib/proftpd")
+SHARED = ("mod_delay", "mod_ls", "mod_xfer")
+"""Modules that Debian 12 compiles into ProFTPD; Debian 13's has to load them, as its modules.conf does."""
 SALT = "$5$rounds=1000$ftpsdtesting$"
+
+
+def proftpd_modules(*names: str) -> list[str]:
+    """A ProFTPD's first lines: where its modules are, those that it needs in any case, and `names` (without `.c`)."""
+    shared = [name for name in SHARED if (MODULES / f"{name}.so").exists()]
+    return [f"ModulePath {MODULES}", *(f"LoadModule {name}.c" for name in (*shared, *names))]
 
 
 @functools.lru_cache(maxsize=64)
@@ -159,7 +167,7 @@ class ServerConfig:
     def _head(self) -> list[str]:
         if self.dialect == "ftpsd":
             return []
-        return [f"ModulePath {MODULES}", "LoadModule mod_tls.c"]
+        return proftpd_modules("mod_tls")
 
     def _server(self, files: ServerFiles) -> list[str]:
         runs_as, group = _identity()
