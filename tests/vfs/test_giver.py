@@ -68,14 +68,20 @@ def gives_up(giver: Giver, fd: int) -> None:
     assert caught.value.errno == errno.EAGAIN
 
 
+def takes_up(giver: Giver, slow: Slow, fd: int) -> None:
+    """The thread is at it, and nobody waits any more; what was given up before the thread came to it is given again."""
+    gives_up(giver, fd)
+    while not slow.begun.acquire(timeout=0.05):
+        gives_up(giver, fd)
+
+
 def test_a_job_is_for_its_file_and_not_for_the_number_of_a_descriptor(
     tmp_path: Path, giver: Giver, slow: Slow, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.05)
     first, second, other = tmp_path / "first", tmp_path / "second", tmp_path / "other"
     hung = opened(first)
-    gives_up(giver, hung)  # the thread is at it
-    assert slow.begun.acquire(timeout=PATIENCE)
+    takes_up(giver, slow, hung)
     monkeypatch.setattr(giver, "_begun", None)  # as if it had only just taken it up
     waiting = opened(second)
     gives_up(giver, waiting)  # the job still stands in the queue
@@ -101,8 +107,7 @@ def test_nobody_waits_behind_what_has_hung_for_long(
 ) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.05)
     fd = opened(tmp_path / "f")
-    gives_up(giver, fd)
-    assert slow.begun.acquire(timeout=PATIENCE)
+    takes_up(giver, slow, fd)
     assert giver._begun is not None
     giver._begun -= 1
     with monkeypatch.context() as patch:
