@@ -87,15 +87,21 @@ def test_uploads_to_links_that_lead_nowhere(ftps_server: ServerFactory, allowed:
     assert (server.home() / "nowhere").exists() is allowed
 
 
-def somebody_listens(port: int) -> bool:
+def taken(port: int) -> bool:
+    """Whether somebody listens on it or is connected from it: no server can use it then."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
 
 
 @pytest.mark.parametrize("compliant", [False, True])
 def test_the_port_that_active_connections_come_from(ftps_server: ServerFactory, compliant: bool) -> None:
     server, client = begin(ftps_server, *(["UseNonCompliantActiveTransfer off"] if compliant else []))
-    while compliant and somebody_listens(server.port - 1):      # another port is taken then: it is another test's
+    while compliant and taken(server.port - 1):      # another port is taken then: it is another test's
         server, client = begin(ftps_server, "UseNonCompliantActiveTransfer off")
     for _ in range(2):
         with socket.create_server(("127.0.0.1", 0)) as listener:
