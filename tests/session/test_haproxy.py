@@ -14,7 +14,7 @@ from ftpsd.testing import daemons
 from ftpsd.testing.configs import ServerConfig
 from ftpsd.testing.daemons import Daemon
 from ftpsd.testing.plugin import Certificates
-from ftpsd.testing.ports import free_port
+from ftpsd.testing.ports import free_range
 from ftpsd.testing.server import RunningServer, server_directory, start_ftpsd
 from tests.server.harness import until
 
@@ -27,11 +27,12 @@ defaults
     timeout connect 5s
     timeout client 60s
     timeout server 60s
+    timeout check 10s
     source {proxy}
 listen control
     bind {front}:"$PORT"
     {look}
-    server ftp {back}:{server} {header} check inter 50ms
+    server ftp {back}:{server} {header} check inter 500ms
 listen data
     bind {front}:{low}-{high}
     server ftp {back} {header}
@@ -65,7 +66,7 @@ def behind(
     certificates: Certificates, directory: Path, header: str, *, implicit: bool, directives: Sequence[str] = (),
 ) -> Iterator[Behind]:
     haproxy = daemons.need("haproxy")
-    low = free_port(FRONT)
+    low = free_range(PORTS, FRONT)
     config = ServerConfig(
         certificates.server, address=BACK, tls=["TLSRequired on", *(["TLSOptions UseImplicitSSL"] if implicit else [])],
         directives=[

@@ -34,3 +34,19 @@ def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
 def free_port(address: str = "127.0.0.1") -> int:
     """One of `free_ports`."""
     return free_ports(1, address)[0]
+
+
+def free_range(count: int, address: str = "127.0.0.1") -> int:
+    """The first of so many ports in a row on which nobody listens at `address`."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    while True:
+        low = LOWEST + secrets.randbelow(HIGHEST - LOWEST - count)
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in range(low, low + count):
+                    stack.enter_context(socket.create_server((address, port), family=family))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return low
