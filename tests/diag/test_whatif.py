@@ -40,6 +40,7 @@ HOSTS = {
     "limit-user": "TLSRequired off\n<Limit DIRS>\nDenyUser alice\n</Limit>",
     "limit-login": "TLSRequired off\n<Limit LOGIN>\nDenyUser alice\n</Limit>",
     "limit-address": "TLSRequired off\n<Limit LOGIN>\nDeny from 127.0.0.1\n</Limit>",
+    "certificate": "TLSRequired off\nTLSUserName CommonName\nTLSUserLogin both\nTLSUserLogin either bob",
     "filter": "TLSRequired off\nDenyFilter %",
     "shell": "TLSRequired off\nRequireValidShell on",
     "alias": "TLSRequired off\nUserAlias al alice",

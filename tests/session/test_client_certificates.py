@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.x509.oid import ObjectIdentifier
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from ftpsd.testing.ca import Identity
 from ftpsd.testing.client import ConnectionEnded, ScriptedClient
@@ -178,6 +180,110 @@ def test_tls_user_name(
     server.wait_for_log(f"TLS/X509 TLSUserName '{directive}' check successful for user '{user}'")
     server.wait_for_log(f"TLS/X509 TLSUserName '{directive}' check failed for user 'carol'")
     server.wait_for_log(f"USER {user}: Login successful.", log="system")
+
+
+PARTNER = x509.SubjectAlternativeName([x509.UniformResourceIdentifier("spiffe://example.org/partner/alice")])
+RULE = "$1 uri spiffe://example.org/partner/([a-z]+)"
+SPIFFE = f"TLSUserRule {RULE}"
+
+
+def test_rules_say_whose_a_certificate_is(desk: Desk, tls_version: str) -> None:
+    server = desk.server(SPIFFE, "TLSUserRule carol CN carol-laptop", users=(User(), User("carol")))
+    with desk.client(server, tls_version, Draft(more=((PARTNER, False),)).sign(ROOT)) as client:
+        client.connect()
+        client.auth()
+        client.expect(331, "USER carol")
+        assert str(client.command("USER alice")) == "232 User alice logged in"
+        client.expect(257, "PWD")
+    server.wait_for_log("check failed for user 'carol': the client cert is that of 'alice'")
+    server.wait_for_log(f"TLS/X509 TLSUserRule '{RULE}' check successful for user 'alice'")
+    for shown in (None, Draft(more=((PARTNER, False),)).sign(), Draft(names=("carol",)).sign(ROOT),
+                  Draft(more=((PARTNER, False),), first=-2 * DAY, last=-DAY).sign(ROOT)):
+        with desk.client(server, tls_version, shown) as client:
+            client.connect()
+            client.auth()
+            client.expect(331, "USER alice")
+            client.expect(530, "PASS wrong")
+
+
+def tries(desk: Desk, server: RunningServer, version: str, shown: Identity | None, user: str, password: str) -> int:
+    """The code of the reply that decides about a login."""
+    with desk.client(server, version, shown) as client:
+        client.connect()
+        client.auth()
+        first = client.command(f"USER {user}").code
+        return first if first != 331 else client.command(f"PASS {password}").code
+
+
+def test_who_needs_a_certificate_and_who_a_password(desk: Desk, tls_version: str) -> None:
+    server = desk.server(
+        "TLSUserName CommonName", SPIFFE, "TLSUserLogin both", "TLSUserLogin certificate bob",
+        "TLSUserLogin either carol", users=(User(), User("bob"), User("carol")))
+    own = {name: Draft(names=(name,)).sign(ROOT) for name in ("bob", "carol")}
+    own["alice"] = Draft(more=((PARTNER, False),)).sign(ROOT)
+    expected = {  # without a certificate, with somebody else's, with the own one; with that one and a wrong password
+        "alice": [530, 530, 230, 530], "bob": [530, 530, 232, 232], "carol": [230, 230, 232, 232]}
+    for user, codes in expected.items():
+        other = own["bob" if user == "carol" else "carol"]
+        shown = [(None, "secret"), (other, "secret"), (own[user], "secret"), (own[user], "wrong")]
+        assert [tries(desk, server, tls_version, one, user, password) for one, password in shown] == codes
+        assert tries(desk, server, tls_version, None, user, "wrong") == 530
+    wants = "TLSUserLogin both wants a certificate of the user's beside the password"
+    server.wait_for_log(f"USER alice (Login failed): {wants} [login-certificate-needed]", log="system")
+    wants = "TLSUserLogin certificate wants a certificate, no password"
+    server.wait_for_log(f"USER bob (Login failed): {wants}", log="system")
+
+
+def test_an_alias_is_no_way_round_a_certificate(desk: Desk, tls_version: str) -> None:
+    server = desk.server(
+        "TLSUserName CommonName", "TLSUserLogin certificate alice", directives=("UserAlias al alice",))
+    assert tries(desk, server, tls_version, None, "al", "secret") == 530
+    assert tries(desk, server, tls_version, None, "alice", "secret") == 530
+    assert tries(desk, server, tls_version, Draft(names=("al",)).sign(ROOT), "al", "-") == 232
+
+
+def test_the_example_of_the_page(desk: Desk, tls_version: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "accounts.md").read_text("utf-8")
+    found = re.search(r"^## With a certificate$.*?^```\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    authority = pki.authority("Partner CA", None, parts=((NameOID.ORGANIZATION_NAME, "Example"),))
+    shown = {
+        "alice": Draft(more=((PARTNER, False),)).sign(authority),
+        "bob": Draft(names=("bob",), parts=((NameOID.ORGANIZATIONAL_UNIT_NAME, "Transfers"),)).sign(authority),
+        "carol": Draft().sign(authority),
+    }
+    trusted = desk.directory / "partners.pem"
+    trusted.write_bytes(authority.certificate_pem)
+    fingerprint = shown["carol"].certificate.fingerprint(hashes.SHA256()).hex(":")
+    text = found[1].replace("/etc/ftpsd", str(desk.directory))
+    text = re.sub("(?<=fingerprint ).*", fingerprint.upper(), text)
+    server = desk.factory(tls=["TLSRequired on", *text.splitlines()], users=[User(name) for name in shown])
+    for user, code in (("alice", 230), ("bob", 230), ("carol", 232)):
+        assert tries(desk, server, tls_version, shown[user], user, "secret") == code
+        other = shown["bob" if user != "bob" else "alice"]
+        assert tries(desk, server, tls_version, other, user, "secret") == 530
+
+
+def test_neither_TLS_that_has_ended_nor_none_is_a_certificate(desk: Desk, tls_version: str) -> None:
+    server = desk.factory(
+        tls=["TLSRequired off", "TLSUserName CommonName", "TLSUserLogin both",
+             f"TLSCACertificateFile {_root(desk)}"], users=(User(),))
+    with desk.client(server, tls_version, None) as client:
+        client.connect()
+        client.expect(331, "USER alice")
+        client.expect(530, "PASS secret")
+    with desk.client(server, tls_version, Draft(names=("alice",)).sign(ROOT)) as client:
+        client.connect()
+        client.auth()
+        client.expect(331, "USER alice")
+        client.expect(230, "PASS secret")
+
+
+def test_anonymous_logins_need_no_certificate(desk: Desk, tls_version: str) -> None:
+    server = desk.server("TLSUserLogin certificate", users=(User(), User("guest")), directives=(
+        "<Anonymous ~guest>", "UserAlias anonymous guest", "User guest", "RequireValidShell off", "</Anonymous>"))
+    assert tries(desk, server, tls_version, None, "anonymous", "me@example.org") == 230
+    assert tries(desk, server, tls_version, None, "alice", "secret") == 530
 
 
 def test_a_client_that_sends_pass_all_the_same(desk: Desk, tls_version: str) -> None:

@@ -76,13 +76,14 @@ class Draft:
     responders: tuple[str, ...] = ()
     issuer_key: bool = True
     more: tuple[tuple[x509.ExtensionType, bool], ...] = ()
+    parts: tuple[tuple[ObjectIdentifier, str], ...] = ()
 
     def sign(self, issuer: Identity | None = None) -> Identity:
         """The certificate, signed by `issuer` (None: by itself), with the chain up to the root."""
         own = key(self.key)
-        above = issuer.certificate.subject if issuer is not None else subject(*self.names)
+        above = issuer.certificate.subject if issuer is not None else self._subject()
         builder = (
-            x509.CertificateBuilder().subject_name(subject(*self.names)).issuer_name(above)
+            x509.CertificateBuilder().subject_name(self._subject()).issuer_name(above)
             .public_key(own.public_key()).serial_number(x509.random_serial_number())
             .not_valid_before(now() + self.first).not_valid_after(now() + self.last)
         )
@@ -93,6 +94,10 @@ class Draft:
         certificate = builder.sign(signer, digest)
         chain = () if issuer is None else (issuer.certificate, *issuer.chain)
         return Identity(certificate, own, chain)
+
+    def _subject(self) -> x509.Name:
+        """`parts`, then the CommonNames."""
+        return x509.Name([*(x509.NameAttribute(oid, text) for oid, text in self.parts), *subject(*self.names)])
 
     def _extensions(self, issuer: Identity | None) -> Iterator[tuple[x509.ExtensionType, bool]]:
         yield x509.BasicConstraints(self.is_ca, self.path_length), True

@@ -35,6 +35,7 @@ from ftpsd.session.places import Places, places_of
 from ftpsd.settings.addresses import described
 from ftpsd.settings.model import Configuration, DirectorySection, HomeOf, Host, Settings, laid_over
 from ftpsd.settings.restrictions import LimitSection
+from ftpsd.settings.tls_users import login_of
 from ftpsd.sql.setup import open_host
 from ftpsd.tls import policy
 from ftpsd.tls.policy import TLSState
@@ -282,6 +283,12 @@ def _password(client: _Client) -> bool:
     found = expired or refusals.rules_refuse(account, rules)
     if found is not None:
         return client.refused(what, 530, _REFUSED, found.refusal, found.log)
+    login = login_of(client.settings.tls.user_logins, (chosen.user, chosen.name, account.name))
+    if login != "either" and chosen.needs_password:
+        return client.refused(
+            what, 530, _REFUSED, Code.LOGIN_CERTIFICATE_NEEDED,
+            f"TLSUserLogin {login}: without a client certificate that is {chosen.user}'s nobody logs in as that user",
+            rule="TLSUserLogin", location=_place(client.said("tls", "user_logins"), client))
     inside = section.restrictions if section is not None else None
     if limits.login_refused(client.settings.restrictions, inside, client.who()):
         scopes = [inside] if inside is not None else []

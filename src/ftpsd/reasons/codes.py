@@ -160,6 +160,7 @@ class Code(StrEnum):
     LOGIN_ROOT_DENIED = "login-root-denied"
     LOGIN_ACCOUNT_EXPIRED = "login-account-expired"
     LOGIN_PASSWORD_EXPIRED = "login-password-expired"
+    LOGIN_CERTIFICATE_NEEDED = "login-certificate-needed"
     LOGIN_FTPUSERS = "login-ftpusers"
     LOGIN_LIMITED = "login-limited"
     LOGIN_NO_HOME = "login-no-home"

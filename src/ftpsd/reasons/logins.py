@@ -87,6 +87,21 @@ REASONS = (
         shown=(_SAME, "System log: USER bob (Login failed): Password expired"),
     ),
     Reason(
+        Code.LOGIN_CERTIFICATE_NEEDED,
+        "The password was right, but TLSUserLogin wants a certificate that is the user's.",
+        causes=(
+            "The client shows no certificate, or not in this TLS session (after CCC it counts no more).",
+            "Its certificate is somebody else's: TLSUserName, TLSUserRule and ~/.tlslogin say whose it is.",
+            "It has not verified: an authority that is not in TLSCACertificateFile, an expired or revoked certificate.",
+        ),
+        confirm=("The TLSLog names the certificate's subject, and what the rules made of it.",),
+        server=("A TLSUserRule for the certificate.", "`TLSUserLogin either NAME` for users who have none."),
+        client=("Configure the client's certificate and key.",),
+        shown=(
+            _SAME, "System log: USER bob (Login failed): TLSUserLogin both wants a certificate of the user's beside the"
+            " password"),
+    ),
+    Reason(
         Code.LOGIN_FTPUSERS,
         "The user stands in /etc/ftpusers, the list of those who may not use FTP.",
         causes=("System accounts stand there by default.",),

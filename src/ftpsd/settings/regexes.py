@@ -12,6 +12,7 @@ Bytes are matched, as there: names are UTF-8 for most, and may be anything.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import regex
 
@@ -72,19 +73,44 @@ class Regex:
         except (regex.error, OverflowError, RecursionError, MemoryError, ValueError) as error:
             raise ArgumentError(f"unable to compile regex '{pattern}': {error}") from None
 
+    @property
+    def groups(self) -> int:
+        """How many groups it has."""
+        count: int = self._compiled.groups
+        return count
+
     def fits(self, text: str, *, in_doubt: bool) -> bool:
         """Whether it is found in `text`; `in_doubt`, where that takes too long to find out."""
+        try:
+            return self._asked(self._compiled.search, text) is not None
+        except TimeoutError:
+            return in_doubt
+
+    def whole(self, text: str) -> tuple[str | None, ...] | None:
+        """`text` and its groups, if it matches from the first to the last character; None also in doubt."""
+        try:
+            match = self._asked(self._compiled.fullmatch, text)
+        except TimeoutError:
+            return None
+        if match is None:
+            return None
+        return tuple(
+            part.decode("utf-8", "surrogateescape") if part is not None else None
+            for part in (match[0], *match.groups()))
+
+    def _asked(self, way: Callable[..., regex.Match[bytes] | None], text: str) -> regex.Match[bytes] | None:
+        """Raises `TimeoutError`."""
         data = _bytes(text)
         try:
-            return self._compiled.search(data, timeout=_BLINK, concurrent=False) is not None
+            return way(data, timeout=_BLINK, concurrent=False)
         except TimeoutError:
             pass
         patience = PATIENCE if self._doubts < OFTEN else SHORT_PATIENCE
         try:
-            return self._compiled.search(data, timeout=patience, concurrent=True) is not None
+            return way(data, timeout=patience, concurrent=True)
         except TimeoutError:
             self._doubts += 1
-            return in_doubt
+            raise
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftpsd.settings import tls_parsers
+from ftpsd.settings import tls_parsers, tls_users
 from ftpsd.settings.arguments import Addresses, Boolean, Duration, Integer, OptionalPath, Special
 from ftpsd.settings.declaration import ANYWHERE, CONNECTION, HOST, Combine, Context, directive
+from ftpsd.settings.modules import OWN
 from ftpsd.settings.tls_keys import file_of as _file
 from ftpsd.settings.tls_stapling import StaplingSettings
+from ftpsd.settings.tls_users import CertificateLogin, CertificateRule
 from ftpsd.settings.values import CipherSuite, Renegotiate, SessionCache, TLSRequirement
 
 MODULE = "mod_tls"
@@ -124,6 +126,27 @@ class TLSSettings(StaplingSettings):
         bad=("", "Subject", "1.", "1.2.x", "CommonName EmailSubjAltName"), default_text="none",
         doc="Whoever shows a certificate that verifies and in which this (an OID: that extension's text) is"
         " the name given with USER needs no password.",
+    )
+    user_rules: tuple[CertificateRule, ...] = directive(
+        "TLSUserRule", Special("user field expression [field expression …]", tls_users.rule), (), module=OWN,
+        combine=Combine.TOGETHER, default_text="none",
+        good=("alice CN alice-laptop", "$1 uri spiffe://example.org/partner/([a-z]+)",
+              '$1 CN ([a-z0-9]+) issuer "CN=Partner CA,O=Example" OU Transfers', "bob fingerprint 3F:A1:07:99"),
+        bad=("", "alice", "alice CN", "$1 CN alice", "alice name x", "alice CN ("),
+        doc="Whose certificate that is, beside TLSUserName: a certificate that verifies and in which every field has a"
+        " value that its expression matches as a whole is that of this user, who needs no password. $1 to $9 in the"
+        " user's name are groups of the first expression. Fields: CN, O, OU, L, ST, C, DC, UID, title, serialNumber,"
+        " emailAddress (of the subject), subject, issuer (RFC 4514), serial, fingerprint (SHA-256, in hexadecimal),"
+        " email, dns, ip, uri, upn (alternative names), policy, or the OID of an extension.",
+    )
+    user_logins: tuple[CertificateLogin, ...] = directive(
+        "TLSUserLogin", Special("either|certificate|both [user …]", tls_users.login), (), module=OWN,
+        combine=Combine.TOGETHER, default_text="either", good=("both", "certificate alice bob", "either carol"),
+        bad=("", "password", "maybe alice"),
+        doc="How users prove who they are who do not log in anonymously: `either`: with a certificate that TLSUserName,"
+        " TLSUserRule or AllowDotLogin knows as theirs, or with a password; `certificate`: with such a certificate"
+        " only; `both`: with such a certificate and the password. What names a user counts for him, what names nobody"
+        " for everybody else.",
     )
     verify_server: str = directive(
         "TLSVerifyServer", Special("on|off|NoReverseDNS", tls_parsers.verify_server), "on", module=MODULE,

@@ -45,17 +45,18 @@ def _values(selector: str, certificate: bytes) -> tuple[str, str, Iterable[str]]
         return selector, selector, names_of(certificate).common_names
     if selector == "EmailSubjAltName":
         return "Email SAN", "Email SubjAltName", names_of(certificate).emails
-    return f"{selector} extension", f"{selector} extension", _extension_values(selector, certificate)
-
-
-def _extension_values(oid: str, certificate: bytes) -> Iterable[str]:
     try:
-        extensions = x509.load_der_x509_certificate(certificate).extensions
+        found = extension_values(x509.load_der_x509_certificate(certificate), selector)
     except UNREADABLE:
-        return []
+        found = []
+    return f"{selector} extension", f"{selector} extension", found
+
+
+def extension_values(certificate: x509.Certificate, oid: str) -> list[str]:
+    """The text of an extension. Raises what is in `identity.UNREADABLE`."""
     return [
         text_of(extension.value.public_bytes())
-        for extension in extensions if extension.oid.dotted_string == oid
+        for extension in certificate.extensions if extension.oid.dotted_string == oid
     ]
 
 

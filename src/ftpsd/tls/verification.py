@@ -89,11 +89,17 @@ class Verification:
         if demands and settings.verify_client != "on":
             found.append(f"TLSOptions {' '.join(demands)} without effect: it needs TLSVerifyClient on")
         wanted = ["TLSUserName"] if settings.user_name is not None else []
+        wanted += ["TLSUserRule"] if settings.user_rules else []
         wanted += ["TLSOptions AllowDotLogin"] if "AllowDotLogin" in settings.options else []
         if wanted and not self.asks():
             found.append(
                 f"{' and '.join(wanted)} without effect: clients are not asked for certificates (that takes "
                 "TLSCACertificateFile or TLSVerifyClient, and no NoCertRequest)")
+        needed = any(one.login != "either" for one in settings.user_logins)
+        if needed and not (wanted and self.asks()):
+            found.append(
+                "TLSUserLogin lets nobody in for whom it wants a certificate: that takes TLSUserName, TLSUserRule or "
+                "TLSOptions AllowDotLogin, and clients that are asked for certificates")
         return tuple(found)
 
     def asks(self) -> bool:

@@ -152,6 +152,8 @@ def pass_(session: Session, command: Command) -> Reply:
         result = (
             entering.check(session, chosen, command.argument) if silent is None
             else entering.unanswered(session, chosen, command.argument, silent))
+        if session.settings.tls.user_logins:
+            result = vouching.demanded(session, chosen, result)
         if result.ok and chosen.anonymous is not None:
             email = "" if chosen.needs_password else command.argument  # a password that is one stands in no log
             return _enter(session, chosen, result, "anonymous", 230, email=email)
