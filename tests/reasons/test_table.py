@@ -64,7 +64,7 @@ def test_an_explanation_helps(reason: Reason) -> None:
 
 WORDS = {
     "FileZilla", "WinSCP", "GnuTLS", "SELinux", "AppArmor", "OpenSSL", "ProFTPD", "PerUnauthenticatedUser",
-    "FTPSClient", "ProtectSystem", "ReadWritePaths", "IfUser", "NoDisconnectOnError",
+    "FTPSClient", "LimitNOFILE", "ProtectSystem", "ReadWritePaths", "IfUser", "NoDisconnectOnError",
     "IfClass", "IfGroup", "UseProxiedServerAddress", "VirtualHost", "TLSLog", "TLSv",
 }
 MENTION = re.compile(r"\b[A-Z][A-Za-z]*[a-z][A-Z][A-Za-z]*\b|\bTLS[A-Z][a-z]\w+")

@@ -27,6 +27,7 @@ from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, Sock
 from ftpsd.data.outcomes import CloseStyle
 from ftpsd.ftp.addresses import is_hidden_from, same_host
 from ftpsd.reasons.codes import Code
+from ftpsd.reasons.system import EXHAUSTED
 from ftpsd.tls.data import MOST_DISCARDED, DataTLS, HandshakeFailed
 from ftpsd.tls.errors import TLSError
 
@@ -225,10 +226,15 @@ class DataChannel:
     def not_connected(self, peer: str) -> tuple[Code, str]:
         """Why the client at `peer` and we did not meet, and the line about it for the system log."""
         what = getattr(self.failure, "strerror", None) or str(self.failure)
+        exhausted = getattr(self.failure, "errno", None) in EXHAUSTED
         if isinstance(self._source, ActiveTarget):
             line = f"unable to connect to the client's {self._source.host} port {self._source.port}: {what}"
+            if exhausted:
+                return Code.SERVER_EXHAUSTED, line
             refused = isinstance(self.failure, ConnectionRefusedError)
             return Code.ACTIVE_REFUSED if refused else Code.ACTIVE_UNREACHABLE, line
+        if exhausted:
+            return Code.SERVER_EXHAUSTED, f"the data connection from {peer} could not be accepted: {what}"
         announced = self._source.announced
         line = f"no data connection came from {peer} to {announced or 'passive'} port {self._source.port}: {what}"
         hidden = announced is not None and is_hidden_from(announced, peer)

@@ -23,14 +23,13 @@ from typing import NamedTuple
 from ftpsd.ftp.addresses import is_link_local, same_host
 from ftpsd.native import _system
 from ftpsd.reasons.codes import Code
+from ftpsd.reasons.system import EXHAUSTED
 
 _SMALL_RANGE = 64
 _LISTEN_BACKLOG = 2
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _IP_BIND_ADDRESS_NO_PORT = 24
 """ip(7): the port is chosen in connect(), among all that are free towards that peer."""
-
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 def reset_at_close(sock: socket.socket) -> None:
@@ -40,11 +39,13 @@ def reset_at_close(sock: socket.socket) -> None:
 
 
 class NoPassivePort(Exception):
-    """Every port of PassivePorts is taken (`taken`), or none could be bound."""
+    """Every port of PassivePorts is taken (`taken`), or the system gave none: `words` for the client."""
 
-    def __init__(self, cause: OSError | None) -> None:
+    def __init__(self, cause: OSError) -> None:
         super().__init__(str(cause))
-        self.taken = cause is not None and cause.errno == errno.EADDRINUSE
+        self.taken = cause.errno == errno.EADDRINUSE
+        self.words = "no passive port is free" if self.taken else cause.strerror or str(cause)
+        self.reason = Code.SERVER_EXHAUSTED if cause.errno in EXHAUSTED else Code.PASSIVE_PORTS_EXHAUSTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,7 @@ class PassiveListener:
         except (BlockingIOError, InterruptedError, ConnectionError):
             return -1, ""
         except OSError as error:
-            if error.errno in _EXHAUSTED:
+            if error.errno in EXHAUSTED:
                 raise
             return -1, ""
 
@@ -244,7 +245,7 @@ class PassiveListener:
 
 def _bound(local: str, ports: tuple[int, int] | None, options: tuple[tuple[int, int, int], ...]) -> tuple[int, int]:
     """(descriptor, port) of a listener in the range `ports`. Raises `NoPassivePort`."""
-    last: OSError | None = None
+    last = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
     for low, high in _anywhere() if ports is None else _ranges(*ports):
         try:
             return _system.listen(local, low, high, options, _LISTEN_BACKLOG)

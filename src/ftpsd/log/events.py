@@ -383,7 +383,7 @@ class TLSMessages(Event):
 ADDRESS_REASONS = frozenset({
     Code.DATA_NOT_CONNECTED, Code.NAT_PRIVATE_ADDRESS, Code.ACTIVE_REFUSED, Code.ACTIVE_UNREACHABLE,
     Code.PORT_BELOW_1024, Code.ADDRESS_MISMATCH, Code.DATA_FOREIGN_PEER, Code.PASSIVE_PORTS_EXHAUSTED,
-    Code.PROXY_HEADER_MISSING, Code.PROXY_HEADER_WRONG,
+    Code.PROXY_HEADER_MISSING, Code.PROXY_HEADER_WRONG, Code.SERVER_EXHAUSTED,
 })
 """Reasons of `DataConnectionRefused` without a bearing on TLS: their lines go to the system log."""
 

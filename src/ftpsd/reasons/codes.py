@@ -204,6 +204,7 @@ class Code(StrEnum):
     SERVER_STOPPING = "server-stopping"
     KICKED = "kicked"
     RESOURCE_LIMIT = "resource-limit"
+    SERVER_EXHAUSTED = "server-exhausted", Show.REPLY
     SHUTDOWN_ANNOUNCED = "shutdown-announced"
     TIMEOUT_IDLE = "timeout-idle"
     TIMEOUT_LOGIN = "timeout-login"

@@ -188,11 +188,13 @@ REASONS = (
     ),
     Reason(
         Code.PASSIVE_PORTS_EXHAUSTED,
-        "Every port of PassivePorts was in use for five seconds, so that the client cannot be given one.",
+        "Every port of PassivePorts was in use for five seconds, or the system let the server have none, so that the "
+        "client cannot be given one.",
         causes=(
             "PassivePorts is too small for the number of clients.",
             "Clients ask for a port and do not use it: each keeps one until its session ends.",
             "Another program uses ports of that range.",
+            "\"Permission denied\": SELinux forbids the server these ports.",
         ),
         confirm=("`ss -Htan 'sport >= :FIRST and sport <= :LAST'` lists who has them; `ftpsd check` compares the range "
                  "with MaxClients.",),

@@ -160,6 +160,29 @@ REASONS = (
         shown=("421 RLimitCPU reached, closing control connection",),
     ),
     Reason(
+        Code.SERVER_EXHAUSTED,
+        "The server had no more of what every connection and every open file needs: descriptors or memory.",
+        causes=(
+            "The limit of open files of a worker process, or of the machine, is too low for the number of clients.",
+            "RLimitOpenFiles or RLimitMemory is set too low.",
+            "The machine has no memory left.",
+        ),
+        confirm=(
+            "\"Too many open files\": `grep files /proc/PID/limits` and `ls /proc/PID/fd | wc -l` for each worker.",
+            "\"Too many open files in system\": /proc/sys/fs/file-nr.",
+            "Other words: `free`, `dmesg`.",
+        ),
+        server=(
+            "Raise the limit of open files (LimitNOFILE= in systemd's unit, `ulimit -n` elsewhere), or lower "
+            "MaxInstances.",
+        ),
+        client=("Try again later.",),
+        shown=(
+            "425 Unable to build data connection: Too many open files [server-exhausted]",
+            "451 x: Too many open files [server-exhausted]",
+        ),
+    ),
+    Reason(
         Code.SHUTDOWN_ANNOUNCED,
         "An administrator has announced that the server goes down (`ftpsd shut`), and its sessions end now.",
         causes=("Maintenance, as a rule; the message says when.",),

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import errno
 import faulthandler
 import functools
 import os
@@ -28,6 +27,7 @@ from dataclasses import dataclass
 
 from ftpsd.data.pump import give_way_to, keep_to_processor
 from ftpsd.errors import FtpsdError
+from ftpsd.reasons.system import EXHAUSTED
 from ftpsd.server import orders
 from ftpsd.server.contract import Service
 from ftpsd.server.journal import Journal
@@ -58,7 +58,6 @@ CUT_OFF = 0.2
 _AT_ONCE = 16
 """Descriptors that one wait tells of."""
 
-_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _COMPLAINT_INTERVAL = 10.0
 
 
@@ -258,7 +257,7 @@ class Worker:
             self._back_off(_what_is_short(error))
             return
         except OSError as error:
-            if error.errno in _EXHAUSTED:
+            if error.errno in EXHAUSTED:
                 remedy = "raise the limit of open files (ulimit -n) or lower MaxInstances"
                 self._back_off(f"{error.strerror}; {remedy}")
             return

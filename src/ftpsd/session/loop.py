@@ -217,7 +217,7 @@ def _answer(session: Session, command: Command) -> Reply | None:
         if session.bans is not None:
             banning.refused(session, found.reason)
         _because(session, found.reason)
-        return Reply(found.code, found.text)
+        return Reply(found.code, marked(found.text, found.reason))
     except Exception:
         session.log.emit(events.Notice(f"defect in {command.name}: {traceback.format_exc()}", Level.ERR))
         return Reply(451, f"{command.name}: internal error, see the server's log [internal-error]")

@@ -50,9 +50,8 @@ def _listen(session: Session, announced: str | None = None) -> int:
     try:
         listener = _listener(session)
     except endpoints.NoPassivePort as error:
-        reason = Code.PASSIVE_PORTS_EXHAUSTED
-        session.log.emit(events.DataConnectionRefused(reason, (f"no passive port could be had: {error}",)))
-        raise Refusal(425, "Unable to build data connection: no passive port is free", reason) from None
+        session.log.emit(events.DataConnectionRefused(error.reason, (f"no passive port could be had: {error}",)))
+        raise Refusal(425, f"Unable to build data connection: {error.words}", error.reason) from None
     listener.announced = announced
     session.data = DataChannel(listener, session.secure_data, session.tuning)
     return listener.port
