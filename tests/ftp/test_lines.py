@@ -122,6 +122,14 @@ def test_limit(length: int) -> None:
     assert lines == [first, Line("NOOP")]
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_limit_of_a_line_that_comes_alone(end: bytes) -> None:
+    """Which is taken at once, without a look at each piece."""
+    for length in (63, 64, 65, 66):
+        lines, _, _ = read_every_way(b"a" * length + end)
+        assert lines == [Line("a" * length) if length <= 64 else Line("", too_long=True)]
+
+
 def test_a_line_without_end_takes_no_memory() -> None:
     reader = LineReader(512)
     for _ in range(64):

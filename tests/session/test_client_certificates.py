@@ -332,6 +332,40 @@ def test_rules_that_hold_for_everybody(desk: Desk, tls_version: str) -> None:
     server.wait_for_log("Invalid shell", log="system")
 
 
+@pytest.mark.parametrize(("directives", "reply"), [
+    (("AuthAliasOnly on", "UserAlias ally alice"), 530),
+    (("<Anonymous ~alice>", "User alice", "AnonRequirePassword on", "</Anonymous>"), 230),
+    (("<Limit LOGIN>", "DenyUser alice", "</Limit>"), 530),
+    (("Protocols ftp",), 530),
+], ids=["no alias", "anonymous", "limit", "protocols"])
+def test_a_certificate_opens_no_other_way_in(
+    desk: Desk, tls_version: str, directives: tuple[str, ...], reply: int,
+) -> None:
+    """Who may log in, and under which name, is not for a certificate to say: its bearer hears what all others do."""
+    server = desk.server("TLSUserName CommonName", "TLSOptions AllowDotLogin", directives=directives)
+    shown = Draft(names=("alice",)).sign(ROOT)
+    server.give(".tlslogin", shown.certificate_pem).chmod(0o600)
+    with desk.client(server, tls_version, shown) as client:
+        client.connect()
+        client.auth()
+        if directives == ("Protocols ftp",):  # what ends a login that was right ends this one
+            client.expect(530, "USER alice")
+            client.expect_end()
+            return
+        client.expect(331, "USER alice")
+        client.expect(530, "PASS wrong")
+        client.expect(331, "USER alice")
+        client.expect(reply, "PASS secret")
+
+
+def test_an_alias_may_be_what_the_certificate_says(desk: Desk, tls_version: str) -> None:
+    server = desk.server("TLSUserName CommonName", directives=("AuthAliasOnly on", "UserAlias ally alice"))
+    with desk.client(server, tls_version, Draft(names=("ally",)).sign(ROOT)) as client:
+        client.connect()
+        client.auth()
+        assert str(client.command("USER ally")) == "232 User ally logged in"
+
+
 @pytest.mark.parametrize("code", [232, 230])
 def test_the_administrators_words_stand_at_232_too(desk: Desk, tls_version: str, code: int) -> None:
     server = desk.server("TLSUserName CommonName", directives=('AccessGrantMsg "Hello %u"',))
@@ -402,6 +436,21 @@ def test_dot_login(desk: Desk, tls_version: str) -> None:
         client.expect(331, "USER alice")
     server.wait_for_log(".tlslogin local/remote certificate MISMATCH")
     server.wait_for_log("TLS/X509 .tlslogin check failed for user 'alice'")
+
+
+@pytest.mark.parametrize("shown", [
+    Draft(names=("whoever",), first=-2 * DAY, last=-DAY).sign(),
+    Draft(names=("whoever",), first=DAY, last=2 * DAY).sign(),
+    Draft(names=("whoever",), first=-2 * DAY, last=-DAY).sign(ROOT),
+], ids=["expired", "not yet valid", "expired, of an authority"])
+def test_dot_login_with_a_certificate_whose_time_is_not_now(desk: Desk, tls_version: str, shown: Identity) -> None:
+    server = desk.server("TLSOptions AllowDotLogin")
+    server.give(".tlslogin", shown.certificate_pem).chmod(0o600)
+    with desk.client(server, tls_version, shown) as client:
+        client.connect()
+        client.auth()
+        client.expect(331, "USER alice")
+        client.expect(530, "PASS wrong")
 
 
 def test_dot_login_is_no_way_to_read_others_files(desk: Desk, tls_version: str) -> None:

@@ -127,9 +127,11 @@ def authority(name: str, above: Identity | None, **changes: object) -> Identity:
 
 def crl(
     issuer: Identity, *revoked: Identity, first: datetime.timedelta = -HOUR, last: datetime.timedelta = DAY,
-    signer: Identity | None = None, key_identifier: bool = True,
+    signer: Identity | None = None, key_identifier: bool = True, reason: x509.ReasonFlags | None = None,
+    more: Sequence[x509.ExtensionType] = (),
 ) -> bytes:
-    """A revocation list (PEM) in the name of `issuer`, signed with the key of `signer` (default: the same)."""
+    """A revocation list (PEM) in the name of `issuer`, signed with the key of `signer` (default: the same), with the
+    extensions `more`."""
     builder = (
         x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
         .last_update(now() + first).next_update(now() + last)
@@ -137,8 +139,12 @@ def crl(
     if key_identifier:
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
         builder = builder.add_extension(identifier, critical=False)
+    for extension in more:
+        builder = builder.add_extension(extension, critical=True)
     for identity in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(identity.certificate.serial_number)
+        if reason is not None:
+            entry = entry.add_extension(x509.CRLReason(reason), critical=False)
         builder = builder.add_revoked_certificate(entry.revocation_date(now() - HOUR).build())
     made = (signer or issuer).key
     return builder.sign(made, hashes.SHA256()).public_bytes(PEM)
@@ -166,7 +172,8 @@ class Answers:
             mode, ocsp.OCSPCertStatus.GOOD)
         revoked = status is ocsp.OCSPCertStatus.REVOKED
         builder = ocsp.OCSPResponseBuilder().add_response_by_hash(
-            issuer_name_hash=asked.issuer_name_hash, issuer_key_hash=asked.issuer_key_hash,
+            issuer_name_hash=asked.issuer_name_hash if mode != "other-name" else bytes(20),
+            issuer_key_hash=asked.issuer_key_hash if mode != "other-key" else bytes(20),
             serial_number=asked.serial_number + (mode == "other"), algorithm=hashes.SHA1(), cert_status=status,
             this_update=now() - age, next_update=now() - age + 2 * DAY if mode != "undated" else None,
             revocation_time=now() - HOUR if revoked else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import http.client
 import os
 import socket
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,13 +24,13 @@ from ftpsd.native._openssl import Connection, Context, Session, TLSError
 from ftpsd.settings import tls_users
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.testing.ca import Identity
-from ftpsd.tls import ocsp, responder, revocation, verification
+from ftpsd.tls import certificates, ocsp, responder, revocation, verification
 from ftpsd.tls.channel import HandshakeFailed
 from ftpsd.tls.contexts import HostTLS
 from ftpsd.tls.identity import Peer
 from ftpsd.tls.responder import Unreachable
 from tests.tls import pki
-from tests.tls.pki import DAY, Draft
+from tests.tls.pki import DAY, HOUR, Draft
 from tests.tls.rig import TIMEOUT, VERSIONS, Files, Pair, background, build, hierarchy
 
 every_version = pytest.mark.parametrize("version", VERSIONS)
@@ -410,6 +413,61 @@ def test_of_several_files_those_that_can_be_used_count(tmp_path: Path) -> None:
         assert revocation.check(chain, found, pki.now()).code == revocation.REVOKED
 
 
+def code_of(chain: tuple[x509.Certificate, ...], *lists: bytes) -> int:
+    """What these lists, all those that there are, say of a chain."""
+    return revocation.check(chain, revocation.newest(revocation.lists_in(b"".join(lists))), pki.now()).code
+
+
+@pytest.mark.parametrize("reason", x509.ReasonFlags)
+def test_reasons_of_a_revocation(reason: x509.ReasonFlags) -> None:
+    """All but one revoke: what a delta list takes off hold."""
+    if reason is x509.ReasonFlags.unspecified:
+        pytest.skip("it is left out instead (RFC 5280 section 5.3.1)")
+    client = Draft().sign(CA)
+    code = code_of((client.certificate, CA.certificate), pki.crl(CA, client, reason=reason))
+    assert code == (0 if reason is x509.ReasonFlags.remove_from_crl else revocation.REVOKED)
+
+
+@pytest.mark.parametrize("scope", [
+    x509.DeltaCRLIndicator(1),
+    x509.IssuingDistributionPoint(None, None, False, False, frozenset({x509.ReasonFlags.ca_compromise}), False, False),
+], ids=["delta", "partition"])
+def test_a_later_list_of_another_scope_replaces_none(scope: x509.ExtensionType) -> None:
+    client = Draft().sign(CA)
+    chain = client.certificate, CA.certificate
+    whole, part = pki.crl(CA, client), pki.crl(CA, first=-HOUR / 2, more=[scope])
+    assert code_of(chain, whole, part) == code_of(chain, part, whole) == revocation.REVOKED
+    assert code_of(chain, whole, pki.crl(CA, first=-HOUR / 2)) == 0, "a later one of the same scope does"
+
+
+def test_a_later_list_of_another_key_replaces_none() -> None:
+    """An authority that has got a new key has a list for either; another one may have the same name."""
+    old, new = pki.authority("Twin", None, key="old"), pki.authority("Twin", None, key="new")
+    client = Draft().sign(old)
+    chain = client.certificate, old.certificate
+    assert code_of(chain, pki.crl(old, client), pki.crl(new, first=-HOUR / 2)) == revocation.REVOKED
+    assert code_of(chain, pki.crl(new, client, first=-HOUR / 2), pki.crl(old)) == 0
+
+
+def test_a_list_that_cannot_be_read_for_a_moment_is_read_at_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Draft().sign(CA)
+    lists = tmp_path / "crl.pem"
+    lists.write_bytes(pki.crl(CA))
+    found = revocation.Revocations(TLSSettings(ca_revocation_file=str(lists)), lambda name: None)
+    chain = client.certificate, CA.certificate
+    lists.write_bytes(pki.crl(CA, client) * 2)
+
+    def unreadable(path: str) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(certificates, "read_file", unreadable)
+        assert found.check(chain, pki.now()).code == 0
+    assert found.check(chain, pki.now()).code == revocation.REVOKED
+
+
 # ---- responders that do not answer
 
 
@@ -614,6 +672,41 @@ def test_any_octets_as_an_answer(octets: bytes) -> None:
     question = ocsp.request(client.certificate, CA.certificate, b"n" * 16)
     with pytest.raises(ocsp.BadResponse):
         ocsp.judge(octets, question, CA.certificate, b"n" * 16, pki.now())
+
+
+@pytest.mark.parametrize("mode", ["other-name", "other-key", "other"])
+def test_an_answer_about_a_certificate_of_another_authority(mode: str) -> None:
+    """A responder answers for several; their certificates may have the same serial number."""
+    client = Draft().sign(CA)
+    question = ocsp.request(client.certificate, CA.certificate, b"n" * 16)
+    answer = pki.Answers(CA, CA).answer(mode, question.public_bytes(pki.DER))
+    with pytest.raises(ocsp.BadResponse, match="about other certificates"):
+        ocsp.judge(answer, question, CA.certificate, b"n" * 16, pki.now())
+
+
+OCSP_SIGNING = (ExtendedKeyUsageOID.OCSP_SIGNING,)
+
+
+@pytest.mark.parametrize(("signer", "good"), [
+    (Draft(names=("delegate",), key="delegate", usage=OCSP_SIGNING).sign(CA), True),
+    (Draft(names=("stranger",), key="stranger", usage=OCSP_SIGNING).sign(), False),
+    (Draft(names=("stranger",), key="stranger", usage=OCSP_SIGNING).sign(pki.authority("Another", None)), False),
+    (Draft(names=("former",), key="former", usage=OCSP_SIGNING, first=-2 * DAY, last=-DAY).sign(CA), False),
+    (Draft(names=("future",), key="future", usage=OCSP_SIGNING, first=DAY, last=2 * DAY).sign(CA), False),
+    (Draft(names=("client",)).sign(CA), False),
+], ids=["delegate", "by itself", "of another authority", "expired", "not yet valid", "no responder"])
+@pytest.mark.parametrize("mode", ["good", "by-name"])
+def test_who_may_answer(signer: Identity, good: bool, mode: str) -> None:
+    """Whoever could would say of a stolen certificate that it is good."""
+    client = Draft().sign(CA)
+    question = ocsp.request(client.certificate, CA.certificate, b"n" * 16)
+    answer = pki.Answers(CA, signer).answer(mode, question.public_bytes(pki.DER))
+    if good:
+        found = ocsp.judge(answer, question, CA.certificate, b"n" * 16, pki.now())
+        assert found.certificate_status.name == "GOOD"
+        return
+    with pytest.raises(ocsp.BadResponse, match="not signed by the issuer"):
+        ocsp.judge(answer, question, CA.certificate, b"n" * 16, pki.now())
 
 
 @pytest.mark.parametrize("key", ["rsa", "ed25519"])

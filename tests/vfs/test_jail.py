@@ -499,18 +499,6 @@ def test_the_whole_machine_as_root(root: Path, resolver: type[Resolver]) -> None
     jail.close()
 
 
-@pytest.mark.parametrize("path", ["/proc/self/maps", "/proc/thread-self/maps", "/proc/version"])
-def test_what_the_kernel_says_about_the_server_is_no_file(path: str) -> None:
-    if not Path(path).exists():
-        pytest.skip("/proc is not mounted")
-    jail = Jail("/")
-    try:
-        with pytest.raises(NotRegularFile):
-            jail.open_read(path)
-    finally:
-        jail.close()
-
-
 @pytest.fixture
 def machine(resolver: type[Resolver]) -> Iterator[Jail]:
     """All of the machine, as DefaultRoot / shows it."""
@@ -519,6 +507,35 @@ def machine(resolver: type[Resolver]) -> Iterator[Jail]:
     jail = Jail("/", resolver=resolver)
     yield jail
     jail.close()
+
+
+def test_who_is_given_a_new_directory_gets_none_that_has_taken_its_place(
+    jail: Jail, root: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A link that somebody else has put there would have another directory given away (UserOwner)."""
+    (root / "others").mkdir()
+    make = os.mkdir
+
+    def swapping(name: bytes, mode: int, *, dir_fd: int) -> None:
+        make(name, mode, dir_fd=dir_fd)
+        os.rmdir(name, dir_fd=dir_fd)
+        os.symlink("others", name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", swapping)
+    given: list[int] = []
+    with pytest.raises(NotADirectoryError):
+        jail.mkdir("/new", made=given.append)
+    assert given == []
+
+
+@pytest.mark.parametrize("path", ["/proc/self/maps", "/proc/thread-self/maps", "/proc/version"])
+def test_what_the_kernel_says_about_the_server_is_no_file(machine: Jail, root: Path, path: str) -> None:
+    """However it is asked for: opened, or copied to where it can be."""
+    with pytest.raises(NotRegularFile):
+        machine.open_read(path)
+    with pytest.raises(NotRegularFile):
+        machine.copy(path, f"{root}/copy", Mock())
+    assert os.listdir(root) == []
 
 
 @pytest.mark.parametrize("path", ["/proc", "/proc/self", "/proc/self/fd", "/proc/self/map_files", "/dev/fd"])

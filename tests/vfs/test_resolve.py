@@ -308,6 +308,58 @@ def test_a_link_swapped_meanwhile_never_leads_out(root: Path, resolver: type[Res
     assert {found for found in seen if isinstance(found, int)} <= {errno.ENOENT, errno.EAGAIN, errno.ELOOP}
 
 
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY, os.O_WRONLY | os.O_CREAT, os.O_PATH])
+@pytest.mark.parametrize("target", ["../outside/secret", "{outside}/secret"])
+def test_a_file_swapped_for_a_link_behind_the_look_at_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch, flags: int, target: str,
+) -> None:
+    """The last name on the way is looked at, too, and may be another's by the time that it is opened."""
+    (root / "file").write_text("mine")
+    secret = root.parent / "outside/secret"
+    look = os.readlink
+
+    def swapping(path: bytes, *, dir_fd: int | None = None) -> bytes:
+        try:
+            return look(path, dir_fd=dir_fd)
+        except OSError:
+            (root / "file").unlink()
+            (root / "file").symlink_to(target.format(outside=secret.parent))
+            raise
+
+    monkeypatch.setattr(os, "readlink", swapping)
+    top = os.open(root, os.O_PATH)
+    try:
+        with pytest.raises(FileNotFoundError):  # within the root there is no such path
+            os.close(WalkResolver(top).open(b"file", flags, 0o600))
+    finally:
+        os.close(top)
+    assert secret.read_text() == "secret"
+
+
+def test_a_file_swapped_for_a_fifo_behind_the_look_at_it_does_not_block(root: Path) -> None:
+    (root / "file").write_text("mine")
+    opened: list[int] = []
+
+    class Swapping(WalkResolver):
+        def open(self, path: bytes, flags: int, mode: int = 0) -> int:
+            if opened:  # kept open, so that the test ends where the resolver would wait
+                (root / "file").unlink()
+                os.mkfifo(root / "file")
+                opened.append(os.open(root / "file", os.O_RDWR))
+                assert flags & os.O_NONBLOCK
+            else:
+                opened.append(os.open(root, os.O_PATH))
+            return super().open(path, flags, mode)
+
+    top = os.open(root, os.O_PATH)
+    try:
+        assert Swapping(top).open_regular(b"file", os.O_RDONLY) is None
+        assert len(opened) == 2
+    finally:
+        for fd in (top, *opened):
+            os.close(fd)
+
+
 def move(stop: threading.Event, root: Path) -> None:
     """Moves the directory that is being walked through to another depth and back."""
     while not stop.is_set():
