@@ -11,6 +11,7 @@ import pytest
 from ftpsd.data.channel import DataChannel, Stage
 from ftpsd.data.endpoints import ActiveTarget, DataSocket, PassiveListener, SocketTuning, Stranger
 from ftpsd.native import _system
+from ftpsd.testing.ports import free_port
 from ftpsd.tls.data import DataTLS
 
 
@@ -53,6 +54,21 @@ def test_a_stranger_is_turned_away_and_the_client_still_comes() -> None:
         channel.advance(private=False)
         assert channel.stage is Stage.CONNECTED
     channel.close()
+
+
+@pytest.mark.parametrize("count", [40, 200])
+def test_ports_of_a_range_cannot_be_foretold(count: int) -> None:
+    """Who knows the next one connects to it before the client does (RFC 2577 section 8)."""
+    first = free_port()
+    ports = []
+    for _ in range(12):
+        listener = PassiveListener("127.0.0.1", "127.0.0.1", (first, first + count), SocketTuning())
+        ports.append(listener.port)
+        listener.close()
+    assert all(first <= port <= first + count for port in ports)
+    assert len(set(ports)) > 1
+    assert ports != sorted(ports)
+    assert ports != sorted(ports, reverse=True)
 
 
 class Connecting:
