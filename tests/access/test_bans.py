@@ -70,6 +70,7 @@ def test_every_event_bans_somebody() -> None:
 def test_reason_codes_are_events() -> None:
     assert events_of(Code.LOGIN_ATTEMPTS_EXCEEDED) == (
         "MaxLoginAttempts", "MaxLoginAttemptsFromUser", "login-attempts-exceeded")
+    assert events_of(Code.LOGIN_CERTIFICATE_NEEDED) == ("login-wrong-password", "login-certificate-needed")
     assert events_of(Code.LIMIT_DENIED) == ("limit-denied",)
     assert events_of(Good.QUIT) == ("quit",)
     rules = [BanRule("UnhandledCommand", 1, 1, 1), BanRule("limit-denied", 2, 1, 1)]

@@ -280,10 +280,36 @@ def test_neither_TLS_that_has_ended_nor_none_is_a_certificate(desk: Desk, tls_ve
 
 
 def test_anonymous_logins_need_no_certificate(desk: Desk, tls_version: str) -> None:
-    server = desk.server("TLSUserLogin certificate", users=(User(), User("guest")), directives=(
-        "<Anonymous ~guest>", "UserAlias anonymous guest", "User guest", "RequireValidShell off", "</Anonymous>"))
+    """But where they take a password."""
+    server = desk.server("TLSUserName CommonName", "TLSUserLogin certificate", directives=(
+        "<Anonymous ~guest>", "UserAlias anonymous guest", "User guest", "</Anonymous>",
+        "<Anonymous ~shared>", "User shared", "AnonRequirePassword on", "</Anonymous>"),
+        users=(User(), User("guest"), User("shared")))
     assert tries(desk, server, tls_version, None, "anonymous", "me@example.org") == 230
     assert tries(desk, server, tls_version, None, "alice", "secret") == 530
+    own = Draft(names=("shared",)).sign(ROOT)
+    shown = [(None, "secret"), (Draft(names=("alice",)).sign(ROOT), "secret"), (own, "wrong"), (own, "secret")]
+    found = [tries(desk, server, tls_version, one, "shared", password) for one, password in shown]
+    assert found == [530, 530, 530, 230]
+
+
+@pytest.mark.parametrize("name", ["both ALICE", "both bob,Alice"])
+def test_another_spelling_is_no_way_round_a_certificate(desk: Desk, tls_version: str, name: str) -> None:
+    server = desk.server("TLSUserName CommonName", f"TLSUserLogin {name}", users=(User(), User("carol")))
+    assert tries(desk, server, tls_version, None, "alice", "secret") == 530
+    assert tries(desk, server, tls_version, None, "carol", "secret") == 230
+
+
+def test_a_certificate_in_the_home_and_a_password(desk: Desk, tls_version: str) -> None:
+    server = desk.server("TLSOptions AllowDotLogin", "TLSUserLogin both")
+    own = Draft(names=("x",)).sign()
+    path = server.home() / ".tlslogin"
+    path.write_bytes(own.certificate_pem)
+    path.chmod(0o644)
+    server.home().chmod(0o755)
+    shown = [(None, "secret"), (Draft(names=("y",), key="y").sign(), "secret"), (own, "wrong"), (own, "secret")]
+    found = [tries(desk, server, tls_version, one, "alice", password) for one, password in shown]
+    assert found == [530, 530, 530, 230]
 
 
 def test_a_client_that_sends_pass_all_the_same(desk: Desk, tls_version: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpsd.settings.tls_users import NAME_PARTS, OTHER_FIELDS, CertificateRule, rule
-from ftpsd.tls import userrules
+from ftpsd.tls import certificates, usernames, userrules
 from tests.tls.pki import Draft, authority
 
 OID = "1.3.6.1.4.1.99999.2"
@@ -33,7 +33,7 @@ ALICE = Draft(
     more=((ALTERNATIVES, False), (POLICIES, False),
           (x509.UnrecognizedExtension(ObjectIdentifier(OID), b"\x0c\x05alice"), False)),
 ).sign(authority("Partner CA", None)).certificate
-SUBJECT = r"CN=al,CN=alice,2.5.4.5=4711,OU=Night,OU=Transfers,DC=example,O=Example\, Ltd,C=DE"
+SUBJECT = r"CN=al,CN=alice,serialNumber=4711,OU=Night,OU=Transfers,DC=example,O=Example\, Ltd,C=DE"
 
 
 def der(made: x509.Certificate) -> bytes:
@@ -68,7 +68,7 @@ def test_rules_that_fit(text: str) -> None:
 @pytest.mark.parametrize("text", [
     "alice CN lic", "alice CN Alice", "alice OU Night OU Day", "bob CN alice", "$1 CN '(bob)'", "alice email '.*bob.*'",
     "alice upn bob", "alice ip '.*'", "alice title '.*'", "alice L '.*'", "alice 1.2.3.4 '.*'", "alice O Example",
-    "alice issuer 'CN=Partner CA' CN bob", "$1 CN '(a?)lice|(al)'", "alice fingerprint 00", "alice serial 1",
+    "alice issuer 'CN=Partner CA' CN bob", "$1 CN '(a?)lice|(al)'", "alice serial 1", "alice subject al",
 ])
 def test_rules_that_do_not(text: str) -> None:
     assert not whose(text)
@@ -98,6 +98,26 @@ def test_a_certificate_that_says_little(field: str) -> None:
     assert userrules.values(plain, field) == [] or field in ("serial", "fingerprint", "subject", "issuer")
 
 
+def test_what_is_passed_over_is_said() -> None:
+    names = [x509.DNSName(f"h{number}") for number in range(40)]
+    many = Draft(names=("a" * 60, "x\0y"), more=((x509.SubjectAlternativeName(names), False),)).sign().certificate
+    said = userrules.check(rules("alice CN '(a|aa)+b'", "alice dns h39"), der(many), "alice")
+    head = "TLS/X509 TLSUserRule: "
+    assert said.lines == (
+        f"{head}client cert cn contains embedded NULs, ignoring as possible spoof attempt",
+        f"{head}'(a|aa)+b' takes too long, client cert cn passed over",
+        f"{head}client cert has 40 values of dns, 32 are looked at",
+        "TLS/X509 TLSUserRule check failed for user 'alice': no rule fits the client cert")
+
+
+def test_all_rules_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(userrules, "PATIENCE", -1.0)
+    said = userrules.check(rules("alice CN alice", "alice OU Night"), der(ALICE), "alice")
+    assert not said.ok
+    assert [line.split(": ")[1] for line in said.lines[:2]] == [
+        "'alice' takes too long, client cert cn passed over", "'Night' takes too long, client cert ou passed over"]
+
+
 def test_an_embedded_nul_is_no_end_of_a_name() -> None:
     sly = Draft(names=("alice\0.evil.example",), san=("alice\0@evil.example",)).sign().certificate
     assert not whose("$1 CN '(?s)(alice).*'", "$1 email '(?s)(alice).*'", "$1 subject '(?s)CN=(alice).*'", made=sly)
@@ -112,6 +132,16 @@ def test_names_that_cannot_be_read() -> None:
     names = x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.17"), b"\x30\x03\x82\x01\xff")
     broken = Draft(more=((names, False),)).sign().certificate
     assert not whose("alice dns '.*'", "alice policy '.*'", "alice CN .*x", made=broken)
+
+
+def test_a_certificate_of_a_version_that_there_is_not() -> None:
+    """cryptography's InvalidVersion is no ValueError."""
+    future = der(ALICE).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1)
+    assert future != der(ALICE)
+    assert not userrules.check(rules("alice CN alice"), future, "alice").ok
+    assert not usernames.check("CommonName", future, "alice").ok
+    assert certificates.subject_of(future) == "(unreadable subject)"
+    assert not certificates.is_self_issued(future)
 
 
 @given(st.binary(max_size=200))

@@ -101,6 +101,7 @@ _OF_CODES: Mapping[Code, tuple[str, ...]] = {
     Code.COMMAND_UNKNOWN: ("UnhandledCommand",),
     Code.LOGIN_EMPTY_PASSWORD: ("EmptyPassword",),
     Code.LOGIN_ROOT_DENIED: ("RootLogin",),
+    Code.LOGIN_CERTIFICATE_NEEDED: (str(Code.LOGIN_WRONG_PASSWORD),),  # to its client it is one
     Code.LOGIN_PASSWORD_REJECTED: ("AnonRejectPasswords",),
     Code.LOGIN_ATTEMPTS_EXCEEDED: ("MaxLoginAttempts", "MaxLoginAttemptsFromUser"),
     Code.LIMIT_CLIENTS_PER_CLASS: ("MaxClientsPerClass",),

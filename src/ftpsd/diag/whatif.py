@@ -283,12 +283,6 @@ def _password(client: _Client) -> bool:
     found = expired or refusals.rules_refuse(account, rules)
     if found is not None:
         return client.refused(what, 530, _REFUSED, found.refusal, found.log)
-    login = login_of(client.settings.tls.user_logins, (chosen.user, chosen.name, account.name))
-    if login != "either" and chosen.needs_password:
-        return client.refused(
-            what, 530, _REFUSED, Code.LOGIN_CERTIFICATE_NEEDED,
-            f"TLSUserLogin {login}: without a client certificate that is {chosen.user}'s nobody logs in as that user",
-            rule="TLSUserLogin", location=_place(client.said("tls", "user_logins"), client))
     inside = section.restrictions if section is not None else None
     if limits.login_refused(client.settings.restrictions, inside, client.who()):
         scopes = [inside] if inside is not None else []
@@ -296,6 +290,12 @@ def _password(client: _Client) -> bool:
         return client.refused(
             what, 530, _REFUSED, Code.LOGIN_LIMITED, "Limit access denies login", rule="<Limit LOGIN>",
             location=deciding.location if deciding is not None else None)
+    login = login_of(client.settings.tls.user_logins, account.name, (chosen.user, chosen.name))
+    if login != "either" and chosen.needs_password:
+        return client.refused(
+            what, 530, _REFUSED, Code.LOGIN_CERTIFICATE_NEEDED,
+            f"TLSUserLogin {login}: without a client certificate that is {chosen.user}'s nobody logs in as that user",
+            rule="TLSUserLogin", location=_place(client.said("tls", "user_logins"), client))
     return _enter(client, chosen, account, what)
 
 

@@ -105,6 +105,8 @@ class Login:
     vouched: bool = False
     named: str | None = None
     """The name that USER gave last."""
+    certified: bool = False
+    """Whether the client's certificate is that of this name, by TLSUserName or TLSUserRule."""
 
     @property
     def done(self) -> bool:

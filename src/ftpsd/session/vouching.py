@@ -9,7 +9,7 @@ certificate that has expired or been revoked counts for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ftpsd.auth.account import Account, AccountsUnavailable, LoginResult
 from ftpsd.auth.selection import Selection
@@ -25,12 +25,18 @@ from ftpsd.vfs import rights
 
 
 def result(session: Session, chosen: Selection) -> LoginResult | None:
-    """The login that the client's certificate grants; None: none, a password is needed.
+    """USER: the login that the client's certificate grants; None: none, a password is needed.
 
     Whoever may not log in for other reasons (root, shell, /etc/ftpusers) gets None, too, so that the client
-    learns no more than from a wrong password.
+    learns no more than from a wrong password. The rules are asked about every name, known or not, once.
     """
-    if chosen.anonymous or chosen.barred or _shown(session) is None:
+    session.login.certified = False
+    report = _shown(session)
+    if report is None:
+        return None
+    named = list(_named(session, report, chosen))
+    session.login.certified = any(verdict.ok for verdict in named)
+    if chosen.anonymous or chosen.barred:
         return None
     authenticator = session.runtime.authenticator
     with rights.privileged():
@@ -38,7 +44,7 @@ def result(session: Session, chosen: Selection) -> LoginResult | None:
             account = authenticator.lookup(chosen.name)
         except AccountsUnavailable:
             return None
-        if account is None or _login(session, chosen, account) == "both" or not _granted(session, chosen, account):
+        if account is None or not _granted(session, report, chosen, account, named):
             return None
         outcome = authenticator.check_without_password(
             account, session.peer_name, user=chosen.user, settings=session.settings.auth)
@@ -47,14 +53,21 @@ def result(session: Session, chosen: Selection) -> LoginResult | None:
 
 
 def demanded(session: Session, chosen: Selection, result: LoginResult) -> LoginResult:
-    """`result` of a password, or its refusal where TLSUserLogin wants a certificate: it looks like a wrong password, as
+    """PASS: `result`, or its refusal where TLSUserLogin wants a certificate. To the client it is a wrong password, as
     who guesses passwords is not to learn that he has found one. Call it as root where ~/.tlslogin needs it.
+
+    Who has to log in with a certificate alone has done so at USER, but for <Anonymous> sections with passwords: they
+    take both.
     """
     account = result.account
     if not result.ok or account is None or not chosen.needs_password:
         return result
     login = _login(session, chosen, account)
-    if login == "either" or (login == "both" and _granted(session, chosen, account)):
+    report = _shown(session)
+    if login == "either":
+        return result
+    asked = report is not None and (login == "both" or chosen.anonymous is not None)
+    if asked and (session.login.certified or _in_home(session, report, chosen, account)):
         return result
     why = "a certificate, no password" if login == "certificate" else "a certificate of the user's beside the password"
     text = f"USER {chosen.user} (Login failed): TLSUserLogin {login} wants {why}"
@@ -62,7 +75,7 @@ def demanded(session: Session, chosen: Selection, result: LoginResult) -> LoginR
 
 
 def _login(session: Session, chosen: Selection, account: Account) -> Login:
-    return login_of(session.settings.tls.user_logins, (chosen.user, chosen.name, account.name))
+    return login_of(session.settings.tls.user_logins, account.name, (chosen.user, chosen.name))
 
 
 def _shown(session: Session) -> HandshakeReport | None:
@@ -71,26 +84,39 @@ def _shown(session: Session) -> HandshakeReport | None:
     return report if report is not None and report.certificate is not None and session.tls.protected else None
 
 
-def _granted(session: Session, chosen: Selection, account: Account) -> bool:
-    report = _shown(session)
-    if report is None:
-        return False
-    for verdict in _verdicts(session, report, chosen, account):
+def _granted(
+    session: Session, report: HandshakeReport, chosen: Selection, account: Account, named: Sequence[Verdict]
+) -> bool:
+    """Whether the certificate is enough, and for whom it is in the TLSLog, in the order of mod_tls."""
+    enough = _login(session, chosen, account) != "both"
+    if enough and _in_home(session, report, chosen, account):
+        return True
+    for verdict in named:
         session.log.emit(events.TLSNote(*verdict.lines))
-        if verdict.ok:
-            return True
-    return False
+    return enough and session.login.certified
 
 
-def _verdicts(
-    session: Session, report: HandshakeReport, chosen: Selection, account: Account
-) -> Iterator[Verdict]:
-    """What each way that is configured says, in the order of mod_tls; ours is the last."""
+def _in_home(session: Session, report: HandshakeReport | None, chosen: Selection, account: Account) -> bool:
+    """AllowDotLogin."""
+    if report is None or report.certificate is None:
+        return False
+    if "AllowDotLogin" not in session.settings.tls.options or not report.pinnable:
+        return False
+    verdict = dotlogin.check(account.home, account.uid, chosen.user, report.certificate)
+    session.log.emit(events.TLSNote(*verdict.lines))
+    return verdict.ok
+
+
+def _named(session: Session, report: HandshakeReport, chosen: Selection) -> Iterator[Verdict]:
+    """What TLSUserName and TLSUserRule say of the name that was sent; the first that grants it is the last."""
     settings = session.settings.tls
     assert report.certificate is not None
-    if "AllowDotLogin" in settings.options and report.pinnable:
-        yield dotlogin.check(account.home, account.uid, chosen.user, report.certificate)
-    if settings.user_name is not None and report.verified:
-        yield usernames.check(settings.user_name, report.certificate, chosen.user)
-    if settings.user_rules and report.verified:
+    if not report.verified:
+        return
+    if settings.user_name is not None:
+        verdict = usernames.check(settings.user_name, report.certificate, chosen.user)
+        yield verdict
+        if verdict.ok:
+            return
+    if settings.user_rules:
         yield userrules.check(settings.user_rules, report.certificate, chosen.user)

@@ -87,11 +87,8 @@ class Regex:
             return in_doubt
 
     def whole(self, text: str) -> tuple[str | None, ...] | None:
-        """`text` and its groups, if it matches from the first to the last character; None also in doubt."""
-        try:
-            match = self._asked(self._compiled.fullmatch, text)
-        except TimeoutError:
-            return None
+        """`text` and its groups, if it matches from the first to the last character. Raises `TimeoutError`."""
+        match = self._asked(self._compiled.fullmatch, text)
         if match is None:
             return None
         return tuple(

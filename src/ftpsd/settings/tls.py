@@ -131,8 +131,8 @@ class TLSSettings(StaplingSettings):
         "TLSUserRule", Special("user field expression [field expression …]", tls_users.rule), (), module=OWN,
         combine=Combine.TOGETHER, default_text="none",
         good=("alice CN alice-laptop", "$1 uri spiffe://example.org/partner/([a-z]+)",
-              '$1 CN ([a-z0-9]+) issuer "CN=Partner CA,O=Example" OU Transfers', "bob fingerprint 3F:A1:07:99"),
-        bad=("", "alice", "alice CN", "$1 CN alice", "alice name x", "alice CN ("),
+              '$1 CN ([a-z0-9]+) issuer "CN=Partner CA,O=Example" OU Transfers', "bob serial 3F:A1:07:99"),
+        bad=("", "alice", "alice fingerprint 3F:A1", "alice CN", "$1 CN alice", "alice name x", "alice CN ("),
         doc="Whose certificate that is, beside TLSUserName: a certificate that verifies and in which every field has a"
         " value that its expression matches as a whole is that of this user, who needs no password. $1 to $9 in the"
         " user's name are groups of the first expression. Fields: CN, O, OU, L, ST, C, DC, UID, title, serialNumber,"
@@ -143,7 +143,7 @@ class TLSSettings(StaplingSettings):
         "TLSUserLogin", Special("either|certificate|both [user …]", tls_users.login), (), module=OWN,
         combine=Combine.TOGETHER, default_text="either", good=("both", "certificate alice bob", "either carol"),
         bad=("", "password", "maybe alice"),
-        doc="How users prove who they are who do not log in anonymously: `either`: with a certificate that TLSUserName,"
+        doc="How users prove who they are who need a password: `either`: with a certificate that TLSUserName,"
         " TLSUserRule or AllowDotLogin knows as theirs, or with a password; `certificate`: with such a certificate"
         " only; `both`: with such a certificate and the password. What names a user counts for him, what names nobody"
         " for everybody else.",

@@ -22,6 +22,8 @@ OTHER_FIELDS = ("subject", "issuer", "serial", "fingerprint", "email", "dns", "i
 
 _OID = re.compile(r"[0-2](\.[0-9]{1,39})+")
 _PLACE = re.compile(r"\$(\$|[0-9])")
+_SHA256 = 64
+"""Hexadecimal digits."""
 _NUMBERS = re.compile(r"[0-9A-Fa-f]+(:[0-9A-Fa-f]+)*")
 
 Login = Literal["either", "certificate", "both"]
@@ -65,9 +67,18 @@ class CertificateLogin(NamedTuple):
     users: tuple[str, ...]
 
 
-def login_of(logins: Sequence[CertificateLogin], names: Sequence[str]) -> Login:
-    """The strictest of what is said of somebody who is known by `names`; if nothing is, what is said of all."""
-    own = [one.login for one in logins if set(one.users) & set(names)]
+def login_of(logins: Sequence[CertificateLogin], account: str, sent: Sequence[str]) -> Login:
+    """How whoever sends the names `sent` and is `account` then proves who he is.
+
+    What asks for a certificate counts for every spelling of every one of his names, as directories and databases know
+    users by many; what asks for none, for the account's name to the letter, as clients choose what they send. The
+    strictest counts; where nothing is said of him, what is said of everybody.
+    """
+    known = {name.casefold() for name in (account, *sent)}
+    own: list[Login] = [
+        one.login for one in logins if one.login != "either" and any(name.casefold() in known for name in one.users)]
+    if not own and any(one.login == "either" and account in one.users for one in logins):
+        return "either"
     said = own or [one.login for one in logins if not one.users]
     return max(said, key=LOGINS.index, default="either")
 
@@ -95,9 +106,14 @@ def _condition(word: str, expression: str) -> Condition:
         raise ArgumentError(
             f"unknown field '{word}' of a certificate",
             remedy=f"It is one of {', '.join((*NAME_PARTS, *OTHER_FIELDS))}, or the OID of an extension (1.2.3.4).")
-    if field in ("serial", "fingerprint") and _NUMBERS.fullmatch(expression):
+    number = field in ("serial", "fingerprint")
+    if number and _NUMBERS.fullmatch(expression):
         expression = plain_number(expression, field)
-    return Condition(field, Regex(expression))
+        if field == "fingerprint" and len(expression) != _SHA256:
+            raise ArgumentError(
+                f"'{expression}' is no SHA-256 fingerprint: it has {len(expression)} hexadecimal digits, not {_SHA256}",
+                remedy="Write what `openssl x509 -noout -fingerprint -sha256` prints.")
+    return Condition(field, Regex(expression, ignore_case=number))
 
 
 def plain_number(text: str, field: str) -> str:
@@ -114,4 +130,11 @@ def login(words: Sequence[str]) -> tuple[CertificateLogin, ...]:
         raise ArgumentError(
             f"unknown way to log in '{words[0]}'",
             remedy="Write either (certificate or password), certificate (no password), or both.")
-    return (CertificateLogin(found, tuple(words[1:])),)
+    users = tuple(name for word in words[1:] for name in word.split(",") if name)
+    for name in users:
+        if name == "*" or name.startswith("!"):
+            raise ArgumentError(
+                f"'{name}' is no user's name", remedy="Name users; a TLSUserLogin without names is for everybody else.")
+    if len(words) > 1 and not users:
+        raise ArgumentError("a list of users without a name in it")
+    return (CertificateLogin(found, users),)

@@ -365,7 +365,7 @@ def subject_of(der: bytes) -> str:
     """The subject of a DER certificate for the log; of one that cannot be parsed, a word that says so."""
     try:
         return name_text(x509.load_der_x509_certificate(der).subject)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return "(unreadable subject)"
 
 
@@ -374,5 +374,5 @@ def is_self_issued(der: bytes) -> bool:
     try:
         certificate = x509.load_der_x509_certificate(der)
         return certificate.subject == certificate.issuer
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return False

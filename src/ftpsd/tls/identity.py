@@ -27,8 +27,8 @@ DEMANDS = frozenset({ADDRESS_REQUIRED, NAME_REQUIRED, COMMON_NAME_REQUIRED})
 """The TLSOptions that want to see the client's address or name in its certificate."""
 
 
-UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
-"""What `cryptography` raises for extensions that are not as they should be."""
+UNREADABLE = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What `cryptography` raises for certificates and extensions that are not as they should be."""
 
 
 class Suspicious(FtpsdError):
@@ -64,7 +64,7 @@ def names_of(der: bytes) -> Names:
         certificate = x509.load_der_x509_certificate(der)
         subject = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         common_names = tuple(part.value for part in subject if isinstance(part.value, str))
-    except ValueError as error:
+    except UNREADABLE as error:
         return Names(unreadable=str(error))
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
