@@ -155,6 +155,9 @@ class Database:
     def __contains__(self, name: str) -> bool:
         return name in ("get", "set")
 
+    def place(self, name: str) -> str:
+        return "accounts"
+
     def run(self, name: str, numbered: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
         if name == self.broken:
             raise self.error
@@ -180,6 +183,26 @@ def test_a_code_from_a_database_is_good_once() -> None:
     assert subject.accept("alice", code(2), silent) is True
     assert [subject.accept("alice", code(n), silent) for n in (2, 1, 0)] == [False, False, False]
     assert database.rows == {"alice": (B32, "3")}
+
+
+def test_hosts_that_share_a_table_take_turns() -> None:
+    """While one of them has a code in hand no other accepts it."""
+    second, notes = queried(Database(alice=(B32, "0"))), list[str]()
+    second._turns._patience = 0.01
+
+    class Asked(Database):
+        def run(self, name: str, numbered: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
+            if name == "get":
+                with pytest.raises(AccountsUnavailable):
+                    second.accept("alice", code(0), notes.append)
+            return super().run(name, numbered)
+
+    first = queried(Asked(alice=(B32, "0")))
+    try:
+        assert first.accept("alice", code(0), silent) is True
+        assert notes == ["error: AuthOTPTable: the table is busy"]
+    finally:
+        otp._locks.clear()
 
 
 def test_a_time_code_from_a_database() -> None:

@@ -36,6 +36,9 @@ class Database:
     def __contains__(self, name: str) -> bool:
         return name in ("limit", "get", "update", "insert")
 
+    def place(self, name: str) -> str:
+        return "tables"
+
     def run(self, name: str, numbered: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
         if self.broken:
             raise FtpsdError("it does not answer")

@@ -17,7 +17,6 @@ import hmac
 import os
 import re
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -213,9 +212,21 @@ class _Broken(FtpsdError):
     """What a query returns about a user is no entry."""
 
 
+_locks: dict[str, Lock] = {}
+
+
+def _lock_of(database: str) -> Lock:
+    """That of all tables in databases of this name: several hosts may have the same one, and after a reload old workers
+    and new ones do, each with a configuration of its own. Made in the supervisor, whose workers all inherit it.
+    """
+    if database not in _locks:
+        _locks[database] = Lock(os.memfd_create("ftpsd-otp", os.MFD_CLOEXEC))
+    return _locks[database]
+
+
 class QueriedTable:
     """An AuthOTPTable in a database: one query returns secret and counter of user %{0}, another one sets the counter to
-    %{1}. What is asked and then changed is so under a lock of this server, and AuthOTPTableLock.
+    %{1}. What is asked and then changed is so under a lock of this server (`_lock_of`), and AuthOTPTableLock.
     """
 
     def __init__(
@@ -227,9 +238,8 @@ class QueriedTable:
         self._algorithm = algorithm
         self._lock_path = lock
         self._clock = clock
-        memory = os.memfd_create("ftpsd-otp", os.MFD_CLOEXEC)
-        weakref.finalize(self, os.close, memory)
-        self._turns = Lock(memory)
+        known = queries is not None and self._set in queries
+        self._turns = _lock_of(queries.place(self._set) if queries is not None and known else "")
 
     def prepare(self) -> tuple[str, ...]:
         """See `Codes`."""

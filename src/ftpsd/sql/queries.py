@@ -60,6 +60,10 @@ class NamedQueries:
     def __contains__(self, name: str) -> bool:
         return name in self._known
 
+    def place(self, name: str) -> str:
+        """The name of a query's database; of SQLite's, that of its file. Others elsewhere may be called so, too."""
+        return self.databases[self._known[name].connection].info.database.rpartition("/")[2]
+
     def run(self, name: str, numbered: Sequence[Value] = (), values: Values | None = None) -> Rows:
         """The rows of the query `name` with `numbered` for %{0} …. Raises `SqlError`."""
         query, statement = self._named(name)

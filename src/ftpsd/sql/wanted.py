@@ -14,6 +14,9 @@ class Queries(Protocol):
     def run(self, name: str, numbered: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
         """The rows of a query, with values for %{0} …. Raises `FtpsdError`."""
 
+    def place(self, name: str) -> str:
+        """What the database of a query that there is is called."""
+
     def __contains__(self, name: str) -> bool: ...
 
 
