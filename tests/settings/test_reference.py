@@ -41,6 +41,13 @@ def test_every_directive_has_help(entry: Declaration) -> None:
     assert name in page()
 
 
+@pytest.mark.parametrize("name", ["User", "Group", "RLimitMemory", "RLimitOpenFiles", "UseReverseDNS"])
+def test_places_without_effect_are_not_listed(name: str) -> None:
+    """They may stand in <IfClass>, which is a notice."""
+    assert "<IfClass>" not in DIRECTIVES[name.lower()].places
+    assert "<IfClass>" in DIRECTIVES["rlimitcpu"].places
+
+
 @pytest.mark.parametrize(
     ("name", "contents"),
     [

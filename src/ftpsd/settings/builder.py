@@ -20,7 +20,7 @@ from ftpsd.errors import ConfigError, Location
 from ftpsd.settings import modules, serverwide
 from ftpsd.settings.addresses import is_ip
 from ftpsd.settings.arguments import ArgumentError, host_or_address
-from ftpsd.settings.declaration import PROCESS, ROOT, Combine, Context, Declaration, Status, context_names
+from ftpsd.settings.declaration import BEFORE_CLASSES, PROCESS, ROOT, Combine, Context, Declaration, Status
 from ftpsd.settings.expressions import ClassRule
 from ftpsd.settings.limit_directives import ONCE, commands, limit_section
 from ftpsd.settings.model import (
@@ -337,7 +337,7 @@ class _Builder:
                 )
         if context not in declaration.contexts:
             raise _not_here(
-                name, location, context_name, f"It may stand in {context_names(declaration.contexts)}."
+                name, location, context_name, f"It may stand in {declaration.places}."
             )
         try:
             return declaration.argument.parse(node.words)
@@ -378,7 +378,7 @@ class _Builder:
         if Context.BY_CLASS not in declaration.contexts:
             return body.context, body.changes
         if body.kind == "class":
-            why = _BEFORE_CLASSES.get(declaration.name)
+            why = BEFORE_CLASSES.get(declaration.name)
             if why is None:
                 return Context.BY_CLASS, body.early
             self.notices.append(
@@ -556,14 +556,6 @@ _OF_PROCESS = {
 
 _OF_EVERYBODY = frozenset({"UserAlias", "SetEnv", "UnsetEnv"})
 """What ProFTPD does not keep to the sections that it stands in."""
-
-_BEFORE_CLASSES = {
-    "UseReverseDNS": "names are looked up first, as classes may ask for them",
-    **dict.fromkeys(
-        ("User", "Group", "RLimitMemory", "RLimitOpenFiles"),
-        "it is said of processes, and each serves clients of all classes"),
-}
-"""What is settled before anybody knows of which class a client is."""
 
 _TOO_LATE = {"default_root": "DefaultRoot", "default_chdir": "DefaultChdir"}
 _EXPRESSIONS = frozenset({"AllowUser", "AllowGroup", "AllowClass", "DenyUser", "DenyGroup", "DenyClass"})

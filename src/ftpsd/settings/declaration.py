@@ -55,6 +55,15 @@ CONTEXT_NAMES = {
 }
 
 
+BEFORE_CLASSES = {
+    "UseReverseDNS": "names are looked up first, as classes may ask for them",
+    **dict.fromkeys(
+        ("User", "Group", "RLimitMemory", "RLimitOpenFiles"),
+        "it is said of processes, and each serves clients of all classes"),
+}
+"""What is settled before anybody knows of which class a client is, and why: in an <IfClass> it is but a notice."""
+
+
 def context_names(contexts: Context) -> str:
     """`server config, <VirtualHost>` for people."""
     if Context.CONDITIONAL in contexts:
@@ -119,6 +128,11 @@ class Declaration:
     def key(self) -> str:
         """The name in lower case: names are case-insensitive."""
         return self.name.lower()
+
+    @property
+    def places(self) -> str:
+        """Where it may stand and counts, for people."""
+        return context_names(self.contexts & ~Context.BY_CLASS if self.name in BEFORE_CLASSES else self.contexts)
 
 
 METADATA_KEY = "directive"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ftpsd.settings.declaration import Combine, Declaration, Status, context_names
+from ftpsd.settings.declaration import Combine, Declaration, Status
 from ftpsd.settings.registry import DIRECTIVES, SECTIONS, remedy_for_unknown
 
 _SECTION_HELP = {
@@ -78,7 +78,7 @@ def _facts(declaration: Declaration) -> Iterable[tuple[str, str]]:
         return
     if declaration.status is Status.NO_EFFECT:
         yield "Status", f"accepted without effect: {declaration.reason}"
-    yield "Context", context_names(declaration.contexts)
+    yield "Context", declaration.places
     if declaration.field:
         yield "Default", _default(declaration)
         if declaration.combine not in (Combine.FIRST, Combine.LAST):
