@@ -192,14 +192,19 @@ REASONS = (
         "client cannot be given one.",
         causes=(
             "PassivePorts is too small for the number of clients.",
-            "Clients ask for a port and do not use it: each keeps one until its session ends.",
+            "Clients ask for a port and do not use it: each keeps one until it asks for another, transfers something, "
+            "or its session ends (TimeoutIdle, TimeoutNoTransfer, TimeoutSession).",
             "Another program uses ports of that range.",
             "\"Permission denied\": SELinux forbids the server these ports.",
         ),
         confirm=("`ss -Htan 'sport >= :FIRST and sport <= :LAST'` lists who has them; `ftpsd check` compares the range "
                  "with MaxClients.",),
-        server=("A larger range. A port is free again as soon as its client is connected, so that fewer ports than "
-                "simultaneous transfers do, when clients use at once what they ask for.",),
+        server=(
+            "A larger range. A port is free again as soon as its client is connected, so that fewer ports than "
+            "simultaneous transfers do, when clients use at once what they ask for.",
+            "Against clients that keep ports on purpose: no session keeps more than one, so nobody can keep all of "
+            "them where MaxClientsPerHost and MaxClientsPerUser are smaller than the range.",
+        ),
         client=("Try again later, with fewer simultaneous transfers.",),
         shown=("425 Unable to build data connection: no passive port is free [passive-ports-exhausted]",),
     ),
