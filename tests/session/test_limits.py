@@ -34,6 +34,7 @@ HOSTS = {
     "closed by a link": directory("~/alias", limit("ALL", "DenyAll")),
     "nothing": limit("ALL", "DenyAll"),
     "by name": limit("TYPE SYST AUTH PROT PBSZ", "DenyAll"),
+    "no PROT": limit("PROT", "DenyAll"),
     "no SSCN, no CCC": "TLSRequired off\n" + limit("SSCN CCC AUTH_X", "DenyAll"),
     "login": limit("LOGIN", "DenyUser bob"),
     "login by section": "<IfUser bob>\n" + limit("LOGIN", "DenyAll") + "</IfUser>",
@@ -170,6 +171,16 @@ def test_sscn_and_ccc_can_be_limited(hosts: Hosts, tls_version: str) -> None:
             PBSZ 0 => 200 PBSZ 0 successful
             PROT P => 200 Protection set to Private
         """)
+
+
+def test_prot_can_be_limited(hosts: Hosts, tls_version: str) -> None:
+    """Either way: what protects data connections stays as it is."""
+    with hosts.client("no PROT", tls_version) as client:
+        client.connect()
+        client.auth()
+        client.login()
+        for level in ("P", "C"):
+            converse(client, f"PROT {level} => 534 Unwilling to accept security parameters [prot-refused]")
 
 
 def test_who_may_log_in(hosts: Hosts) -> None:
