@@ -27,6 +27,13 @@ def _curl_version() -> tuple[int, ...]:
     return tuple(int(part) for part in words[1].split(".")[:2])
 
 
+def curl_cannot_clear() -> str | None:
+    """Why curl cannot do CCC, a defect of its own; None: it can (7.88 does, 8.14 does not)."""
+    if _curl_version() >= (8, 14):
+        return "curl 8.14 goes on writing through TLS after it has answered the close_notify of CCC"
+    return None
+
+
 class Curl(Adapter):
     """curl, one process per step; directory commands as quotes before a listing."""
 

@@ -11,17 +11,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from tests.clients.base import HERE, Adapter, Link, Step, as_json, run
+from tests.clients.base import BOTH_VERSIONS, HERE, Adapter, Link, Step, as_json, run
 from tests.clients.command_line import need
 
 COMMONS_NET = Path("/usr/share/java/commons-net.jar")
 
 
+def _net_ftp_version() -> tuple[int, ...]:
+    """None at all where there is no Perl."""
+    if need("perl"):
+        return ()
+    command = ["perl", "-MNet::FTP", "-e", "print Net::FTP->VERSION"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return tuple(int(part) for part in done.stdout.split(".") if part.isdecimal())
+
+
 class NetFtp(Adapter):
-    """Perl's Net::FTP with IO::Socket::SSL. It does not resume sessions."""
+    """Perl's Net::FTP with IO::Socket::SSL. Before 3.15 (Perl 5.38) it does not resume sessions."""
 
     name = "Net::FTP"
-    resumes: ClassVar[frozenset[str]] = frozenset()
+    resumes: ClassVar[frozenset[str]] = BOTH_VERSIONS if _net_ftp_version() >= (3, 15) else frozenset()
 
     def missing(self) -> str | None:
         if reason := need("perl"):

@@ -13,6 +13,7 @@ from ftpsd.testing.client import ScriptedClient
 from ftpsd.testing.plugin import ServerFactory
 from ftpsd.testing.server import RunningServer
 from tests.clients.base import run
+from tests.clients.command_line import curl_cannot_clear
 from tests.seeds.support import (
     NO_REUSE,
     REUSE_REFUSED,
@@ -259,6 +260,8 @@ def test_sessions_through_my_firewall_ccc_with_curl(
 ) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed (package curl)")
+    if reason := curl_cannot_clear():
+        pytest.skip(reason)
     server = ftps_server(tls=["TLSRequired auth+data"])
     server.give("hello.txt", b"hello")
     command = [
