@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import socket
@@ -10,6 +11,7 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -327,3 +329,21 @@ def test_the_name_of_somebody_elses_ftpdctl_stays(here: Desk) -> None:
         assert name.exists()
     finally:
         name.unlink(missing_ok=True)
+
+
+def test_a_client_for_whom_there_is_no_descriptor(here: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He waits; the supervisor's loop does not spin meanwhile, and takes him in when there is one again."""
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENFILE, "no descriptor")
+
+    monkeypatch.setattr(server, "REST", 0.2)
+    client = here.connect()
+    with monkeypatch.context() as patch:
+        patch.setattr(socket.socket, "accept", full)
+        here.turn()
+        assert (here.server.interests(), here.server.due() is not None) == ({}, True)
+    deadline = time.monotonic() + 5
+    while not here.server._clients:
+        assert time.monotonic() < deadline
+        here.turn(0.01)
+    client.close()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import select
 import socket
 import time
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 
@@ -171,3 +173,20 @@ def test_an_address_that_cannot_be_had_is_said(exporter: Exporter, said: list[st
     other.follow(configuration(taken))
     assert other.address is None
     assert said == [f"MetricsAddress {taken}: Address already in use; there is no exporter"]
+
+
+def test_a_client_for_whom_there_is_no_descriptor(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He waits; the supervisor's loop does not spin meanwhile, and takes him in when there is one again."""
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENFILE, "no descriptor")
+
+    monkeypatch.setattr(module, "REST", 0.2)
+    with connect(exporter):
+        with monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "accept", full)
+            turn(exporter)
+            assert (exporter.interests(), exporter.due() is not None) == ({}, True)
+        deadline = time.monotonic() + 5
+        while not exporter._clients:
+            assert time.monotonic() < deadline
+            turn(exporter, 0.01)

@@ -25,12 +25,16 @@ from ftpsd.ctl.protocol import OK, REQUEST, Decoder, ProtocolError, encode
 from ftpsd.log import stamps
 from ftpsd.log.escape import escape, shorten
 from ftpsd.log.files import LogFileError, LogFiles
+from ftpsd.reasons.system import EXHAUSTED
 from ftpsd.server.supervisor import Supervisor
 from ftpsd.settings import DIRECTIVES, Configuration
 from ftpsd.settings.controls import ControlsSettings
 
 PATIENCE = 5.0
 """Seconds that a client has to send its request, and then to take the answer."""
+
+REST = 1.0
+"""Seconds without a look for new clients where there is no descriptor for one: the supervisor would never sleep."""
 
 STRANGERS = 16
 """Clients that may not connect and are being told so, at a time."""
@@ -102,19 +106,26 @@ class ControlServer:
         self._listener: Listener | None = None
         self._clients: dict[int, _Client] = {}
         self._broken_log: str | None = None
+        self._rests_until = 0.0
+        """Monotonic seconds; 0: it does not."""
 
     # ---- for the supervisor
 
     def interests(self) -> Mapping[int, int]:
         """See `Attendant`."""
         watched = dict(client.interest() for client in self._clients.values())
-        if self._listener is not None:
+        if self._rests_until <= time.monotonic():
+            self._rests_until = 0.0
+        if self._listener is not None and not self._rests_until:
             watched[self._listener.fileno()] = select.POLLIN
         return watched
 
     def due(self) -> float | None:
         """See `Attendant`."""
-        return min((client.deadline for client in self._clients.values()), default=None)
+        moments = [client.deadline for client in self._clients.values()]
+        if self._rests_until:
+            moments.append(self._rests_until)
+        return min(moments, default=None)
 
     def attend(self, ready: Collection[int]) -> None:
         """See `Attendant`."""
@@ -197,7 +208,9 @@ class ControlServer:
     def _accept(self, listener: Listener) -> None:
         try:
             sock, name = listener.sock.accept()
-        except OSError:
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                self._rests_until = time.monotonic() + REST
             return
         try:
             sock.setblocking(False)

@@ -17,11 +17,15 @@ from dataclasses import dataclass, field
 
 from ftpsd.metrics.gauges import Gauge
 from ftpsd.metrics.tally import Tally
+from ftpsd.reasons.system import EXHAUSTED
 from ftpsd.settings import Configuration
 from ftpsd.settings.values import HostPort
 
 PATIENCE = 5.0
 """Seconds that a client has to send its request, and then to take the answer."""
+
+REST = 1.0
+"""Seconds without a look for new clients where there is no descriptor for one: the supervisor would never sleep."""
 
 MOST_CLIENTS = 16
 LONGEST_REQUEST = 8192
@@ -55,6 +59,8 @@ class Exporter:
         self._listener: socket.socket | None = None
         self._clients: dict[int, _Client] = {}
         self._failed = False
+        self._rests_until = 0.0
+        """Monotonic seconds; 0: it does not."""
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -71,13 +77,18 @@ class Exporter:
         watched = {
             fd: select.POLLIN if client.answer is None else select.POLLOUT for fd, client in self._clients.items()
         }
-        if self._listener is not None and len(self._clients) < MOST_CLIENTS:
+        if self._rests_until <= time.monotonic():
+            self._rests_until = 0.0
+        if self._listener is not None and len(self._clients) < MOST_CLIENTS and not self._rests_until:
             watched[self._listener.fileno()] = select.POLLIN
         return watched
 
     def due(self) -> float | None:
         """See `Attendant`."""
-        return min((client.deadline for client in self._clients.values()), default=None)
+        moments = [client.deadline for client in self._clients.values()]
+        if self._rests_until:
+            moments.append(self._rests_until)
+        return min(moments, default=None)
 
     def attend(self, ready: Collection[int]) -> None:
         """See `Attendant`."""
@@ -128,7 +139,9 @@ class Exporter:
     def _accept(self, listener: socket.socket) -> None:
         try:
             sock, _ = listener.accept()
-        except OSError:
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                self._rests_until = time.monotonic() + REST
             return
         sock.setblocking(False)
         self._clients[sock.fileno()] = _Client(sock, time.monotonic() + PATIENCE)
