@@ -225,7 +225,7 @@ def test_an_interface_that_there_is_not(tmp_path: Path) -> None:
     ("BanOnEvent RootLogin 1/00:01:00 01:00:00", False),
     ("SQLLogOnEvent mod_ban.ban-host q", False), ("SQLLogOnEvent HostBanned q", False),
     ("SQLLogOnEvent core.exit q", False),
-    ("SQLLogOnEvent mod_auth.max-connections-per-host q", True), ("SQLLogOnEvent mod_sftp.ssh2.auth-password q", True),
+    ("SQLLogOnEvent mod_auth.max-connections-per-host q", False), ("SQLLogOnEvent mod_sftp.ssh2.auth-password q", True),
 ])
 def test_events_that_never_happen_here_are_noticed(line: str, told: bool) -> None:
     notices = configuration(line).notices

@@ -4,6 +4,7 @@ order.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from ftpsd.access import limits
@@ -12,13 +13,16 @@ from ftpsd.ftp.replies import Reply
 from ftpsd.guard.bans import Bans
 from ftpsd.log import events
 from ftpsd.log.bus import EventLog
+from ftpsd.log.events import Origin
+from ftpsd.log.record import Record
 from ftpsd.reasons.codes import Code
 from ftpsd.session import banning, bounds, wrapping
 from ftpsd.session.closing import Doors
 from ftpsd.session.endpoints import Ends
+from ftpsd.session.sql import RecordValues, name_of
 from ftpsd.session.state import SlotView
 from ftpsd.settings.model import Host, Settings
-from ftpsd.sql.queries import NamedQueries
+from ftpsd.sql.queries import NamedQueries, calling
 
 _NOTHING = b""
 
@@ -41,6 +45,14 @@ class Comer:
         return f"{self.name or self.ends.peer} [{self.ends.peer}]"
 
     @property
+    def origin(self) -> Origin:
+        """Whose events are told."""
+        ends, core = self.ends, self.host.settings.core
+        return Origin(
+            peer=ends.peer, peer_name=self.name or ends.peer, port=ends.peer_port, local=ends.local,
+            local_port=ends.local_port, server_name=core.server_name, host_id=self.host.id)
+
+    @property
     def suspect(self) -> Suspect:
         """Who bans are asked about."""
         return Suspect(self.ends.peer, self.name, classes=self.classes)
@@ -57,13 +69,15 @@ class Admission:
     def refusal(self, comer: Comer, slot: SlotView, queries: NamedQueries | None) -> bytes | None:
         """What a client is told that gets no session, b"": nothing; None: it gets one, and `slot` is its."""
         settings = comer.settings
+        if queries is not None:
+            calling(RecordValues(Record("", client_class=min(comer.classes, default=None)), comer.origin, time.time()))
         if self.doors.closed:
             line, text = self.doors.turned_away(comer.ends, comer.name or comer.ends.peer)
             self.log.emit(events.Notice(text))
             return line
         bans = self.bans if settings.bans.engine else None
         if bans is not None:
-            words = banning.at_connect(bans, self.log, comer.host, settings, comer.suspect)
+            words = banning.at_connect(bans, self.log, comer.host, settings, comer.suspect, comer.origin)
             if words is not None:
                 return Reply(530, words).encode()
         if settings.restrictions and not _welcome(comer):
@@ -83,8 +97,9 @@ class Admission:
         return None
 
     def _count(self, comer: Comer, bans: Bans | None, reason: Code) -> None:
+        self.log.emit(events.Happened(name_of(reason)), comer.origin)
         if bans is not None:
-            banning.refused_at_connect(bans, self.log, comer.host, comer.settings, comer.suspect, reason)
+            banning.refused_at_connect(bans, self.log, comer.host, comer.settings, comer.suspect, comer.origin, reason)
 
 
 def _welcome(comer: Comer) -> bool:

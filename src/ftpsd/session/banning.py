@@ -25,16 +25,21 @@ from ftpsd.settings.model import Host, Settings
 if TYPE_CHECKING:
     from ftpsd.session.state import Session
 
+_AUTOBAN = " autoban "
 AT_CONNECT = (Kind.HOST, Kind.CLASS)
 AT_LOGIN = (Kind.USER, Kind.PAIR)
 
 
-def at_connect(bans: Bans, log: EventLog, host: Host, settings: Settings, suspect: Suspect) -> str | None:
-    """What a client is told who may not connect, or has done so too often; None: he may."""
+def at_connect(
+    bans: Bans, log: EventLog, host: Host, settings: Settings, suspect: Suspect, origin: Origin,
+) -> str | None:
+    """What a client is told who may not connect, or has done so too often; None: he may. `origin`: of his events."""
     server, own = host_key(host), log.bind(Origin(host_id=host.id))
     ban = bans.find(suspect, server, AT_CONNECT, _teller(own), ask=True)
     if ban is None:
+        log.emit(events.Happened("mod_ban.client-connect-rate"), origin)
         ban = bans.happened(("ClientConnectRate",), settings.bans.rules, suspect, server, _teller(own))
+        _made(log, origin, ban)
     if ban is None:
         return None
     _denied(own, ban)
@@ -42,11 +47,17 @@ def at_connect(bans: Bans, log: EventLog, host: Host, settings: Settings, suspec
 
 
 def refused_at_connect(
-    bans: Bans, log: EventLog, host: Host, settings: Settings, suspect: Suspect, reason: Code,
+    bans: Bans, log: EventLog, host: Host, settings: Settings, suspect: Suspect, origin: Origin, reason: Code,
 ) -> None:
     """A client has been refused before it had a session."""
     own = log.bind(Origin(host_id=host.id))
-    bans.happened(events_of(reason), settings.bans.rules, suspect, host_key(host), _teller(own))
+    _made(log, origin, bans.happened(events_of(reason), settings.bans.rules, suspect, host_key(host), _teller(own)))
+
+
+def _made(log: EventLog, origin: Origin, ban: Ban | None) -> None:
+    """A client who has no session yet is banned for what he did, if not by an administrator who was faster."""
+    if ban is not None and _AUTOBAN in ban.reason:
+        log.emit(events.Happened(f"mod_ban.ban-{ban.kind.word}"), origin)
 
 
 def check_host(session: Session) -> None:
@@ -110,7 +121,7 @@ def _count(session: Session, happened: Iterable[str]) -> Ban | None:
         return None
     ban = session.bans.happened(happened, rules, suspect_of(session), host_key(session.host), _teller(session.log))
     if ban is not None:
-        event, autoban, _ = ban.reason.partition(" autoban ")
+        event, autoban, _ = ban.reason.partition(_AUTOBAN)
         if not autoban:  # an administrator was faster
             _denied(session.log, ban)
             return ban

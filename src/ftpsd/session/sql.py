@@ -166,7 +166,8 @@ def _name(command: Command) -> str:
 _NAMES = {counted: name for name, counted in BANNED_FOR.items()}
 
 
-def _name_of(reason: Code | Good | None) -> str:
+def name_of(reason: Code | Good | None) -> str:
+    """ProFTPD's name of the event that something is refused for this reason; "": it is none."""
     if not isinstance(reason, Code):
         return ""
     return next((_NAMES[event] for event in events_of(reason) if event in _NAMES), "")
@@ -179,10 +180,10 @@ def names_of(event: Event) -> tuple[str, ...]:
         case events.LoginAttemptsExceeded():
             name = "mod_auth.max-login-attempts"
         case events.SessionClosed():
-            name = _name_of(event.reason)
+            name = name_of(event.reason)
             return (name, "core.exit") if name.startswith("core.timeout-") else ("core.exit",)
         case events.LoginFailed() | events.CommandDenied():
-            name = _name_of(event.reason)
+            name = name_of(event.reason)
         case events.HostileInput():
             name = "core.bad-protocol"
         case events.Happened():

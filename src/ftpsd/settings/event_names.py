@@ -28,7 +28,7 @@ BANNED_FOR = {
 LOGGED = tuple(sorted({
     *BANNED_FOR, "core.exit", "mod_ban.ban-class", "mod_ban.ban-host", "mod_ban.ban-user", "mod_ban.ban-user@host",
     "mod_tls.data-handshake-failed",
-} - {"mod_auth.max-connections-per-host", "mod_ban.client-connect-rate"}))
+}))
 """Those of which SQLLogOnEvent hears."""
 
 ALIASES = {

@@ -89,7 +89,7 @@ def _unheard(host: Host) -> Iterable[str]:
                         for name in names)
         if (change.group, change.field) == ("sql", "event_logs"):
             names = [log.event for log in change.value if log.event not in LOGGED]
-            yield from (f"SQLLogOnEvent {name} on {change.location}: that never happens in a session here, nothing is"
+            yield from (f"SQLLogOnEvent {name} on {change.location}: that never happens here, nothing is"
                         " logged" for name in names)
 
 
