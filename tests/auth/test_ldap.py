@@ -525,7 +525,7 @@ def test_a_handshake_that_drips(make: Any, notes: list[str]) -> None:
         began = time.monotonic()
         with pytest.raises(Unavailable):
             backend.lookup("alice")
-        assert 1.9 < time.monotonic() - began < 3
+        assert 1.9 < time.monotonic() - began < 10, "not as long as all the bytes take"
     assert "does not answer" in notes[0]
 
 

@@ -285,14 +285,14 @@ def test_variables(text: str, expanded: str) -> None:
     ("%y of %z (%x)", "2 of 9 (home,near)"),
     ("%{total_bytes_in} %{total_bytes_out} %{total_bytes_xfer}", "300 2000 2300"),
     ("%{total_files_in} %{total_files_out} %{total_files_xfer}", "5 4 9"),
-    ("%{time:%Y}!%{time:}!%{time:now %%}", f"{time.strftime('%Y')}!!now %"),
+    ("%{time:%Y}!%{time:}!%{time:now %%}", "YEAR!!now %"),
     ("%{env:SITE} %{env:TLS} %{env:MACHINE} %{env:HIDDEN} %{env:NOWHERE}", "Berne yes mine (none) (none)"),
 ])
 def test_variables_of_the_howto(text: str, expanded: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """ProFTPD's page on display files has them; ProFTPD 1.3.8 answers the same."""
     monkeypatch.setenv("MACHINE", "mine")
     monkeypatch.setenv("HIDDEN", "yes")
-    assert expand(text, cast(Session, Shown())) == expanded
+    assert expand(text, cast(Session, Shown())) == expanded.replace("YEAR", time.strftime("%Y"))
 
 
 @pytest.mark.parametrize("text", [
