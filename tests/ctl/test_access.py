@@ -83,3 +83,10 @@ def test_owners_of_the_socket_may_connect() -> None:
     assert may_connect((), (0, 1000), (), OPERATOR)
     assert may_connect((), (0,), (4,), OPERATOR)
     assert not may_connect((), (0,), (5,), OPERATOR)
+
+
+def test_a_user_s_number_is_no_group_s() -> None:
+    rules, _ = resolve(rules_of("status allow user root"), number)
+    assert not allowed(rules, "status", Peer(3, 1000, frozenset({1000, 0}), "fred", "fred"))
+    rules, _ = resolve(rules_of("status allow group adm"), number)
+    assert not allowed(rules, "status", Peer(3, 4, frozenset({1000}), "four", "fred"))
