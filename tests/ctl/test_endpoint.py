@@ -34,11 +34,21 @@ def test_a_socket_whose_place_somebody_has_taken_stays_somebody_s(tmp_path: Path
     assert path.read_text() == "somebody's"
 
 
+CLIENT = """
+import os, socket
+from ftpsd.ctl import endpoint
+os.getgrouplist = lambda name, gid: [gid, 77]
+here, there = socket.socketpair(socket.AF_UNIX)
+print(*sorted(endpoint.peer_of(here).gids))
+"""
+
+
 @pytest.mark.root
-def test_all_groups_of_the_client_are_known() -> None:
-    text = (
-        "import socket; from ftpsd.ctl import endpoint; here, there = socket.socketpair(socket.AF_UNIX);"
-        " print(*sorted(endpoint.peer_of(here).gids))")
+@pytest.mark.parametrize(("groups", "counted"), [
+    ([], []), ([4, 65500], [4, 65500]), (list(range(1000, 1256)), list(range(1000, 1256))),
+    (list(range(1000, 1257)), [77]),  # more than Python asks the kernel for: those that the user's name has
+])
+def test_all_groups_of_the_client_are_known(groups: list[int], counted: list[int]) -> None:
     said = subprocess.run(
-        [sys.executable, "-c", text], extra_groups=[4, 65500], group=65501, capture_output=True, text=True, check=True)
-    assert said.stdout.split() == ["4", "65500", "65501"]
+        [sys.executable, "-c", CLIENT], extra_groups=groups, group=65501, capture_output=True, text=True, check=True)
+    assert [int(word) for word in said.stdout.split()] == sorted([*counted, 65501])

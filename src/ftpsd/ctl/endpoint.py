@@ -11,13 +11,15 @@ import re
 import socket
 import stat
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftpsd.ctl.access import Peer
 
 _CREDENTIALS = struct.Struct("3i")
 _SO_PEERGROUPS = 59
-_MOST_GROUPS = 65_536
+_MOST_GROUPS = 256
+"""What Python lets getsockopt(2) bring: 1024 bytes."""
 _PROBE_SECONDS = 0.2
 _FTPDCTL = re.compile(r"/tmp/ftp\.cl\d{5,10}")
 BACKLOG = 16
@@ -93,7 +95,7 @@ def peer_of(sock: socket.socket) -> Peer:
     """Who the kernel says is at the other end. Raises `OSError`."""
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, gid = _CREDENTIALS.unpack(raw)
-    return Peer(pid, uid, frozenset({gid, *_groups(sock)}), user_name(uid), group_name(gid))
+    return Peer(pid, uid, frozenset({gid, *_groups(sock, uid, gid)}), user_name(uid), group_name(gid))
 
 
 def forget_name(name: object, peer: Peer) -> None:
@@ -110,11 +112,12 @@ def forget_name(name: object, peer: Peer) -> None:
             os.unlink(name)
 
 
-def _groups(sock: socket.socket) -> tuple[int, ...]:
+def _groups(sock: socket.socket, uid: int, gid: int) -> Sequence[int]:
+    """The further groups of the process at the other end; where there are too many, those of its user."""
     try:
         raw = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_GROUPS * 4)
     except OSError:
-        return ()
+        return os.getgrouplist(user_name(uid), gid)
     return struct.unpack(f"{len(raw) // 4}I", raw)
 
 
