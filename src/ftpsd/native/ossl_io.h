@@ -221,6 +221,15 @@ static void io_data_came(struct conn *conn)
         conn->key_updates_in_row = 0;
 }
 
+/* What a read meant that brought nothing. OpenSSL 3.5 does not call a TLS 1.3 stream ended whose close_notify follows
+ * user_canceled, as Java sends it: SSL_get_error says SSL_ERROR_SYSCALL then. */
+static int io_judge_read(struct conn *conn, int result, struct io_call *call)
+{
+    if (conn->notify_received && (SSL_get_shutdown(conn->ssl) & SSL_RECEIVED_SHUTDOWN))
+        return IO_CLOSED;
+    return io_judge(conn, result, call);
+}
+
 static int op_read(struct conn *conn, struct io_call *call)
 {
     int result = SSL_read_ex(conn->ssl, call->data, call->size, &call->done);
@@ -230,7 +239,7 @@ static int op_read(struct conn *conn, struct io_call *call)
         return IO_OK;
     }
     call->done = 0;
-    return io_judge(conn, result, call);
+    return io_judge_read(conn, result, call);
 }
 
 /* Reads one record, and nothing that comes after it. */
@@ -313,7 +322,7 @@ static int op_drain(struct conn *conn, struct io_call *call)
     for (;;) {
         result = SSL_read_ex(conn->ssl, scratch, sizeof scratch, &size);
         if (result != 1)
-            return io_judge(conn, result, call);
+            return io_judge_read(conn, result, call);
         io_data_came(conn);
         call->done += size;
         if (call->done > DRAIN_MAX)
