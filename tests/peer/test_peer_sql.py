@@ -18,7 +18,7 @@ import pytest
 
 from ftpsd.testing import databases
 from ftpsd.testing.client import ScriptedClient
-from ftpsd.testing.configs import MODULES, User, hash_password
+from ftpsd.testing.configs import MODULES, User, hash_password, proftpd_modules
 from ftpsd.testing.databases import TestDatabase
 from ftpsd.testing.plugin import Certificates, need_proftpd
 from ftpsd.testing.server import server_directory, start_ftpsd, start_proftpd
@@ -138,8 +138,7 @@ def _config(certificates: Certificates, directory: Path) -> HostsConfig:
     return HostsConfig(
         certificates.server, address="0.0.0.0", users=(User("alice", uid=1000, gid=1000),), tls=("TLSRequired off",),
         hosts=filled, shared=tuple(line.replace("DIR", str(directory)) for line in SHARED),
-        directives=(f"ModulePath {MODULES}", *(f"LoadModule {name}.c" for name in modules),
-                    "DefaultAddress 127.0.0.1", "UseReverseDNS off"))
+        directives=(*proftpd_modules(*modules), "DefaultAddress 127.0.0.1", "UseReverseDNS off"))
 
 
 def _fill(database: TestDatabase, directory: Path) -> None:
