@@ -293,6 +293,24 @@ def test_anonymous_logins_need_no_certificate(desk: Desk, tls_version: str) -> N
     assert found == [530, 530, 530, 230]
 
 
+def test_guests_of_a_section_need_their_own_certificates(desk: Desk, tls_version: str) -> None:
+    """AuthUsingAlias: the password is the guest's, and so is what TLSUserLogin says; the section's User is nobody."""
+    server = desk.server(
+        "TLSUserName CommonName", "TLSOptions AllowDotLogin", "TLSUserLogin both", "TLSUserLogin either bob shared",
+        directives=("<Anonymous ~shared>", "User shared", "UserAlias * shared", "AnonRequirePassword on",
+                    "AuthUsingAlias on", "</Anonymous>"),
+        users=(User(), User("bob"), User("shared")))
+    own, other = (Draft(names=(name,), key=name).sign(ROOT) for name in ("alice", "bob"))
+    path = server.home("shared") / ".tlslogin"
+    path.write_bytes(other.certificate_pem)
+    path.chmod(0o644)
+    server.home("shared").chmod(0o755)
+    assert [tries(desk, server, tls_version, one, "alice", "secret") for one in (None, other, own)] == [530, 530, 230]
+    server.wait_for_log("check failed for user 'alice'")
+    assert tries(desk, server, tls_version, own, "alice", "wrong") == 530
+    assert [tries(desk, server, tls_version, None, "bob", word) for word in ("wrong", "secret")] == [530, 230]
+
+
 @pytest.mark.parametrize("name", ["both ALICE", "both bob,Alice"])
 def test_another_spelling_is_no_way_round_a_certificate(desk: Desk, tls_version: str, name: str) -> None:
     server = desk.server("TLSUserName CommonName", f"TLSUserLogin {name}", users=(User(), User("carol")))

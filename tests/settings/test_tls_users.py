@@ -78,7 +78,22 @@ def test_the_strictest_that_is_said_of_somebody_counts(said: list[str], sent: st
     assert login_of(logins, "alice", (sent, sent)) == found
 
 
-@pytest.mark.parametrize("words", [["both", "*"], ["both", "!carol"], ["either", "bob,!carol"], ["both", ","]])
+def test_blanks_in_quotes_are_no_part_of_a_name() -> None:
+    assert login(["both", " alice, bob "]) == login(["both", "alice", "bob"])
+
+
+def test_a_host_without_TLS_in_which_nobody_gets_in() -> None:
+    text = "TLSUserLogin both\n<VirtualHost 127.0.0.1>\n{}\n</VirtualHost>\n"
+    notices = configuration(f"TLSEngine off\n{text.format('TLSUserLogin either')}").notices
+    (found,) = [notice for notice in notices if "TLSUserLogin" in notice]
+    assert "which has no TLSEngine" in found
+    assert not [notice for notice in configuration("TLSUserLogin both bob\nTLSEngine on").notices
+                if "which has no TLSEngine" in notice]
+
+
+@pytest.mark.parametrize("words", [
+    ["both", "*"], ["both", "!carol"], ["either", "bob,!carol"], ["both", ","], ["both", " , "],
+])
 def test_names_that_are_none(words: list[str]) -> None:
     with pytest.raises(ArgumentError, match="name"):
         login(words)

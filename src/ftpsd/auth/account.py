@@ -50,7 +50,8 @@ class LoginResult:
     `reason` is the stable reason code; `log` the line for the system log (ProFTPD's words, nothing secret,
     never sent to the client: he hears "530 Login incorrect." whatever went wrong). `account` is the account
     concerned, also when it was refused; None when there is none. `method` is the ProFTPD module that
-    vouched for the user ("mod_auth_file.c"), "" for an anonymous login without password.
+    vouched for the user ("mod_auth_file.c"), "" for an anonymous login without password. `proved` is the account whose
+    password was right, where that is another one: a guest's (AuthUsingAlias).
     """
 
     ok: bool
@@ -58,6 +59,7 @@ class LoginResult:
     reason: Code | Good
     log: str
     method: str = ""
+    proved: Account | None = None
 
     @property
     def refusal(self) -> Code:

@@ -92,8 +92,10 @@ def _checked(session: Session, chosen: Selection, password: str, peer: str) -> L
         result = authenticator.check(
             authenticator.lookup(chosen.user, sql=chosen.in_database), password, peer, user=chosen.user, settings=rules)
         if result.ok:
+            guest = result.account
             result = authenticator.check_without_password(
                 account, peer, user=chosen.user, settings=rules, anonymous=True)
+            result = replace(result, proved=guest)
     else:
         result = authenticator.check(account, password, peer, user=chosen.user, settings=rules)
     if result.ok and logins.anon_reject_passwords is not None and logins.anon_reject_passwords.rejects(password):

@@ -36,6 +36,8 @@ def result(session: Session, chosen: Selection) -> LoginResult | None:
         return None
     named = list(_named(session, report, chosen))
     session.login.certified = any(verdict.ok for verdict in named)
+    if chosen.anonymous is not None and chosen.needs_password:  # TLSUserLogin may want the certificate at PASS
+        _tell(session, named)
     if chosen.anonymous or chosen.barred:
         return None
     authenticator = session.runtime.authenticator
@@ -59,7 +61,7 @@ def demanded(session: Session, chosen: Selection, result: LoginResult) -> LoginR
     Who has to log in with a certificate alone has done so at USER, but for <Anonymous> sections with passwords: they
     take both.
     """
-    account = result.account
+    account = result.proved or result.account
     if not result.ok or account is None or not chosen.needs_password:
         return result
     login = _login(session, chosen, account)
@@ -71,7 +73,7 @@ def demanded(session: Session, chosen: Selection, result: LoginResult) -> LoginR
         return result
     why = "a certificate, no password" if login == "certificate" else "a certificate of the user's beside the password"
     text = f"USER {chosen.user} (Login failed): TLSUserLogin {login} wants {why}"
-    return LoginResult(False, account, Code.LOGIN_CERTIFICATE_NEEDED, text)
+    return LoginResult(False, result.account, Code.LOGIN_CERTIFICATE_NEEDED, text)
 
 
 def _login(session: Session, chosen: Selection, account: Account) -> Login:
@@ -91,9 +93,13 @@ def _granted(
     enough = _login(session, chosen, account) != "both"
     if enough and _in_home(session, report, chosen, account):
         return True
-    for verdict in named:
-        session.log.emit(events.TLSNote(*verdict.lines))
+    _tell(session, named)
     return enough and session.login.certified
+
+
+def _tell(session: Session, verdicts: Sequence[Verdict]) -> None:
+    for verdict in verdicts:
+        session.log.emit(events.TLSNote(*verdict.lines))
 
 
 def _in_home(session: Session, report: HandshakeReport | None, chosen: Selection, account: Account) -> bool:

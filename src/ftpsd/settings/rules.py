@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ftpsd.errors import ConfigError
 from ftpsd.settings import logformat, redis_rules, sql_rules
-from ftpsd.settings.addresses import canonical, goes_by
+from ftpsd.settings.addresses import canonical, described, goes_by
 from ftpsd.settings.event_names import BANNED_FOR, LOGGED, is_a_name
 from ftpsd.settings.model import Change, Configuration, DirectorySection, Host
 from ftpsd.settings.registry import DIRECTIVES
@@ -24,6 +24,7 @@ def check(configuration: Configuration) -> tuple[str, ...]:
         _links(host)
         _formats(host)
         notices.extend(_unheard(host))
+        notices.extend(_locked_out(host))
         notices.extend(_too_late(host))
         if configuration.server.server_type == INETD:
             notices.extend(_unlocked(host))
@@ -91,6 +92,14 @@ def _unheard(host: Host) -> Iterable[str]:
             names = [log.event for log in change.value if log.event not in LOGGED]
             yield from (f"SQLLogOnEvent {name} on {change.location}: that never happens here, nothing is"
                         " logged" for name in names)
+
+
+def _locked_out(host: Host) -> Iterable[str]:
+    """TLSUserLogin where there is no TLS; `tls.verification` says so where there is."""
+    tls = host.settings.tls
+    if not tls.engine and any(one.login != "either" for one in tls.user_logins):
+        yield (f"TLSUserLogin on {host.origin('tls', 'user_logins')} lets nobody in for whom it wants a certificate at"
+               f" {described(host)}, which has no TLSEngine")
 
 
 def _formats(host: Host) -> None:

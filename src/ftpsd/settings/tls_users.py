@@ -130,7 +130,7 @@ def login(words: Sequence[str]) -> tuple[CertificateLogin, ...]:
         raise ArgumentError(
             f"unknown way to log in '{words[0]}'",
             remedy="Write either (certificate or password), certificate (no password), or both.")
-    users = tuple(name for word in words[1:] for name in word.split(",") if name)
+    users = tuple(name.strip() for word in words[1:] for name in word.split(",") if name.strip())
     for name in users:
         if name == "*" or name.startswith("!"):
             raise ArgumentError(
