@@ -37,7 +37,7 @@ def stand_in(log: Log) -> Session:
         settings=SimpleNamespace(
             bounds=SimpleNamespace(max_password_size=1024),
             logins=SimpleNamespace(delay_on_event=(), anonymous_group=()),
-            wrap=SimpleNamespace(engine=False)),
+            wrap=SimpleNamespace(engine=False), tls=SimpleNamespace(user_logins=())),
     )
     return cast(Session, state)
 
