@@ -238,8 +238,7 @@ class QueriedTable:
         self._algorithm = algorithm
         self._lock_path = lock
         self._clock = clock
-        known = queries is not None and self._set in queries
-        self._turns = _lock_of(queries.place(self._set) if queries is not None and known else "")
+        self._turns = _lock_of(queries.place(self._set) if queries is not None and self._set in queries else "")
 
     def prepare(self) -> tuple[str, ...]:
         """See `Codes`."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ftpsd.settings.arguments import ArgumentError, boolean, want, whole_number
+from ftpsd.settings.tls_users import OID
 from ftpsd.settings.values import CipherSuite, Renegotiate, TLSRequirement
 
 REQUIREMENTS: Mapping[str, TLSRequirement] = {
@@ -161,7 +162,7 @@ def user_name(words: Sequence[str]) -> str:
     want(words, 1, 1)
     if words[0] in ("CommonName", "EmailSubjAltName"):
         return words[0]
-    if not re.fullmatch(r"[0-2](\.[0-9]{1,39})+", words[0]):
+    if not OID.fullmatch(words[0]):
         raise ArgumentError(
             "badly formatted OID parameter",
             remedy="Write CommonName, EmailSubjAltName or an OID like 1.2.3.4.",

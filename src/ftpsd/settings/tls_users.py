@@ -20,7 +20,9 @@ NAME_PARTS = {
 OTHER_FIELDS = ("subject", "issuer", "serial", "fingerprint", "email", "dns", "ip", "uri", "upn", "policy")
 """The whole names (RFC 4514), numbers in hexadecimal, subject alternative names, OIDs of policies."""
 
-_OID = re.compile(r"[0-2](\.[0-9]{1,39})+")
+OID = re.compile(r"[0-2](\.[0-9]{1,39})+")
+"""A dotted object identifier."""
+
 _PLACE = re.compile(r"\$(\$|[0-9])")
 _SHA256 = 64
 """Hexadecimal digits."""
@@ -102,13 +104,13 @@ def rule(words: Sequence[str]) -> tuple[CertificateRule, ...]:
 
 def _condition(word: str, expression: str) -> Condition:
     field = word.lower()
-    if field not in NAME_PARTS and field not in OTHER_FIELDS and not _OID.fullmatch(field):
+    if field not in NAME_PARTS and field not in OTHER_FIELDS and not OID.fullmatch(field):
         raise ArgumentError(
             f"unknown field '{word}' of a certificate",
             remedy=f"It is one of {', '.join((*NAME_PARTS, *OTHER_FIELDS))}, or the OID of an extension (1.2.3.4).")
     number = field in ("serial", "fingerprint")
     if number and _NUMBERS.fullmatch(expression):
-        expression = plain_number(expression, field)
+        expression = _plain_number(expression, field)
         if field == "fingerprint" and len(expression) != _SHA256:
             raise ArgumentError(
                 f"'{expression}' is no SHA-256 fingerprint: it has {len(expression)} hexadecimal digits, not {_SHA256}",
@@ -116,7 +118,7 @@ def _condition(word: str, expression: str) -> Condition:
     return Condition(field, Regex(expression, ignore_case=number))
 
 
-def plain_number(text: str, field: str) -> str:
+def _plain_number(text: str, field: str) -> str:
     """A serial number or fingerprint in hexadecimal as values are compared: in lower case, without colons."""
     digits = text.lower().replace(":", "")
     return digits if field == "fingerprint" else digits.lstrip("0") or "0"

@@ -24,6 +24,7 @@ from ftpsd.errors import ConfigError, Location
 from ftpsd.native._openssl import OpenSSLError
 from ftpsd.settings.tls import TLSSettings
 from ftpsd.settings.tls_keys import is_token
+from ftpsd.tls.identity import UNREADABLE
 
 Locator = Callable[[str], Location | None]
 """Where a directive stands."""
@@ -365,7 +366,7 @@ def subject_of(der: bytes) -> str:
     """The subject of a DER certificate for the log; of one that cannot be parsed, a word that says so."""
     try:
         return name_text(x509.load_der_x509_certificate(der).subject)
-    except (ValueError, x509.InvalidVersion):
+    except UNREADABLE:
         return "(unreadable subject)"
 
 
@@ -374,5 +375,5 @@ def is_self_issued(der: bytes) -> bool:
     try:
         certificate = x509.load_der_x509_certificate(der)
         return certificate.subject == certificate.issuer
-    except (ValueError, x509.InvalidVersion):
+    except UNREADABLE:
         return False
